@@ -1,0 +1,1 @@
+"""What ML Container Creator knows and computes: plain Python, importable without Copier."""

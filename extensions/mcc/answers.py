@@ -1,0 +1,214 @@
+"""The rules of the interview: which values each question takes, and what to say of others."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import catalog
+from .errors import InvalidAnswer
+
+DEPLOYMENT_CONFIGS = {
+    "http-fastapi": "FastAPI on uvicorn, behind nginx",
+    "http-flask": "Flask on gunicorn, behind nginx",
+}
+DEPLOYMENT_TARGETS = {"managed-inference": "SageMaker endpoint (managed inference)"}
+SERVING_PROFILES = {
+    "throughput": "throughput: many callers, one process a CPU",
+    "latency": "latency: few callers with large batches, one process that uses every CPU",
+}
+QUESTIONS = (
+    "deployment_config",
+    "framework",
+    "model_format",
+    "model_path",
+    "deployment_target",
+    "serving_profile",
+    "base_image",
+    "region",
+    "instance_type",
+    "framework_version",
+    "include_sample_model",
+    "include_tests",
+    "project_name",
+)
+SWITCHES = ("include_sample_model", "include_tests")
+BOOLEANS = ("true", "false", "yes", "no", "y", "n", "1", "0", "on", "off")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a free-text answer must look."""
+
+    pattern: re.Pattern[str]
+    rule: str
+    example: str
+
+
+SHAPES = {
+    "project_name": Shape(
+        re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
+        "1 to 63 lower-case letters, digits and dashes, starting with a letter, not ending with a dash",
+        "abalone-age",
+    ),
+    "region": Shape(re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"), "an AWS region's name", "eu-west-1"),
+    "base_image": Shape(
+        re.compile(
+            r"(?=.{1,255}\Z)[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+            r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+        ),
+        "an image reference without spaces or variables",
+        "public.ecr.aws/docker/library/python:3.12-slim",
+    ),
+    "model_path": Shape(
+        re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"
+    ),
+}
+
+
+def problem(question: str, value: object) -> str:
+    """Return what is wrong with the shape of a free-text answer, or '' when nothing is.
+
+    Looks at the text alone: it runs on every keystroke.
+    """
+    shape = SHAPES[question]
+    if isinstance(value, str) and shape.pattern.fullmatch(value):
+        return ""
+    return f"{question}: {_quoted(value)} is not {shape.rule}. Example: {shape.example}"
+
+
+def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
+    """Return label -> value of what `question` offers.
+
+    `kept` is an answer given before; it stays on offer even when the catalog has dropped it since,
+    so that an update never undoes a decision.
+    """
+    values = _values(question, framework, model_format)
+    if kept and kept not in values.values():
+        values[f"{kept} (no longer in the catalog)"] = kept
+    return values
+
+
+def check(data: Mapping[str, Any]) -> None:
+    """Refuse answers given beforehand (-d, --data-file) that cannot be used.
+
+    Raises InvalidAnswer with one line a problem.
+    """
+    problems = [*_unknown(data), *_wrong_types(data)]
+    if not problems:
+        problems = [*_wrong_choices(data), *_wrong_shapes(data), *_wrong_model_path(data)]
+    if problems:
+        raise InvalidAnswer("\n".join(problems))
+
+
+def check_destination(destination: Path) -> None:
+    """Refuse to render into a place where something is already. Raises InvalidAnswer."""
+    if destination.is_file():
+        raise InvalidAnswer(f"destination: {destination} is a file. Give the name of a new folder.")
+    if destination.is_dir() and any(path.name != ".git" for path in destination.iterdir()):
+        raise InvalidAnswer(
+            f"destination: {destination} exists and is not empty. Give the name of a new folder, "
+            "or run `copier update` in it if it is a project of this template."
+        )
+
+
+def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
+    if question == "deployment_config":
+        return {label: name for name, label in DEPLOYMENT_CONFIGS.items()}
+    if question == "deployment_target":
+        return {label: name for name, label in DEPLOYMENT_TARGETS.items()}
+    if question == "serving_profile":
+        return {label: name for name, label in SERVING_PROFILES.items()}
+    if question == "framework":
+        return {facts.title: name for name, facts in catalog.frameworks().items()}
+    facts = catalog.frameworks()[framework]
+    if question == "model_format":
+        return {f"{name} ({fmt.title})": name for name, fmt in facts.formats.items()}
+    if question == "framework_version":
+        return {version.number: version.number for version in facts.versions_for(model_format)}
+    raise KeyError(question)
+
+
+def _unknown(data: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for key in data:
+        if key not in QUESTIONS:
+            near = difflib.get_close_matches(key, QUESTIONS, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(QUESTIONS)}."
+            problems.append(f"{_quoted(key)} is not a question of this template. {hint}")
+    return problems
+
+
+def _wrong_types(data: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for question, value in data.items():
+        if question in SWITCHES:
+            if str(value).lower() not in BOOLEANS:
+                problems.append(f"{question}: {_quoted(value)} is neither true nor false. Example: true")
+        elif not isinstance(value, (str, int, float)) or isinstance(value, bool):
+            problems.append(f"{question}: {_quoted(value)} is not a text.")
+    return problems
+
+
+def _wrong_choices(data: Mapping[str, Any]) -> list[str]:
+    problems: list[str] = []
+
+    def check_choice(question: str, offered: Iterable[str], of: str = "") -> bool:
+        options = list(offered)
+        value = str(data.get(question, options[0]))
+        if value in options:
+            return True
+        listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
+        problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
+        return False
+
+    check_choice("deployment_config", DEPLOYMENT_CONFIGS)
+    check_choice("deployment_target", DEPLOYMENT_TARGETS)
+    check_choice("serving_profile", SERVING_PROFILES)
+    check_choice("instance_type", [i.name for i in catalog.instances().values() if i.kind in ("cpu", "gpu")])
+    if not check_choice("framework", catalog.frameworks()):
+        return problems
+    framework = str(data.get("framework", next(iter(catalog.frameworks()))))
+    facts = catalog.frameworks()[framework]
+    if check_choice("model_format", facts.formats, f" for {framework}") and "framework_version" in data:
+        model_format = str(data.get("model_format", next(iter(facts.formats))))
+        versions = [version.number for version in facts.versions_for(model_format)]
+        check_choice("framework_version", versions, f" for {framework} and {model_format}")
+    return problems
+
+
+def _wrong_shapes(data: Mapping[str, Any]) -> list[str]:
+    return [text for name in SHAPES if name in data and (text := problem(name, data[name]))]
+
+
+def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
+    given = str(data.get("model_path", ""))
+    if not given:
+        return []
+    path = Path(given).expanduser()
+    framework = str(data.get("framework", next(iter(catalog.frameworks()))))
+    formats = catalog.frameworks()[framework].formats
+    model_format = str(data.get("model_format", next(iter(formats))))
+    wanted = formats[model_format].file
+    if not Path(wanted).suffix:
+        if not (path / "saved_model.pb").is_file():
+            return [f"model_path: {given} is no {model_format} directory (it has no saved_model.pb)."]
+    elif not path.is_file():
+        return [f"model_path: there is no file {given}. Example: ~/models/{wanted}"]
+    elif path.suffix != Path(wanted).suffix:
+        return [
+            f"model_path: {path.name} does not end in {Path(wanted).suffix}, the ending of model_format "
+            f"{model_format}. Give the format it was saved in, or rename the file."
+        ]
+    return []
+
+
+def _nearest(value: str, options: list[str]) -> str:
+    return ", ".join(difflib.get_close_matches(value, options, n=4, cutoff=0.3) or options[:4]) + ", …"
+
+
+def _quoted(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:56] + "…'"

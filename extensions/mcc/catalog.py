@@ -1,0 +1,278 @@
+"""Typed access to the facts in catalog/.
+
+Every function here reads one file, checks all of it and keeps the result. A file that is not as the
+classes below say raises CatalogError, which names the file, the entry and the field.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import yaml
+
+from .errors import CatalogError
+
+CATALOG = Path(__file__).resolve().parents[2] / "catalog"
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A file format a framework saves models in, and what such a file is called in a project."""
+
+    title: str
+    file: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """What a server needs besides the model, in MiB; `model_per_worker` when workers cannot share it."""
+
+    base_mib: int
+    worker_mib: int
+    model_per_worker: bool
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """A version of a framework: the formats it reads and every package it needs, pinned."""
+
+    number: str
+    formats: tuple[str, ...]
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]
+    default: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Framework:
+    """A library that models are trained with. `versions` are newest first, `formats` in order of offer."""
+
+    title: str
+    formats: Mapping[str, Format]
+    memory: Memory
+    versions: tuple[Version, ...]
+
+    def versions_for(self, model_format: str = "") -> list[Version]:
+        """Return the versions that read `model_format` (all when it is empty), newest first."""
+        return [version for version in self.versions if not model_format or model_format in version.formats]
+
+    def default_version(self, model_format: str = "") -> Version:
+        """Return the version marked as default, or the newest that reads `model_format` when it does not."""
+        versions = self.versions_for(model_format)
+        return next((version for version in versions if version.default), versions[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class WebServer:
+    """A Python web server and every package it needs, pinned; numpy comes with the framework."""
+
+    title: str
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """An AWS region where SageMaker hosts models."""
+
+    title: str
+    partition: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Price:
+    """US dollars an hour, on demand in us-east-1; `source` says where the figure is from."""
+
+    usd_h: float
+    estimated: bool
+    source: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Accelerator:
+    """The accelerators of an instance: how many there are, and what one of them has."""
+
+    kind: Literal["gpu", "neuron", "gaudi"]
+    name: str
+    count: int
+    memory_gib: float
+    driver_visible_gib: float | None = None
+    compute_capability: float | None = None
+    bf16: bool | None = None
+    fp8_native: bool | None = None
+    mem_bw_gbs: float | None = None
+    interconnect: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Instance:
+    """A SageMaker instance type."""
+
+    name: str
+    vcpu: int
+    memory_gib: float
+    arch: Literal["x86_64", "arm64"]
+    source: str
+    burstable: bool = False
+    price: Price | None = None
+    accelerator: Accelerator | None = None
+
+    @property
+    def kind(self) -> Literal["cpu", "gpu", "neuron", "gaudi"]:
+        """What computes: `cpu` for types without an accelerator."""
+        return self.accelerator.kind if self.accelerator else "cpu"
+
+    @property
+    def generation(self) -> int:
+        """The number in the family's name: 6 for ml.c6i.large."""
+        digits = re.search(r"[0-9]+", self.name.split(".")[1])
+        return int(digits.group()) if digits else 0
+
+
+@lru_cache
+def frameworks(directory: Path = CATALOG) -> Mapping[str, Framework]:
+    """Return the frameworks of predictive projects by name, in order of offer."""
+    entries, _ = _read(directory / "frameworks.yml", Framework)
+    for name, framework in entries.items():
+        _check_versions(framework, f"frameworks.yml: {name}")
+    return entries
+
+
+@lru_cache
+def web_servers(directory: Path = CATALOG) -> Mapping[str, WebServer]:
+    """Return the web servers of predictive projects by deployment config."""
+    return _read(directory / "web_servers.yml", WebServer)[0]
+
+
+@lru_cache
+def instances(directory: Path = CATALOG) -> Mapping[str, Instance]:
+    """Return every SageMaker hosting instance type by name, such as ml.m5.large."""
+    entries, sources = _read(directory / "instances.yml", Instance)
+    for name, instance in entries.items():
+        for source in (instance.source, instance.price.source if instance.price else instance.source):
+            if source not in sources:
+                raise CatalogError(f"instances.yml: {name}: source: {source!r} is not listed in sources")
+    return entries
+
+
+@lru_cache
+def regions(directory: Path = CATALOG) -> Mapping[str, Region]:
+    """Return the regions with SageMaker hosting by code, such as eu-west-1."""
+    return _read(directory / "regions.yml", Region)[0]
+
+
+def requirements(framework: str, version: str, server: str, directory: Path = CATALOG) -> list[str]:
+    """Return everything a project installs, as pins sorted by name.
+
+    Raises CatalogError when the catalog lacks one of the three, or two pins disagree.
+    """
+    facts = _find(frameworks(directory), framework, "frameworks")
+    versions = {entry.number: entry for entry in facts.versions}
+    pins = {
+        *_find(versions, version, f"versions of {framework}").requirements,
+        *_find(web_servers(directory), server, "web servers").requirements,
+    }
+    by_name: dict[str, str] = {}
+    for pin in sorted(pins):
+        name = pin.partition("==")[0]
+        if name in by_name:
+            raise CatalogError(
+                f"{framework} {version} and {server} pin both {by_name[name]} and {pin}. "
+                "Run catalog/refresh_locks.py."
+            )
+        by_name[name] = pin
+    return [by_name[name] for name in sorted(by_name)]
+
+
+def _find(entries: Mapping[str, T], name: str, what: str) -> T:
+    if name not in entries:
+        raise CatalogError(f"{name!r} is not among the {what}: {', '.join(entries)}")
+    return entries[name]
+
+
+def _check_versions(framework: Framework, where: str) -> None:
+    if sum(version.default for version in framework.versions) != 1:
+        raise CatalogError(f"{where}: versions: mark exactly one with default: true")
+    for version in framework.versions:
+        if not set(version.formats) <= set(framework.formats):
+            known = ", ".join(framework.formats)
+            raise CatalogError(f"{where}: {version.number}: formats: unknown format; known are {known}")
+    for model_format in framework.formats:
+        if not framework.versions_for(model_format):
+            raise CatalogError(f"{where}: formats: no version reads {model_format}")
+
+
+def _read(path: Path, kind: type[T]) -> tuple[Mapping[str, T], Mapping[str, str]]:
+    """Return the entries of `path`, found under the key named like the file, and its table of sources."""
+    try:
+        document = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, yaml.YAMLError) as error:
+        raise CatalogError(f"{path.name} cannot be read: {error}") from error
+    header = {"source": str, "date": date, path.stem: dict[str, Any]}
+    fields = _checked(document, {**header, "sources": dict[str, str]}, header, path.name)
+    as_named = "name" in _hints(kind)  # type: ignore[arg-type]  # a class is hashable
+    entries = {}
+    for name, entry in fields[path.stem].items():
+        where = f"{path.name}: {name}"
+        given = {"name": name, **entry} if as_named and isinstance(entry, dict) else entry
+        entries[name] = _build(kind, given, where)
+    return MappingProxyType(entries), fields.get("sources", {})
+
+
+def _build(kind: type[T], given: Any, where: str) -> T:
+    """Make a `kind`, one of the dataclasses above, of a YAML mapping."""
+    hints, required = _hints(kind), _required(kind)  # type: ignore[arg-type]  # a class is hashable
+    return kind(**_checked(given, hints, required, where))
+
+
+def _checked(given: Any, hints: Mapping[str, Any], required: Iterable[str], where: str) -> dict[str, Any]:
+    """Return the fields of a YAML mapping converted to `hints`; refuse unknown and missing ones."""
+    if not isinstance(given, dict):
+        raise CatalogError(f"{where}: expected fields, found {given!r}")
+    for field in given:
+        if field not in hints:
+            raise CatalogError(f"{where}: {field}: unknown field; known are {', '.join(hints)}")
+    for field in required:
+        if field not in given:
+            raise CatalogError(f"{where}: {field}: missing")
+    return {field: _converted(value, hints[field], f"{where}: {field}") for field, value in given.items()}
+
+
+def _converted(value: Any, hint: Any, where: str) -> Any:
+    """Return a YAML value as the type `hint`: a tuple of a list, a dataclass or Mapping of a mapping."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        return _converted(value, arguments[0], where)
+    if origin is Literal:
+        if value not in arguments:
+            raise CatalogError(f"{where}: {value!r} is not one of {', '.join(arguments)}")
+        return value
+    if origin is tuple and isinstance(value, list):
+        return tuple(_converted(item, arguments[0], where) for item in value)
+    if origin in (dict, Mapping) and isinstance(value, dict):
+        values = {str(key): _converted(item, arguments[1], f"{where}: {key}") for key, item in value.items()}
+        return MappingProxyType(values)
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, where)  # type: ignore[arg-type]
+    if hint is float and type(value) is int:
+        return float(value)
+    if hint is Any or type(value) is hint:
+        return value
+    raise CatalogError(f"{where}: {value!r} is not of type {getattr(hint, '__name__', hint)}")
+
+
+@lru_cache
+def _hints(kind: type[Any]) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
+@lru_cache
+def _required(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING)

@@ -1,0 +1,116 @@
+"""The Jinja face: names used in questions/ and template/ to functions. No logic of its own."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from copier.errors import UserMessageError
+
+from . import answers, catalog, sizer, summary
+from .errors import MccError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def told_to_the_user(function: Callable[P, T]) -> Callable[P, T]:
+    """Let an error of ours end Copier with its text alone, instead of a traceback."""
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except MccError as error:
+            raise UserMessageError(str(error)) from None
+
+    return wrapper
+
+
+def check_answers(conf: Mapping[str, Any]) -> str:
+    """Refuse a used destination and unusable answers before the first question."""
+    data = {key: value for key, value in conf["data"].items() if not key.startswith("_")}
+    if is_new_project(conf):
+        answers.check_destination(Path(conf["dst_path"]))
+        answers.check(data)
+    return ""
+
+
+def is_new_project(conf: Mapping[str, Any]) -> bool:
+    """Return whether this is a person's `copier copy`, not one of the copies an update makes.
+
+    An update renders the old answers (which carry _src_path) and the new ones into folders of its own.
+    """
+    destination = Path(conf["dst_path"])
+    made_by_update = "_src_path" in conf["data"] or any(".new_copy." in part for part in destination.parts)
+    return not made_by_update and not conf["overwrite"] and not (destination / conf["answers_file"]).exists()
+
+
+def default_region() -> str:
+    """Return the region of the person's environment, or us-east-1."""
+    named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    return named if answers.problem("region", named) == "" else "us-east-1"
+
+
+def default_project_name(destination: os.PathLike[str]) -> str:
+    """Return the destination's own name when it can be a project's, else a plain one."""
+    name = Path(destination).resolve().name
+    return name if answers.problem("project_name", name) == "" else "my-model"
+
+
+def default_format(framework: str) -> str:
+    """Return the first format of a framework."""
+    return next(iter(catalog.frameworks()[framework].formats))
+
+
+def default_version(framework: str, model_format: str) -> str:
+    """Return the version a framework is offered in, among those that read `model_format`."""
+    return catalog.frameworks()[framework].default_version(model_format).number
+
+
+def model_file(framework: str, model_format: str) -> str:
+    """Return the name of the model in model/."""
+    return catalog.frameworks()[framework].formats[model_format].file
+
+
+def instance_choices(framework: str, profile: str, model_path: str, kept: str) -> dict[str, str]:
+    """Return label -> instance type, cheapest first, of what holds the model."""
+    return sizer.labels(framework, model_bytes(model_path), profile, kept)
+
+
+def default_instance(framework: str, profile: str, model_path: str) -> str:
+    """Return the cheapest instance type that holds the model and needs no other processor to build for."""
+    return sizer.default_instance(framework, model_bytes(model_path), profile).name
+
+
+def model_bytes(model_path: str) -> int | None:
+    """Return the size of the person's model, or None when it is not known yet."""
+    path = Path(model_path).expanduser()
+    if not model_path or not path.exists():
+        return None
+    return sum(
+        file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
+    )
+
+
+def architecture(instance_type: str) -> str:
+    """Return amd64 or arm64, the processor that container platforms name."""
+    return {"x86_64": "amd64", "arm64": "arm64"}[catalog.instances()[instance_type].arch]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "after_copy": summary.after_copy,
+    "architecture": architecture,
+    "check_answers": told_to_the_user(check_answers),
+    "choices": answers.choices,
+    "default_format": default_format,
+    "default_instance": told_to_the_user(default_instance),
+    "default_project_name": default_project_name,
+    "default_version": default_version,
+    "instance_choices": told_to_the_user(instance_choices),
+    "model_file": model_file,
+    "problem": lambda value, question: answers.problem(question, value),
+    "requirements": catalog.requirements,
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"default_region": default_region}

@@ -1,0 +1,118 @@
+"""From a model's size to the instance types that hold it, cheapest first."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from . import catalog
+from .catalog import Framework, Instance
+from .errors import InvalidAnswer
+
+GIB = 1024**3
+USABLE_SHARE = 0.7  # the rest is for the system, request bodies and page cache
+COPIES_OF_ARTEFACT = 3  # a loaded model is 2 to 4 times its file
+UNKNOWN_ARTEFACT_BYTES = 100 * 1024**2  # room for this much is kept until the model is known
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An instance type as a home for one model. Memory is in GiB; headroom is negative where some lacks."""
+
+    instance: Instance
+    workers: int
+    need_gib: float
+    headroom_gib: float
+    reason: str | None
+
+    @property
+    def usd_h(self) -> float:
+        """US dollars an hour; infinite when no price is known, so that such a type comes last."""
+        return self.instance.price.usd_h if self.instance.price else math.inf
+
+
+def cpu_choices(
+    framework: str, artefact_bytes: int | None, profile: str, instances: Iterable[Instance] | None = None
+) -> list[Choice]:
+    """Rank instance types for a predictive server: those that hold the model come first, cheapest first.
+
+    `artefact_bytes` is the size of the model's files, None when it is not known yet. `profile` is
+    "throughput" (a worker process a vCPU) or "latency" (one). After price counts headroom, then the newer
+    generation. Types for other accelerators than GPUs are left out: their containers are of another kind.
+    """
+    facts = catalog.frameworks()[framework]
+    offered = catalog.instances().values() if instances is None else instances
+    artefact = UNKNOWN_ARTEFACT_BYTES if artefact_bytes is None else artefact_bytes
+    choices = [_choice(facts, artefact, profile, item) for item in offered if item.kind in ("cpu", "gpu")]
+    return sorted(choices, key=_rank)
+
+
+def default_instance(framework: str, artefact_bytes: int | None, profile: str) -> Instance:
+    """Return the cheapest type that holds the model, among x86_64 ones with steady CPUs and no GPU.
+
+    Raises InvalidAnswer when there is none.
+    """
+    plain = [
+        item
+        for item in catalog.instances().values()
+        if item.kind == "cpu" and item.arch == "x86_64" and not item.burstable
+    ]
+    choices = cpu_choices(framework, artefact_bytes, profile, plain)
+    if choices[0].reason is None:
+        return choices[0].instance
+    nearest = max(choices, key=lambda choice: choice.headroom_gib)
+    advice = "serve a smaller model"
+    if profile == "throughput" and cpu_choices(framework, artefact_bytes, "latency", plain)[0].reason is None:
+        advice = "choose serving_profile latency, which runs one worker"
+    raise InvalidAnswer(
+        f"model_path: no instance type holds this model with serving_profile {profile}; the nearest is "
+        f"{nearest.instance.name}: {nearest.reason}. Please {advice}."
+    )
+
+
+def labels(framework: str, artefact_bytes: int | None, profile: str, kept: str = "") -> dict[str, str]:
+    """Return label -> instance type of all that hold the model, in ranked order.
+
+    `kept`, an answer given before, is offered even when it would not be chosen today.
+    """
+    choices = cpu_choices(framework, artefact_bytes, profile)
+    offered = {_label(choice): choice.instance.name for choice in choices if choice.reason is None}
+    if kept and kept not in offered.values():
+        reasons = {choice.instance.name: choice.reason for choice in choices}
+        offered[f"{kept} ({reasons.get(kept, 'no longer in the catalog')})"] = kept
+    return offered
+
+
+def _choice(facts: Framework, artefact_bytes: int, profile: str, instance: Instance) -> Choice:
+    workers = 1 if profile == "latency" else instance.vcpu
+    models = workers if facts.memory.model_per_worker else 1
+    server_mib = facts.memory.base_mib + workers * facts.memory.worker_mib
+    need = server_mib / 1024 + models * COPIES_OF_ARTEFACT * artefact_bytes / GIB
+    usable = USABLE_SHARE * instance.memory_gib
+    reason = None
+    if need > usable:
+        reason = f"needs {need:.1f} GiB for {_count(workers, 'worker')}, {usable:.1f} GiB are usable"
+    return Choice(instance, workers, need, usable - need, reason)
+
+
+def _rank(choice: Choice) -> tuple[bool, float, float, int, str]:
+    instance = choice.instance
+    return choice.reason is not None, choice.usd_h, -choice.headroom_gib, -instance.generation, instance.name
+
+
+def _label(choice: Choice) -> str:
+    instance = choice.instance
+    price = "price unknown"
+    if instance.price:
+        price = f"{'about ' if instance.price.estimated else ''}${instance.price.usd_h:.3f}/h"
+    parts = [price, f"{instance.vcpu} vCPU", f"{instance.memory_gib:g} GiB"]
+    if instance.arch == "arm64":
+        parts.append("arm64")
+    if instance.burstable:
+        parts.append("burstable")
+    if instance.kind == "gpu":
+        parts.append("GPU is not used by this server")
+    return f"{instance.name} ({', '.join(parts)})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

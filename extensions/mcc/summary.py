@@ -1,0 +1,62 @@
+"""What a person is told after a copy: what was made, on which machine, and what to do next."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import catalog
+
+NOT_MODELS = ("README.md",)
+
+
+def after_copy(destination: os.PathLike[str], answers: Mapping[str, Any]) -> str:
+    """Return the lines to show.
+
+    Looks for the model in the project at `destination`, so that nothing is called done that is not.
+    """
+    project = Path(destination)
+    facts = catalog.frameworks()[answers["framework"]]
+    lines = [
+        "",
+        f"{answers['project_name']}: {facts.title} {answers['framework_version']} "
+        f"({answers['model_format']}), {catalog.web_servers()[answers['deployment_config']].title}",
+        f"  runs on    {_machine(answers['instance_type'])}",
+    ]
+    if answers["region"] not in catalog.regions():
+        lines.append(f"  region     {answers['region']} is not in the catalog; check its spelling")
+    if not has_model(project):
+        lines.append(f"  no model   {_what_is_missing(answers)}")
+    lines += ["", f"  cd {_shown(project)}", "  do/run --local   serves it on port 8080", "  do/test          calls it"]
+    return "\n".join(lines)
+
+
+def has_model(project: Path) -> bool:
+    """Return whether model/ holds anything but what the template puts there."""
+    directory = project / "model"
+    return directory.is_dir() and any(path.name not in NOT_MODELS for path in directory.iterdir())
+
+
+def _what_is_missing(answers: Mapping[str, Any]) -> str:
+    if answers.get("model_path"):
+        return f"{answers['model_path']} was not copied: copy it into model/"
+    if answers.get("include_sample_model"):
+        return "the sample model is not trained yet: do/run --local does it first"
+    return "copy yours into model/"
+
+
+def _machine(name: str) -> str:
+    instance = catalog.instances().get(name)
+    if instance is None or instance.price is None:
+        return name
+    about = "about " if instance.price.estimated else ""
+    text = f"{name} at {about}${instance.price.usd_h:.3f} an hour in us-east-1"
+    if instance.kind != "cpu":
+        text += "; you pay for a GPU that this server does not use"
+    elif instance.arch == "arm64":
+        text += "; its image is built for arm64"
+    return text
+
+
+def _shown(project: Path) -> str:
+    return os.path.relpath(project)

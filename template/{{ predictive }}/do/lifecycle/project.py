@@ -1,0 +1,75 @@
+"""This project: its settings in do/config.toml, and how its commands fail."""
+
+import difflib
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    from pip._vendor import tomli as tomllib
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+DONE = 0
+DEFECT = 1
+USAGE = 2
+PRECONDITION = 3
+VERIFICATION = 6
+INTERRUPTED = 130
+
+
+class Failure(Exception):
+    """A command cannot go on: an exit code, an id, what failed, what was seen and what to do next."""
+
+    def __init__(self, code: int, name: str, what: str, seen: str, remedy: str) -> None:
+        super().__init__(what)
+        self.code = code
+        self.finding = {"id": name, "what": what, "seen": seen, "next": remedy}
+
+    def __str__(self) -> str:
+        name, what, seen, remedy = self.finding.values()
+        return f"failed ({name}): {what}\n  seen: {seen}\n  next: {remedy}"
+
+
+@dataclass(frozen=True)
+class Config:
+    """One field a setting; their meaning stands in do/config.toml."""
+
+    project_name: str
+    region: str
+    instance_type: str
+    platform: str
+    engine: str = ""
+
+    @property
+    def image(self) -> str:
+        return f"{self.project_name}:latest"
+
+
+def load_config() -> Config:
+    """Return the settings of this project. Raises Failure (usage) for what is unknown or missing."""
+    path = PROJECT / "do" / "config.toml"
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Failure(
+            USAGE, "config-unreadable", f"cannot read {path}", str(error), "mend the file"
+        ) from None
+    known = [field.name for field in fields(Config)]
+    for name, value in values.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1) or known
+            seen = f"{name} is no setting; known are {', '.join(near)}"
+            raise Failure(USAGE, "config-unknown-key", f"cannot use {path}", seen, f"rename or remove {name}")
+        if not isinstance(value, str):
+            seen = f"{name} = {value!r} is not a text in quotes"
+            raise Failure(USAGE, "config-not-text", f"cannot use {path}", seen, f'write {name} = "{value}"')
+    values.update({name: os.environ[key] for name in known if (key := f"MCC_{name.upper()}") in os.environ})
+    missing = [field.name for field in fields(Config) if field.name not in values and field.name != "engine"]
+    if missing:
+        seen = f"{', '.join(missing)} missing"
+        raise Failure(USAGE, "config-missing-key", f"cannot use {path}", seen, "add the setting to the file")
+    return Config(**values)

@@ -1,0 +1,42 @@
+"""The handler's hooks, on the model in model/. Run: .venv-model/bin/python -m unittest tests/test_model_handler.py"""
+
+import sys
+import unittest
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT / "serving"))
+
+
+class ModelHandlerTest(unittest.TestCase):
+    """Extend this class when you edit serving/model_handler.py."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        from inference import find_model
+        from model_handler import ModelHandler
+
+        cls.handler = ModelHandler()
+        cls.handler.load(find_model(PROJECT / "model", ModelHandler.MODEL_FILE))
+        cls.row = [0.5] * cls.handler.row_shape[0]
+
+    def predict(self, rows: list) -> list:
+        features = self.handler.preprocess(rows)
+        return self.handler.postprocess(self.handler.predict(features))
+
+    def test_one_prediction_a_row(self) -> None:
+        self.assertEqual(len(self.predict([self.row, self.row, self.row])), 3)
+
+    def test_a_row_is_predicted_alike_alone_and_among_others(self) -> None:
+        alone, among = self.predict([self.row]), self.predict([self.row] * 100)
+        self.assertAlmostEqual(float(str(alone[0]).strip("[]")), float(str(among[99]).strip("[]")), places=5)
+
+    def test_a_row_too_long_is_refused(self) -> None:
+        from codec import RequestError
+
+        with self.assertRaises(RequestError):
+            self.handler.preprocess([[*self.row, 0.5]])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,43 @@
+"""What all lanes share: rendering a project the way a person does."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+COMBINATIONS = [
+    (server, framework, model_format)
+    for server in ("http-flask", "http-fastapi")
+    for framework, formats in {
+        "sklearn": ("pkl", "joblib"),
+        "xgboost": ("json", "model", "ubj"),
+        "tensorflow": ("keras", "h5", "SavedModel"),
+    }.items()
+    for model_format in formats
+]
+Render = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the template without .git, as Copier then reads it in place, quickly."""
+    copy = tmp_path_factory.mktemp("template")
+    for name in ("copier.yml", "questions", "catalog", "extensions", "template", "hooks"):
+        (copy / name).symlink_to(REPOSITORY / name)
+    return copy
+
+
+@pytest.fixture
+def render(template: Path, tmp_path: Path) -> Iterator[Render]:
+    """Return a function that renders a project with the answers given, defaults for the rest."""
+
+    def render_project(name: str = "abalone-age", **answers: Any) -> Path:
+        destination = tmp_path / name
+        options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
+        copier.run_copy(str(template), destination, data=answers, **options)
+        return destination
+
+    yield render_project

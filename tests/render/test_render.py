@@ -1,0 +1,173 @@
+"""Every combination of answers renders, and every rendered file is as clean as a hand-written one."""
+
+import ast
+import filecmp
+import hashlib
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import copier
+import pytest
+import yaml
+
+from tests.conftest import COMBINATIONS, Render
+
+OTHERS = {
+    "sklearn": ("xgboost", "tensorflow"),
+    "xgboost": ("sklearn", "scikit", "tensorflow", "joblib"),
+    "tensorflow": ("sklearn", "scikit", "xgboost", "joblib"),
+    "http-flask": ("fastapi", "uvicorn"),
+    "http-fastapi": ("flask", "gthread"),
+}
+VARIANTS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "bare": {"include_sample_model": False, "include_tests": False},
+    "latency-arm": {"serving_profile": "latency", "instance_type": "ml.c7g.large"},
+}
+
+
+def files_of(project: Path) -> list[Path]:
+    return sorted(path for path in project.rglob("*") if path.is_file())
+
+
+def answers_of(server: str, framework: str, model_format: str) -> dict[str, object]:
+    return {"deployment_config": server, "framework": framework, "model_format": model_format}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("server", "framework", "model_format"), COMBINATIONS)
+def test_a_project_is_complete_and_holds_nothing_else(
+    render: Render, server: str, framework: str, model_format: str, variant: str
+) -> None:
+    project = render(**answers_of(server, framework, model_format), **VARIANTS[variant])
+    files = files_of(project)
+    for path in files:
+        if path.suffix == ".gz":
+            continue
+        text = path.read_text()
+        assert not re.search(r"\{[{%#]|[#%}]\}", text), f"{path} has Jinja left in it"
+        assert text.endswith("\n") and not text.endswith("\n\n"), f"{path} ends badly"
+        assert "\n\n\n\n" not in text and " \n" not in text, f"{path} has blank litter"
+        if path.name not in ("uv.lock", "inference.py"):
+            for word in OTHERS[framework] + OTHERS[server]:
+                assert not re.search(rf"\b{word}", text, re.IGNORECASE), f"{path} speaks of {word}"
+    dockerfile = (project / "Dockerfile").read_text()
+    for source in copy_sources(dockerfile):
+        assert (project / source).exists(), f"the Dockerfile copies {source}, which is not there"
+    names = {path.relative_to(project).as_posix() for path in files}
+    assert ("sample_model/train.py" in names) == (variant != "bare")
+    assert ("tests/contract/__main__.py" in names) == (variant != "bare")
+    assert ("# COPY your_model_files /opt/ml/model/" in dockerfile) == (variant == "bare")
+    assert ("linux/arm64" in (project / "do" / "config.toml").read_text()) == (variant == "latency-arm")
+    for script in ("do/build", "do/run", "do/test", "serving/serve"):
+        assert (project / script).stat().st_mode & 0o111, f"{script} cannot be executed"
+    stored = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    assert stored["framework"] == framework and "given" not in stored and "predictive" not in stored
+
+
+def copy_sources(dockerfile: str) -> list[str]:
+    words = [shlex.split(line) for line in dockerfile.splitlines() if line.startswith("COPY ")]
+    return [source for line in words if not line[1].startswith("--from") for source in line[1:-1]]
+
+
+def test_a_default_project_is_small(render: Render) -> None:
+    files = files_of(render())
+    assert len(files) <= 30
+    assert sum(path.read_bytes().count(b"\n") for path in files) <= 2500
+
+
+def test_two_renders_are_identical(render: Render) -> None:
+    first, second = render("one", project_name="same"), render("two", project_name="same")
+    comparison = filecmp.dircmp(first, second)
+    assert not comparison.diff_files and not comparison.left_only and not comparison.right_only
+    for path in files_of(first):
+        assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path
+
+
+@pytest.fixture(scope="module")
+def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    """Render all combinations and return their distinct files by kind, each once."""
+    seen: set[str] = set()
+    kinds: dict[str, list[Path]] = {"python": [], "Dockerfile": [], "yaml": [], "nginx.conf": [], "toml": []}
+    for number, combination in enumerate(COMBINATIONS):
+        for variant, extra in VARIANTS.items():
+            project = tmp_path_factory.mktemp("lint") / "abalone-age"
+            data = {**answers_of(*combination), **extra}
+            copier.run_copy(
+                str(template), project, data=data, defaults=True, unsafe=True, quiet=True, skip_tasks=True
+            )
+            for path in files_of(project):
+                digest = hashlib.sha256(path.read_bytes() + path.name.encode()).hexdigest()
+                if digest in seen:
+                    continue
+                seen.add(digest)
+                if kind := kind_of(path):
+                    kinds[kind].append(path)
+            assert number >= 0, variant
+    return kinds
+
+
+def kind_of(path: Path) -> str | None:
+    if path.suffix == ".py" or (not path.suffix and path.read_bytes().startswith(b"#!/usr/bin/env python3")):
+        return "python"
+    if path.suffix in (".yml", ".yaml"):
+        return "yaml"
+    return {"Dockerfile": "Dockerfile", "nginx.conf": "nginx.conf", "config.toml": "toml"}.get(path.name)
+
+
+def run(*command: str) -> None:
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp_path: Path) -> None:
+    for number, path in enumerate(distinct_files["python"]):
+        ast.parse(path.read_text())
+        target = tmp_path / f"{number}" / (path.name if path.suffix else f"{path.name}.py")
+        target.parent.mkdir()
+        shutil.copy(path, target)
+    rules = "E,F,I,UP,B,SIM,D100,D101,D103,RUF"
+    run(
+        "ruff",
+        "check",
+        "--isolated",
+        "--line-length",
+        "110",
+        "--target-version",
+        "py310",
+        "--select",
+        rules,
+        "--config",
+        "lint.isort.known-third-party=['lifecycle','codec','inference','model_handler','forest','tests']",
+        str(tmp_path),
+    )
+    run("ruff", "format", "--isolated", "--line-length", "110", "--check", str(tmp_path))
+
+
+def test_dockerfiles_are_clean(distinct_files: dict[str, list[Path]]) -> None:
+    run("hadolint", *map(str, distinct_files["Dockerfile"]))
+
+
+def test_yaml_is_clean(distinct_files: dict[str, list[Path]]) -> None:
+    rules = "{extends: default, rules: {line-length: {max: 120}, document-start: disable}}"
+    run("yamllint", "--strict", "-d", rules, *map(str, distinct_files["yaml"]))
+
+
+def test_nginx_configurations_are_clean(distinct_files: dict[str, list[Path]]) -> None:
+    for path in distinct_files["nginx.conf"]:
+        run("gixy", str(path))
+
+
+def test_shell_scripts_of_this_repository_are_clean() -> None:
+    repository = Path(__file__).resolve().parents[2]
+    scripts = [repository / ".ci" / "run", *(repository / "tests" / "standins").glob("*")]
+    shell = [
+        str(p)
+        for p in scripts
+        if p.is_file() and p.read_bytes().startswith((b"#!/usr/bin/env bash", b"#!/bin/sh"))
+    ]
+    assert shell
+    run("shellcheck", *shell)
