@@ -1,11 +1,9 @@
-"""Check that this project serves as SageMaker expects: locally, in a container, or wherever it runs already."""
+"""Check that this project serves as SageMaker expects: locally, in a container, or where it runs already."""
 
 import argparse
-import dataclasses
 import json
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,37 +11,36 @@ from urllib.parse import urlsplit
 from . import http_checks, process_checks  # noqa: F401  importing them registers their checks
 from .bodies import Bodies, of_shape, sizes
 from .check import CHECKS, Check, Context, Outcome
-from .client import Failed
-from .servers import ContainerServer, LocalServer, Server
+from .client import Client, Failed
+from .servers import ContainerServer, LocalServer, Server, Setup
 
-USAGE, DOES_NOT_START, BROKEN = 2, 3, 6
+DOES_NOT_START, BROKEN = 3, 6
+SOAK = {False: 5_000, True: 100_000}
 
 
 def main() -> int:
     """Run the checks that were asked for; return 0 when none failed, 6 when one did."""
-    parser, signal_handler = make_parser(), lambda *_: sys.exit(143)
+    parser = make_parser()
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal_handler)
-    unknown = set(options.only or ()) - set(CHECKS)
-    if unknown:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended on the way out
+    numbers = options.only or list(CHECKS)
+    if unknown := set(numbers) - set(CHECKS):
         parser.error(f"there is no check {', '.join(map(str, sorted(unknown)))}")
-    chosen = sorted((CHECKS[n] for n in options.only or CHECKS), key=lambda check: (check.phase, check.number))
     server = make_server(parser, options)
     try:
-        start = getattr(server, "start", None)
-        if start:
-            start()
+        server.start()
         seconds = server.ready()
-        bodies = make_bodies(parser, server, options.row)
-        context = Context(server, bodies, 100_000 if options.soak else 5_000, seconds)
+        context = Context(server, make_bodies(parser, server, options.row), SOAK[options.soak], seconds)
         with context.stack:
-            outcomes = sorted(run(chosen, context), key=lambda outcome: outcome.number)
+            outcomes = run(
+                sorted((CHECKS[n] for n in numbers), key=lambda check: (check.phase, check.number)), context
+            )
     except Failed as error:
         print(f"contract: the server does not start: {error}", file=sys.stderr)
         return DOES_NOT_START
     finally:
         server.close()
-    report(outcomes, options.json)
+    report(sorted(outcomes), options.json)
     return BROKEN if any(outcome.result == "failed" for outcome in outcomes) else 0
 
 
@@ -54,12 +51,22 @@ def make_parser() -> argparse.ArgumentParser:
     where.add_argument("--local", action="store_true", help="start serving/serve on this machine")
     where.add_argument("--image", help="start this image")
     where.add_argument("--url", help="ask a server that runs already: http://127.0.0.1:8080")
-    parser.add_argument("--python", default=sys.executable, help="interpreter with the requirements (--local)")
-    parser.add_argument("--model-dir", type=Path, help="model to serve (default: model, or the one in the image)")
-    parser.add_argument("--engine", choices=("docker", "podman", "finch"), default="docker", help="for --image")
+    parser.add_argument(
+        "--python", default=sys.executable, help="interpreter with the requirements (--local)"
+    )
+    parser.add_argument(
+        "--model-dir", type=Path, help="model to serve (default: model, or the one in the image)"
+    )
+    parser.add_argument(
+        "--engine", choices=("docker", "podman", "finch"), default="docker", help="for --image"
+    )
     parser.add_argument("--user", choices=("root", "serving"), default="", help="SERVING_USER (--image)")
-    parser.add_argument("--row", type=json.loads, help="a row to send, as JSON, when /ping does not say its shape")
-    parser.add_argument("--only", type=lambda text: [int(n) for n in text.split(",")], help="check numbers: 9,13")
+    parser.add_argument(
+        "--row", type=json.loads, help="a row to send, as JSON, when /ping does not say its shape"
+    )
+    parser.add_argument(
+        "--only", type=lambda text: [int(n) for n in text.split(",")], help="check numbers: 9,13"
+    )
     parser.add_argument("--soak", action="store_true", help="send 100,000 requests in check 57, not 5,000")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
@@ -71,13 +78,13 @@ def make_server(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         parts = urlsplit(options.url)
         if parts.scheme != "http" or not parts.hostname:
             parser.error("--url must look like http://127.0.0.1:8080")
-        return Server(parts.hostname, parts.port or 80)
+        return Server(Client(parts.hostname, parts.port or 80))
     if options.image:
-        return ContainerServer(options.engine, options.image, options.model_dir, options.user)
+        return ContainerServer(Setup(options.engine, options.image, options.model_dir, options.user))
     model = options.model_dir or Path("model")
     if not model.is_dir() or not Path("serving/serve").exists():
         parser.error(f"run this in the project's directory, with a model in {model} (see --model-dir)")
-    return LocalServer(options.python, model)
+    return LocalServer(Setup(options.python, model=model))
 
 
 def make_bodies(parser: argparse.ArgumentParser, server: Server, row: object) -> Bodies:
@@ -109,13 +116,17 @@ def run(checks: list[Check], context: Context) -> list[Outcome]:
 
 def report(outcomes: list[Outcome], as_json: bool) -> None:
     """Print what came of the checks: a table, or one JSON document."""
-    counts = {result: sum(o.result == result for o in outcomes) for result in ("passed", "failed", "not applicable")}
+    counts = {
+        result: sum(o.result == result for o in outcomes) for result in ("passed", "failed", "not applicable")
+    }
     if as_json:
-        print(json.dumps({"counts": counts, "checks": [dataclasses.asdict(outcome) for outcome in outcomes]}, indent=2))
+        print(json.dumps({"counts": counts, "checks": [outcome._asdict() for outcome in outcomes]}, indent=2))
         return
     width = max(len(outcome.title) for outcome in outcomes)
     for o in outcomes:
-        print(f"{o.number:>2}  {o.title:<{width}}  {o.result:<14}  {o.ms:>6} ms  {' '.join(o.detail.split())}")
+        print(
+            f"{o.number:>2}  {o.title:<{width}}  {o.result:<14}  {o.ms:>6} ms  {' '.join(o.detail.split())}"
+        )
     print(", ".join(f"{count} {result}" for result, count in counts.items()))
 
 

@@ -51,7 +51,9 @@ class Bodies:
 
     def npy_header(self, dtype: str, rows: int) -> bytes:
         """Return what stands before the data in a .npy file."""
-        header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {(rows, *sizes(self.row))}, }}".encode()
+        header = (
+            f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {(rows, *sizes(self.row))}, }}".encode()
+        )
         header += b" " * (-(len(header) + 11) % 64) + b"\n"
         return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from .bodies import Bodies
-from .client import Failed, NotApplicable, Reply, Request, invoke, same
+from .client import Client, Failed, NotApplicable, Reply, Request, invoke, same
 from .servers import OwnServer, Server
 
 # The order of checks: those on the running server, those that end it, those that start others.
@@ -17,7 +17,9 @@ RUNNING, ENDING, STARTING = range(3)
 class Context:
     """What the checks look at, and what they share."""
 
-    def __init__(self, server: Server, bodies: Bodies, soak_requests: int = 5_000, start_seconds: float = 0) -> None:
+    def __init__(
+        self, server: Server, bodies: Bodies, soak_requests: int = 5_000, start_seconds: float = 0
+    ) -> None:
         self.server, self.client, self.bodies = server, server.client, bodies
         self.soak_requests, self.start_seconds = soak_requests, start_seconds
         self.pings: list[float] = []
@@ -35,10 +37,10 @@ class Context:
         """Return the prediction for one row, which every other way of sending that row must give."""
         return self.client.send(invoke(self.bodies.json())).predictions()[0]
 
-    def send(self, request: Request, rows: int = 1, **how: Any) -> Reply:
+    def send(self, request: Request, rows: int = 1, client: Client | None = None, **how: Any) -> Reply:
         """Return the reply to a request. Raises Failed unless it holds the right prediction for each row."""
         expected = self.reference
-        reply = self.client.send(request, **how)
+        reply = (client or self.client).send(request, **how)
         answer = reply.predictions()
         expect(len(answer) == rows, f"{len(answer)} predictions for {rows} rows")
         wrong = [value for value in answer if not same(value, expected)]
@@ -47,7 +49,7 @@ class Context:
 
 
 class Outcome(NamedTuple):
-    """What came of a check: `result` is passed, failed or not applicable; `detail` what was measured, or why."""
+    """What came of a check: passed, failed or not applicable, and what was measured, or why."""
 
     number: int
     title: str
@@ -72,7 +74,10 @@ class Check(NamedTuple):
         except NotApplicable as reason:
             result, detail = "not applicable", str(reason)
         except Exception as error:
-            result, detail = "failed", f"{'' if isinstance(error, Failed) else type(error).__name__ + ': '}{error}"
+            result, detail = (
+                "failed",
+                f"{'' if isinstance(error, Failed) else type(error).__name__ + ': '}{error}",
+            )
         return Outcome(self.number, self.title, result, detail, round((time.perf_counter() - started) * 1000))
 
 

@@ -29,7 +29,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a server answered, and how long it took."""
+    """What a server answered, with header names in lower case, and how long it took."""
 
     status: int
     headers: Mapping[str, str]
@@ -46,7 +46,11 @@ class Reply(NamedTuple):
     def predictions(self) -> list[Any]:
         """Return the predictions. Raises Failed when there are none."""
         answer = self.json() if self.status == 200 else None
-        if not isinstance(answer, dict) or not isinstance(answer.get("predictions"), list) or not answer["predictions"]:
+        if (
+            not isinstance(answer, dict)
+            or not isinstance(answer.get("predictions"), list)
+            or not answer["predictions"]
+        ):
             raise Failed(f"status {self.status}, no predictions: {self.body[:120]!r}")
         return list(answer["predictions"])
 
@@ -64,7 +68,7 @@ class Client(NamedTuple):
         timeout: float = 60,
         sent: threading.Event | None = None,
     ) -> Reply:
-        """Return the reply. `connection`: one to keep using; `sent`: is set once the request is at the server."""
+        """Return the reply. `connection` is kept open; `sent` is set once the request is at the server."""
         own = connection or HTTPConnection(self.host, self.port, timeout=timeout)
         started, chunked, body = time.perf_counter(), "Transfer-Encoding" in request.headers, request.body
         chunks = (body[start : start + 65536] for start in range(0, len(body), 65536))
@@ -80,7 +84,8 @@ class Client(NamedTuple):
         finally:
             if not connection:
                 own.close()
-        return Reply(response.status, dict(response.headers.items()), answer, time.perf_counter() - started)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, headers, answer, time.perf_counter() - started)
 
     def ping(self) -> Reply:
         """Return the reply to GET /ping."""
@@ -93,7 +98,9 @@ class Client(NamedTuple):
 
 def invoke(body: bytes, content_type: str = "application/json", **headers: str) -> Request:
     """Return a POST to /invocations, without Content-Type when `content_type` is empty."""
-    return Request("POST", "/invocations", body, {"Content-Type": content_type, **headers} if content_type else headers)
+    return Request(
+        "POST", "/invocations", body, {"Content-Type": content_type, **headers} if content_type else headers
+    )
 
 
 def same(one: Any, other: Any) -> bool:

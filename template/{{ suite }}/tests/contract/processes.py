@@ -47,7 +47,7 @@ def processes() -> list[Process]:
             {
                 "pid": int(path.name),
                 "parent": int(status["PPid"][0]),
-                "user": int(status["Uid"][0]),
+                "user": int(status["Uid"][1]),
                 "kb": int(status.get("VmRSS", ["0"])[0]),
                 "zombie": status["State"][0] == "Z",
                 "command": command,
@@ -64,7 +64,9 @@ def listeners() -> list[Listener]:
         for row in [line.split() for line in table.read_text().splitlines()[1:]] if table.exists() else []:
             address, port = row[1].split(":")
             if row[3] == LISTENING:
-                found.append({"port": int(port, 16), "loopback": address.endswith(LOOPBACK), "socket": row[9]})
+                found.append(
+                    {"port": int(port, 16), "loopback": address.endswith(LOOPBACK), "socket": row[9]}
+                )
     return found
 
 

@@ -64,7 +64,9 @@ class Server:
         while not self.responds():
             code, seconds = self.exit_code(), time.perf_counter() - started
             if code is not None or seconds > START_SECONDS:
-                raise Failed(f"no /ping 200 after {seconds:.0f} s, exit code {code}; log:\n{self.log()[-2000:]}")
+                raise Failed(
+                    f"no /ping 200 after {seconds:.0f} s, exit code {code}; log:\n{self.log()[-2000:]}"
+                )
             time.sleep(0.05)
         return time.perf_counter() - started
 
@@ -94,7 +96,11 @@ class LocalServer(Server):
 
     def start(self) -> None:
         """Start the server, or start it again."""
-        own = {"SAGEMAKER_BIND_TO_PORT": str(self.port), "SERVING_USER": self.user, "MODEL_DIR": self.model_dir}
+        own = {
+            "SAGEMAKER_BIND_TO_PORT": str(self.port),
+            "SERVING_USER": self.user,
+            "MODEL_DIR": self.model_dir,
+        }
         environment = {**os.environ, **own, "TMPDIR": str(self.directory)}
         command = [self.setup.program, "serving/serve", "serve"]
         with (self.directory / "log").open("ab") as log:

@@ -1,0 +1,249 @@
+"""`make bench`: the rendered servers against a plain stack, as ratios measured in one run.
+
+Requests come from wrk with 8 connections, the servers take turns, and each figure is the median of
+ROUNDS rounds. Answers are compared with the model's own predict before anything is timed.
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import copier
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+WORK = REPOSITORY / ".demo" / "bench"
+FORMATS = {"sklearn": "pkl", "xgboost": "ubj", "tensorflow": "keras"}
+SERVERS = ("http-flask", "http-fastapi")
+ROUNDS = 5
+SECONDS = 3
+PORTS = {"plain": 8190, "http-flask": 8191, "http-fastapi": 8192}
+
+
+@dataclass
+class Load:
+    """One kind of request: its name, body and content type."""
+
+    name: str
+    body: bytes
+    content_type: str
+
+
+def project(server: str, framework: str) -> Path:
+    """Return a rendered project with its sample model trained, made once and kept."""
+    path = WORK / f"{framework}-{server}"
+    if not (path / "sample_model" / "examples.json").exists():
+        shutil.rmtree(path, ignore_errors=True)
+        data = {"deployment_config": server, "framework": framework, "model_format": FORMATS[framework]}
+        copier.run_copy(str(REPOSITORY), path, data=data, defaults=True, unsafe=True, quiet=True, vcs_ref="HEAD")
+    return path
+
+
+def loads(python: Path, folder: Path) -> list[Load]:
+    """Return the requests: one row and 1,000 rows as JSON, 1,000 rows as CSV and npy."""
+    code = (
+        "import sys; sys.path.insert(0, 'sample_model'); import numpy as np; from train import read_abalones;"
+        "np.save(sys.stdout.buffer, read_abalones()[0][:1000])"
+    )
+    npy = subprocess.run([python, "-c", code], cwd=folder, capture_output=True, check=True).stdout
+    rows = _rows(python, npy)
+    csv = "\n".join(",".join(map(repr, row)) for row in rows).encode()
+    return [
+        Load("1 row, JSON", json.dumps({"instances": rows[:1]}).encode(), "application/json"),
+        Load("1,000 rows, JSON", json.dumps({"instances": rows}).encode(), "application/json"),
+        Load("1,000 rows, CSV", csv, "text/csv"),
+        Load("1,000 rows, npy", npy, "application/x-npy"),
+    ]
+
+
+def _rows(python: Path, npy: bytes) -> list[list[float]]:
+    code = "import json, sys, io, numpy as np; print(json.dumps(np.load(io.BytesIO(sys.stdin.buffer.read())).tolist()))"
+    answer = subprocess.run([python, "-c", code], input=npy, capture_output=True, check=True)
+    rows: list[list[float]] = json.loads(answer.stdout)
+    return rows
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str], folder: Path, port: int) -> Iterator[float]:
+    """Run a server while the block runs; give the seconds until its first /ping 200."""
+    with tempfile.TemporaryFile() as log:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield _wait(process, port, started, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(40)
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, started: float, log: io.BufferedRandom) -> float:
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=60):
+                return time.perf_counter() - started
+        except OSError:
+            time.sleep(0.01)
+    log.seek(0)
+    raise RuntimeError(log.read().decode())
+
+
+def server_command(name: str, framework: str, folder: Path, workers: int) -> tuple[list[str], dict[str, str]]:
+    """Return how to start the plain stack, or the project in `folder`."""
+    python = str(folder / ".venv-model" / "bin" / "python")
+    model = next(path for path in (folder / "model").iterdir() if path.name != "README.md")
+    if name == "plain":
+        environment = {"FRAMEWORK": framework, "MODEL": str(model), "PYTHONPATH": str(HERE)}
+        bind = f"127.0.0.1:{PORTS[name]}"
+        command = [python, "-m", "gunicorn", "--workers", str(workers), "--bind", bind, "--no-control-socket"]
+        return [*command, "plain:app"], {**environment, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = {"MODEL_DIR": str(folder / "model"), "SAGEMAKER_BIND_TO_PORT": str(PORTS[name])}
+    return [python, "serving/serve", "serve"], {**environment, "SERVING_WORKERS": str(workers)}
+
+
+def wrk(port: int, load: Load, connections: int = 8) -> tuple[float, float]:
+    """Return requests a second and the 99th percentile in ms. Raises RuntimeError on failed requests."""
+    with tempfile.NamedTemporaryFile() as body:
+        body.write(load.body)
+        body.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", str(HERE / "post.lua")]
+        environment = {**os.environ, "BODY": body.name, "CONTENT_TYPE": load.content_type}
+        url = f"http://127.0.0.1:{port}/invocations"
+        answer = subprocess.run([*command, url], env=environment, capture_output=True, text=True, check=True)
+    figures = next(line for line in answer.stdout.splitlines() if line.startswith("RESULT"))
+    rate, p99, errors = map(float, figures.split()[1:])
+    if errors:
+        raise RuntimeError(f"{int(errors)} requests failed: {answer.stdout}")
+    return rate, p99
+
+
+def answer_of(port: int, load: Load) -> list[Any]:
+    """Return the predictions a server gives."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", load.body)
+    request.add_header("Content-Type", load.content_type)
+    with urllib.request.urlopen(request) as response:
+        predictions: list[Any] = json.load(response)["predictions"]
+    return predictions
+
+
+def largest_difference(first: list[Any], second: list[Any]) -> float:
+    """Return the largest absolute difference of two lists of predictions."""
+    flat = [[p[0] if isinstance(p, list) else p for p in predictions] for predictions in (first, second)]
+    return max(abs(a - b) for a, b in zip(*flat, strict=True))
+
+
+def throughput(framework: str) -> None:
+    """Print rates, tails and their ratios to the plain stack."""
+    folders = {"plain": project("http-flask", framework), **{name: project(name, framework) for name in SERVERS}}
+    requests = loads(folders["plain"] / ".venv-model" / "bin" / "python", folders["plain"])
+    with running(*_at("plain", framework, folders)), running(*_at("http-flask", framework, folders)):
+        with running(*_at("http-fastapi", framework, folders)):
+            for load in requests:
+                names = list(PORTS) if load.content_type == "application/json" else list(SERVERS)
+                if "plain" in names:
+                    expected = answer_of(PORTS["plain"], load)
+                    for name in SERVERS:
+                        difference = largest_difference(expected, answer_of(PORTS[name], load))
+                        print(f"  {load.name}: {name} differs by {difference:.1e} from the model's own predict")
+                _report(load, _rounds(names, load))
+
+
+def _at(name: str, framework: str, folders: dict[str, Path]) -> tuple[list[str], dict[str, str], Path, int]:
+    command, environment = server_command(name, framework, folders[name], 2)
+    return command, environment, folders[name], PORTS[name]
+
+
+def _rounds(names: list[str], load: Load) -> dict[str, tuple[float, float]]:
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        for name in names:
+            measured[name].append(wrk(PORTS[name], load))
+    return {name: tuple(map(statistics.median, zip(*pairs, strict=True))) for name, pairs in measured.items()}  # type: ignore[misc]
+
+
+def _report(load: Load, figures: dict[str, tuple[float, float]]) -> None:
+    base = figures.get("plain")
+    for name, (rate, p99) in figures.items():
+        ratio = f"{rate / base[0]:6.2f} x  {p99 / base[1]:5.2f} x" if base else ""
+        print(f"  {load.name:18} {name:13} {rate:8.0f} requests/s  p99 {p99:7.2f} ms  {ratio}", flush=True)
+
+
+def start_up(framework: str) -> None:
+    """Print seconds to the first /ping 200 beside those to import the framework and load the model."""
+    for name in SERVERS:
+        folder = project(name, framework)
+        command, environment = server_command(name, framework, folder, 2)
+        code = (
+            "import sys; sys.path.insert(0, 'serving'); from pathlib import Path; import model_handler as m;"
+            "h = m.ModelHandler(); h.load(Path('model') / h.MODEL_FILE)"
+        )
+        bare, served = [], []
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            subprocess.run([command[0], "-c", code], cwd=folder, check=True, capture_output=True)
+            bare.append(time.perf_counter() - started)
+            with running(command, environment, folder, PORTS[name]) as seconds:
+                served.append(seconds)
+        base, ready = statistics.median(bare), statistics.median(served)
+        print(f"  start: {name:13} import and load {base:.2f} s, /ping 200 {ready:.2f} s  {ready / base:.2f} x", flush=True)
+
+
+def memory(framework: str) -> None:
+    """Print the memory an extra worker takes, as a share of a worker of the plain stack."""
+    for name in SERVERS:
+        extra = _memory(name, framework, 3) - _memory(name, framework, 2)
+        plain = _memory("plain", framework, 3) - _memory("plain", framework, 2)
+        print(f"  memory: {name:13} an extra worker {extra:.0f} MB, plain {plain:.0f} MB  {extra / plain:.2f} x", flush=True)
+
+
+def _memory(name: str, framework: str, workers: int) -> float:
+    """Return the proportional set size of a server and its children in MB, after some requests."""
+    folder = project("http-flask" if name == "plain" else name, framework)
+    command, environment = server_command(name, framework, folder, workers)
+    load = loads(folder / ".venv-model" / "bin" / "python", folder)[0]
+    with running(command, environment, folder, PORTS[name]):
+        wrk(PORTS[name], load, connections=4 * workers)
+        total = 0
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if str(folder) in (process / "cmdline").read_text() + (process / "environ").read_text():
+                    rollup = (process / "smaps_rollup").read_text()
+                    total += int(rollup.split("Pss:")[1].split()[0])
+            except OSError:
+                continue
+    return total / 1024
+
+
+def main() -> int:
+    """Measure what the arguments name, everything by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("frameworks", nargs="*", default=list(FORMATS))
+    arguments = parser.parse_args()
+    if shutil.which("wrk") is None:
+        print("wrk is not installed: apt-get install wrk", file=sys.stderr)
+        return 3
+    for framework in arguments.frameworks:
+        print(framework, flush=True)
+        throughput(framework)
+        start_up(framework)
+        memory(framework)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
