@@ -1,5 +1,6 @@
 """What all lanes share: rendering a project the way a person does."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,23 @@ COMBINATIONS = [
     }.items()
     for model_format in formats
 ]
+TEMPLATE = ("copier.yml", "questions", "catalog", "extensions", "template", "hooks")
 Render = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def copier_template_paths() -> list[str]:
+    """Tell pytest-copier what the template consists of."""
+    return [*TEMPLATE]
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the template without .git, as Copier then reads it in place, quickly."""
     copy = tmp_path_factory.mktemp("template")
-    for name in ("copier.yml", "questions", "catalog", "extensions", "template", "hooks"):
-        (copy / name).symlink_to(REPOSITORY / name)
+    for name in TEMPLATE:
+        source = REPOSITORY / name
+        shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy)
     return copy
 
 

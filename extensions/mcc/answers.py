@@ -98,7 +98,7 @@ def check(data: Mapping[str, Any]) -> None:
     """
     problems = [*_unknown(data), *_wrong_types(data)]
     if not problems:
-        problems = [*_wrong_choices(data), *_wrong_shapes(data), *_wrong_model_path(data)]
+        problems = [*_wrong_choices(data), *_wrong_shapes(data)] or _wrong_model_path(data)
     if problems:
         raise InvalidAnswer("\n".join(problems))
 

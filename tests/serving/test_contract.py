@@ -1,0 +1,47 @@
+"""Every combination serves for real, nginx in front, and keeps the whole contract.
+
+Each project is used as a person would: its own do/test makes the environment, trains the sample model,
+starts the server and checks it. The environments are kept under .demo/ between runs.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import COMBINATIONS, REPOSITORY, Render
+
+ENVIRONMENTS = REPOSITORY / ".demo" / "environments"
+NEED_A_CONTAINER_OR_STREAM = {53, 54, 55, 59}
+
+
+def with_shared_environment(project: Path, framework: str, server: str) -> None:
+    """Let projects with the same requirements share one .venv-model, which the first of them fills."""
+    shared = ENVIRONMENTS / f"{framework}-{server}"
+    shared.mkdir(parents=True, exist_ok=True)
+    (project / ".venv-model").symlink_to(shared)
+
+
+def do(project: Path, verb: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, f"do/{verb}", *arguments], cwd=project, capture_output=True, text=True, timeout=900
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "framework", "model_format"),
+    [pytest.param(*c, marks=pytest.mark.xdist_group(f"{c[0]}-{c[1]}")) for c in COMBINATIONS],
+)
+def test_the_contract_is_kept(render: Render, server: str, framework: str, model_format: str) -> None:
+    assert shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin"), "this lane needs nginx: install it"
+    project = render(deployment_config=server, framework=framework, model_format=model_format)
+    with_shared_environment(project, framework, server)
+    answer = do(project, "test", "--contract", "--local", "--json")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    checks: list[dict[str, Any]] = json.loads(answer.stdout)["result"]["checks"]
+    passed = {check["number"] for check in checks if check["result"] == "passed"}
+    assert set(range(1, 60)) - passed <= NEED_A_CONTAINER_OR_STREAM, answer.stdout

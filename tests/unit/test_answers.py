@@ -1,0 +1,159 @@
+"""What the interview refuses, in which words, and that nothing is left on disk."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+import yaml
+from copier.errors import UserMessageError
+
+from tests.conftest import REPOSITORY
+
+BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+    ({"framework": "pytorch"}, ("framework", "'pytorch'", "sklearn, xgboost, tensorflow")),
+    ({"model_format": "ubj"}, ("model_format", "'ubj'", "sklearn", "pkl, joblib")),
+    ({"framework": "xgboost", "model_format": "pkl"}, ("model_format", "xgboost", "json, model, ubj")),
+    ({"framework_version": "0.1"}, ("framework_version", "'0.1'", "1.7.1")),
+    ({"deployment_config": "http-django"}, ("deployment_config", "http-flask")),
+    ({"instance_type": "ml.m5.huge"}, ("instance_type", "'ml.m5.huge'", "ml.m5.")),
+    ({"instance_type": "ml.inf2.xlarge"}, ("instance_type", "ml.inf2.xlarge")),
+    ({"serving_profile": "fast"}, ("serving_profile", "throughput, latency")),
+    ({"project_name": "My_Model"}, ("project_name", "lower-case", "abalone-age")),
+    ({"project_name": ""}, ("project_name", "1 to 63")),
+    ({"project_name": "a" * 64}, ("project_name", "1 to 63")),
+    ({"project_name": "-x"}, ("project_name",)),
+    ({"project_name": "../x"}, ("project_name",)),
+    ({"project_name": "x$(touch /tmp/pwned)"}, ("project_name",)),
+    ({"project_name": "x\nRUN y"}, ("project_name",)),
+    ({"project_name": "modèle"}, ("project_name",)),
+    ({"region": "mars"}, ("region", "eu-west-1")),
+    ({"region": "us-east-1; rm -rf"}, ("region",)),
+    ({"base_image": "python:3.12\nRUN evil"}, ("base_image", "python")),
+    ({"base_image": "python:$(id)"}, ("base_image",)),
+    ({"base_image": "{{ 7 * 7 }}"}, ("base_image",)),
+    ({"model_path": "/nowhere/model.pkl"}, ("model_path", "there is no file")),
+    ({"model_path": "a\nb.pkl"}, ("model_path",)),
+    ({"model_path": str(REPOSITORY / "README.md")}, ("model_path", ".pkl")),
+    ({"include_tests": "maybe"}, ("include_tests", "true")),
+    ({"frmaework": "sklearn"}, ("'frmaework'", "framework")),
+    ({"flask": "."}, ("'flask'", "not a question")),
+    ({"framework": ["sklearn"]}, ("framework", "not a text")),
+]
+
+
+@pytest.mark.parametrize(("data", "words"), BAD)
+def test_a_bad_answer_is_refused_with_nothing_on_disk(
+    template: Path, tmp_path: Path, data: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(UserMessageError) as caught:
+        copier.run_copy(
+            str(template), tmp_path / "project", data=data, defaults=True, unsafe=True, quiet=True, skip_tasks=True
+        )
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert len(message.splitlines()) <= 2 and len(message) < 500, message
+    assert not (tmp_path / "project").exists()
+
+
+@pytest.mark.parametrize("make", ["file", "folder"])
+def test_a_target_that_exists_is_refused(template: Path, tmp_path: Path, make: str) -> None:
+    target = tmp_path / "taken"
+    if make == "file":
+        target.write_text("mine")
+    else:
+        target.mkdir()
+        (target / "mine.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserMessageError, match="destination"):
+        copier.run_copy(str(template), target, defaults=True, unsafe=True, quiet=True, skip_tasks=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_command_line_says_it_in_a_line_and_fails(template: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--skip-tasks"]
+    answer = subprocess.run(
+        [*command, "-d", "framework=pytorch", str(template), str(tmp_path / "project")],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode != 0
+    assert "Traceback" not in answer.stderr and "framework: 'pytorch' is not offered" in answer.stderr
+    assert not (tmp_path / "project").exists()
+
+
+def test_all_bad_answers_are_told_at_once(template: Path, tmp_path: Path) -> None:
+    data = {"project_name": "UPPER", "region": "mars"}
+    with pytest.raises(UserMessageError) as caught:
+        copier.run_copy(str(template), tmp_path / "p", data=data, defaults=True, unsafe=True, quiet=True)
+    assert "project_name" in str(caught.value) and "region" in str(caught.value)
+
+
+SETTINGS = {
+    "_min_copier_version",
+    "_subdirectory",
+    "_templates_suffix",
+    "_answers_file",
+    "_envops",
+    "_jinja_extensions",
+    "_exclude",
+    "_skip_if_exists",
+    "_tasks",
+    "_message_after_copy",
+}
+
+
+def documents() -> list[dict[str, Any]]:
+    files = sorted((REPOSITORY / "questions").glob("*.yml"))
+    return [yaml.safe_load(path.read_text()) for path in files]
+
+
+def test_every_question_is_known_to_the_check_and_has_a_line_of_help() -> None:
+    text = (REPOSITORY / "extensions" / "mcc" / "answers.py").read_text()
+    allowed = {"type", "help", "choices", "default", "validator", "when", "ask", "use_search_filter"}
+    for document in documents():
+        for name, question in document.items():
+            assert set(question) <= allowed, f"{name} has an attribute Copier would ignore"
+            if question.get("when") is not False:
+                assert f'"{name}"' in text, f"{name} is missing in answers.QUESTIONS"
+                assert len(question["help"]) <= 120
+
+
+def test_an_included_file_is_listed_and_a_setting_is_one_copier_knows() -> None:
+    text = (REPOSITORY / "copier.yml").read_text()
+    for path in sorted((REPOSITORY / "questions").glob("*.yml")):
+        assert f"!include questions/{path.name}" in text
+    settings = {line.split(":")[0] for line in text.splitlines() if line.startswith("_")}
+    assert settings <= SETTINGS, "Copier would ignore an unknown setting in silence"
+
+
+def test_an_own_model_is_copied_and_nothing_of_the_sample_is_rendered(template: Path, tmp_path: Path) -> None:
+    model = tmp_path / "my model.pkl"
+    model.write_bytes(b"bytes of a model")
+    project = tmp_path / "project"
+    copier.run_copy(
+        str(template), project, data={"model_path": str(model)}, defaults=True, unsafe=True, quiet=True
+    )
+    assert (project / "model" / "model.pkl").read_bytes() == b"bytes of a model"
+    assert not (project / "sample_model").exists()
+
+
+def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "uv").write_text("#!/bin/sh\necho 'no network' >&2\nexit 1\n")
+    (broken / "uv").chmod(0o755)
+    project = tmp_path / "project"
+    answer = subprocess.run(
+        [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", str(template), str(project)],
+        env={**os.environ, "PATH": f"{broken}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0
+    assert "The sample model was not trained. `do/run --local` tries again." in answer.stderr
+    assert "the sample model is not trained yet" in answer.stderr and "Traceback" not in answer.stderr
+    assert (project / "Dockerfile").exists() and not (project / "sample_model" / "examples.json").exists()
