@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Rewrite every `requirements:` in frameworks.yml and web_servers.yml from the `direct:` beside it.
 
 A maintainer's script, run by hand when a version is added or its dependencies should move forward:

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,7 +92,7 @@ def rows_in(question: Question) -> list[list[float]]:
             raise Refusal(400, "rows do not fit")
     except (ValueError, TypeError, KeyError, struct.error) as error:
         raise Refusal(400, f"malformed: {type(error).__name__}") from None
-    return rows
+    return list(rows)
 
 
 def from_json(body: bytes) -> Any:
@@ -198,7 +197,9 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         if broken == "listens on another port":
             stack.enter_context(socket.create_server(("0.0.0.0", 0)))
-        master = subprocess.Popen([sys.executable, __file__, "gunicorn"], start_new_session=True)
+        command = [sys.executable, __file__, "gunicorn"]
+        master = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+        assert master.stdout and master.stdout.readline()
         Handler.change = staticmethod(log_requests(broken))
         server = Threads(("0.0.0.0" if broken != "ignores the port" else "127.0.0.1", port), Handler)
         stop = threading.Event()
@@ -218,11 +219,11 @@ def gunicorn() -> None:
     parent, worker = os.getppid(), subprocess.Popen(GUNICORN_WORKER)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    print("the worker runs", flush=True)
     while not stop.wait(0.1) and (os.getppid() == parent or os.environ.get("BREAK") == "leaves a child"):
         if worker.poll() is not None and os.environ.get("BREAK") != "replaces no worker":
             worker = subprocess.Popen(GUNICORN_WORKER)
     worker.kill()
-    time.sleep(0)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,12 @@ import importlib
 import importlib.util
 import itertools
 import json
-import math
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
@@ -47,8 +46,10 @@ HTTP_CHECKS = {
 
 
 @pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the large bodies small: what is tested here is the judgement, not the server."""
+def small_batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the large bodies of HTTP checks small: what is tested is the judgement, not the server."""
+    if "project" in request.fixturenames:
+        return
     monkeypatch.setattr(bodies.Bodies, "rows_in", lambda self, megabytes: 500)
     monkeypatch.setattr(bodies.Bodies, "npy_rows_in", lambda self, megabytes: 500)
 
@@ -160,7 +161,8 @@ def test_a_slow_ping_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_waits_for_each_client_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server with one thread, which gives up on a silent client after 0.2 s, makes others wait."""
     monkeypatch.setattr(http_checks, "SECONDS", 0.5)
-    with serving(lambda question, answer: answer, HTTPServer, timeout=0.2) as context:
+    one_thread = type("OneThread", (HTTPServer,), {"request_queue_size": 128})
+    with serving(lambda question, answer: answer, one_thread, timeout=0.2) as context:
         context.reference  # noqa: B018
         assert set(failed(context, {42})) == {42}
 

@@ -1,4 +1,7 @@
-"""The handler's hooks, on the model in model/. Run: .venv-model/bin/python -m unittest tests/test_model_handler.py"""
+"""The handler's hooks, tried on the model in model/.
+
+Run with .venv-model/bin/python -m unittest tests/test_model_handler.py
+"""
 
 import sys
 import unittest

@@ -23,8 +23,8 @@ def main() -> int:
     parser = make_parser()
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended on the way out
-    numbers = options.only or list(CHECKS)
-    if unknown := set(numbers) - set(CHECKS):
+    chosen = options.only or list(CHECKS)
+    if unknown := set(chosen) - set(CHECKS):
         parser.error(f"there is no check {', '.join(map(str, sorted(unknown)))}")
     server = make_server(parser, options)
     try:
@@ -33,7 +33,7 @@ def main() -> int:
         context = Context(server, make_bodies(parser, server, options.row), SOAK[options.soak], seconds)
         with context.stack:
             outcomes = run(
-                sorted((CHECKS[n] for n in numbers), key=lambda check: (check.phase, check.number)), context
+                sorted((CHECKS[n] for n in chosen), key=lambda check: (check.phase, check.number)), context
             )
     except Failed as error:
         print(f"contract: the server does not start: {error}", file=sys.stderr)
@@ -57,19 +57,18 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model-dir", type=Path, help="model to serve (default: model, or the one in the image)"
     )
-    parser.add_argument(
-        "--engine", choices=("docker", "podman", "finch"), default="docker", help="for --image"
-    )
+    parser.add_argument("--engine", choices=("docker", "podman", "finch"), default="docker", help="(--image)")
     parser.add_argument("--user", choices=("root", "serving"), default="", help="SERVING_USER (--image)")
-    parser.add_argument(
-        "--row", type=json.loads, help="a row to send, as JSON, when /ping does not say its shape"
-    )
-    parser.add_argument(
-        "--only", type=lambda text: [int(n) for n in text.split(",")], help="check numbers: 9,13"
-    )
+    parser.add_argument("--row", type=json.loads, help="a row as JSON, when /ping does not tell its shape")
+    parser.add_argument("--only", type=numbers, help="check numbers: 9,13")
     parser.add_argument("--soak", action="store_true", help="send 100,000 requests in check 57, not 5,000")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def numbers(text: str) -> list[int]:
+    """Return the numbers in 9,13."""
+    return [int(number) for number in text.split(",")]
 
 
 def make_server(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Server:
@@ -116,17 +115,15 @@ def run(checks: list[Check], context: Context) -> list[Outcome]:
 
 def report(outcomes: list[Outcome], as_json: bool) -> None:
     """Print what came of the checks: a table, or one JSON document."""
-    counts = {
-        result: sum(o.result == result for o in outcomes) for result in ("passed", "failed", "not applicable")
-    }
+    results = [outcome.result for outcome in outcomes]
+    counts = {result: results.count(result) for result in ("passed", "failed", "not applicable")}
     if as_json:
         print(json.dumps({"counts": counts, "checks": [outcome._asdict() for outcome in outcomes]}, indent=2))
         return
     width = max(len(outcome.title) for outcome in outcomes)
     for o in outcomes:
-        print(
-            f"{o.number:>2}  {o.title:<{width}}  {o.result:<14}  {o.ms:>6} ms  {' '.join(o.detail.split())}"
-        )
+        detail = " ".join(o.detail.split())
+        print(f"{o.number:>2}  {o.title:<{width}}  {o.result:<14}  {o.ms:>6} ms  {detail}")
     print(", ".join(f"{count} {result}" for result, count in counts.items()))
 
 

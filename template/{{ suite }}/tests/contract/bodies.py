@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,10 @@ class Bodies:
         if not all(isinstance(value, (int, float)) for value in values):
             raise NotApplicable("the row holds text, an array holds numbers")
         return self.npy_header("<f8", rows) + struct.pack(f"<{len(values)}d", *values) * rows
+
+    def pickled(self) -> bytes:
+        """Return a .npy file of Python objects, which runs code when it is loaded."""
+        return self.npy_header("|O", 1) + pickle.dumps(self.row)
 
     def npy_header(self, dtype: str, rows: int) -> bytes:
         """Return what stands before the data in a .npy file."""

@@ -1,7 +1,6 @@
 """Checks that only send requests to a running server."""
 
 import contextlib
-import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from .client import NotApplicable, Request, invoke, same
 BODY_LIMIT = 25 * 1024 * 1024
 SECONDS = 2.0
 CLIENTS, REQUESTS_EACH, SLOW_CLIENTS = 32, 40, 16
-PICKLE = pickle.dumps([0.5])
 TOO_LONG = b" " * (BODY_LIMIT + 1)
 CHUNKED = {"Transfer-Encoding": "chunked"}
 SAGEMAKER = {
@@ -55,24 +53,9 @@ STATUSES: list[tuple[int, str, set[int], Callable[[Bodies], list[Request]]]] = [
     (6, "POST /ping is 405", {405}, lambda b: [Request("POST", "/ping")]),
     (7, "GET /invocations is 405", {405}, lambda b: [Request("GET", "/invocations")]),
     (8, "unknown path 404", {404}, lambda b: [Request("GET", "/nothing"), Request("POST", "/ping/nothing")]),
-    (
-        18,
-        "unsupported type 415",
-        {415},
-        lambda b: [invoke(b.json(), "image/png"), invoke(b.json(), "text/plain")],
-    ),
-    (
-        19,
-        "no content type: not 5xx",
-        set(range(200, 500)),
-        lambda b: [invoke(b.json(), ""), invoke(b"\0", "")],
-    ),
-    (
-        20,
-        "malformed JSON 400",
-        {400},
-        lambda b: [invoke(b.json()[:-1]), invoke(b"\xff\xfe"), invoke(b'"rows"')],
-    ),
+    (18, "unsupported type 415", {415}, lambda b: [invoke(b.json(), t) for t in ("image/png", "text/plain")]),
+    (19, "no content type: not 5xx", set(range(200, 500)), lambda b: [invoke(b.json(), "")]),
+    (20, "malformed JSON 400", {400}, lambda b: [invoke(b.json()[:-1]), invoke(b"\xff"), invoke(b'"rows"')]),
     (21, "empty JSON body 400", {400}, lambda b: [invoke(b""), invoke(b" \n")]),
     (22, "empty CSV body 400", {400}, lambda b: [invoke(b"", CSV), invoke(b"\r\n", CSV)]),
     (23, "NaN: 400, or 200 with valid JSON", {200, 400}, lambda b: every_format(b.with_first(float("nan")))),
@@ -80,19 +63,9 @@ STATUSES: list[tuple[int, str, set[int], Callable[[Bodies], list[Request]]]] = [
     (25, "text in a number 400", {400}, lambda b: every_format(b.with_first("abc"))),
     (26, "empty instances 400", {400}, lambda b: [invoke(b'{"instances": []}'), invoke(b"[]")]),
     (27, "ragged rows 400", {400}, lambda b: [invoke(b.ragged())]),
-    (
-        28,
-        "object without instances 400",
-        {400},
-        lambda b: [invoke(b'{"data": %s}' % b.bare()), invoke(b"{}")],
-    ),
+    (28, "object without instances 400", {400}, lambda b: [invoke(b'{"data": %s}' % b.bare())]),
     (29, "truncated npy 400", {400}, lambda b: [invoke(b.npy(2)[:-4], NPY), invoke(b.npy()[:20], NPY)]),
-    (
-        30,
-        "npy with object dtype (a pickle) 400",
-        {400},
-        lambda b: [invoke(b.npy_header("|O", 1) + PICKLE, NPY)],
-    ),
+    (30, "npy with object dtype (a pickle) 400", {400}, lambda b: [invoke(b.pickled(), NPY)]),
     (36, "a body over the limit 413", {413}, lambda b: [invoke(TOO_LONG), invoke(TOO_LONG, **CHUNKED)]),
     (43, "/execution-parameters 200 or 404", {200, 404}, lambda b: [Request("GET", "/execution-parameters")]),
 ]
@@ -110,9 +83,7 @@ def _statuses(context: Context, allowed: set[int], make: Callable[[Bodies], list
     seen = set()
     for request in make(context.bodies):
         reply = context.client.send(request)
-        what = (
-            f"{request.method} {request.path} {request.headers.get('Content-Type', '')} {request.body[:40]!r}"
-        )
+        what = f"{request.method} {request.path} {dict(request.headers)} {request.body[:40]!r}"
         expect(reply.status in allowed, f"status {reply.status} for {what}")
         expect(reply.seconds < SECONDS, f"{reply.seconds:.1f} s for {what}")
         if reply.status == 200:
@@ -156,7 +127,7 @@ def _error_bodies(context: Context) -> str:
                     message = error.get("message") if isinstance(error, dict) else None
                     expect(bool(message), f"status {reply.status} without a message: {reply.body[:80]!r}")
                     expect(
-                        b"Traceback" not in reply.body and b"File " not in reply.body, "a traceback is shown"
+                        b"Traceback" not in reply.body and b"File " not in reply.body, "it shows a traceback"
                     )
                     count += 1
     return f"{count} errors"
@@ -263,7 +234,8 @@ def _crowded(context: Context, starts: list[bytes], then: bytes, rounds: int) ->
         for _ in range(rounds):
             time.sleep(1)
             for client in clients:
-                client.sendall(then)
+                with contextlib.suppress(OSError):  # a server may close the connection of a slow client
+                    client.sendall(then)
             ping = context.client.ping()
             expect(ping.status == 200, f"/ping: status {ping.status}")
             slowest = max(slowest, ping.seconds, context.send(invoke(context.bodies.json())).seconds)
