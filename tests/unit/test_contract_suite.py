@@ -15,9 +15,10 @@ from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
-import pretend_server
 import pytest
-from pretend_server import Answer, Break, Handler, Question, Threads
+
+from tests.unit import pretend_server
+from tests.unit.pretend_server import Answer, Break, Handler, Question, Threads
 
 TESTS = Path(__file__).resolve().parents[2] / "template" / "{{ suite }}" / "tests"
 

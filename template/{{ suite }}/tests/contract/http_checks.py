@@ -54,7 +54,12 @@ STATUSES: list[tuple[int, str, set[int], Callable[[Bodies], list[Request]]]] = [
     (7, "GET /invocations is 405", {405}, lambda b: [Request("GET", "/invocations")]),
     (8, "unknown path 404", {404}, lambda b: [Request("GET", "/nothing"), Request("POST", "/ping/nothing")]),
     (18, "unsupported type 415", {415}, lambda b: [invoke(b.json(), t) for t in ("image/png", "text/plain")]),
-    (19, "no content type: not 5xx", set(range(200, 500)), lambda b: [invoke(b.json(), "")]),
+    (
+        19,
+        "no content type: not 5xx",
+        set(range(200, 500)),
+        lambda b: [invoke(x, "") for x in (b.json(), b"\0")],
+    ),
     (20, "malformed JSON 400", {400}, lambda b: [invoke(b.json()[:-1]), invoke(b"\xff"), invoke(b'"rows"')]),
     (21, "empty JSON body 400", {400}, lambda b: [invoke(b""), invoke(b" \n")]),
     (22, "empty CSV body 400", {400}, lambda b: [invoke(b"", CSV), invoke(b"\r\n", CSV)]),

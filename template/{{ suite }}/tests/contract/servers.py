@@ -138,10 +138,12 @@ class LocalServer(Server):
         return ours, [row for row in processes.listeners() if row["socket"] in sockets]
 
     def leftovers(self, before: list[Process]) -> list[str]:
-        """Return which of the processes seen `before` still run, and which temporary directories are left."""
+        """End and return the processes seen `before` that still run; also return temporary directories."""
         pids = {row["pid"] for row in before}
-        alive = [row["command"] for row in processes.processes() if row["pid"] in pids and not row["zombie"]]
-        return alive + [path.name for path in self.directory.glob("serving-*")]
+        alive = [row for row in processes.processes() if row["pid"] in pids and not row["zombie"]]
+        for row in alive:
+            self.kill(row["pid"])
+        return [row["command"] for row in alive] + [path.name for path in self.directory.glob("serving-*")]
 
     def close(self) -> None:
         """End the server with everything it started, and remove its files."""

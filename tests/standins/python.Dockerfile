@@ -1,0 +1,19 @@
+FROM debian:bookworm-slim
+COPY certificates/ /usr/local/share/ca-certificates/
+COPY sources/ /etc/apt/sources.list.d/
+COPY pip.conf /etc/pip.conf
+RUN rm -f /etc/apt/sources.list \
+    && update-ca-certificates \
+    && apt-get update \
+    && apt-get install -y --no-install-recommends \
+        libbz2-1.0 libexpat1 libffi8 liblzma5 libncursesw6 libreadline8 libsqlite3-0 libssl3 libuuid1 netbase tzdata zlib1g \
+    && rm -rf /var/lib/apt/lists/*
+COPY bin/ /usr/local/bin/
+COPY lib/ /usr/local/lib/
+RUN ldconfig \
+    && sed -i "1s|.*|#!/usr/local/bin/python3|" /usr/local/bin/pip3* \
+    && ln -sf python3 /usr/local/bin/python \
+    && ln -sf pip3 /usr/local/bin/pip \
+    && python --version \
+    && pip --version
+CMD ["python3"]
