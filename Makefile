@@ -19,7 +19,7 @@ lint: $(READY)  ## our own code
 	$(BIN)/mypy
 
 test-real: $(READY)  ## a real container engine builds and runs what is rendered
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/real
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/real
 
 bench: $(READY)  ## ratios to a plain stack
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/bench/bench.py

@@ -2,6 +2,8 @@ FROM debian:bookworm-slim
 COPY certificates/ /usr/local/share/ca-certificates/
 COPY sources/ /etc/apt/sources.list.d/
 COPY pip.conf /etc/pip.conf
+# As in the real image, apt keeps no caches.
+COPY docker-clean /etc/apt/apt.conf.d/docker-clean
 RUN rm -f /etc/apt/sources.list \
     && update-ca-certificates \
     && apt-get update \

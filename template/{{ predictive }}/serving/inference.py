@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
+from typing import NoReturn
 
 import numpy as np
 import orjson
@@ -16,6 +17,7 @@ from model_handler import ModelHandler
 
 QUICK_SECONDS = 0.05
 MAX_BODY_BYTES = 25 * 1024 * 1024
+logging.basicConfig(level=os.environ.get("SERVING_LOG_LEVEL", "warning").upper())
 log = logging.getLogger("serving")
 
 
@@ -32,6 +34,13 @@ class Inference:
         self.seconds_per_byte = 0.0
         # Models use the processor, so predicting two requests at a time in a process only slows both.
         self.turn = Lock()
+        model_dir = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
+        try:
+            self.path = find_model(model_dir, self.handler.MODEL_FILE)
+        except ModelNotFound as error:
+            give_up(f"no model in {model_dir}: {error}")
+        except PermissionError as error:
+            give_up(f"cannot read the model: {error}; let SERVING_USER read it, or set SERVING_USER=root")
         if not self.handler.LOAD_AFTER_FORK:
             self.load()
 
@@ -43,14 +52,13 @@ class Inference:
         """Load and warm up the model once. Ends the process with status 3 when that fails."""
         if self.ready:
             return
-        model_dir = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
         try:
-            self.handler.load(find_model(model_dir, self.handler.MODEL_FILE))
+            self.handler.load(self.path)
             self._warm_up()
         except Exception as error:
             log.debug("loading failed", exc_info=True)
-            print(f"serve: cannot load the model in {model_dir}: {_one_line(error)}", file=sys.stderr)
-            sys.exit(3)
+            reason = " ".join(str(error).split())[:300]
+            give_up(f"cannot load the model {self.path}: {type(error).__name__}: {reason}")
         self.ready = True
         # Frozen objects are left alone by the collector, so forked workers keep sharing their memory.
         gc.freeze()
@@ -112,6 +120,7 @@ def find_model(directory: Path, name: str) -> Path:
     raise ModelNotFound(f"expected {name}, {seen}")
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())[:300]
-    return text if isinstance(error, ModelNotFound) else f"{type(error).__name__}: {text}"
+def give_up(reason: str) -> NoReturn:
+    """End the process in the way that keeps gunicorn from starting it again."""
+    print(f"serve: {reason}", file=sys.stderr)
+    sys.exit(3)

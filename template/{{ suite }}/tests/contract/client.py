@@ -1,14 +1,18 @@
-"""Sending requests to a server and reading what it answers."""
+"""Requests to a model server, what it replies, and requests made from one row."""
 
 import contextlib
 import json
 import math
+import re
 import socket
-import threading
+import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
+
+JSON, JSON_LINES, CSV, NPY = "application/json", "application/jsonlines", "text/csv", "application/x-npy"
+VALUE = re.compile(r"[^][,\s]+")
 
 
 class Failed(Exception):
@@ -20,12 +24,13 @@ class NotApplicable(Exception):
 
 
 class Request(NamedTuple):
-    """An HTTP request. With the header Transfer-Encoding its body is sent in chunks."""
+    """An HTTP request, and how many predictions its answer must hold."""
 
     method: str
     path: str
+    headers: Mapping[str, str] = {}  # with Transfer-Encoding the body is sent in chunks
     body: bytes = b""
-    headers: Mapping[str, str] = {}
+    rows: int = 0
 
 
 class Reply(NamedTuple):
@@ -37,22 +42,17 @@ class Reply(NamedTuple):
     seconds: float
 
     def json(self) -> Any:
-        """Return the body, read as strict JSON."""
         try:
             return json.loads(self.body, parse_constant=_refuse)
         except ValueError as error:
             raise Failed(f"status {self.status}, not JSON ({error}): {self.body[:60]!r}") from None
 
     def predictions(self) -> list[Any]:
-        """Return the predictions. Raises Failed when there are none."""
         answer = self.json() if self.status == 200 else None
-        if (
-            not isinstance(answer, dict)
-            or not isinstance(answer.get("predictions"), list)
-            or not answer["predictions"]
-        ):
+        predictions = answer.get("predictions") if isinstance(answer, dict) else None
+        if not isinstance(predictions, list) or not predictions:
             raise Failed(f"status {self.status}, no predictions: {self.body[:120]!r}")
-        return list(answer["predictions"])
+        return predictions
 
 
 class Client(NamedTuple):
@@ -64,43 +64,98 @@ class Client(NamedTuple):
     def send(
         self,
         request: Request,
-        connection: HTTPConnection | None = None,
+        connection: HTTPConnection | None = None,  # is kept open
         timeout: float = 60,
-        sent: threading.Event | None = None,
+        once_sent: Callable[[socket.socket], None] = lambda connected: None,
     ) -> Reply:
-        """Return the reply. `connection` is kept open; `sent` is set once the request is at the server."""
+        method, path, headers, body, _ = request
         own = connection or HTTPConnection(self.host, self.port, timeout=timeout)
-        started, chunked, body = time.perf_counter(), "Transfer-Encoding" in request.headers, request.body
+        started, chunked = time.perf_counter(), "Transfer-Encoding" in headers
         chunks = (body[start : start + 65536] for start in range(0, len(body), 65536))
         try:
             # A server may refuse a body before it has read all of it: its answer still counts.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                content = chunks if chunked else body
-                own.request(request.method, request.path, content, request.headers, encode_chunked=chunked)
-            if sent:
-                sent.set()
+                own.request(method, path, chunks if chunked else body, headers, encode_chunked=chunked)
+            once_sent(own.sock)
             response = own.getresponse()
             answer = response.read()
         finally:
             if not connection:
                 own.close()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status, headers, answer, time.perf_counter() - started)
+        answered = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, answered, answer, time.perf_counter() - started)
 
     def ping(self) -> Reply:
-        """Return the reply to GET /ping."""
         return self.send(Request("GET", "/ping"), timeout=10)
 
     def socket(self) -> socket.socket:
-        """Return a connected socket."""
         return socket.create_connection((self.host, self.port), 10)
 
 
-def invoke(body: bytes, content_type: str = "application/json", **headers: str) -> Request:
-    """Return a POST to /invocations, without Content-Type when `content_type` is empty."""
-    return Request(
-        "POST", "/invocations", body, {"Content-Type": content_type, **headers} if content_type else headers
-    )
+class Row(NamedTuple):
+    """A row as JSON, and its shape, in which None is a length that may be any."""
+
+    text: str
+    shape: tuple[int | None, ...]
+
+    def bare(self, rows: int = 1) -> Request:
+        return post(f"[{','.join([self.text] * rows)}]".encode(), rows=rows)
+
+    def json(self, rows: int = 1, content_type: str = JSON, **headers: str) -> Request:
+        return post(b'{"instances": %s}' % self.bare(rows).body, content_type, rows, **headers)
+
+    def lines(self, rows: int = 1) -> Request:
+        return post(f"{self.text}\n".encode() * rows, JSON_LINES, rows)
+
+    def csv(self, rows: int = 1, end: str = "\n") -> Request:
+        if len(self.shape) != 1:
+            raise NotApplicable(f"CSV rows are flat, this model's have shape {list(self.shape)}")
+        return post(f"{self.text[1:-1]}{end}".encode() * rows, CSV, rows)
+
+    def npy(self, rows: int = 1, dtype: str = "<f8", data: bytes = b"") -> Request:
+        """Return an array as numpy.save writes it: this row, or other data."""
+        try:
+            values = [] if data else [float(value) for value in VALUE.findall(self.text)]
+        except ValueError:
+            raise NotApplicable("the row holds text, an array holds numbers") from None
+        shape = (rows, *(size or 1 for size in self.shape))
+        header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+        header += b" " * (-(len(header) + 11) % 64) + b"\n"
+        start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+        return post(start + (data or struct.pack(f"<{len(values)}d", *values) * rows), NPY, rows)
+
+    def in_every_format(self) -> list[Request]:
+        requests = [self.json(), self.lines()]
+        for make in (self.csv, self.npy):
+            with contextlib.suppress(NotApplicable):
+                requests.append(make())
+        return requests
+
+    def rows_in(self, megabytes: int, row_bytes: int = 0) -> int:
+        return max(1, megabytes * 1_000_000 // (row_bytes or len(self.text) + 1))
+
+    def with_first(self, value: Any) -> "Row":
+        return Row(VALUE.sub(json.dumps(value), self.text, count=1), self.shape)
+
+    def too_long(self) -> "Row":
+        fixed = [axis for axis, size in enumerate(self.shape) if size is not None]
+        if not fixed:
+            raise NotApplicable("the model takes rows of any length")
+        return of_shape([(size or 1) + (axis == fixed[-1]) for axis, size in enumerate(self.shape)])
+
+
+def of_shape(shape: list[int | None] | list[int]) -> Row:
+    """Return a row of this shape, filled with 0.5."""
+    row: Any = 0.5
+    for size in reversed(shape):
+        row = [row] * (size or 1)
+    return Row(json.dumps(row, separators=(",", ":")), tuple(shape))
+
+
+def post(body: bytes, content_type: str = JSON, rows: int = 0, **headers: str) -> Request:
+    """Return a POST to /invocations, without Content-Type when that is empty."""
+    described = {"Content-Type": content_type, **headers} if content_type else headers
+    return Request("POST", "/invocations", described, body, rows)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -1,6 +1,7 @@
 """Starting, signalling and looking into a server: one that runs already, a local one, or a container."""
 
 import contextlib
+import inspect
 import json
 import os
 import shutil
@@ -9,19 +10,18 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from . import processes
 from .client import Client, Failed, NotApplicable
-from .processes import Listener, Process
 
 START_SECONDS = 120
+LOG_LINES = 20
+Process = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Setup:
+class Setup(NamedTuple):
     """What to start: `program` is the Python interpreter, or the engine that runs `image`."""
 
     program: str
@@ -38,22 +38,17 @@ class Server:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def start(self) -> None:
-        """Start the server, or start it again."""
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
 
     def exit_code(self) -> int | None:
-        """Return None while the server runs."""
         return None
 
     def log(self) -> str:
-        """Return what the server has printed."""
         return ""
 
-    def close(self) -> None:
-        """End what was started and remove its files."""
-
     def responds(self) -> bool:
-        """Return whether GET /ping answers 200."""
         with contextlib.suppress(OSError, HTTPException):
             return self.client.ping().status == 200
         return False
@@ -64,9 +59,8 @@ class Server:
         while not self.responds():
             code, seconds = self.exit_code(), time.perf_counter() - started
             if code is not None or seconds > START_SECONDS:
-                raise Failed(
-                    f"no /ping 200 after {seconds:.0f} s, exit code {code}; log:\n{self.log()[-2000:]}"
-                )
+                log = "\n".join(self.log().splitlines()[-LOG_LINES:])
+                raise Failed(f"no /ping 200 after {seconds:.0f} s, exit code {code}; log:\n{log}")
             time.sleep(0.05)
         return time.perf_counter() - started
 
@@ -95,65 +89,61 @@ class LocalServer(Server):
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the server, or start it again."""
-        own = {
-            "SAGEMAKER_BIND_TO_PORT": str(self.port),
-            "SERVING_USER": self.user,
-            "MODEL_DIR": self.model_dir,
-        }
-        environment = {**os.environ, **own, "TMPDIR": str(self.directory)}
+        own = {"SAGEMAKER_BIND_TO_PORT": str(self.port), "SERVING_USER": self.user}
+        own |= {"MODEL_DIR": self.model_dir, "TMPDIR": str(self.directory)}
         command = [self.setup.program, "serving/serve", "serve"]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, env={**os.environ, **own}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def exit_code(self) -> int | None:
-        """Return None while the server runs."""
         return self.process.poll() if self.process else None
 
     def log(self) -> str:
-        """Return what the server has printed."""
         return (self.directory / "log").read_text(errors="replace")
 
+    def labels(self) -> str:
+        return Path("Dockerfile").read_text() if Path("Dockerfile").exists() else ""
+
+    def copy_model(self, target: Path) -> None:
+        shutil.copytree(self.model_dir, target)
+
     def signal(self, which: signal.Signals) -> None:
-        """Send a signal to the supervisor."""
         if self.process:
             self.process.send_signal(which)
 
     def kill(self, pid: int) -> None:
-        """Kill one process of the server, if it is there."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
-    def look(self) -> tuple[list[Process], list[Listener]]:
-        """Return the server's processes and its listening sockets."""
-        everything, family = processes.processes(), {self.process.pid if self.process else 0}
+    def look(self) -> tuple[list[Process], list[int]]:
+        """Return the server's processes, and the ports on which they listen off loopback."""
+        everything, ports = read_proc()
         if not everything:
             raise NotApplicable("needs /proc, which only Linux has")
+        family = {self.process.pid if self.process else 0}
         while children := {row["pid"] for row in everything if row["parent"] in family} - family:
             family |= children
         ours = [row for row in everything if row["pid"] in family]
-        sockets = {name for row in ours for name in row["sockets"]}
-        return ours, [row for row in processes.listeners() if row["socket"] in sockets]
+        return ours, [ports[name] for row in ours for name in row["sockets"] if name in ports]
 
     def leftovers(self, before: list[Process]) -> list[str]:
         """End and return the processes seen `before` that still run; also return temporary directories."""
         pids = {row["pid"] for row in before}
-        alive = [row for row in processes.processes() if row["pid"] in pids and not row["zombie"]]
+        alive = [row for row in read_proc()[0] if row["pid"] in pids and row["command"]]
         for row in alive:
             self.kill(row["pid"])
         return [row["command"] for row in alive] + [path.name for path in self.directory.glob("serving-*")]
 
     def close(self) -> None:
-        """End the server with everything it started, and remove its files."""
         if self.process and self.exit_code() is None:
-            with contextlib.suppress(NotApplicable):
-                family = self.look()[0]
             self.process.terminate()
             if self.wait(30) is None:
-                for row in family:
-                    self.kill(row["pid"])
+                with contextlib.suppress(NotApplicable):
+                    for row in self.look()[0]:
+                        self.kill(row["pid"])
+                self.process.kill()
             self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -169,14 +159,12 @@ class ContainerServer(Server):
         self.model_dir, self.container = "/opt/ml/model", ""
 
     def engine(self, *arguments: str, stdin: str = "") -> str:
-        """Return what an engine command prints. Raises Failed when it fails."""
         done = subprocess.run([self.setup.program, *arguments], input=stdin, capture_output=True, text=True)
         if done.returncode:
             raise Failed(f"{self.setup.program} {arguments[0]}: {done.stderr.strip()[-500:]}")
         return (done.stdout + done.stderr if arguments[0] == "logs" else done.stdout).strip()
 
     def start(self) -> None:
-        """Start the container, or start it again."""
         if self.container:
             self.engine("start", self.container)
             return
@@ -187,17 +175,20 @@ class ContainerServer(Server):
         self.container = self.engine("run", "-d", *options, self.setup.image, "serve")
 
     def exit_code(self) -> int | None:
-        """Return None while the container runs."""
         state = self.engine("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", self.container)
         status, code = state.split()
         return int(code) if status in ("exited", "stopped", "dead") else None
 
     def log(self) -> str:
-        """Return what the container has printed."""
         return self.engine("logs", self.container)
 
+    def labels(self) -> str:
+        return self.engine("image", "inspect", "--format", "{{json .Config.Labels}}", self.setup.image)
+
+    def copy_model(self, target: Path) -> None:
+        self.engine("cp", f"{self.container}:{self.model_dir}", str(target))
+
     def signal(self, which: signal.Signals) -> None:
-        """Send a signal to the container's first process."""
         self.engine("kill", "-s", which.name, self.container)
 
     def python(self, source: str) -> str:
@@ -205,21 +196,47 @@ class ContainerServer(Server):
         return self.engine("exec", "-i", "-u", "0", self.container, "python3", "-", stdin=source)
 
     def kill(self, pid: int) -> None:
-        """Kill one process of the server."""
         self.python(f"import os\nos.kill({pid}, 9)")
 
-    def look(self) -> tuple[list[Process], list[Listener]]:
-        """Return the container's processes and its listening sockets."""
-        ours, listening = json.loads(self.python(Path(processes.__file__).read_text()))
-        return ours, listening
+    def look(self) -> tuple[list[Process], list[int]]:
+        """Return the container's processes, and the ports on which it listens off loopback."""
+        imports = "import contextlib, json, os\nfrom pathlib import Path\nProcess = dict\n"
+        source = f"{imports}{inspect.getsource(read_proc)}\nprint(json.dumps(read_proc()))"
+        processes, ports = json.loads(self.python(source))
+        return processes, list(ports.values())
+
+    def leftovers(self, before: list[Process]) -> list[str]:
+        """Return the zombies seen `before`."""
+        return [f"zombie {row['pid']}" for row in before if not row["command"]]
 
     def close(self) -> None:
-        """Remove the container, running or not."""
         if self.container:
             self.engine("rm", "-f", self.container)
 
 
 OwnServer = LocalServer | ContainerServer
+
+
+def read_proc() -> tuple[list[Process], dict[str, int]]:
+    """Return all processes but this one (none where there is no /proc), and the ports of TCP sockets
+    that listen off loopback. A zombie has no command. Containers run the source of this function, too."""
+    processes, ports = [], {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            lines = (path / "status").read_text().splitlines()
+            status = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+            process = {"pid": int(path.name), "parent": int(status["PPid"][0]), "user": int(status["Uid"][1])}
+            process |= {"kb": int(status.get("VmRSS", ["0"])[0]), "sockets": []}
+            process["command"] = (path / "cmdline").read_text(errors="replace").replace("\0", " ")
+            processes.append(process)
+            process["sockets"] = [os.readlink(link) for link in (path / "fd").iterdir()]
+    for table in filter(Path.exists, (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))):
+        for row in [line.split() for line in table.read_text().splitlines()[1:]]:
+            address, port = row[1].split(":")
+            # 0A is listening; 127.0.0.1, also within IPv6, and ::1 end like this.
+            if row[3] == "0A" and not address.endswith(("7F", "01000000")):
+                ports[f"socket:[{row[9]}]"] = int(port, 16)
+    return [process for process in processes if process["pid"] != os.getpid()], ports
 
 
 def free_port(wanted: int = 0) -> int:
