@@ -1,6 +1,7 @@
 """The Jinja face: names used in questions/ and template/ to functions. No logic of its own."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -95,8 +96,14 @@ def model_bytes(model_path: str) -> int | None:
 
 
 def architecture(instance_type: str) -> str:
-    """Return amd64 or arm64, the processor that container platforms name."""
-    return {"x86_64": "amd64", "arm64": "arm64"}[catalog.instances()[instance_type].arch]
+    """Return amd64 or arm64, the processor that container platforms name.
+
+    A type the catalog has dropped since is judged by its name: a g after the generation is Graviton.
+    """
+    known = catalog.instances().get(instance_type)
+    if known is None:
+        return "arm64" if re.match(r"ml\.[a-z]+[0-9]+g", instance_type) else "amd64"
+    return {"x86_64": "amd64", "arm64": "arm64"}[known.arch]
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

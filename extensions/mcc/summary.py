@@ -27,7 +27,12 @@ def after_copy(destination: os.PathLike[str], answers: Mapping[str, Any]) -> str
         lines.append(f"  region     {answers['region']} is not in the catalog; check its spelling")
     if not has_model(project):
         lines.append(f"  no model   {_what_is_missing(answers)}")
-    lines += ["", f"  cd {_shown(project)}", "  do/run --local   serves it on port 8080", "  do/test          calls it"]
+    lines += [
+        "",
+        f"  cd {_shown(project)}",
+        "  do/run --local   serves it on port 8080",
+        "  do/test          calls it",
+    ]
     return "\n".join(lines)
 
 

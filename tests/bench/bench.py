@@ -17,7 +17,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,9 @@ def project(server: str, framework: str) -> Path:
     if not (path / "sample_model" / "examples.json").exists():
         shutil.rmtree(path, ignore_errors=True)
         data = {"deployment_config": server, "framework": framework, "model_format": FORMATS[framework]}
-        copier.run_copy(str(REPOSITORY), path, data=data, defaults=True, unsafe=True, quiet=True, vcs_ref="HEAD")
+        copier.run_copy(
+            str(REPOSITORY), path, data=data, defaults=True, unsafe=True, quiet=True, vcs_ref="HEAD"
+        )
     return path
 
 
@@ -71,7 +73,10 @@ def loads(python: Path, folder: Path) -> list[Load]:
 
 
 def _rows(python: Path, npy: bytes) -> list[list[float]]:
-    code = "import json, sys, io, numpy as np; print(json.dumps(np.load(io.BytesIO(sys.stdin.buffer.read())).tolist()))"
+    code = (
+        "import io, json, sys; import numpy as np;"
+        "print(json.dumps(np.load(io.BytesIO(sys.stdin.buffer.read())).tolist()))"
+    )
     answer = subprocess.run([python, "-c", code], input=npy, capture_output=True, check=True)
     rows: list[list[float]] = json.loads(answer.stdout)
     return rows
@@ -83,7 +88,12 @@ def running(command: list[str], environment: dict[str, str], folder: Path, port:
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True
+            command,
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         try:
             yield _wait(process, port, started, log)
@@ -144,23 +154,28 @@ def answer_of(port: int, load: Load) -> list[Any]:
 def largest_difference(first: list[Any], second: list[Any]) -> float:
     """Return the largest absolute difference of two lists of predictions."""
     flat = [[p[0] if isinstance(p, list) else p for p in predictions] for predictions in (first, second)]
-    return max(abs(a - b) for a, b in zip(*flat, strict=True))
+    return max(abs(float(a) - float(b)) for a, b in zip(*flat, strict=True))
 
 
 def throughput(framework: str) -> None:
     """Print rates, tails and their ratios to the plain stack."""
-    folders = {"plain": project("http-flask", framework), **{name: project(name, framework) for name in SERVERS}}
+    folders = {
+        "plain": project("http-flask", framework),
+        **{name: project(name, framework) for name in SERVERS},
+    }
     requests = loads(folders["plain"] / ".venv-model" / "bin" / "python", folders["plain"])
-    with running(*_at("plain", framework, folders)), running(*_at("http-flask", framework, folders)):
-        with running(*_at("http-fastapi", framework, folders)):
-            for load in requests:
-                names = list(PORTS) if load.content_type == "application/json" else list(SERVERS)
-                if "plain" in names:
-                    expected = answer_of(PORTS["plain"], load)
-                    for name in SERVERS:
-                        difference = largest_difference(expected, answer_of(PORTS[name], load))
-                        print(f"  {load.name}: {name} differs by {difference:.1e} from the model's own predict")
-                _report(load, _rounds(names, load))
+    with ExitStack() as servers:
+        for name in PORTS:
+            servers.enter_context(running(*_at(name, framework, folders)))
+        for load in requests:
+            names = list(SERVERS)
+            if load.content_type == "application/json":
+                names.insert(0, "plain")
+                expected = answer_of(PORTS["plain"], load)
+                for name in SERVERS:
+                    difference = largest_difference(expected, answer_of(PORTS[name], load))
+                    print(f"  {load.name}: {name} differs by {difference:.1e} from the model's own predict")
+            _report(load, _rounds(names, load))
 
 
 def _at(name: str, framework: str, folders: dict[str, Path]) -> tuple[list[str], dict[str, str], Path, int]:
@@ -173,7 +188,10 @@ def _rounds(names: list[str], load: Load) -> dict[str, tuple[float, float]]:
     for _ in range(ROUNDS):
         for name in names:
             measured[name].append(wrk(PORTS[name], load))
-    return {name: tuple(map(statistics.median, zip(*pairs, strict=True))) for name, pairs in measured.items()}  # type: ignore[misc]
+    return {
+        name: (statistics.median(rate for rate, _ in pairs), statistics.median(p99 for _, p99 in pairs))
+        for name, pairs in measured.items()
+    }
 
 
 def _report(load: Load, figures: dict[str, tuple[float, float]]) -> None:
@@ -200,7 +218,10 @@ def start_up(framework: str) -> None:
             with running(command, environment, folder, PORTS[name]) as seconds:
                 served.append(seconds)
         base, ready = statistics.median(bare), statistics.median(served)
-        print(f"  start: {name:13} import and load {base:.2f} s, /ping 200 {ready:.2f} s  {ready / base:.2f} x", flush=True)
+        print(
+            f"  start: {name:13} import and load {base:.2f} s, /ping 200 {ready:.2f} s  {ready / base:.2f} x",
+            flush=True,
+        )
 
 
 def memory(framework: str) -> None:
@@ -208,7 +229,10 @@ def memory(framework: str) -> None:
     for name in SERVERS:
         extra = _memory(name, framework, 3) - _memory(name, framework, 2)
         plain = _memory("plain", framework, 3) - _memory("plain", framework, 2)
-        print(f"  memory: {name:13} an extra worker {extra:.0f} MB, plain {plain:.0f} MB  {extra / plain:.2f} x", flush=True)
+        print(
+            f"  an extra worker: {name:13} {extra:.0f} MB, plain {plain:.0f} MB  {extra / plain:.2f} x",
+            flush=True,
+        )
 
 
 def _memory(name: str, framework: str, workers: int) -> float:

@@ -8,6 +8,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,16 @@ ENVIRONMENTS = REPOSITORY / ".demo" / "environments"
 NEED_A_CONTAINER_OR_STREAM = {53, 54, 55, 59}
 
 
-def with_shared_environment(project: Path, framework: str, server: str) -> None:
-    """Let projects with the same requirements share one .venv-model, which the first of them fills."""
-    shared = ENVIRONMENTS / f"{framework}-{server}"
-    shared.mkdir(parents=True, exist_ok=True)
-    (project / ".venv-model").symlink_to(shared)
+@contextmanager
+def shared_environment(project: Path, framework: str, server: str) -> Iterator[None]:
+    """Give projects with the same requirements the same .venv-model, as hard links to a kept one."""
+    kept, own = ENVIRONMENTS / f"{framework}-{server}", project / ".venv-model"
+    if kept.exists():
+        subprocess.run(["cp", "-al", kept, own], check=True)
+    yield
+    if not kept.exists():
+        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-al", own, kept], check=True)
 
 
 def do(project: Path, verb: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -37,10 +44,12 @@ def do(project: Path, verb: str, *arguments: str) -> "subprocess.CompletedProces
     [pytest.param(*c, marks=pytest.mark.xdist_group(f"{c[0]}-{c[1]}")) for c in COMBINATIONS],
 )
 def test_the_contract_is_kept(render: Render, server: str, framework: str, model_format: str) -> None:
-    assert shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin"), "this lane needs nginx: install it"
+    assert shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin"), (
+        "this lane needs nginx: install it"
+    )
     project = render(deployment_config=server, framework=framework, model_format=model_format)
-    with_shared_environment(project, framework, server)
-    answer = do(project, "test", "--contract", "--local", "--json")
+    with shared_environment(project, framework, server):
+        answer = do(project, "test", "--contract", "--local", "--json")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     checks: list[dict[str, Any]] = json.loads(answer.stdout)["result"]["checks"]
     passed = {check["number"] for check in checks if check["result"] == "passed"}

@@ -51,7 +51,13 @@ def test_a_bad_answer_is_refused_with_nothing_on_disk(
 ) -> None:
     with pytest.raises(UserMessageError) as caught:
         copier.run_copy(
-            str(template), tmp_path / "project", data=data, defaults=True, unsafe=True, quiet=True, skip_tasks=True
+            str(template),
+            tmp_path / "project",
+            data=data,
+            defaults=True,
+            unsafe=True,
+            quiet=True,
+            skip_tasks=True,
         )
     message = str(caught.value)
     assert all(word in message for word in words), message

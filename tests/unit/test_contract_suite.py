@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import importlib.util
 import itertools
 import json
 import shutil
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Iterator
 from http.server import HTTPServer
 from pathlib import Path
@@ -26,24 +26,15 @@ TESTS = Path(__file__).resolve().parents[2] / "template" / "{{ suite }}" / "test
 def load_suite(module: str) -> Any:
     """Return a module of the suite, imported under a name that is not taken by these tests."""
     if "contract_suite" not in sys.modules:
-        where = TESTS / "contract" / "__init__.py"
-        spec = importlib.util.spec_from_file_location(
-            "contract_suite", where, submodule_search_locations=[str(where.parent)]
-        )
-        assert spec
-        sys.modules["contract_suite"] = importlib.util.module_from_spec(spec)
+        sys.modules["contract_suite"] = types.ModuleType("contract_suite")
+        sys.modules["contract_suite"].__path__ = [str(TESTS / "contract")]
     return importlib.import_module(f"contract_suite.{module}")
 
 
-bodies, check, client, servers, http_checks, process_checks = map(
-    load_suite, ("bodies", "check", "client", "servers", "http_checks", "process_checks")
-)
-ROW = bodies.of_shape((pretend_server.FEATURES,))
-HTTP_CHECKS = {
-    number
-    for number, one in check.CHECKS.items()
-    if getattr(one.run, "func", one.run).__module__ == http_checks.__name__ and number != 59
-}
+client, servers, checks = map(load_suite, ("client", "servers", "checks"))
+ROW = client.of_shape([pretend_server.FEATURES])
+PROCESS_CHECKS = {1, 4, 5, 44, 45, 46, 47, 48, 49, 50, 51, 52, 56, 57, 58}
+HTTP_CHECKS = set(checks.CHECKS) - PROCESS_CHECKS - {53, 54, 55, 59}
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +42,7 @@ def small_batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """Make the large bodies of HTTP checks small: what is tested is the judgement, not the server."""
     if "project" in request.fixturenames:
         return
-    monkeypatch.setattr(bodies.Bodies, "rows_in", lambda self, megabytes: 500)
-    monkeypatch.setattr(bodies.Bodies, "npy_rows_in", lambda self, megabytes: 500)
+    monkeypatch.setattr(client.Row, "rows_in", lambda self, megabytes, value_bytes=0: 500)
 
 
 @contextlib.contextmanager
@@ -61,29 +51,29 @@ def serving(change: Break, server_class: type[HTTPServer] = Threads, **attribute
     handler = type("ChangedHandler", (Handler,), {"change": staticmethod(change), **attributes})
     with server_class(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield check.Context(servers.Server(client.Client("127.0.0.1", server.server_port)), ROW)
+        yield checks.Checks(servers.Server(client.Client("127.0.0.1", server.server_port)), ROW)
         server.shutdown()
 
 
 def failed(context: Any, numbers: set[int]) -> dict[int, str]:
     """Run checks and return those that failed, with their details."""
-    outcomes = [check.CHECKS[number].outcome(context) for number in sorted(numbers)]
-    return {outcome.number: outcome.detail for outcome in outcomes if outcome.result == "failed"}
+    outcomes = [checks.run(number, context) for number in sorted(numbers)]
+    return {outcome["number"]: outcome["detail"] for outcome in outcomes if outcome["result"] == "failed"}
 
 
 def test_a_right_server_passes_every_http_check() -> None:
     """No check asks for more than the contract does."""
     with serving(lambda question, answer: answer) as context:
         assert failed(context, HTTP_CHECKS | {4}) == {}
-        outcomes = [check.CHECKS[number].outcome(context) for number in (5, 46, 50)]
-        assert {outcome.result for outcome in outcomes} == {"not applicable"}
+        outcomes = [checks.run(number, context) for number in (5, 46, 50)]
+        assert {outcome["result"] for outcome in outcomes} == {"not applicable"}
 
 
 def is_plain(question: Question) -> bool:
     """Return whether a request is the one whose prediction all others are compared with."""
     names = {"host", "accept-encoding", "content-length", "content-type"}
     return (
-        question.body == ROW.json()
+        question.body == ROW.json().body
         and question.headers["content-type"] == "application/json"
         and not (set(question.headers) - names)
     )
@@ -154,14 +144,14 @@ def test_a_wrong_server_fails_the_matching_checks(name: str) -> None:
 
 def test_a_slow_ping_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of two seconds is a tenth of it here."""
-    monkeypatch.setattr(http_checks, "SECONDS", 0.2)
+    monkeypatch.setattr(checks, "SECONDS", 0.2)
     with serving(slow_ping) as context:
         assert set(failed(context, {3, 40, 41, 42})) == {3, 40, 41, 42}
 
 
 def test_a_server_that_waits_for_each_client_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server with one thread, which gives up on a silent client after 0.2 s, makes others wait."""
-    monkeypatch.setattr(http_checks, "SECONDS", 0.5)
+    monkeypatch.setattr(checks, "SECONDS", 0.5)
     one_thread = type("OneThread", (HTTPServer,), {"request_queue_size": 128})
     with serving(lambda question, answer: answer, one_thread, timeout=0.2) as context:
         context.reference  # noqa: B018
@@ -170,8 +160,13 @@ def test_a_server_that_waits_for_each_client_fails(monkeypatch: pytest.MonkeyPat
 
 def test_a_server_that_is_not_there_fails() -> None:
     """A port on which nothing listens."""
-    context = check.Context(servers.Server(client.Client("127.0.0.1", servers.free_port())), ROW)
+    context = checks.Checks(servers.Server(client.Client("127.0.0.1", servers.free_port())), ROW)
     assert set(failed(context, HTTP_CHECKS | {4})) == HTTP_CHECKS | {4}
+
+
+def test_no_check_is_missing() -> None:
+    """The contract has 59 of them."""
+    assert set(checks.CHECKS) == set(range(1, 60))
 
 
 def test_every_http_check_was_seen_to_fail() -> None:
@@ -188,7 +183,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.txt").write_text("1")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(process_checks, "_need_nginx", lambda context: None)
+    monkeypatch.setattr(checks.Checks, "need_nginx", lambda self: None)
     return tmp_path
 
 
@@ -199,14 +194,13 @@ def started(soak: int = 1000) -> Iterator[Any]:
     try:
         server.start()
         server.ready()
-        context = check.Context(server, ROW, soak)
+        context = checks.Checks(server, ROW, soak)
         with context.stack:
             yield context
     finally:
         server.close()
 
 
-PROCESS_CHECKS = {1, 4, 5, 44, 45, 46, 47, 48, 49, 50, 51, 52, 56, 57, 58}
 BREAKS = {
     "listens on another port": {5},
     "labelled for many models": {44},
@@ -227,14 +221,14 @@ BREAKS = {
 
 def in_order(numbers: set[int]) -> list[int]:
     """Return check numbers in the order in which they may run."""
-    return sorted(numbers, key=lambda number: (check.CHECKS[number].phase, number))
+    return sorted(numbers, key=list(checks.CHECKS).index)
 
 
 def test_a_right_project_passes_every_process_check(project: Path) -> None:
     """No check asks for more than the contract does."""
     with started() as context:
-        outcomes = [check.CHECKS[number].outcome(context) for number in in_order(PROCESS_CHECKS)]
-    assert [outcome for outcome in outcomes if outcome.result != "passed"] == []
+        outcomes = [checks.run(number, context) for number in in_order(PROCESS_CHECKS)]
+    assert [outcome for outcome in outcomes if outcome["result"] != "passed"] == []
 
 
 @pytest.mark.parametrize("name", BREAKS)
@@ -243,12 +237,14 @@ def test_a_wrong_project_fails_the_matching_checks(
 ) -> None:
     """Each way to be wrong is found by the checks that are about it."""
     monkeypatch.setenv("BREAK", name)
-    monkeypatch.setattr(process_checks, "REPLACED_SECONDS", 1)
+    monkeypatch.setattr(checks, "REPLACED_SECONDS", 1)
     if name == "labelled for many models":
         Path("Dockerfile").write_text("LABEL com.amazonaws.sagemaker.capabilities.multi-models=true")
     with started() as context:
-        outcomes = [check.CHECKS[number].outcome(context) for number in in_order(BREAKS[name])]
-    assert {outcome.number: outcome.detail for outcome in outcomes if outcome.result != "failed"} == {}
+        outcomes = [checks.run(number, context) for number in in_order(BREAKS[name])]
+    assert {
+        outcome["number"]: outcome["detail"] for outcome in outcomes if outcome["result"] != "failed"
+    } == {}
 
 
 def run_suite(*arguments: str) -> subprocess.CompletedProcess[str]:

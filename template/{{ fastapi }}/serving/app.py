@@ -58,7 +58,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 app = FastAPI(title="Model server", description="Answers as an Amazon SageMaker endpoint does.")
 inference = Inference()
-threads = ThreadPoolExecutor(int(os.environ.get("SERVING_THREADS", "8")))
+threads = ThreadPoolExecutor(int(os.environ.get("SERVING_THREADS", "4")))
 
 
 @app.get("/ping", response_class=Response, summary="Is the model loaded and warm?")

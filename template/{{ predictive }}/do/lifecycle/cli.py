@@ -22,9 +22,10 @@ def main(verb: str) -> int:
     as_json = getattr(arguments, "json", False)
     findings: list[dict[str, str]] = []
     result: Result = {}
+    text = ""
     try:
         result = action(load_config(), arguments)
-        code = result.pop("exit_code", DONE)
+        code, text = result.pop("exit_code", DONE), result.pop("text", "")
     except Failure as failure:
         print(failure, file=sys.stderr)
         code, findings = failure.code, [failure.finding]
@@ -34,8 +35,8 @@ def main(verb: str) -> int:
     if as_json:
         document = {"format_version": 1, "verb": verb, "ok": code == DONE, "result": result}
         print(json.dumps({**document, "findings": findings, "next": [f["next"] for f in findings]}, indent=2))
-    elif "text" in result:
-        print(result["text"])
+    elif text:
+        print(text)
     return code
 
 
@@ -111,12 +112,12 @@ def test_parser() -> argparse.ArgumentParser:
 def test(settings: Config, arguments: argparse.Namespace) -> Result:
     """Send a request and show the answer, or run the contract suite."""
     if arguments.contract:
-        return {"exit_code": _contract(settings, arguments)}
+        return _contract(settings, arguments)
     requests.ping(arguments.url)
     return requests.predict(arguments.url, arguments.data)
 
 
-def _contract(settings: Config, arguments: argparse.Namespace) -> int:
+def _contract(settings: Config, arguments: argparse.Namespace) -> Result:
     if not (PROJECT / "tests" / "contract").is_dir():
         seen = "tests/contract is not there"
         remedy = "run `copier update` in the project and answer yes to include_tests"
@@ -132,7 +133,10 @@ def _contract(settings: Config, arguments: argparse.Namespace) -> int:
         engine = runtime.find_engine(arguments.engine or settings.engine)
         runtime.require_image(engine, settings.image)
         options += ["--image", settings.image, "--engine", engine]
-    return subprocess.call([sys.executable, "-m", "tests.contract", *options], cwd=PROJECT)
+    command = [sys.executable, "-m", "tests.contract", *options]
+    answer = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE if arguments.json else None)
+    report: Result = json.loads(answer.stdout) if answer.stdout else {}
+    return {**report, "exit_code": answer.returncode}
 
 
 def _add_engine(parser: argparse._ActionsContainer) -> None:

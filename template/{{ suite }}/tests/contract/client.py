@@ -12,6 +12,8 @@ from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
 JSON, JSON_LINES, CSV, NPY = "application/json", "application/jsonlines", "text/csv", "application/x-npy"
+Headers = Mapping[str, str]
+NONE: Headers = {}
 VALUE = re.compile(r"[^][,\s]+")
 
 
@@ -24,11 +26,11 @@ class NotApplicable(Exception):
 
 
 class Request(NamedTuple):
-    """An HTTP request, and how many predictions its answer must hold."""
+    """An HTTP request (chunked with the header Transfer-Encoding), and how many predictions it asks for."""
 
     method: str
     path: str
-    headers: Mapping[str, str] = {}  # with Transfer-Encoding the body is sent in chunks
+    headers: Headers = NONE
     body: bytes = b""
     rows: int = 0
 
@@ -37,7 +39,7 @@ class Reply(NamedTuple):
     """What a server answered, with header names in lower case, and how long it took."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes
     seconds: float
 
@@ -68,28 +70,25 @@ class Client(NamedTuple):
         timeout: float = 60,
         once_sent: Callable[[socket.socket], None] = lambda connected: None,
     ) -> Reply:
-        method, path, headers, body, _ = request
         own = connection or HTTPConnection(self.host, self.port, timeout=timeout)
-        started, chunked = time.perf_counter(), "Transfer-Encoding" in headers
+        started, chunked, body = time.perf_counter(), "Transfer-Encoding" in request.headers, request.body
         chunks = (body[start : start + 65536] for start in range(0, len(body), 65536))
         try:
             # A server may refuse a body before it has read all of it: its answer still counts.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                own.request(method, path, chunks if chunked else body, headers, encode_chunked=chunked)
+                data = chunks if chunked else body
+                own.request(request.method, request.path, data, request.headers, encode_chunked=chunked)
             once_sent(own.sock)
             response = own.getresponse()
             answer = response.read()
         finally:
             if not connection:
                 own.close()
-        answered = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status, answered, answer, time.perf_counter() - started)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, headers, answer, time.perf_counter() - started)
 
     def ping(self) -> Reply:
         return self.send(Request("GET", "/ping"), timeout=10)
-
-    def socket(self) -> socket.socket:
-        return socket.create_connection((self.host, self.port), 10)
 
 
 class Row(NamedTuple):
@@ -99,10 +98,10 @@ class Row(NamedTuple):
     shape: tuple[int | None, ...]
 
     def bare(self, rows: int = 1) -> Request:
-        return post(f"[{','.join([self.text] * rows)}]".encode(), rows=rows)
+        return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)
 
-    def json(self, rows: int = 1, content_type: str = JSON, **headers: str) -> Request:
-        return post(b'{"instances": %s}' % self.bare(rows).body, content_type, rows, **headers)
+    def json(self, rows: int = 1, content_type: str = JSON, headers: Headers = NONE) -> Request:
+        return post(b'{"instances": %s}' % self.bare(rows).body, content_type, rows, headers)
 
     def lines(self, rows: int = 1) -> Request:
         return post(f"{self.text}\n".encode() * rows, JSON_LINES, rows)
@@ -112,50 +111,50 @@ class Row(NamedTuple):
             raise NotApplicable(f"CSV rows are flat, this model's have shape {list(self.shape)}")
         return post(f"{self.text[1:-1]}{end}".encode() * rows, CSV, rows)
 
-    def npy(self, rows: int = 1, dtype: str = "<f8", data: bytes = b"") -> Request:
-        """Return an array as numpy.save writes it: this row, or other data."""
+    def npy(self, rows: int = 1, pickled: bytes = b"") -> Request:
+        """Return an array as numpy.save writes it, of float64 or of pickled objects."""
         try:
-            values = [] if data else [float(value) for value in VALUE.findall(self.text)]
+            values = [] if pickled else [float(value) for value in VALUE.findall(self.text)]
         except ValueError:
             raise NotApplicable("the row holds text, an array holds numbers") from None
-        shape = (rows, *(size or 1 for size in self.shape))
+        dtype, shape = "|O" if pickled else "<f8", (rows, *(size or 1 for size in self.shape))
         header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
         header += b" " * (-(len(header) + 11) % 64) + b"\n"
         start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
-        return post(start + (data or struct.pack(f"<{len(values)}d", *values) * rows), NPY, rows)
+        return post(start + (pickled or struct.pack(f"<{len(values)}d", *values) * rows), NPY, rows)
 
-    def in_every_format(self) -> list[Request]:
+    def every_way(self) -> list[Request]:
         requests = [self.json(), self.lines()]
         for make in (self.csv, self.npy):
             with contextlib.suppress(NotApplicable):
                 requests.append(make())
         return requests
 
-    def rows_in(self, megabytes: int, row_bytes: int = 0) -> int:
-        return max(1, megabytes * 1_000_000 // (row_bytes or len(self.text) + 1))
+    def rows_in(self, megabytes: int, value_bytes: int = 0) -> int:
+        row_bytes = value_bytes * len(VALUE.findall(self.text)) or len(self.text) + 1
+        return max(1, megabytes * 1_000_000 // row_bytes)
 
     def with_first(self, value: Any) -> "Row":
         return Row(VALUE.sub(json.dumps(value), self.text, count=1), self.shape)
 
-    def too_long(self) -> "Row":
-        fixed = [axis for axis, size in enumerate(self.shape) if size is not None]
-        if not fixed:
+    def longer(self) -> "Row":
+        if self.shape[0] is None:
             raise NotApplicable("the model takes rows of any length")
-        return of_shape([(size or 1) + (axis == fixed[-1]) for axis, size in enumerate(self.shape)])
+        return of_shape([self.shape[0] + 1, *self.shape[1:]])
 
 
-def of_shape(shape: list[int | None] | list[int]) -> Row:
+def of_shape(shape: list[int | None]) -> Row:
     """Return a row of this shape, filled with 0.5."""
-    row: Any = 0.5
+    text = "0.5"
     for size in reversed(shape):
-        row = [row] * (size or 1)
-    return Row(json.dumps(row, separators=(",", ":")), tuple(shape))
+        text = f"[{','.join([text] * (size or 1))}]"
+    return Row(text, tuple(shape))
 
 
-def post(body: bytes, content_type: str = JSON, rows: int = 0, **headers: str) -> Request:
+def post(body: bytes, content_type: str = JSON, rows: int = 0, headers: Headers = NONE) -> Request:
     """Return a POST to /invocations, without Content-Type when that is empty."""
-    described = {"Content-Type": content_type, **headers} if content_type else headers
-    return Request("POST", "/invocations", described, body, rows)
+    described = {"Content-Type": content_type} if content_type else {}
+    return Request("POST", "/invocations", {**described, **headers}, body, rows)
 
 
 def same(one: Any, other: Any) -> bool:

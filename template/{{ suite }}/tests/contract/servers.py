@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 
 from .client import Client, Failed, NotApplicable
 
-START_SECONDS = 120
-LOG_LINES = 20
+START_SECONDS, LOG_LINES = 120, 20
 Process = dict[str, Any]
 
 
@@ -128,6 +127,18 @@ class LocalServer(Server):
         ours = [row for row in everything if row["pid"] in family]
         return ours, [ports[name] for row in ours for name in row["sockets"] if name in ports]
 
+    def orphans(self) -> list[Process]:
+        return self.look()[0]
+
+    def need_nobody(self) -> None:
+        if os.getuid() != 0:
+            raise NotApplicable("the suite does not run as root, so there is nothing to drop")
+        with contextlib.suppress(OSError):
+            command = [self.setup.program, "-c", "import gunicorn; open('serving/serve')"]
+            if subprocess.run(command, user="nobody", capture_output=True).returncode == 0:
+                return
+        raise NotApplicable(f"the user nobody may not read {self.setup.program} or this project")
+
     def leftovers(self, before: list[Process]) -> list[str]:
         """End and return the processes seen `before` that still run; also return temporary directories."""
         pids = {row["pid"] for row in before}
@@ -205,6 +216,11 @@ class ContainerServer(Server):
         processes, ports = json.loads(self.python(source))
         return processes, list(ports.values())
 
+    def orphans(self) -> list[Process]:
+        """Leave a process without a parent, which only the container's first process can reap."""
+        self.engine("exec", self.container, "sh", "-c", "(sleep 0.2 &); sleep 0.5")
+        return self.look()[0]
+
     def leftovers(self, before: list[Process]) -> list[str]:
         """Return the zombies seen `before`."""
         return [f"zombie {row['pid']}" for row in before if not row["command"]]
@@ -218,15 +234,14 @@ OwnServer = LocalServer | ContainerServer
 
 
 def read_proc() -> tuple[list[Process], dict[str, int]]:
-    """Return all processes but this one (none where there is no /proc), and the ports of TCP sockets
-    that listen off loopback. A zombie has no command. Containers run the source of this function, too."""
+    """Return all other processes (a zombie has no command), and the ports that listen off loopback."""
     processes, ports = [], {}
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             lines = (path / "status").read_text().splitlines()
             status = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
-            process = {"pid": int(path.name), "parent": int(status["PPid"][0]), "user": int(status["Uid"][1])}
-            process |= {"kb": int(status.get("VmRSS", ["0"])[0]), "sockets": []}
+            process: Process = {"pid": int(path.name), "parent": int(status["PPid"][0]), "sockets": []}
+            process |= {"user": int(status["Uid"][1]), "kb": int(status.get("VmRSS", ["0"])[0])}
             process["command"] = (path / "cmdline").read_text(errors="replace").replace("\0", " ")
             processes.append(process)
             process["sockets"] = [os.readlink(link) for link in (path / "fd").iterdir()]
