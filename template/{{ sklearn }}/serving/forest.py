@@ -74,8 +74,9 @@ class Forest:
         rows = random.normal(size=(PROBE_ROWS, self.features))
         for feature in range(self.features):
             thresholds = np.concatenate([tree.threshold[tree.feature == feature] for tree in self.trees])
-            if thresholds.size:
-                rows[:, feature] = random.choice(thresholds, PROBE_ROWS)
+            finite = thresholds[np.isfinite(thresholds)]
+            if finite.size:
+                rows[:, feature] = random.choice(finite, PROBE_ROWS)
         return rows
 
     def _few(self, rows: np.ndarray) -> np.ndarray:

@@ -1,0 +1,60 @@
+"""The fast path of random forests gives scikit-learn's own numbers, for every kind it takes on."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import Render
+from tests.serving.test_contract import shared_environment
+
+COMPARE = """
+import sys
+sys.path.insert(0, "serving")
+import numpy as np
+from forest import FEW_ROWS, fast_predict
+from sklearn.datasets import make_classification, make_regression
+from sklearn.ensemble import (ExtraTreesClassifier, ExtraTreesRegressor, GradientBoostingRegressor,
+                              RandomForestClassifier, RandomForestRegressor)
+
+X, y = make_regression(400, 6, noise=5, random_state=1)
+C, c = make_classification(400, 6, n_informative=4, n_classes=3, random_state=1)
+names = np.array(["ant", "bee", "cat"])[c]
+for kind in (RandomForestRegressor, ExtraTreesRegressor):
+    for trees in (1, 2, 7, 100):
+        model = kind(trees, random_state=0).fit(X, y)
+        fast = fast_predict(model)
+        for rows in (1, 2, FEW_ROWS, FEW_ROWS + 1, 400):
+            assert abs(fast(X[:rows]) - model.predict(X[:rows])).max() < 1e-9, (kind, trees, rows)
+for kind in (RandomForestClassifier, ExtraTreesClassifier):
+    model = kind(25, random_state=0).fit(C, names)
+    fast = fast_predict(model)
+    for rows in (1, 100):
+        assert (fast(C[:rows]) == model.predict(C[:rows])).all(), (kind, rows)
+holes = X.copy()
+holes[::7, 2] = np.nan
+model = RandomForestRegressor(20, random_state=0).fit(holes, y)
+assert abs(fast_predict(model)(holes[:8]) - model.predict(holes[:8])).max() < 1e-9
+assert fast_predict(GradientBoostingRegressor().fit(X, y)) is None
+assert fast_predict(RandomForestRegressor(3).fit(X, np.c_[y, y])) is None
+print("same")
+"""
+
+
+@pytest.mark.xdist_group("http-flask-sklearn")
+def test_forests_predict_what_scikit_learn_predicts(render: Render) -> None:
+    project = render(deployment_config="http-flask")
+    environment = {**os.environ, "PYTHONPATH": "do"}
+    find = "from lifecycle import runtime; print(runtime.model_python())"
+    with shared_environment(project, "sklearn", "http-flask"):
+        python = subprocess.run(
+            [sys.executable, "-c", find],
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    answer = subprocess.run([python, "-c", COMPARE], cwd=project, capture_output=True, text=True)
+    assert answer.stdout.strip() == "same", answer.stderr
