@@ -11,6 +11,7 @@ from .errors import InvalidAnswer
 GIB = 1024**3
 USABLE_SHARE = 0.7  # the rest is for the system, request bodies and page cache
 COPIES_OF_ARTEFACT = 3  # a loaded model is 2 to 4 times its file
+OFFERED = 25
 UNKNOWN_ARTEFACT_BYTES = 100 * 1024**2  # room for this much is kept until the model is known
 
 
@@ -70,15 +71,19 @@ def default_instance(framework: str, artefact_bytes: int | None, profile: str) -
 
 
 def labels(framework: str, artefact_bytes: int | None, profile: str, kept: str = "") -> dict[str, str]:
-    """Return label -> instance type of all that hold the model, in ranked order.
+    """Return label -> instance type of the cheapest that hold the model, in ranked order.
 
-    `kept`, an answer given before, is offered even when it would not be chosen today.
+    Copier renders every label as a template, so all 264 would cost each copy a third of a second.
+    `kept`, an answer given before or by -d, is offered even when it would not be chosen today.
     """
     choices = cpu_choices(framework, artefact_bytes, profile)
-    offered = {_label(choice): choice.instance.name for choice in choices if choice.reason is None}
+    offered = {_label(choice): choice.instance.name for choice in choices[:OFFERED] if choice.reason is None}
     if kept and kept not in offered.values():
-        reasons = {choice.instance.name: choice.reason for choice in choices}
-        offered[f"{kept} ({reasons.get(kept, 'no longer in the catalog')})"] = kept
+        known = {choice.instance.name: choice for choice in choices}.get(kept)
+        if known is None:
+            offered[f"{kept} (no longer in the catalog)"] = kept
+        else:
+            offered[f"{kept} ({known.reason})" if known.reason else _label(known)] = kept
     return offered
 
 

@@ -139,10 +139,17 @@ def test_labels_say_what_a_type_is() -> None:
     assert by_name["ml.c6i.large"] == "ml.c6i.large (about $0.102/h, 2 vCPU, 4 GiB)"
     assert by_name["ml.c7g.large"] == "ml.c7g.large (about $0.087/h, 2 vCPU, 4 GiB, arm64)"
     assert by_name["ml.t2.medium"].endswith("burstable)")
-    assert by_name["ml.m5.xlarge"] == "ml.m5.xlarge ($0.230/h, 4 vCPU, 16 GiB)"
-    assert by_name["ml.g5.xlarge"].endswith("GPU is not used by this server)")
-    assert "price unknown" in by_name["ml.p5e.48xlarge"]
-    assert len(by_name) == len(labels)
+    assert len(by_name) == len(labels) == sizer.OFFERED
+
+
+def test_a_type_that_is_not_among_the_cheapest_is_offered_when_it_is_asked_for() -> None:
+    for name, words in {
+        "ml.m5.xlarge": "ml.m5.xlarge ($0.230/h, 4 vCPU, 16 GiB)",
+        "ml.g5.xlarge": "GPU is not used by this server)",
+        "ml.p5e.48xlarge": "price unknown",
+    }.items():
+        *_, (label, last) = sizer.labels("sklearn", MIB, "throughput", name).items()
+        assert last == name and words in label
 
 
 def test_labels_keep_an_answer_given_before() -> None:
