@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import copier
@@ -93,8 +94,8 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Render all combinations and return their distinct files by kind, each once."""
     seen: set[str] = set()
     kinds: dict[str, list[Path]] = {"python": [], "Dockerfile": [], "yaml": [], "nginx.conf": [], "toml": []}
-    for number, combination in enumerate(COMBINATIONS):
-        for variant, extra in VARIANTS.items():
+    for combination in COMBINATIONS:
+        for extra in VARIANTS.values():
             project = tmp_path_factory.mktemp("lint") / "abalone-age"
             data = {**answers_of(*combination), **extra}
             copier.run_copy(
@@ -107,7 +108,6 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
                 seen.add(digest)
                 if kind := kind_of(path):
                     kinds[kind].append(path)
-            assert number >= 0, variant
     return kinds
 
 
@@ -150,6 +150,11 @@ def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp
 
 def test_dockerfiles_are_clean(distinct_files: dict[str, list[Path]]) -> None:
     run("hadolint", *map(str, distinct_files["Dockerfile"]))
+
+
+def test_toml_can_be_read(distinct_files: dict[str, list[Path]]) -> None:
+    for path in distinct_files["toml"]:
+        assert tomllib.loads(path.read_text())["project_name"] == "abalone-age"
 
 
 def test_yaml_is_clean(distinct_files: dict[str, list[Path]]) -> None:

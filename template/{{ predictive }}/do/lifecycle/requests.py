@@ -89,7 +89,7 @@ def _send(request: urllib.request.Request) -> tuple[int, bytes]:
     except urllib.error.HTTPError as error:
         return error.code, error.read()
     except (OSError, ValueError) as error:
-        remedy = "start it with `do/run --local` or `do/run`, and wait until it says nothing is wrong"
+        remedy = "start it with `do/run --local` or `do/run`, in another terminal"
         raise Failure(
             PRECONDITION, "no-server", f"{request.full_url} does not answer", str(error), remedy
         ) from None
