@@ -136,6 +136,111 @@ class Instance:
         return int(digits.group()) if digits else 0
 
 
+@dataclasses.dataclass(frozen=True)
+class EngineRelease:
+    """An engine's memory constants from a version on; memory.yml says what each means."""
+
+    since: str
+    budget: Literal["total", "static", "free"]
+    utilisation: float
+    sampler_bytes: float
+    runtime_gib: float
+    nvlink_gib: float
+    pcie_gib: float
+    graphs_in_budget: bool
+    windowed: bool
+    chunked: bool
+    compute_capability: tuple[float, ...]
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """An engine that serves language models. Releases are oldest first."""
+
+    title: str
+    default_version: str
+    releases: tuple[EngineRelease, ...]
+
+    def release(self, version: str) -> EngineRelease:
+        """Return the constants that hold for a version."""
+        key = version_key(version or self.default_version)
+        return [release for release in self.releases if version_key(release.since) <= key][-1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantization:
+    """How weights are stored: bytes a parameter, and the compute capability that can use or compute it."""
+
+    title: str
+    linear_bytes: float
+    compute_capability: float
+    evidence: str
+    experts_only: bool = False
+    padding: float = 1.0
+    native: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelKind:
+    """How well estimates of a kind of model have held, and the share of a GPU kept free because of it."""
+
+    title: str
+    margin: float
+    confidence: Literal["high", "medium", "low"]
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """A way to serve a language model: tokens a request may have, and requests at once."""
+
+    title: str
+    max_model_len: int
+    max_concurrency: int
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryConstants:
+    """The constants of the memory estimate, by name."""
+
+    engines: Mapping[str, Engine]
+    quantizations: Mapping[str, Quantization]
+    kinds: Mapping[str, ModelKind]
+
+
+@lru_cache
+def memory(directory: Path = CATALOG) -> MemoryConstants:
+    """Return the constants of the memory estimate."""
+    fields = _document(directory / "memory.yml")
+    return _build(MemoryConstants, fields["memory"], "memory.yml")
+
+
+@lru_cache
+def profiles(directory: Path = CATALOG) -> Mapping[str, Profile]:
+    """Return the serving profiles of language models by name, in order of offer."""
+    return _read(directory / "profiles.yml", Profile)[0]
+
+
+@lru_cache
+def models_date(directory: Path = CATALOG) -> date:
+    """Return the date of models.yml."""
+    found: date = _document(directory / "models.yml")["date"]
+    return found
+
+
+@lru_cache
+def models(directory: Path = CATALOG) -> Mapping[str, Mapping[str, Any]]:
+    """Return what is known of language models by their Hub id, each as its config.json has it."""
+    return MappingProxyType(_document(directory / "models.yml")["models"])
+
+
+@lru_cache
+def version_key(version: str) -> tuple[int, ...]:
+    """Return a version as numbers to compare: (0, 10, 1) for v0.10.1 or 0.10.1.post1."""
+    return tuple(int(number) for number in re.findall(r"[0-9]+", version.partition("post")[0])[:3])
+
+
 @lru_cache
 def frameworks(directory: Path = CATALOG) -> Mapping[str, Framework]:
     """Return the frameworks of predictive projects by name, in order of offer."""
@@ -211,12 +316,7 @@ def _check_versions(framework: Framework, where: str) -> None:
 
 def _read(path: Path, kind: type[T]) -> tuple[Mapping[str, T], Mapping[str, str]]:
     """Return the entries of `path`, found under the key named like the file, and its table of sources."""
-    try:
-        document = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError) as error:
-        raise CatalogError(f"{path.name} cannot be read: {error}") from error
-    header = {"source": str, "date": date, path.stem: dict[str, Any]}
-    fields = _checked(document, {**header, "sources": dict[str, str]}, header, path.name)
+    fields = _document(path)
     as_named = "name" in _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     entries = {}
     for name, entry in fields[path.stem].items():
@@ -224,6 +324,17 @@ def _read(path: Path, kind: type[T]) -> tuple[Mapping[str, T], Mapping[str, str]
         given = {"name": name, **entry} if as_named and isinstance(entry, dict) else entry
         entries[name] = _build(kind, given, where)
     return MappingProxyType(entries), fields.get("sources", {})
+
+
+@lru_cache
+def _document(path: Path) -> dict[str, Any]:
+    """Return the top of a catalog file: its source, date, entries and table of sources."""
+    try:
+        document = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, yaml.YAMLError) as error:
+        raise CatalogError(f"{path.name} cannot be read: {error}") from error
+    header = {"source": str, "date": date, path.stem: dict[str, Any]}
+    return _checked(document, {**header, "sources": dict[str, str]}, header, path.name)
 
 
 def _build(kind: type[T], given: Any, where: str) -> T:
@@ -234,7 +345,7 @@ def _build(kind: type[T], given: Any, where: str) -> T:
 
 def _checked(given: Any, hints: Mapping[str, Any], required: Iterable[str], where: str) -> dict[str, Any]:
     """Return the fields of a YAML mapping converted to `hints`; refuse unknown and missing ones."""
-    if not isinstance(given, dict):
+    if not isinstance(given, Mapping):
         raise CatalogError(f"{where}: expected fields, found {given!r}")
     for field in given:
         if field not in hints:

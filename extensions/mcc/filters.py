@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from copier.errors import UserMessageError
 
-from . import answers, catalog, sizer, summary
+from . import answers, catalog, cpu_sizer, summary
 from .errors import MccError
 
 P = ParamSpec("P")
@@ -77,12 +77,12 @@ def model_file(framework: str, model_format: str) -> str:
 
 def instance_choices(framework: str, profile: str, model_path: str, kept: str) -> dict[str, str]:
     """Return label -> instance type, cheapest first, of what holds the model."""
-    return sizer.labels(framework, model_bytes(model_path), profile, kept)
+    return cpu_sizer.labels(framework, model_bytes(model_path), profile, kept)
 
 
 def default_instance(framework: str, profile: str, model_path: str) -> str:
     """Return the cheapest instance type that holds the model and needs no other processor to build for."""
-    return sizer.default_instance(framework, model_bytes(model_path), profile).name
+    return cpu_sizer.default_instance(framework, model_bytes(model_path), profile).name
 
 
 def model_bytes(model_path: str) -> int | None:

@@ -1,0 +1,356 @@
+"""What a language model is made of, as far as its memory goes, read from its config.json."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import UnsizableModel
+
+LARGEST = 10**8  # no size in the config.json of a model that exists is larger
+MOST_LAYERS = 10_000
+GIB = 1024**3
+IN_OUR_WORDS = {"w8a8": "int8", "w4a16": "gptq"}
+NESTED = ("text_config", "language_config", "llm_config", "thinker_config", "llm")
+# Families whose MLP is two matrices, up and down; all others have a gate beside them.
+UNGATED = {"bloom", "falcon", "gpt2", "gpt_bigcode", "gpt_neox", "gptj", "mpt", "nemotron_h", "opt", "phi"}
+UNGATED |= {"RefinedWeb", "RefinedWebModel", "starcoder2"}
+SLIDING_EVERY_OTHER = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2}
+SLIDING_TYPES = ("sliding_attention", "chunked_attention")
+FULL_TYPES = ("full_attention", "attention", "deepseek_sparse_attention")
+LINEAR_TYPES = ("linear_attention", "mamba", "mamba2", "conv", "recurrent")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFacts:
+    """The shape of a model, in the names of config.json where it has one.
+
+    Layers are counted by what they hold: full, sliding-window or linear attention, and a dense or an
+    expert MLP. A size of 0 means that the model has no such part. `checkpoint_bytes` is the size of its
+    tensors as stored, 0 when that is not known.
+    """
+
+    num_hidden_layers: int
+    hidden_size: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    vocab_size: int
+    full_layers: int
+    dense_layers: int
+    max_position_embeddings: int
+    dtype: str = "bfloat16"
+    quantization: str = "none"
+    kv_cache_dtype: str = "auto"
+    checkpoint_bytes: int = 0
+    tie_word_embeddings: bool = False
+    gated: bool = True
+    multimodal: bool = False
+    intermediate_size: int = 0
+    sliding_layers: int = 0
+    sliding_window: int = 0
+    global_head_dim: int = 0
+    num_global_key_value_heads: int = 0
+    q_lora_rank: int = 0
+    kv_lora_rank: int = 0
+    qk_nope_head_dim: int = 0
+    qk_rope_head_dim: int = 0
+    v_head_dim: int = 0
+    linear_layers: int = 0
+    linear_heads: int = 0
+    linear_key_size: int = 0
+    linear_value_size: int = 0
+    linear_state: int = 0
+    expert_layers: int = 0
+    num_experts: int = 0
+    num_experts_per_tok: int = 0
+    moe_intermediate_size: int = 0
+    shared_expert_intermediate_size: int = 0
+    num_nextn_predict_layers: int = 0
+    attention_16_bit: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The kind of model, for which the estimate's error was measured: one of memory.yml's kinds."""
+        if self.multimodal:
+            return "multimodal"
+        if self.linear_layers:
+            return "linear_hybrid"
+        if self.quantization not in ("none", "fp8", "int8"):
+            return "four_bit"
+        if self.kv_lora_rank:
+            return "mla"
+        if self.num_experts:
+            return "moe"
+        return "sliding" if self.sliding_layers else "dense"
+
+    def answer(self) -> dict[str, Any]:
+        """Return the facts as a stored answer: plain values, without those that say nothing."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
+
+
+def from_answer(answer: Mapping[str, Any]) -> ModelFacts:
+    """Return the facts of a stored answer. Raises UnsizableModel when somebody has broken it."""
+    known = {field.name: field.type for field in dataclasses.fields(ModelFacts)}
+    try:
+        for name, value in answer.items():
+            if type(value) is not known[name]:
+                raise UnsizableModel(f"model_facts: {name}: {value!r} is not of type {known[name].__name__}")
+        return ModelFacts(**answer)
+    except (KeyError, TypeError) as error:
+        raise UnsizableModel(f"model_facts: the stored answer is not complete: {error}") from None
+
+
+def from_config(
+    config: Mapping[str, Any], checkpoint_bytes: int = 0, quantization: str | None = None
+) -> ModelFacts:
+    """Read a config.json, with the text part of multimodal models merged into it.
+
+    `quantization` overrides what the config says. Raises UnsizableModel, which names the field, when a
+    size is missing, is no positive whole number, or contradicts another.
+    """
+    if not isinstance(config, Mapping):
+        raise UnsizableModel("config.json is not an object")
+    multimodal = bool(config.get("multimodal")) or any("vision" in key or "audio" in key for key in config)
+    fields = _Fields(_merged(config))
+    model_type = str(fields.raw.get("model_type", ""))
+    layers = fields.size("num_hidden_layers", "n_layer", "n_layers", "num_layers", most=MOST_LAYERS)
+    hidden = fields.size("hidden_size", "n_embd", "d_model", "dim")
+    heads = fields.size("num_attention_heads", "n_head", "n_heads", "num_heads")
+    kv_heads = _kv_heads(fields, heads)
+    head_dim = fields.size("head_dim", "kv_channels", "attention_head_dim", default=hidden // heads)
+    if head_dim == 0:
+        raise UnsizableModel(f"hidden_size {hidden} is smaller than num_attention_heads {heads}")
+    mla = {
+        name: fields.size(name, default=0, least=0)
+        for name in ("q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+    }
+    if not mla["kv_lora_rank"]:
+        mla = {}
+    experts = _experts(fields)
+    return ModelFacts(
+        num_hidden_layers=layers,
+        hidden_size=hidden,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        head_dim=head_dim,
+        vocab_size=fields.size("vocab_size", "padded_vocab_size"),
+        max_position_embeddings=fields.size(
+            "max_position_embeddings", "n_positions", "seq_length", "max_seq_len", "n_ctx", default=2048
+        ),
+        dtype=_dtype(fields.raw),
+        quantization=_quantization(fields.raw) if quantization is None else quantization,
+        kv_cache_dtype=_kv_cache_dtype(fields.raw),
+        checkpoint_bytes=checkpoint_bytes,
+        tie_word_embeddings=fields.raw.get("tie_word_embeddings", model_type.startswith("gemma")) is True,
+        gated=model_type not in UNGATED,
+        multimodal=multimodal,
+        intermediate_size=fields.size(
+            "intermediate_size", "ffn_hidden_size", "n_inner", "d_ff", default=0 if experts else 4 * hidden, least=0
+        ),
+        num_nextn_predict_layers=fields.size("num_nextn_predict_layers", default=0, least=0, most=MOST_LAYERS),
+        attention_16_bit=_keeps_attention(fields.raw),
+        global_head_dim=fields.size("global_head_dim", default=0, least=0),
+        num_global_key_value_heads=fields.size("num_global_key_value_heads", default=0, least=0),
+        **mla,
+        **_attention_layers(fields, model_type, layers),
+        **_linear(fields),
+        **experts,
+        **_mlp_layers(fields, layers, bool(experts)),
+    )
+
+
+def from_catalog(entry: Mapping[str, Any]) -> ModelFacts:
+    """Return the facts of an entry of models.yml: a config.json with two fields of ours."""
+    quantization = entry.get("weight_quant")
+    size = int(entry.get("checkpoint_gib", 0) * GIB)
+    return from_config(entry, size, IN_OUR_WORDS.get(quantization, quantization))
+
+
+class _Fields:
+    """A config.json whose sizes are checked as they are read."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
+
+    def size(self, *names: str, default: int | None = None, least: int = 1, most: int = LARGEST) -> int:
+        for name in names:
+            value = self.raw.get(name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise UnsizableModel(f"{name}: {_shown(value)} is not a whole number from {least} to {most}")
+            return value
+        if default is None:
+            raise UnsizableModel(f"{names[0]} is missing")
+        return default
+
+
+def _merged(config: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(config)
+    for name in NESTED:
+        if isinstance(config.get(name), Mapping):
+            inner = _merged(config[name])
+            merged.update({key: value for key, value in inner.items() if value is not None})
+    return merged
+
+
+def _kv_heads(fields: _Fields, heads: int) -> int:
+    default = 1 if fields.raw.get("multi_query") is True else heads
+    if fields.raw.get("multi_query_attention") is True:
+        default = fields.size("multi_query_group_num", default=1)
+    kv_heads = fields.size("num_key_value_heads", "num_kv_heads", "n_head_kv", default=default)
+    if kv_heads > heads or heads % kv_heads:
+        raise UnsizableModel(f"num_attention_heads {heads} is no multiple of num_key_value_heads {kv_heads}")
+    return kv_heads
+
+
+def _dtype(raw: Mapping[str, Any]) -> str:
+    dtype = str(raw.get("torch_dtype") or raw.get("dtype") or "bfloat16").removeprefix("torch.")
+    if dtype not in ("bfloat16", "float16", "float32"):
+        raise UnsizableModel(f"torch_dtype: {_shown(dtype)} is not bfloat16, float16 or float32")
+    return dtype
+
+
+def _quantization(raw: Mapping[str, Any]) -> str:
+    """Return the class of a checkpoint's weights: none, fp8, int8, awq, gptq, bnb4, mxfp4 or nvfp4."""
+    given = raw.get("quantization_config") or raw.get("compression_config")
+    if not given:
+        return "none"
+    if not isinstance(given, Mapping):
+        raise UnsizableModel("quantization_config is not an object")
+    method = str(given.get("quant_method", "")).lower()
+    algorithm = str(given.get("quant_algo", "")).upper()
+    if "FP4" in algorithm or algorithm == "MIXED_PRECISION" and method == "modelopt":
+        return "nvfp4"
+    if method == "bitsandbytes":
+        return "int8" if given.get("load_in_8bit") else "bnb4"
+    if method == "compressed-tensors":
+        return _compressed(given)
+    if method in ("awq", "gptq", "mxfp4"):
+        return "int8" if given.get("bits") == 8 else method
+    if method in ("fp8", "fbgemm_fp8") or algorithm.startswith("FP8"):
+        return "fp8"
+    raise UnsizableModel(f"quantization_config: quant_method {_shown(method)} is not known here")
+
+
+def _compressed(given: Mapping[str, Any]) -> str:
+    groups = given.get("config_groups")
+    first = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
+    weights = first.get("weights") if isinstance(first, Mapping) else None
+    if not isinstance(weights, Mapping):
+        raise UnsizableModel("quantization_config: config_groups has no weights")
+    bits, kind = weights.get("num_bits"), weights.get("type")
+    if bits == 8:
+        return "fp8" if kind == "float" else "int8"
+    if bits == 4:
+        return "nvfp4" if kind == "float" else "gptq"
+    raise UnsizableModel(f"quantization_config: num_bits {_shown(bits)} is neither 4 nor 8")
+
+
+def _keeps_attention(raw: Mapping[str, Any]) -> bool:
+    """Return whether the attention of a quantized checkpoint is left at 16 bits."""
+    given = raw.get("quantization_config")
+    kept = (given.get("modules_to_not_convert") or given.get("ignore")) if isinstance(given, Mapping) else None
+    return isinstance(kept, list) and any("self_attn" in str(name) for name in kept)
+
+
+def _kv_cache_dtype(raw: Mapping[str, Any]) -> str:
+    given = raw.get("quantization_config")
+    scheme = given.get("kv_cache_scheme") if isinstance(given, Mapping) else None
+    eight_bits = isinstance(scheme, Mapping) and scheme.get("num_bits") == 8
+    return "fp8" if eight_bits or str(scheme).upper() == "FP8" else "auto"
+
+
+def _layer_types(fields: _Fields, model_type: str, layers: int) -> Counter[str]:
+    """Return how many layers there are of each type, however the config tells it."""
+    raw = fields.raw
+    if isinstance(pattern := raw.get("hybrid_override_pattern"), str):
+        signs = Counter(pattern)
+        return Counter(full_attention=signs["*"], mamba=signs["M"])
+    if isinstance(listed := raw.get("layer_types"), list):
+        return Counter(map(str, listed))
+    if isinstance(counted := raw.get("layer_types_count"), Mapping):
+        counts = _Fields(counted)
+        return Counter({name: counts.size(name, least=0, most=MOST_LAYERS) for name in counted})
+    if raw.get("linear_num_value_heads") is not None:
+        full = layers // fields.size("full_attention_interval", default=4)
+        return Counter(full_attention=full, linear_attention=layers - full)
+    window = raw.get("sliding_window")
+    if window is None or raw.get("use_sliding_window") is False:
+        return Counter(full_attention=layers)
+    every = fields.size("sliding_window_pattern", default=SLIDING_EVERY_OTHER.get(model_type, layers + 1))
+    return Counter(full_attention=layers // every, sliding_attention=layers - layers // every)
+
+
+def _attention_layers(fields: _Fields, model_type: str, layers: int) -> dict[str, int]:
+    types = _layer_types(fields, model_type, layers)
+    sliding = sum(types[name] for name in SLIDING_TYPES)
+    linear = sum(types[name] for name in LINEAR_TYPES)
+    full = sum(types[name] for name in FULL_TYPES)
+    if not 0 < sliding + linear + full <= layers:
+        raise UnsizableModel(f"the layer types {_shown(dict(types))} do not make {layers} layers")
+    counts = {"full_layers": full, "linear_layers": linear}
+    window = fields.size("sliding_window", "attention_chunk_size", default=0, least=0) if sliding else 0
+    longest = fields.size("max_position_embeddings", default=LARGEST)
+    if not sliding or not window or window >= longest:
+        return {**counts, "full_layers": full + sliding}
+    return {**counts, "sliding_layers": sliding, "sliding_window": window}
+
+
+def _linear(fields: _Fields) -> dict[str, int]:
+    """Return the sizes of gated-delta or state-space layers; `linear_state` is elements a sequence."""
+    if fields.raw.get("linear_num_value_heads") is not None:
+        heads, key_heads = fields.size("linear_num_value_heads"), fields.size("linear_num_key_heads")
+        key_dim, value_dim = fields.size("linear_key_head_dim"), fields.size("linear_value_head_dim")
+        keys, values, kernel = key_heads * key_dim, heads * value_dim, fields.size("linear_conv_kernel_dim", default=4)
+        state = heads * key_dim * value_dim + (kernel - 1) * (2 * keys + values)
+    elif fields.raw.get("mamba_num_heads") is not None:
+        heads, size = fields.size("mamba_num_heads"), fields.size("ssm_state_size", default=128)
+        values = heads * fields.size("mamba_head_dim", default=64)
+        keys = size * fields.size("n_groups", default=8)
+        state = values * size + 3 * (2 * keys + values)
+    else:
+        return {}
+    return {"linear_heads": heads, "linear_key_size": keys, "linear_value_size": values, "linear_state": state}
+
+
+def _experts(fields: _Fields) -> dict[str, int]:
+    experts = fields.size("num_local_experts", "num_experts", "n_routed_experts", default=0, least=0)
+    if experts < 2:
+        return {}
+    inner = fields.size("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size")
+    shared = fields.size("n_shared_experts", "num_shared_experts", default=0, least=0) * inner
+    return {
+        "num_experts": experts,
+        "num_experts_per_tok": min(
+            experts, fields.size("num_experts_per_tok", "experts_per_token", "top_k_experts", "moe_topk", default=2)
+        ),
+        "moe_intermediate_size": inner,
+        "shared_expert_intermediate_size": fields.size(
+            "shared_expert_intermediate_size", "shared_intermediate_size", default=shared, least=0
+        ),
+    }
+
+
+def _mlp_layers(fields: _Fields, layers: int, has_experts: bool) -> dict[str, int]:
+    pattern = fields.raw.get("hybrid_override_pattern")
+    if isinstance(pattern, str):
+        return {"expert_layers": pattern.count("E"), "dense_layers": pattern.count("-")}
+    if not has_experts:
+        return {"dense_layers": layers}
+    if str(fields.raw.get("model_type", "")).startswith("gemma4"):
+        return {"expert_layers": layers, "dense_layers": layers}  # every layer has both, side by side
+    dense = min(layers, fields.size("first_k_dense_replace", default=0, least=0))
+    step = fields.size("decoder_sparse_step", "interleave_moe_layer_step", default=1, least=0) or 1
+    expert = (layers - dense) // step
+    return {"expert_layers": expert, "dense_layers": layers - expert}
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:56]}…"

@@ -1,0 +1,286 @@
+"""From a language model and its load to the instance types that serve it, cheapest first, with reasons.
+
+Pure: the same model, load and catalog give the same answer, in whatever order the catalog lists its types.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from . import catalog, memory
+from .catalog import Accelerator, Instance
+from .errors import UnsizableModel
+from .facts import ModelFacts
+from .memory import GIB, Estimate, Gpu, Serving
+
+DRIVER_SHARE = 0.985  # of a card's memory that its driver shows, where that was not measured
+REACHED_BANDWIDTH = 0.6  # of the printed figure, by decoding at best
+SHORTEST = 512  # tokens; a shorter context is of no use
+LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
+FP8_KV_CAPABILITY = 8.9
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked of a model: tokens a request may have, requests at once, and the engine for it."""
+
+    max_model_len: int
+    max_concurrency: int
+    engine: str = "vllm"
+    version: str = ""
+    kv_cache_dtype: Literal["auto", "fp8"] = "auto"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An instance type as a home for a model; `reason` says why it is none, and is empty when it is.
+
+    `headroom_gib` is left on each GPU, negative where memory lacks; None where memory is not the reason.
+    """
+
+    instance: Instance
+    reason: str
+    tensor_parallel: int = 0
+    estimate: Estimate | None = None
+    headroom_gib: float | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the model can be served here."""
+        return not self.reason
+
+    @property
+    def usd_h(self) -> float:
+        """US dollars an hour; infinite when no price is known, so that such a type comes last."""
+        return self.instance.price.usd_h if self.instance.price else math.inf
+
+    @property
+    def replicas(self) -> int:
+        """How many copies of the model the instance's GPUs hold."""
+        return _card(self.instance).count // self.tensor_parallel if self.tensor_parallel else 0
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What decoding can reach at best, on all of an instance's GPUs: no promise, but no engine does better."""
+
+    tokens_s: float
+    usd_per_million: float
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A change of the load or the model, and the instance type that it makes possible."""
+
+    change: str
+    choice: Choice
+
+
+def choices(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None = None) -> list[Choice]:
+    """Judge every instance type with an accelerator: those that fit come first, cheapest first.
+
+    After price count fewer GPUs, then headroom, then the name. Raises UnsizableModel for a load that no
+    model could have, or a context beyond the model's.
+    """
+    _check(facts, load)
+    offered = catalog.instances().values() if instances is None else instances
+    return sorted((_judged(facts, load, item) for item in offered if item.kind != "cpu"), key=_rank)
+
+
+def cheaper_that_fail(ranked: list[Choice]) -> list[Choice]:
+    """Return the types below the best one's price, nearest first: each says why it does not do."""
+    best = ranked[0].usd_h if ranked and ranked[0].fits else math.inf
+    gpus = (choice for choice in ranked if _card(choice.instance).kind == "gpu")
+    cheaper = [choice for choice in gpus if not choice.fits and choice.usd_h < best]
+    return sorted(cheaper, key=lambda choice: (-choice.usd_h, choice.instance.name))
+
+
+def ceiling(facts: ModelFacts, load: Load, choice: Choice) -> Ceiling | None:
+    """Return the decode roofline: every step reads the weights once, and each request's cache.
+
+    Tokens/s = requests x bandwidth x GPUs x 0.6 / bytes read; None when the bandwidth is not known. Of
+    experts, a step reads those that its requests chose, as if they chose at random.
+    """
+    card = _card(choice.instance)
+    if not card.mem_bw_gbs or choice.estimate is None:
+        return None
+    read = choice.estimate.weights * GIB
+    if facts.num_experts:
+        count = memory.parameters(facts)
+        idle = (1 - facts.num_experts_per_tok / facts.num_experts) ** load.max_concurrency
+        read *= 1 - idle * count.experts / count.total
+    cache = load.max_concurrency * choice.estimate.request * GIB
+    steps_s = REACHED_BANDWIDTH * card.mem_bw_gbs * 1e9 / (read + cache)
+    tokens_s = steps_s * load.max_concurrency * choice.replicas
+    return Ceiling(tokens_s, choice.usd_h / 3600 / tokens_s * 1e6)
+
+
+def ladder(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None = None) -> list[Advice]:
+    """Return what would make a model fit that does not, the least change first; each step was tried."""
+    offered = list(catalog.instances().values() if instances is None else instances)
+    advice = []
+    for sequences in _smaller(load.max_concurrency, 1):
+        less = dataclasses.replace(load, max_concurrency=sequences)
+        advice += _tried(f"serve {sequences:,} requests at once instead of {load.max_concurrency:,}", facts, less, offered)
+    for length in _smaller(load.max_model_len, SHORTEST):
+        less = dataclasses.replace(load, max_model_len=length)
+        advice += _tried(f"shorten the context from {load.max_model_len:,} to {length:,} tokens", facts, less, offered)
+    return [*_best_of(advice), *alternatives(facts, load, offered)]
+
+
+def alternatives(
+    facts: ModelFacts, load: Load, instances: Iterable[Instance], below: float = math.inf
+) -> list[Advice]:
+    """Return the changes of number formats that need a cheaper type than `below` dollars an hour."""
+    offered = list(instances)
+    advice = []
+    if load.kv_cache_dtype == "auto" and facts.kv_cache_dtype == "auto":
+        advice += _tried("keep the KV cache in FP8", facts, dataclasses.replace(load, kv_cache_dtype="fp8"), offered)
+    if facts.quantization == "none":
+        for name in ("fp8", "awq"):
+            title = catalog.memory().quantizations[name].title
+            quantized = dataclasses.replace(facts, quantization=name, checkpoint_bytes=0)
+            advice += _tried(f"use a repository of this model with {title} weights", quantized, load, offered)
+    return [item for item in advice if item.choice.usd_h < below]
+
+
+def cheaper(facts: ModelFacts, load: Load, best: Choice) -> list[Advice]:
+    """Return what would do with a cheaper type than `best`: less of the load, or other number formats."""
+    offered = list(catalog.instances().values())
+    advice = []
+    if load.max_concurrency > 1:
+        half = dataclasses.replace(load, max_concurrency=load.max_concurrency // 2)
+        advice += _tried(f"serve {half.max_concurrency:,} requests at once", facts, half, offered)
+    if load.max_model_len >= 2 * SHORTEST:
+        half = dataclasses.replace(load, max_model_len=load.max_model_len // 2)
+        advice += _tried(f"halve the context to {half.max_model_len:,} tokens", facts, half, offered)
+    advice = [item for item in advice if item.choice.usd_h < best.usd_h]
+    return [*advice, *alternatives(facts, load, offered, below=best.usd_h)]
+
+
+def tensor_parallel_degrees(facts: ModelFacts, gpus: int) -> Iterator[int]:
+    """Yield the numbers of GPUs that can share the model, smallest first: they divide its heads."""
+    for degree in range(1, gpus + 1):
+        kv_heads = facts.num_key_value_heads
+        if gpus % degree == 0 and facts.num_attention_heads % degree == 0:
+            if facts.kv_lora_rank or kv_heads % degree == 0 or degree % kv_heads == 0:
+                yield degree
+
+
+def gpu_of(instance: Instance) -> Gpu:
+    """Return one of an instance's GPUs, as an engine sees it."""
+    card = _card(instance)
+    link = card.interconnect or ""
+    return Gpu(
+        card.driver_visible_gib or DRIVER_SHARE * card.memory_gib,
+        nvlink="NVLink" in link or "NVSwitch" in link,
+        big_batches=card.memory_gib >= memory.BIG_GPU_GIB and "A100" not in card.name,
+    )
+
+
+def _judged(facts: ModelFacts, load: Load, instance: Instance) -> Choice:
+    if reason := _impossible(facts, load, instance):
+        return Choice(instance, reason)
+    gpu, nearest = gpu_of(instance), None
+    for degree in tensor_parallel_degrees(facts, _card(instance).count):
+        found = memory.estimate(facts, gpu, _serving(load, degree))
+        lacking = found.lacking(load.max_concurrency)
+        spare = found.spare(load.max_concurrency) if lacking <= 0 else -lacking
+        if nearest is None or spare > (nearest.headroom_gib or 0):
+            nearest = Choice(instance, _shortfall(found, lacking, load, degree), degree, found, spare)
+        if lacking <= 0:
+            break
+    assert nearest is not None  # every model can be on one GPU
+    return nearest
+
+
+def _impossible(facts: ModelFacts, load: Load, instance: Instance) -> str:
+    """Return why a kind of instance cannot serve a model at all, or ''."""
+    card, constants = _card(instance), catalog.memory()
+    engine = constants.engines[load.engine]
+    if card.kind != "gpu" or card.compute_capability is None:
+        return f"{engine.title} does not run on {card.name}"
+    if instance.arch == "arm64":
+        return f"{engine.title}'s image is for x86_64, this type is arm64"
+    capability = card.compute_capability
+    oldest, newest = engine.release(load.version).compute_capability
+    if capability < oldest:
+        return f"{engine.title} needs compute capability {oldest:g}, {card.name} has {capability:g}"
+    if capability > newest:
+        return f"this {engine.title} has no kernels for {card.name} (compute capability {capability:g})"
+    if facts.dtype == "bfloat16" and not card.bf16:
+        return f"{card.name} does not compute in bfloat16, the model's type"
+    quantization = constants.quantizations[facts.quantization]
+    if capability < quantization.compute_capability:
+        return f"{quantization.title} needs compute capability {quantization.compute_capability:g}, {card.name} has {capability:g}"
+    if load.kv_cache_dtype == "fp8" and capability < FP8_KV_CAPABILITY:
+        return f"{card.name} keeps no KV cache in FP8"
+    return ""
+
+
+def _shortfall(found: Estimate, lacking: float, load: Load, degree: int) -> str:
+    if lacking <= 0:
+        return ""
+    on = "the GPU" if degree == 1 else f"each of {degree} GPUs"
+    if found.pool <= 0:
+        return f"lacks {lacking:.1f} GiB on {on}: weights and working memory alone are too large"
+    if lacking == -found.beside:
+        return f"lacks {lacking:.1f} GiB on {on} for CUDA graphs"
+    shown = int(max(0.0, found.pool - found.margin) / found.request)
+    return f"lacks {lacking:.1f} GiB on {on}: room for {shown:,} of {load.max_concurrency:,} requests"
+
+
+def _serving(load: Load, degree: int) -> Serving:
+    return Serving(
+        engine=load.engine,
+        version=load.version,
+        max_model_len=load.max_model_len,
+        max_num_seqs=load.max_concurrency,
+        tensor_parallel=degree,
+        kv_cache_dtype=load.kv_cache_dtype,
+    )
+
+
+def _rank(choice: Choice) -> tuple[bool, float, int, float, str]:
+    headroom = -math.inf if choice.headroom_gib is None else choice.headroom_gib
+    return not choice.fits, choice.usd_h, _card(choice.instance).count, -headroom, choice.instance.name
+
+
+def _check(facts: ModelFacts, load: Load) -> None:
+    for name, value in (("max_model_len", load.max_model_len), ("max_concurrency", load.max_concurrency)):
+        if not 1 <= value <= LARGEST_LOAD:
+            raise UnsizableModel(f"{name}: {value} is not a whole number from 1 to {LARGEST_LOAD:,}. Example: 8192")
+    if load.max_model_len > facts.max_position_embeddings:
+        raise UnsizableModel(
+            f"max_model_len: the model takes {facts.max_position_embeddings:,} tokens, {load.max_model_len:,} were "
+            f"asked for. Give {facts.max_position_embeddings} or less."
+        )
+
+
+def _card(instance: Instance) -> Accelerator:
+    assert instance.accelerator is not None
+    return instance.accelerator
+
+
+def _smaller(value: int, least: int) -> list[int]:
+    """Return the halves of a value, largest first, down to `least`."""
+    halves = []
+    while value // 2 >= least:
+        value //= 2
+        halves.append(value)
+    return halves
+
+
+def _tried(change: str, facts: ModelFacts, load: Load, instances: list[Instance]) -> list[Advice]:
+    best = next(iter(choices(facts, load, instances)), None)
+    return [Advice(change, best)] if best and best.fits else []
+
+
+def _best_of(advice: list[Advice]) -> list[Advice]:
+    """Return the first advice of each kind, which changes the least."""
+    first: dict[str, Advice] = {}
+    for item in advice:
+        first.setdefault(item.change.split()[0], item)
+    return list(first.values())

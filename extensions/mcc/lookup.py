@@ -1,0 +1,86 @@
+"""What is known of a language model: asked of the Hugging Face Hub, else read in the shipped catalog."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import catalog, facts, hub
+from .errors import HubError, UnsizableModel
+from .facts import ModelFacts
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model, pinned to a commit where the Hub told it, and its shape, None when nobody knows it.
+
+    `chat_template` is None when that is not known. `note` says in a line what went wrong, or is empty.
+    """
+
+    name: str
+    revision: str
+    source: str
+    commit: str = ""
+    gated: bool = False
+    chat_template: bool | None = None
+    shape: ModelFacts | None = None
+    note: str = ""
+
+    def answer(self) -> dict[str, Any]:
+        """Return the model as a stored answer: plain values, without those that say nothing."""
+        kept = {name: value for name, value in vars(self).items() if value not in (None, "", False)}
+        return {**kept, "shape": self.shape.answer() if self.shape else None, "revision": self.revision}
+
+
+def from_answer(answer: Mapping[str, Any]) -> KnownModel:
+    """Return the model of a stored answer. Raises UnsizableModel when somebody has broken it."""
+    try:
+        shape = answer["shape"]
+        return KnownModel(**{**answer, "shape": facts.from_answer(shape) if shape else None})
+    except (KeyError, TypeError) as error:
+        raise UnsizableModel(f"model_facts: the stored answer is not complete: {error}") from None
+
+
+def model(
+    name: str,
+    revision: str = "",
+    token: str | None = None,
+    offline: bool | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> KnownModel:
+    """Return what is known of a model at a revision.
+
+    Asks the Hub unless `offline`, or the environment when that is None, forbids it. Raises InvalidAnswer
+    for a name that no model has. What fails otherwise ends in a note, and in the catalog's facts.
+    """
+    if name.startswith("s3://"):
+        return KnownModel(name, revision, "not looked up", note="A model on S3 is not looked up.")
+    hub.check_name(name)
+    note = ""
+    if not (hub.offline(environ) if offline is None else offline):
+        try:
+            return _of_hub(hub.lookup(name, revision or None, token, environ=environ), revision)
+        except HubError as error:
+            note = str(error)
+    return _of_catalog(name, revision, note)
+
+
+def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
+    try:
+        shape = facts.from_config(found.config, found.weights_bytes or 0)
+        note = ""
+    except UnsizableModel as error:
+        shape, note = None, f"config.json of {found.name}: {error}."
+    source = f"Hugging Face Hub, commit {found.commit[:7]}"
+    return KnownModel(
+        found.name, revision, source, found.commit, found.gated, found.chat_template, shape, note
+    )
+
+
+def _of_catalog(name: str, revision: str, note: str) -> KnownModel:
+    entry = catalog.models().get(name)
+    if entry is None:
+        unknown = f"{name} is not in the catalog of {catalog.models_date()}."
+        return KnownModel(name, revision, "unknown", note=f"{note} {unknown}".strip())
+    source = f"catalog of {catalog.models_date()}"
+    return KnownModel(name, revision, source, shape=facts.from_catalog(entry), note=note)

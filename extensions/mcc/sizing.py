@@ -1,0 +1,153 @@
+"""The answer to "what does this model need?": the best instance type, why, and how to serve the model there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import catalog, gpu_sizer, memory
+from .errors import UnsizableModel
+from .facts import ModelFacts
+from .gpu_sizer import Advice, Choice, Load
+
+SHOWN = 5
+SHOWN_CHEAPER = 3
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """A model and its load, judged: `ranked` holds every type with an accelerator, best first."""
+
+    name: str
+    source: str
+    facts: ModelFacts
+    load: Load
+    ranked: list[Choice]
+
+    @property
+    def best(self) -> Choice | None:
+        """The cheapest type that fits, or None when none does."""
+        return self.ranked[0] if self.ranked and self.ranked[0].fits else None
+
+    @property
+    def fitting(self) -> list[Choice]:
+        """The types that fit, best first."""
+        return [choice for choice in self.ranked if choice.fits]
+
+    @property
+    def cheaper(self) -> list[Choice]:
+        """The types below the best one's price that do not fit, nearest first."""
+        return gpu_sizer.cheaper_that_fail(self.ranked)
+
+    def choice(self, instance_type: str) -> Choice | None:
+        """Return the judgement of a type, or None when the catalog has none with an accelerator."""
+        return next((choice for choice in self.ranked if choice.instance.name == instance_type), None)
+
+    def advice(self) -> list[Advice]:
+        """Return what would make it cheaper, or possible when nothing fits."""
+        if self.best:
+            return gpu_sizer.cheaper(self.facts, self.load, self.best)
+        return gpu_sizer.ladder(self.facts, self.load)
+
+    def refusal(self, instance_type: str) -> str:
+        """Return why a type cannot serve this model, in a line, or '' when it can."""
+        choice = self.choice(instance_type)
+        if choice is None:
+            reason = "it has no accelerator" if instance_type in catalog.instances() else "it is not in the catalog"
+        elif choice.fits:
+            return ""
+        else:
+            reason = choice.reason
+        instead = f"Choose {self.best.instance.name}." if self.best else self.way_out()
+        return f"instance_type: {instance_type} does not serve {self.name}: {reason}. {instead}"
+
+    def way_out(self) -> str:
+        """Return the ladder for when nothing fits, in a line."""
+        steps = [
+            f"({number}) {item.change}: {item.choice.instance.name}"
+            for number, item in enumerate(self.advice(), start=1)
+        ]
+        return "; ".join(steps) or "No change of context, requests or number format makes it fit any type."
+
+    def settings(self, choice: Choice) -> dict[str, Any]:
+        """Return the engine's settings on a type, in vLLM's names."""
+        release = catalog.memory().engines[self.load.engine].release(self.load.version)
+        return {
+            "tensor_parallel_size": choice.tensor_parallel,
+            "max_model_len": self.load.max_model_len,
+            "max_num_seqs": self.load.max_concurrency,
+            "gpu_memory_utilization": release.utilisation,
+            "kv_cache_dtype": self.load.kv_cache_dtype,
+        }
+
+
+def size(name: str, source: str, facts: ModelFacts, load: Load) -> Sizing:
+    """Judge every instance type for a model and its load.
+
+    `source` says where the facts are from. Raises UnsizableModel for a load the model cannot have.
+    """
+    if load.engine not in catalog.memory().engines:
+        known = ", ".join(catalog.memory().engines)
+        raise UnsizableModel(f"engine: {load.engine!r} is not known. Choose one of {known}.")
+    return Sizing(name, source, facts, load, gpu_sizer.choices(facts, load))
+
+
+def as_json(sizing: Sizing) -> dict[str, Any]:
+    """Return a sizing as plain values, sizes in GiB, prices in US dollars."""
+    best = sizing.best
+    return {
+        "format_version": 1,
+        "model": {"name": sizing.name, "source": sizing.source, **sizing.facts.answer()},
+        "parameters": memory.parameters(sizing.facts).total,
+        "load": {name: value for name, value in vars(sizing.load).items() if value},
+        "confidence": catalog.memory().kinds[sizing.facts.kind].confidence,
+        "best": best.instance.name if best else None,
+        "settings": sizing.settings(best) if best else None,
+        "choices": [choice_json(sizing, choice) for choice in sizing.fitting[:SHOWN]],
+        "cheaper": [choice_json(sizing, choice) for choice in sizing.cheaper[:SHOWN_CHEAPER]],
+        "advice": [
+            {"change": item.change, "instance_type": item.choice.instance.name, "usd_h": item.choice.usd_h}
+            for item in sizing.advice()
+        ],
+    }
+
+
+def choice_json(sizing: Sizing, choice: Choice) -> Mapping[str, Any]:
+    """Return one type's judgement as plain values."""
+    price, found = choice.instance.price, choice.estimate
+    judged: dict[str, Any] = {
+        "instance_type": choice.instance.name,
+        "usd_h": price.usd_h if price else None,
+        "estimated_price": price.estimated if price else None,
+        "fits": choice.fits,
+        "reason": choice.reason,
+    }
+    if found:
+        judged |= {
+            "tensor_parallel": choice.tensor_parallel,
+            "replicas": choice.replicas,
+            "headroom_gib": round(choice.headroom_gib or 0.0, 2),
+            "kv_tokens": found.tokens,
+            "gib_per_gpu": {part: round(value, 2) for part, value in parts(sizing, choice).items()},
+        }
+    if choice.fits and (best := gpu_sizer.ceiling(sizing.facts, sizing.load, choice)):
+        judged["ceiling"] = {"tokens_s": round(best.tokens_s)}
+        if price:
+            judged["ceiling"]["usd_per_million_tokens"] = round(best.usd_per_million, 2)
+    return judged
+
+
+def parts(sizing: Sizing, choice: Choice) -> dict[str, float]:
+    """Return what fills one GPU of a type, in GiB: they add up to what its driver shows.
+
+    `kv_cache` is what the load takes, `free` all that is left, the engine's spare pool included. Where
+    memory lacks, `free` is 0 and the parts are larger than the GPU.
+    """
+    found = choice.estimate
+    assert found is not None
+    filled = {
+        "weights": found.weights,
+        "activation": found.activation,
+        "runtime": found.runtime + found.graphs,
+        "kv_cache": sizing.load.max_concurrency * found.request,
+    }
+    return {**filled, "free": max(0.0, gpu_sizer.gpu_of(choice.instance).memory_gib - sum(filled.values()))}

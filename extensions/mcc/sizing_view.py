@@ -1,0 +1,152 @@
+"""A sizing as people look at it: a table and a bar in text, and the bar as a picture."""
+
+from collections.abc import Iterable
+from xml.sax.saxutils import escape
+
+from . import catalog, gpu_sizer, memory, sizing
+from .catalog import Instance
+from .gpu_sizer import Advice, Choice
+from .sizing import Sizing
+
+BAR = 60  # characters
+LETTERS = {"weights": "W", "activation": "A", "runtime": "R", "kv_cache": "K", "free": "."}
+NAMES = {"weights": "weights", "activation": "activation", "runtime": "runtime", "kv_cache": "KV cache", "free": "free"}
+COLOURS = {"weights": "#3b6fb6", "activation": "#d98b2b", "runtime": "#8a8f98", "kv_cache": "#3d9a5f", "free": "#e8eaed"}
+
+
+def text(sized: Sizing) -> str:
+    """Return the whole sizing in lines for a terminal."""
+    lines = [*headline(sized), ""]
+    if sized.best:
+        lines += _table(choice_row(sized, choice) for choice in sized.fitting[: sizing.SHOWN])
+        if failing := sized.cheaper[: sizing.SHOWN_CHEAPER]:
+            lines += ["", "cheaper, but:"]
+            lines += _table([c.instance.name, price(c.instance), c.reason] for c in failing)
+        lines += ["", *bar(sized, sized.best), "", f"settings    {settings(sized, sized.best)}"]
+    else:
+        lines += ["No instance type serves this. Nearest:"]
+        lines += _table([c.instance.name, price(c.instance), c.reason] for c in nearest(sized))
+    lines += ["confidence  " + confidence(sized)]
+    if advice := sized.advice():
+        lines += ["", "What would make it cheaper:" if sized.best else "What would make it fit:"]
+        lines += [f"  {number}. {told(item)}" for number, item in enumerate(advice, start=1)]
+    return "\n".join(lines)
+
+
+def headline(sized: Sizing) -> list[str]:
+    """Return what was sized, in two lines."""
+    load, facts, constants = sized.load, sized.facts, catalog.memory()
+    engine = constants.engines[load.engine]
+    number = memory.parameters(facts).total / 1e9
+    return [
+        f"{sized.name}: {number:.3g} B parameters, {constants.quantizations[facts.quantization].title}, "
+        f"{constants.kinds[facts.kind].title} ({sized.source})",
+        f"for {load.max_concurrency:,} requests at once of {load.max_model_len:,} tokens, "
+        f"{engine.title} {load.version or engine.default_version}",
+    ]
+
+
+def choice_row(sized: Sizing, choice: Choice) -> list[str]:
+    """Return a fitting type's cells: name, price, GPUs, headroom and the ceiling of its speed."""
+    best = gpu_sizer.ceiling(sized.facts, sized.load, choice)
+    speed = f"at most {best.tokens_s:,.0f} tokens/s" if best else ""
+    if best and choice.instance.price:
+        speed += f", ${best.usd_per_million:.2f} per million"
+    return [choice.instance.name, price(choice.instance), gpus(choice), f"{choice.headroom_gib:.1f} GiB spare a GPU", speed]
+
+
+def gpus(choice: Choice) -> str:
+    """Return a type's GPUs, and how many copies of the model they hold if more than one."""
+    card = choice.instance.accelerator
+    assert card is not None
+    shown = f"{card.count} x {card.name.removeprefix('NVIDIA ')}"
+    return f"{shown} ({choice.replicas} copies)" if choice.replicas > 1 else shown
+
+
+def price(instance: Instance) -> str:
+    """Return a type's price an hour, and that it is estimated when it is."""
+    if instance.price is None:
+        return "price unknown"
+    return f"{'about ' if instance.price.estimated else ''}${instance.price.usd_h:.2f}/h"
+
+
+def bar(sized: Sizing, choice: Choice) -> list[str]:
+    """Return a GPU's memory as a bar of letters, with its legend."""
+    filled = sizing.parts(sized, choice)
+    total = sum(filled.values())
+    drawn = "".join(LETTERS[part] * width for part, width in _widths(filled, BAR).items())
+    legend = ", ".join(f"{LETTERS[part]} {NAMES[part]} {value:.1f}" for part, value in filled.items())
+    return [f"one GPU of {choice.instance.name}, {total:.1f} GiB:", f"[{drawn}]", legend]
+
+
+def settings(sized: Sizing, choice: Choice) -> str:
+    """Return the engine's settings in a line."""
+    return ", ".join(f"{name} {value}" for name, value in sized.settings(choice).items())
+
+
+def confidence(sized: Sizing) -> str:
+    """Return how far the estimate of this kind of model can be trusted, and what is kept because of it."""
+    kind = catalog.memory().kinds[sized.facts.kind]
+    return f"{kind.confidence} for {kind.title}: {kind.margin:.1%} of each GPU is kept free for the estimate's error"
+
+
+def told(item: Advice) -> str:
+    """Return an advice with the type it leads to."""
+    return f"{item.change}: {item.choice.instance.name} at {price(item.choice.instance)}"
+
+
+def nearest(sized: Sizing) -> list[Choice]:
+    """Return the types that lack least, when none fits."""
+    lacking = [choice for choice in sized.ranked if choice.headroom_gib is not None]
+    return sorted(lacking, key=lambda choice: -(choice.headroom_gib or 0.0))[: sizing.SHOWN_CHEAPER]
+
+
+def svg(sized: Sizing, choice: Choice) -> str:
+    """Return a GPU's memory as a picture: a stacked bar with its legend."""
+    filled = sizing.parts(sized, choice)
+    width, x, shapes = 640, 20.0, []
+    scale = (width - 40) / sum(filled.values())
+    for part, value in filled.items():
+        shapes.append(
+            f'<rect x="{x:.1f}" y="44" width="{value * scale:.1f}" height="36" fill="{COLOURS[part]}">'
+            f"<title>{NAMES[part]} {value:.1f} GiB</title></rect>"
+        )
+        x += value * scale
+    for number, (part, value) in enumerate(filled.items()):
+        left = 20 + number * 124
+        shapes.append(f'<rect x="{left}" y="98" width="12" height="12" fill="{COLOURS[part]}"/>')
+        shapes.append(f'<text x="{left + 18}" y="109">{NAMES[part]} {value:.1f}</text>')
+    title = f"{sized.name} on one GPU of {choice.instance.name}, GiB of {sum(filled.values()):.1f}"
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 128" role="img"'
+            ' font-family="sans-serif" font-size="13">',
+            f"<title>{escape(title)}</title>",
+            f'<rect width="{width}" height="128" fill="#ffffff"/>',
+            f'<text x="20" y="28" font-weight="bold">{escape(title)}</text>',
+            *shapes,
+            "</svg>",
+            "",
+        ]
+    )
+
+
+def _widths(filled: dict[str, float], width: int) -> dict[str, int]:
+    """Share `width` characters among parts, so that they add up and none that is there disappears."""
+    total, done, ends = sum(filled.values()), 0.0, {}
+    for part, value in filled.items():
+        done += value
+        ends[part] = round(done / total * width)
+    previous, widths = 0, {}
+    for part, end in ends.items():
+        end = max(end, previous + (filled[part] > 0))
+        widths[part] = min(end, width) - previous
+        previous = min(end, width)
+    return widths
+
+
+def _table(rows: Iterable[list[str]]) -> list[str]:
+    """Return rows as lines with columns one under another."""
+    listed = [row for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*listed, strict=True)]
+    return ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in listed]

@@ -1,0 +1,213 @@
+"""How well the memory estimate holds on measured start-ups, beside other ways to estimate: `make accuracy`.
+
+Reads a table of start-ups (tests/data/startups.csv, or the file given), estimates each from the model's
+facts, the GPU and the engine's settings alone, and compares weights, tokens of KV cache and the decision
+whether the model starts with one request of the full length.
+"""
+
+import csv
+import dataclasses
+import re
+import statistics
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from extensions.mcc import catalog, facts, memory
+from extensions.mcc.errors import UnsizableModel
+from extensions.mcc.facts import ModelFacts
+from extensions.mcc.memory import GIB, Gpu, Serving
+
+STARTUPS = Path(__file__).parent / "data" / "startups.csv"
+NVLINK = ("H100", "H200", "A100", "B200", "GH200")
+UNSTATED = {"0.1x": "0.10", "0.2x": "0.22"}  # versions as far as a report tells them
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """GiB of weights on a GPU, tokens of KV cache (None where a method has none), and if it starts."""
+
+    weights: float
+    tokens: float | None
+    starts: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Startup:
+    """A measured start-up, as an estimate may know it before, and what came of it."""
+
+    row: dict[str, str]
+    facts: ModelFacts
+    gpu: Gpu
+    serving: Serving
+
+    @property
+    def started(self) -> bool:
+        return self.row["outcome"] == "ok"
+
+
+Method = Callable[[Startup], Prediction]
+
+
+def read(path: Path) -> tuple[list[Startup], list[str]]:
+    """Return the start-ups of a table, and the ids of those that cannot be sized, with the reason."""
+    startups, unsized = [], []
+    with path.open(newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            try:
+                startups.append(_startup(row))
+            except UnsizableModel as reason:
+                unsized.append(f"{row['id']} ({row['model']}: {reason})")
+    return startups, unsized
+
+
+def _startup(row: dict[str, str]) -> Startup:
+    if not row["gpu_total_gib"]:
+        raise UnsizableModel("the GPU's memory is not stated")
+    if row["model"] not in catalog.models():
+        raise UnsizableModel("not in the catalog")
+    entry = catalog.models()[row["model"]]
+    quantization = facts.IN_OUR_WORDS.get(row["weight_quant"], row["weight_quant"])
+    model = facts.from_catalog(entry)
+    if model.quantization != quantization:  # quantized as it is loaded
+        model = dataclasses.replace(model, quantization=quantization, checkpoint_bytes=0)
+    total = float(row["gpu_total_gib"])
+    version = UNSTATED.get(row["version"], row["version"])
+    gpu = Gpu(
+        total,
+        nvlink=row["gpu"].startswith(NVLINK),
+        big_batches=total >= memory.BIG_GPU_GIB and "A100" not in row["gpu"],
+    )
+    serving = Serving(
+        engine=row["engine"],
+        version=version,
+        max_model_len=int(row["max_model_len"] or 0),
+        max_num_seqs=int(row["max_num_seqs"] or 0),
+        max_num_batched_tokens=int(row["max_batched_tokens"] or 0),
+        tensor_parallel=int(row["tp"]),
+        pipeline_parallel=int(row["pp"]),
+        utilisation=float(row["util"]) if row["util"] else None,
+        kv_cache_dtype=row["kv_dtype"],
+        enforce_eager=row["eager"] == "1",
+    )
+    return Startup(row, model, gpu, serving)
+
+
+def ours(startup: Startup) -> Prediction:
+    """The estimate of extensions/mcc/memory.py, with the margin it keeps."""
+    found = memory.estimate(startup.facts, startup.gpu, startup.serving)
+    return Prediction(found.weights, found.tokens, found.lacking(1) <= 0)
+
+
+def documentation(startup: Startup) -> Prediction:
+    """As the engines' documentation explains it: weights / GPUs, and KV cache in the rest of the budget."""
+    shown = _checkpoint_gib(startup.facts) / _gpus(startup)
+    pool = (startup.serving.utilisation or 0.9) * startup.gpu.memory_gib - shown
+    model = startup.facts
+    heads = model.num_key_value_heads * model.head_dim
+    per_token = 2 * model.num_hidden_layers * heads * memory.SIXTEEN_BIT / _gpus(startup)
+    tokens = max(0.0, pool) * GIB / per_token
+    return Prediction(shown, tokens, tokens >= startup.serving.max_model_len)
+
+
+def accelerate(startup: Startup) -> Prediction:
+    """As `accelerate estimate-memory`: parameters x bytes, and a fifth more to run them."""
+    model = startup.facts
+    size = memory.parameters(model).total * catalog.memory().quantizations[model.quantization].linear_bytes / GIB
+    shown = size / _gpus(startup)
+    return Prediction(shown, None, shown * 1.2 <= startup.gpu.memory_gib)
+
+
+def always(startup: Startup) -> Prediction:
+    """Say that everything fits, without looking."""
+    return Prediction(float("nan"), None, True)
+
+
+METHODS: dict[str, Method] = {
+    "this estimate": ours,
+    "documentation style": documentation,
+    "accelerate estimate-memory": accelerate,
+    'always "fits"': always,
+}
+
+
+def _checkpoint_gib(model: ModelFacts) -> float:
+    return (model.checkpoint_bytes or memory.weights(model) * GIB) / GIB
+
+
+def _gpus(startup: Startup) -> int:
+    return startup.serving.tensor_parallel * startup.serving.pipeline_parallel
+
+
+def errors(startups: Iterable[Startup], method: Method) -> tuple[list[float], list[float]]:
+    """Return a method's relative errors in percent: of weights, and of tokens."""
+    of_weights, of_tokens = [], []
+    for startup in startups:
+        found = method(startup)
+        for errors, value, measured in (
+            (of_weights, found.weights, startup.row["weights_gib"]),
+            (of_tokens, found.tokens, startup.row["kv_tokens"]),
+        ):
+            if value == value and value is not None and measured and float(measured) > 0:
+                errors.append(abs(value / float(measured) - 1) * 100)
+    return of_weights, of_tokens
+
+
+def decisions(startups: Iterable[Startup], method: Method) -> dict[str, list[str]]:
+    """Return the ids of start-ups by decision: kept, refused, caught, missed."""
+    by_decision: dict[str, list[str]] = {"kept": [], "refused": [], "caught": [], "missed": []}
+    names = {(True, True): "kept", (True, False): "refused", (False, False): "caught", (False, True): "missed"}
+    for startup in startups:
+        by_decision[names[startup.started, method(startup).starts]].append(startup.row["id"])
+    return by_decision
+
+
+def p90(values: list[float]) -> float:
+    """Return the value that nine in ten are not above, between the two nearest."""
+    return statistics.quantiles(values, n=10, method="inclusive")[-1]
+
+
+def _row(name: str, startups: list[Startup], method: Method) -> str:
+    cells = []
+    for values in errors(startups, method):
+        cells.append(f"{statistics.median(values):.2f} / {p90(values):.1f}" if len(values) > 1 else "none")
+    made = decisions(startups, method)
+    bad, good = len(made["caught"]) + len(made["missed"]), len(made["kept"]) + len(made["refused"])
+    right = 100 * (len(made["caught"]) + len(made["kept"])) / max(1, bad + good)
+    caught = f"{len(made['caught'])} of {bad}"
+    refused = f"{len(made['refused'])} of {good}"
+    return f"{name:<27} {cells[0]:>14} {cells[1]:>16} {caught:>9} {refused:>9} {right:>7.0f} %"
+
+
+def main(arguments: list[str]) -> None:
+    """Print the table; with -v, each start-up too."""
+    paths = [Path(argument) for argument in arguments if argument != "-v"]
+    startups, unsized = read(paths[0] if paths else STARTUPS)
+    if "-v" in arguments:
+        for startup in startups:
+            _print(startup)
+    print(f"{len(startups)} start-ups; errors in percent, median / p90\n")
+    print(f"{'':<27} {'weights':>14} {'KV tokens':>16} {'caught':>9} {'refused':>9} {'right':>9}")
+    for name, method in METHODS.items():
+        print(_row(name, startups, method))
+    print("\ncaught: start-ups that failed and were said to; refused: that worked, but were said to fail")
+    made = decisions(startups, ours)
+    print(f"missed: {', '.join(made['missed']) or 'none'}; refused: {', '.join(made['refused']) or 'none'}")
+    if unsized:
+        print(f"not sized: {'; '.join(unsized)}")
+
+
+def _print(startup: Startup) -> None:
+    found = memory.estimate(startup.facts, startup.gpu, startup.serving)
+    row = startup.row
+    columns = (("weights", "weights_gib"), ("activation", "act_gib"), ("runtime", "non_torch_gib"))
+    columns += (("graphs", "graph_gib"), ("pool", "kv_gib"))
+    parts = " ".join(f"{name} {getattr(found, name):.2f}/{row[key] or '-'}" for name, key in columns)
+    verdict = "ok" if found.lacking(1) <= 0 else f"lacks {found.lacking(1):.2f}"
+    model = re.sub(r".*/", "", row["model"])[:28]
+    print(f"{row['id']} {startup.facts.kind:<12} {model:<28} {parts} tokens {found.tokens}/{row['kv_tokens'] or '-'}"
+          f" {row['outcome']} -> {verdict}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
