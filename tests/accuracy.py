@@ -113,7 +113,9 @@ def documentation(startup: Startup) -> Prediction:
 def accelerate(startup: Startup) -> Prediction:
     """As `accelerate estimate-memory`: parameters x bytes, and a fifth more to run them."""
     model = startup.facts
-    size = memory.parameters(model).total * catalog.memory().quantizations[model.quantization].linear_bytes / GIB
+    size = (
+        memory.parameters(model).total * catalog.memory().quantizations[model.quantization].linear_bytes / GIB
+    )
     shown = size / _gpus(startup)
     return Prediction(shown, None, shown * 1.2 <= startup.gpu.memory_gib)
 
@@ -156,7 +158,12 @@ def errors(startups: Iterable[Startup], method: Method) -> tuple[list[float], li
 def decisions(startups: Iterable[Startup], method: Method) -> dict[str, list[str]]:
     """Return the ids of start-ups by decision: kept, refused, caught, missed."""
     by_decision: dict[str, list[str]] = {"kept": [], "refused": [], "caught": [], "missed": []}
-    names = {(True, True): "kept", (True, False): "refused", (False, False): "caught", (False, True): "missed"}
+    names = {
+        (True, True): "kept",
+        (True, False): "refused",
+        (False, False): "caught",
+        (False, True): "missed",
+    }
     for startup in startups:
         by_decision[names[startup.started, method(startup).starts]].append(startup.row["id"])
     return by_decision
@@ -205,8 +212,10 @@ def _print(startup: Startup) -> None:
     parts = " ".join(f"{name} {getattr(found, name):.2f}/{row[key] or '-'}" for name, key in columns)
     verdict = "ok" if found.lacking(1) <= 0 else f"lacks {found.lacking(1):.2f}"
     model = re.sub(r".*/", "", row["model"])[:28]
-    print(f"{row['id']} {startup.facts.kind:<12} {model:<28} {parts} tokens {found.tokens}/{row['kv_tokens'] or '-'}"
-          f" {row['outcome']} -> {verdict}")
+    print(
+        f"{row['id']} {startup.facts.kind:<12} {model:<28} {parts} tokens {found.tokens}/{row['kv_tokens'] or '-'}"
+        f" {row['outcome']} -> {verdict}"
+    )
 
 
 if __name__ == "__main__":

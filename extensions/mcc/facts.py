@@ -1,6 +1,7 @@
 """What a language model is made of, as far as its memory goes, read from its config.json."""
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +13,19 @@ MOST_LAYERS = 10_000
 GIB = 1024**3
 IN_OUR_WORDS = {"w8a8": "int8", "w4a16": "gptq"}
 NESTED = ("text_config", "language_config", "llm_config", "thinker_config", "llm")
-# Families whose MLP is two matrices, up and down; all others have a gate beside them.
-UNGATED = {"bloom", "falcon", "gpt2", "gpt_bigcode", "gpt_neox", "gptj", "mpt", "nemotron_h", "opt", "phi"}
-UNGATED |= {"RefinedWeb", "RefinedWebModel", "starcoder2"}
+# Families, as their class is called, whose MLP is two matrices, up and down; others have a gate beside them.
+UNGATED = {"bloom", "falcon", "gpt2", "gptbigcode", "gptj", "gptneox", "mpt", "nemotronh", "opt", "phi", "rw"}
+UNGATED |= {"starcoder2"}
 SLIDING_EVERY_OTHER = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2}
 SLIDING_TYPES = ("sliding_attention", "chunked_attention")
 FULL_TYPES = ("full_attention", "attention", "deepseek_sparse_attention")
+OTHER_TYPES = ("no_attention", "moe", "mlp")
+MODULES = {  # that a quantization may leave at 16 bits, and how their names end or go on
+    "self_attn": r"self_attn",
+    "shared_experts": r"shared_expert",
+    "linear_attn": r"linear_attn",
+    "mlp": r"(?<!shared_experts\.)mlp(\*|\.(gate|up|down)_proj)?$",
+}
 LINEAR_TYPES = ("linear_attention", "mamba", "mamba2", "conv", "recurrent")
 
 
@@ -27,7 +35,8 @@ class ModelFacts:
 
     Layers are counted by what they hold: full, sliding-window or linear attention, and a dense or an
     expert MLP. A size of 0 means that the model has no such part. `checkpoint_bytes` is the size of its
-    tensors as stored, 0 when that is not known.
+    tensors as stored, 0 when that is not known. `unquantized` names the modules that a quantized checkpoint
+    keeps at 16 bits in all layers, `unquantized_layers` counts those whose MLP it keeps.
     """
 
     num_hidden_layers: int
@@ -46,6 +55,7 @@ class ModelFacts:
     tie_word_embeddings: bool = False
     gated: bool = True
     multimodal: bool = False
+    guessed: bool = False
     intermediate_size: int = 0
     sliding_layers: int = 0
     sliding_window: int = 0
@@ -67,11 +77,15 @@ class ModelFacts:
     moe_intermediate_size: int = 0
     shared_expert_intermediate_size: int = 0
     num_nextn_predict_layers: int = 0
-    attention_16_bit: bool = False
+    moe_latent_size: int = 0
+    unquantized: str = ""
+    unquantized_layers: int = 0
 
     @property
     def kind(self) -> str:
         """The kind of model, for which the estimate's error was measured: one of memory.yml's kinds."""
+        if self.guessed:
+            return "guessed"
         if self.multimodal:
             return "multimodal"
         if self.linear_layers:
@@ -147,28 +161,71 @@ def from_config(
         kv_cache_dtype=_kv_cache_dtype(fields.raw),
         checkpoint_bytes=checkpoint_bytes,
         tie_word_embeddings=fields.raw.get("tie_word_embeddings", model_type.startswith("gemma")) is True,
-        gated=model_type not in UNGATED,
+        gated=_family(fields.raw) not in UNGATED,
         multimodal=multimodal,
         intermediate_size=fields.size(
-            "intermediate_size", "ffn_hidden_size", "n_inner", "d_ff", default=0 if experts else 4 * hidden, least=0
+            "intermediate_size_mlp",
+            "intermediate_size",
+            "ffn_hidden_size",
+            "n_inner",
+            "d_ff",
+            default=0 if experts else 4 * hidden,
+            least=0,
         ),
-        num_nextn_predict_layers=fields.size("num_nextn_predict_layers", default=0, least=0, most=MOST_LAYERS),
-        attention_16_bit=_keeps_attention(fields.raw),
+        num_nextn_predict_layers=fields.size(
+            "num_nextn_predict_layers", default=0, least=0, most=MOST_LAYERS
+        ),
+        moe_latent_size=fields.size("moe_latent_size", default=0, least=0),
+        **_unquantized(fields.raw, layers),
         global_head_dim=fields.size("global_head_dim", default=0, least=0),
         num_global_key_value_heads=fields.size("num_global_key_value_heads", default=0, least=0),
         **mla,
         **_attention_layers(fields, model_type, layers),
         **_linear(fields),
         **experts,
-        **_mlp_layers(fields, layers, bool(experts)),
+        **_mlp_layers(fields, _layer_types(fields, model_type, layers), layers, bool(experts)),
     )
 
 
 def from_catalog(entry: Mapping[str, Any]) -> ModelFacts:
     """Return the facts of an entry of models.yml: a config.json with two fields of ours."""
     quantization = entry.get("weight_quant")
-    size = int(entry.get("checkpoint_gib", 0) * GIB)
-    return from_config(entry, size, IN_OUR_WORDS.get(quantization, quantization))
+    facts = from_config(
+        entry, int(entry.get("checkpoint_gib", 0) * GIB), IN_OUR_WORDS.get(quantization, quantization)
+    )
+    counted = entry.get("params_from_shape", 0) if facts.quantization == "none" else 0
+    return facts if facts.checkpoint_bytes else dataclasses.replace(facts, checkpoint_bytes=2 * counted)
+
+
+def from_parameters(billions: float, quantization: str = "none") -> ModelFacts:
+    """Return a plausible shape for a model of which only the number of parameters is known.
+
+    A dense transformer's: 12 x layers x hidden**2 parameters, hidden / layers = 128 (as in Llama 2 and 3),
+    heads of 128, a KV head for four heads. Raises UnsizableModel for a number that no model has.
+    """
+    if not 0.05 <= billions <= 5000:
+        raise UnsizableModel(
+            f"model_parameters: {billions:g} is not a number of billions from 0.05 to 5000. Example: 8"
+        )
+    hidden = max(512, round((billions * 1e9 * 128 / 12) ** (1 / 3) / 512) * 512)
+    heads = hidden // 128
+    return ModelFacts(
+        num_hidden_layers=heads,
+        hidden_size=hidden,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 4,
+        head_dim=128,
+        vocab_size=150_000,
+        full_layers=heads,
+        dense_layers=heads,
+        max_position_embeddings=131_072,
+        intermediate_size=8 * hidden // 3,
+        quantization=quantization,
+        guessed=True,
+        checkpoint_bytes=int(
+            billions * 1e9 * (2 if quantization == "none" else 1 if "8" in quantization else 0.6)
+        ),
+    )
 
 
 class _Fields:
@@ -225,7 +282,7 @@ def _quantization(raw: Mapping[str, Any]) -> str:
         raise UnsizableModel("quantization_config is not an object")
     method = str(given.get("quant_method", "")).lower()
     algorithm = str(given.get("quant_algo", "")).upper()
-    if "FP4" in algorithm or algorithm == "MIXED_PRECISION" and method == "modelopt":
+    if "FP4" in algorithm or (algorithm == "MIXED_PRECISION" and method == "modelopt"):
         return "nvfp4"
     if method == "bitsandbytes":
         return "int8" if given.get("load_in_8bit") else "bnb4"
@@ -242,6 +299,7 @@ def _compressed(given: Mapping[str, Any]) -> str:
     groups = given.get("config_groups")
     first = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
     weights = first.get("weights") if isinstance(first, Mapping) else None
+    weights = given if weights is None and "num_bits" in given else weights
     if not isinstance(weights, Mapping):
         raise UnsizableModel("quantization_config: config_groups has no weights")
     bits, kind = weights.get("num_bits"), weights.get("type")
@@ -252,16 +310,38 @@ def _compressed(given: Mapping[str, Any]) -> str:
     raise UnsizableModel(f"quantization_config: num_bits {_shown(bits)} is neither 4 nor 8")
 
 
-def _keeps_attention(raw: Mapping[str, Any]) -> bool:
-    """Return whether the attention of a quantized checkpoint is left at 16 bits."""
+def _unquantized(raw: Mapping[str, Any], layers: int) -> dict[str, Any]:
+    """Return what a quantized checkpoint keeps at 16 bits: modules in all layers, or the MLP in some."""
     given = raw.get("quantization_config")
-    kept = (given.get("modules_to_not_convert") or given.get("ignore")) if isinstance(given, Mapping) else None
-    return isinstance(kept, list) and any("self_attn" in str(name) for name in kept)
+    kept = (
+        (given.get("modules_to_not_convert") or given.get("ignore")) if isinstance(given, Mapping) else None
+    )
+    if not isinstance(kept, list):
+        return {}
+    everywhere, numbers = [], set()
+    for module, pattern in MODULES.items():
+        names = [str(name) for name in kept if re.search(pattern, str(name))]
+        numbers = {number for name in names for number in re.findall(r"\.([0-9]+)\.", name)}
+        if 2 * len(numbers) > layers or any(not re.search(r"\.[0-9]+\.", name) for name in names):
+            everywhere.append(module)
+    return {
+        "unquantized": " ".join(everywhere),
+        "unquantized_layers": 0 if "mlp" in everywhere else len(numbers),
+    }
+
+
+def _family(raw: Mapping[str, Any]) -> str:
+    """Return the model's family in one spelling: gptneox for GPTNeoXForCausalLM and gpt_neox."""
+    classes = raw.get("architectures")
+    name = str(classes[0]) if isinstance(classes, list) and classes else str(raw.get("model_type", ""))
+    return re.sub(r"for[a-z]+$|lmheadmodel$|model$|_", "", name.lower())
 
 
 def _kv_cache_dtype(raw: Mapping[str, Any]) -> str:
     given = raw.get("quantization_config")
-    scheme = given.get("kv_cache_scheme") if isinstance(given, Mapping) else None
+    if not isinstance(given, Mapping):
+        return "auto"
+    scheme = given.get("kv_cache_scheme") or given.get("kv_cache_quant_algo")
     eight_bits = isinstance(scheme, Mapping) and scheme.get("num_bits") == 8
     return "fp8" if eight_bits or str(scheme).upper() == "FP8" else "auto"
 
@@ -271,7 +351,7 @@ def _layer_types(fields: _Fields, model_type: str, layers: int) -> Counter[str]:
     raw = fields.raw
     if isinstance(pattern := raw.get("hybrid_override_pattern"), str):
         signs = Counter(pattern)
-        return Counter(full_attention=signs["*"], mamba=signs["M"])
+        return Counter(full_attention=signs["*"], mamba=signs["M"], moe=signs["E"], mlp=signs["-"])
     if isinstance(listed := raw.get("layer_types"), list):
         return Counter(map(str, listed))
     if isinstance(counted := raw.get("layer_types_count"), Mapping):
@@ -292,7 +372,8 @@ def _attention_layers(fields: _Fields, model_type: str, layers: int) -> dict[str
     sliding = sum(types[name] for name in SLIDING_TYPES)
     linear = sum(types[name] for name in LINEAR_TYPES)
     full = sum(types[name] for name in FULL_TYPES)
-    if not 0 < sliding + linear + full <= layers:
+    other = sum(types[name] for name in OTHER_TYPES)
+    if not sliding + linear + full > 0 or sum(types.values()) != layers != sliding + linear + full + other:
         raise UnsizableModel(f"the layer types {_shown(dict(types))} do not make {layers} layers")
     counts = {"full_layers": full, "linear_layers": linear}
     window = fields.size("sliding_window", "attention_chunk_size", default=0, least=0) if sliding else 0
@@ -307,7 +388,11 @@ def _linear(fields: _Fields) -> dict[str, int]:
     if fields.raw.get("linear_num_value_heads") is not None:
         heads, key_heads = fields.size("linear_num_value_heads"), fields.size("linear_num_key_heads")
         key_dim, value_dim = fields.size("linear_key_head_dim"), fields.size("linear_value_head_dim")
-        keys, values, kernel = key_heads * key_dim, heads * value_dim, fields.size("linear_conv_kernel_dim", default=4)
+        keys, values, kernel = (
+            key_heads * key_dim,
+            heads * value_dim,
+            fields.size("linear_conv_kernel_dim", default=4),
+        )
         state = heads * key_dim * value_dim + (kernel - 1) * (2 * keys + values)
     elif fields.raw.get("mamba_num_heads") is not None:
         heads, size = fields.size("mamba_num_heads"), fields.size("ssm_state_size", default=128)
@@ -316,7 +401,12 @@ def _linear(fields: _Fields) -> dict[str, int]:
         state = values * size + 3 * (2 * keys + values)
     else:
         return {}
-    return {"linear_heads": heads, "linear_key_size": keys, "linear_value_size": values, "linear_state": state}
+    return {
+        "linear_heads": heads,
+        "linear_key_size": keys,
+        "linear_value_size": values,
+        "linear_state": state,
+    }
 
 
 def _experts(fields: _Fields) -> dict[str, int]:
@@ -328,19 +418,23 @@ def _experts(fields: _Fields) -> dict[str, int]:
     return {
         "num_experts": experts,
         "num_experts_per_tok": min(
-            experts, fields.size("num_experts_per_tok", "experts_per_token", "top_k_experts", "moe_topk", default=2)
+            experts,
+            fields.size("num_experts_per_tok", "experts_per_token", "top_k_experts", "moe_topk", default=2),
         ),
         "moe_intermediate_size": inner,
         "shared_expert_intermediate_size": fields.size(
-            "shared_expert_intermediate_size", "shared_intermediate_size", default=shared, least=0
+            "moe_shared_expert_intermediate_size",
+            "shared_expert_intermediate_size",
+            "shared_intermediate_size",
+            default=shared,
+            least=0,
         ),
     }
 
 
-def _mlp_layers(fields: _Fields, layers: int, has_experts: bool) -> dict[str, int]:
-    pattern = fields.raw.get("hybrid_override_pattern")
-    if isinstance(pattern, str):
-        return {"expert_layers": pattern.count("E"), "dense_layers": pattern.count("-")}
+def _mlp_layers(fields: _Fields, types: Counter[str], layers: int, has_experts: bool) -> dict[str, int]:
+    if types["moe"] or types["mlp"]:  # layers of their own, beside those of attention
+        return {"expert_layers": types["moe"], "dense_layers": types["mlp"]}
     if not has_experts:
         return {"dense_layers": layers}
     if str(fields.raw.get("model_type", "")).startswith("gemma4"):

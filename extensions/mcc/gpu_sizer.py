@@ -123,10 +123,14 @@ def ladder(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None =
     advice = []
     for sequences in _smaller(load.max_concurrency, 1):
         less = dataclasses.replace(load, max_concurrency=sequences)
-        advice += _tried(f"serve {sequences:,} requests at once instead of {load.max_concurrency:,}", facts, less, offered)
+        advice += _tried(
+            f"serve {sequences:,} requests at once instead of {load.max_concurrency:,}", facts, less, offered
+        )
     for length in _smaller(load.max_model_len, SHORTEST):
         less = dataclasses.replace(load, max_model_len=length)
-        advice += _tried(f"shorten the context from {load.max_model_len:,} to {length:,} tokens", facts, less, offered)
+        advice += _tried(
+            f"shorten the context from {load.max_model_len:,} to {length:,} tokens", facts, less, offered
+        )
     return [*_best_of(advice), *alternatives(facts, load, offered)]
 
 
@@ -137,7 +141,9 @@ def alternatives(
     offered = list(instances)
     advice = []
     if load.kv_cache_dtype == "auto" and facts.kv_cache_dtype == "auto":
-        advice += _tried("keep the KV cache in FP8", facts, dataclasses.replace(load, kv_cache_dtype="fp8"), offered)
+        advice += _tried(
+            "keep the KV cache in FP8", facts, dataclasses.replace(load, kv_cache_dtype="fp8"), offered
+        )
     if facts.quantization == "none":
         for name in ("fp8", "awq"):
             title = catalog.memory().quantizations[name].title
@@ -251,7 +257,9 @@ def _rank(choice: Choice) -> tuple[bool, float, int, float, str]:
 def _check(facts: ModelFacts, load: Load) -> None:
     for name, value in (("max_model_len", load.max_model_len), ("max_concurrency", load.max_concurrency)):
         if not 1 <= value <= LARGEST_LOAD:
-            raise UnsizableModel(f"{name}: {value} is not a whole number from 1 to {LARGEST_LOAD:,}. Example: 8192")
+            raise UnsizableModel(
+                f"{name}: {value} is not a whole number from 1 to {LARGEST_LOAD:,}. Example: 8192"
+            )
     if load.max_model_len > facts.max_position_embeddings:
         raise UnsizableModel(
             f"max_model_len: the model takes {facts.max_position_embeddings:,} tokens, {load.max_model_len:,} were "

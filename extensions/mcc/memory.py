@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import catalog
-from .facts import ModelFacts
+from .facts import MODULES, ModelFacts
 
 GIB = 1024**3
 SIXTEEN_BIT = 2  # bytes
@@ -95,6 +95,7 @@ class Parameters:
     absorbed: int
     router: int
     mlp: int
+    shared_experts: int
     experts: int
     linear_attention: int
     predictor: int
@@ -103,7 +104,9 @@ class Parameters:
     def total(self) -> int:
         """All parameters a server loads."""
         loaded = (self.embedding, self.head, self.norms, self.attention, self.key_value, self.latent)
-        return sum(loaded) + self.router + self.mlp + self.experts + self.linear_attention
+        return (
+            sum(loaded) + self.router + self.mlp + self.shared_experts + self.experts + self.linear_attention
+        )
 
 
 @lru_cache(maxsize=64)
@@ -127,7 +130,7 @@ def parameters(facts: ModelFacts) -> Parameters:
         attention = hidden * heads * (2 * dims + gates)
         key_value = 2 * hidden * _key_value_width(facts)
     matrices = 3 if facts.gated else 2
-    expert = matrices * hidden * facts.moe_intermediate_size
+    expert = matrices * (facts.moe_latent_size or hidden) * facts.moe_intermediate_size
     shared = matrices * hidden * facts.shared_expert_intermediate_size
     dense = matrices * hidden * facts.intermediate_size
     embedding = facts.vocab_size * hidden
@@ -144,7 +147,8 @@ def parameters(facts: ModelFacts) -> Parameters:
         latent=latent,
         absorbed=absorbed,
         router=facts.expert_layers * hidden * facts.num_experts,
-        mlp=facts.dense_layers * dense + facts.expert_layers * shared,
+        mlp=facts.dense_layers * dense + facts.expert_layers * 2 * hidden * facts.moe_latent_size,
+        shared_experts=facts.expert_layers * shared,
         experts=facts.expert_layers * facts.num_experts * expert,
         linear_attention=facts.linear_layers * hidden * projections,
         predictor=predictor,
@@ -162,7 +166,7 @@ def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
     sequences = serving.max_num_seqs or (1024 if gpu.big_batches and release.chunked else 256)
     batched = serving.max_num_batched_tokens or _default_batch(gpu, release, length)
     several = serving.tensor_parallel > 1
-    runtime = (gpu.nvlink and release.nvlink_gib or release.pcie_gib) if several else release.runtime_gib
+    runtime = ((gpu.nvlink and release.nvlink_gib) or release.pcie_gib) if several else release.runtime_gib
     weights_gib = weights(facts, serving.tensor_parallel, serving.pipeline_parallel)
     activation = activation_gib(facts, batched, sequences, serving.tensor_parallel, release.sampler_bytes)
     graphs = 0.0 if serving.enforce_eager else graphs_gib(facts, sequences)
@@ -197,16 +201,21 @@ def weights(facts: ModelFacts, tensor_parallel: int = 1, pipeline_parallel: int 
     count = parameters(facts)
     quantization = catalog.memory().quantizations[facts.quantization]
     linear = SIXTEEN_BIT if quantization.experts_only else quantization.linear_bytes
-    attention = SIXTEEN_BIT if facts.attention_16_bit else linear
+    kept = {name: SIXTEEN_BIT if name in facts.unquantized.split() else linear for name in MODULES}
     expert = quantization.linear_bytes
     ends = SIXTEEN_BIT * (count.embedding + count.head)
-    replicated = SIXTEEN_BIT * (count.norms + count.router) + linear * count.latent
-    key_value = attention * count.key_value
+    replicated = SIXTEEN_BIT * (count.norms + count.router) + kept["self_attn"] * count.latent
+    key_value = kept["self_attn"] * count.key_value
     if facts.checkpoint_bytes:
         stored = facts.checkpoint_bytes - linear * count.predictor
     else:
-        stored = ends + replicated + key_value + attention * count.attention
-        stored += linear * (count.mlp + count.linear_attention) + expert * count.experts
+        stored = ends + replicated + key_value + kept["self_attn"] * count.attention + expert * count.experts
+        stored += kept["mlp"] * count.mlp + kept["shared_experts"] * count.shared_experts
+        stored += kept["linear_attn"] * count.linear_attention
+        if facts.unquantized_layers:
+            stored += (
+                (SIXTEEN_BIT - linear) * count.mlp * facts.unquantized_layers / max(1, facts.dense_layers)
+            )
     padding = (quantization.padding - 1) * expert * count.experts
     body = stored + padding + SIXTEEN_BIT * count.absorbed - ends - replicated - key_value
     share = max(1, tensor_parallel / facts.num_key_value_heads) / tensor_parallel

@@ -25,7 +25,9 @@ def main() -> int:
         if found.note:
             print(found.note, file=sys.stderr)
         length = options.context or min(profile.max_model_len, found.shape.max_position_embeddings)
-        load = Load(length, options.concurrency or profile.max_concurrency, options.engine, options.engine_version)
+        load = Load(
+            length, options.concurrency or profile.max_concurrency, options.engine, options.engine_version
+        )
         sized = sizing.size(options.model, found.source, found.shape, load)
     except MccError as error:
         print(f"{options.model} cannot be sized: {error}", file=sys.stderr)

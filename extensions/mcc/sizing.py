@@ -1,4 +1,4 @@
-"""The answer to "what does this model need?": the best instance type, why, and how to serve the model there."""
+"""What a model needs: the best instance type, why, and how to serve the model there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +52,11 @@ class Sizing:
         """Return why a type cannot serve this model, in a line, or '' when it can."""
         choice = self.choice(instance_type)
         if choice is None:
-            reason = "it has no accelerator" if instance_type in catalog.instances() else "it is not in the catalog"
+            reason = (
+                "it has no accelerator"
+                if instance_type in catalog.instances()
+                else "it is not in the catalog"
+            )
         elif choice.fits:
             return ""
         else:

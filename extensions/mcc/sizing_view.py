@@ -10,8 +10,20 @@ from .sizing import Sizing
 
 BAR = 60  # characters
 LETTERS = {"weights": "W", "activation": "A", "runtime": "R", "kv_cache": "K", "free": "."}
-NAMES = {"weights": "weights", "activation": "activation", "runtime": "runtime", "kv_cache": "KV cache", "free": "free"}
-COLOURS = {"weights": "#3b6fb6", "activation": "#d98b2b", "runtime": "#8a8f98", "kv_cache": "#3d9a5f", "free": "#e8eaed"}
+NAMES = {
+    "weights": "weights",
+    "activation": "activation",
+    "runtime": "runtime",
+    "kv_cache": "KV cache",
+    "free": "free",
+}
+COLOURS = {
+    "weights": "#3b6fb6",
+    "activation": "#d98b2b",
+    "runtime": "#8a8f98",
+    "kv_cache": "#3d9a5f",
+    "free": "#e8eaed",
+}
 
 
 def text(sized: Sizing) -> str:
@@ -52,7 +64,13 @@ def choice_row(sized: Sizing, choice: Choice) -> list[str]:
     speed = f"at most {best.tokens_s:,.0f} tokens/s" if best else ""
     if best and choice.instance.price:
         speed += f", ${best.usd_per_million:.2f} per million"
-    return [choice.instance.name, price(choice.instance), gpus(choice), f"{choice.headroom_gib:.1f} GiB spare a GPU", speed]
+    return [
+        choice.instance.name,
+        price(choice.instance),
+        gpus(choice),
+        f"{choice.headroom_gib:.1f} GiB spare a GPU",
+        speed,
+    ]
 
 
 def gpus(choice: Choice) -> str:

@@ -56,7 +56,11 @@ def test_a_bigger_model_never_fits_where_a_smaller_one_does_not(
     framework: str, one: int, other: int, profile: str
 ) -> None:
     small, big = (
-        {choice.instance.name for choice in cpu_sizer.cpu_choices(framework, size, profile) if not choice.reason}
+        {
+            choice.instance.name
+            for choice in cpu_sizer.cpu_choices(framework, size, profile)
+            if not choice.reason
+        }
         for size in sorted((one, other))
     )
     assert big <= small
@@ -158,4 +162,6 @@ def test_labels_keep_an_answer_given_before() -> None:
     assert re.fullmatch(r"ml\.c5\.large \(needs 12\.\d GiB for 2 workers, 2\.8 GiB are usable\)", label)
     gone = cpu_sizer.labels("sklearn", MIB, "latency", "ml.old.large")
     assert gone["ml.old.large (no longer in the catalog)"] == "ml.old.large"
-    assert cpu_sizer.labels("sklearn", MIB, "latency", "ml.m5.large") == cpu_sizer.labels("sklearn", MIB, "latency")
+    assert cpu_sizer.labels("sklearn", MIB, "latency", "ml.m5.large") == cpu_sizer.labels(
+        "sklearn", MIB, "latency"
+    )

@@ -1,0 +1,199 @@
+"""Configs of models, as they are and as they should not be."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extensions.mcc import catalog, facts, memory
+from extensions.mcc.errors import UnsizableModel
+from extensions.mcc.facts import ModelFacts
+
+LLAMA: dict[str, Any] = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "num_hidden_layers": 32,
+    "hidden_size": 4096,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "intermediate_size": 14336,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+    "torch_dtype": "bfloat16",
+    "tie_word_embeddings": False,
+}
+
+
+def test_a_dense_model() -> None:
+    model = facts.from_config(LLAMA)
+    assert (model.head_dim, model.full_layers, model.dense_layers, model.kind) == (128, 32, 32, "dense")
+    assert memory.parameters(model).total == 8_030_261_248
+
+
+@pytest.mark.parametrize("name", sorted(catalog.models()))
+def test_every_model_of_the_catalog_is_understood(name: str) -> None:
+    entry = catalog.models()[name]
+    model = facts.from_catalog(entry)
+    assert facts.from_answer(model.answer()) == model
+    if entry["model_type" if "model_type" in entry else "source"] == "nemotron-nas":
+        return  # its layers differ in size: the catalog's count stands for them
+    total = memory.parameters(model).total
+    assert total == pytest.approx(entry["params_from_shape"], rel=0.03)
+
+
+def test_the_text_part_of_a_multimodal_model_counts() -> None:
+    model = facts.from_config(
+        {"text_config": LLAMA, "vision_config": {"hidden_size": 1152}, "model_type": "llava"}
+    )
+    assert model == dataclasses.replace(facts.from_config(LLAMA), multimodal=True)
+    assert model.kind == "multimodal"
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"sliding_window": 4096}, (0, 32)),
+        ({"sliding_window": 4096, "use_sliding_window": False}, (32, 0)),
+        ({"sliding_window": 131072}, (32, 0)),
+        ({"sliding_window": 1024, "sliding_window_pattern": 6}, (5, 27)),
+        ({"sliding_window": 1024, "layer_types": ["sliding_attention", "full_attention"] * 16}, (16, 16)),
+        (
+            {"attention_chunk_size": 8192, "layer_types": ["chunked_attention", "full_attention"] * 16},
+            (16, 16),
+        ),
+    ],
+)
+def test_layers_with_sliding_attention(config: dict[str, Any], expected: tuple[int, int]) -> None:
+    model = facts.from_config({**LLAMA, **config})
+    assert (model.full_layers, model.sliding_layers) == expected
+
+
+@pytest.mark.parametrize(
+    ("quantization", "expected"),
+    [
+        (None, "none"),
+        ({"quant_method": "fp8"}, "fp8"),
+        ({"quant_method": "awq", "bits": 4}, "awq"),
+        ({"quant_method": "gptq", "bits": 8}, "int8"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bnb4"),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "int8"),
+        ({"quant_method": "mxfp4"}, "mxfp4"),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "nvfp4"),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}},
+            },
+            "fp8",
+        ),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}}},
+            },
+            "gptq",
+        ),
+    ],
+)
+def test_quantizations(quantization: dict[str, Any] | None, expected: str) -> None:
+    assert facts.from_config({**LLAMA, "quantization_config": quantization}).quantization == expected
+
+
+def test_modules_that_stay_at_16_bits() -> None:
+    kept = [f"model.layers.{layer}.self_attn.{name}_proj" for layer in range(32) for name in "qkvo"]
+    kept += [
+        "lm_head",
+        "model.layers.0.mlp.up_proj",
+        "model.layers.31.mlp.up_proj",
+        "model.layers.3.mlp.gate",
+    ]
+    model = facts.from_config({**LLAMA, "quantization_config": {"quant_method": "fp8", "ignore": kept}})
+    assert (model.unquantized, model.unquantized_layers) == ("self_attn", 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"num_hidden_layers": 0}, "num_hidden_layers: 0 is not a whole number from 1"),
+        ({"num_hidden_layers": 10**6}, "num_hidden_layers"),
+        ({"hidden_size": "4096"}, "hidden_size: '4096' is not a whole number"),
+        ({"hidden_size": -1}, "hidden_size"),
+        ({"hidden_size": 10**12}, "hidden_size"),
+        ({"hidden_size": 16}, "hidden_size 16 is smaller than num_attention_heads 32"),
+        ({"vocab_size": None}, "vocab_size is missing"),
+        ({"vocab_size": 1.5}, "vocab_size"),
+        ({"vocab_size": True}, "vocab_size"),
+        ({"num_key_value_heads": 5}, "num_attention_heads 32 is no multiple of num_key_value_heads 5"),
+        ({"num_key_value_heads": 64}, "no multiple"),
+        ({"torch_dtype": "complex64"}, "torch_dtype"),
+        ({"quantization_config": ["fp8"]}, "quantization_config is not an object"),
+        ({"quantization_config": {"quant_method": "hqq"}}, "quant_method 'hqq'"),
+        ({"quantization_config": {"quant_method": "compressed-tensors"}}, "config_groups"),
+        ({"layer_types": ["full_attention"] * 3}, "the layer types"),
+        ({"layer_types": ["elsewhere"] * 32}, "the layer types"),
+        ({"num_experts": "8"}, "num_experts"),
+        ({"num_experts": 8, "intermediate_size": None}, "moe_intermediate_size is missing"),
+        ({"hidden_size": {"a": 1}}, "hidden_size"),
+    ],
+)
+def test_what_cannot_be_sized_names_the_field(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(UnsizableModel, match="(?i)" + said.replace("(", r"\(")):
+        facts.from_config({**LLAMA, **change})
+
+
+@pytest.mark.parametrize("config", [[], None, "text", {}])
+def test_what_is_no_config_at_all(config: Any) -> None:
+    with pytest.raises(UnsizableModel):
+        facts.from_config(config)
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+ANYTHING = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                *LLAMA,
+                "text_config",
+                "quantization_config",
+                "layer_types",
+                "num_experts",
+                "sliding_window",
+                "linear_num_value_heads",
+                "kv_lora_rank",
+                "hybrid_override_pattern",
+                "layer_types_count",
+            ]
+        ),
+        ANYTHING,
+    )
+)
+def test_hostile_configs_are_facts_or_refused(changes: dict[str, Any]) -> None:
+    try:
+        model = facts.from_config({**LLAMA, **changes})
+    except UnsizableModel as refused:
+        assert len(str(refused)) < 300
+    else:
+        assert isinstance(model, ModelFacts)
+        assert memory.weights(model) > 0
+
+
+@pytest.mark.parametrize("answer", [{}, {"num_hidden_layers": "x"}, {"nonsense": 1}])
+def test_a_broken_stored_answer_is_refused(answer: dict[str, Any]) -> None:
+    with pytest.raises(UnsizableModel, match="model_facts"):
+        facts.from_answer(answer)
+
+
+def test_a_shape_from_the_number_of_parameters() -> None:
+    for billions in (0.5, 7, 70, 400):
+        model = facts.from_parameters(billions)
+        assert model.kind == "guessed"
+        assert memory.parameters(model).total == pytest.approx(billions * 1e9, rel=0.6)
+        assert memory.weights(model) == pytest.approx(billions * 2e9 / 1024**3, rel=0.1)
+    with pytest.raises(UnsizableModel, match="model_parameters"):
+        facts.from_parameters(0)
