@@ -1,5 +1,18 @@
 """What can go wrong in words of the person it happens to. Each message says what to do next."""
 
+from typing import Literal
+
+HubErrorKind = Literal[
+    "not found",
+    "unauthorized",
+    "gated",
+    "rate limited",
+    "server error",
+    "malformed",
+    "timeout",
+    "unreachable",
+]
+
 
 class MccError(Exception):
     """Base of all errors here; its text is shown to the person as it is."""
@@ -7,6 +20,14 @@ class MccError(Exception):
 
 class CatalogError(MccError):
     """A file of catalog/ is not as the code expects it."""
+
+
+class HubError(MccError):
+    """The Hugging Face Hub gave no usable answer: what was asked, what came back, what to do next."""
+
+    def __init__(self, kind: HubErrorKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class InvalidAnswer(MccError):
