@@ -143,7 +143,8 @@ def _gpus(startup: Startup) -> int:
 
 def errors(startups: Iterable[Startup], method: Method) -> tuple[list[float], list[float]]:
     """Return a method's relative errors in percent: of weights, and of tokens."""
-    of_weights, of_tokens = [], []
+    of_weights: list[float] = []
+    of_tokens: list[float] = []
     for startup in startups:
         found = method(startup)
         for errors, value, measured in (
@@ -207,14 +208,14 @@ def main(arguments: list[str]) -> None:
 def _print(startup: Startup) -> None:
     found = memory.estimate(startup.facts, startup.gpu, startup.serving)
     row = startup.row
-    columns = (("weights", "weights_gib"), ("activation", "act_gib"), ("runtime", "non_torch_gib"))
-    columns += (("graphs", "graph_gib"), ("pool", "kv_gib"))
-    parts = " ".join(f"{name} {getattr(found, name):.2f}/{row[key] or '-'}" for name, key in columns)
+    columns = {"weights": "weights_gib", "activation": "act_gib", "runtime": "non_torch_gib"}
+    columns |= {"graphs": "graph_gib", "pool": "kv_gib"}
+    parts = " ".join(f"{name} {getattr(found, name):.2f}/{row[key] or '-'}" for name, key in columns.items())
     verdict = "ok" if found.lacking(1) <= 0 else f"lacks {found.lacking(1):.2f}"
     model = re.sub(r".*/", "", row["model"])[:28]
     print(
-        f"{row['id']} {startup.facts.kind:<12} {model:<28} {parts} tokens {found.tokens}/{row['kv_tokens'] or '-'}"
-        f" {row['outcome']} -> {verdict}"
+        f"{row['id']} {startup.facts.kind:<12} {model:<28} {parts} "
+        f"tokens {found.tokens}/{row['kv_tokens'] or '-'} {row['outcome']} -> {verdict}"
     )
 
 

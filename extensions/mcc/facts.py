@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 from .errors import UnsizableModel
 
@@ -109,7 +109,7 @@ class ModelFacts:
 
 def from_answer(answer: Mapping[str, Any]) -> ModelFacts:
     """Return the facts of a stored answer. Raises UnsizableModel when somebody has broken it."""
-    known = {field.name: field.type for field in dataclasses.fields(ModelFacts)}
+    known = get_type_hints(ModelFacts)
     try:
         for name, value in answer.items():
             if type(value) is not known[name]:
@@ -139,7 +139,7 @@ def from_config(
     head_dim = fields.size("head_dim", "kv_channels", "attention_head_dim", default=hidden // heads)
     if head_dim == 0:
         raise UnsizableModel(f"hidden_size {hidden} is smaller than num_attention_heads {heads}")
-    mla = {
+    mla: dict[str, Any] = {
         name: fields.size(name, default=0, least=0)
         for name in ("q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
     }
@@ -189,9 +189,11 @@ def from_config(
 
 def from_catalog(entry: Mapping[str, Any]) -> ModelFacts:
     """Return the facts of an entry of models.yml: a config.json with two fields of ours."""
-    quantization = entry.get("weight_quant")
+    quantization = str(entry["weight_quant"]) if "weight_quant" in entry else None
     facts = from_config(
-        entry, int(entry.get("checkpoint_gib", 0) * GIB), IN_OUR_WORDS.get(quantization, quantization)
+        entry,
+        int(entry.get("checkpoint_gib", 0) * GIB),
+        quantization and IN_OUR_WORDS.get(quantization, quantization),
     )
     counted = entry.get("params_from_shape", 0) if facts.quantization == "none" else 0
     return facts if facts.checkpoint_bytes else dataclasses.replace(facts, checkpoint_bytes=2 * counted)
@@ -367,7 +369,7 @@ def _layer_types(fields: _Fields, model_type: str, layers: int) -> Counter[str]:
     return Counter(full_attention=layers // every, sliding_attention=layers - layers // every)
 
 
-def _attention_layers(fields: _Fields, model_type: str, layers: int) -> dict[str, int]:
+def _attention_layers(fields: _Fields, model_type: str, layers: int) -> dict[str, Any]:
     types = _layer_types(fields, model_type, layers)
     sliding = sum(types[name] for name in SLIDING_TYPES)
     linear = sum(types[name] for name in LINEAR_TYPES)
@@ -383,7 +385,7 @@ def _attention_layers(fields: _Fields, model_type: str, layers: int) -> dict[str
     return {**counts, "sliding_layers": sliding, "sliding_window": window}
 
 
-def _linear(fields: _Fields) -> dict[str, int]:
+def _linear(fields: _Fields) -> dict[str, Any]:
     """Return the sizes of gated-delta or state-space layers; `linear_state` is elements a sequence."""
     if fields.raw.get("linear_num_value_heads") is not None:
         heads, key_heads = fields.size("linear_num_value_heads"), fields.size("linear_num_key_heads")
@@ -409,7 +411,7 @@ def _linear(fields: _Fields) -> dict[str, int]:
     }
 
 
-def _experts(fields: _Fields) -> dict[str, int]:
+def _experts(fields: _Fields) -> dict[str, Any]:
     experts = fields.size("num_local_experts", "num_experts", "n_routed_experts", default=0, least=0)
     if experts < 2:
         return {}
@@ -432,7 +434,7 @@ def _experts(fields: _Fields) -> dict[str, int]:
     }
 
 
-def _mlp_layers(fields: _Fields, types: Counter[str], layers: int, has_experts: bool) -> dict[str, int]:
+def _mlp_layers(fields: _Fields, types: Counter[str], layers: int, has_experts: bool) -> dict[str, Any]:
     if types["moe"] or types["mlp"]:  # layers of their own, beside those of attention
         return {"expert_layers": types["moe"], "dense_layers": types["mlp"]}
     if not has_experts:

@@ -5,7 +5,7 @@ Pure: the same model, load and catalog give the same answer, in whatever order t
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,8 @@ from .memory import GIB, Estimate, Gpu, Serving
 
 DRIVER_SHARE = 0.985  # of a card's memory that its driver shows, where that was not measured
 REACHED_BANDWIDTH = 0.6  # of the printed figure, by decoding at best
-SHORTEST = 512  # tokens; a shorter context is of no use
+SHORTEST = 1024  # tokens; a shorter context is of no use
+STEP = 512  # tokens, in which a shorter context is looked for
 LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
 FP8_KV_CAPABILITY = 8.9
 
@@ -64,7 +65,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What decoding can reach at best, on all of an instance's GPUs: no promise, but no engine does better."""
+    """What decoding can reach at best, on all of an instance's GPUs: no promise, an upper bound."""
 
     tokens_s: float
     usd_per_million: float
@@ -121,17 +122,21 @@ def ladder(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None =
     """Return what would make a model fit that does not, the least change first; each step was tried."""
     offered = list(catalog.instances().values() if instances is None else instances)
     advice = []
-    for sequences in _smaller(load.max_concurrency, 1):
-        less = dataclasses.replace(load, max_concurrency=sequences)
-        advice += _tried(
-            f"serve {sequences:,} requests at once instead of {load.max_concurrency:,}", facts, less, offered
-        )
-    for length in _smaller(load.max_model_len, SHORTEST):
-        less = dataclasses.replace(load, max_model_len=length)
-        advice += _tried(
-            f"shorten the context from {load.max_model_len:,} to {length:,} tokens", facts, less, offered
-        )
-    return [*_best_of(advice), *alternatives(facts, load, offered)]
+
+    def served(requests: int) -> Choice | None:
+        return _first(facts, dataclasses.replace(load, max_concurrency=requests), offered)
+
+    def read(tokens: int) -> Choice | None:
+        return _first(facts, dataclasses.replace(load, max_model_len=tokens), offered)
+
+    fewer, shorter = _largest(load.max_concurrency, 1, served), _largest(load.max_model_len, STEP, read)
+    if fewer:
+        change = f"serve {fewer[0]:,} requests at once instead of {load.max_concurrency:,}"
+        advice.append(Advice(change, fewer[1]))
+    if shorter:
+        change = f"shorten the context from {load.max_model_len:,} to {shorter[0]:,} tokens"
+        advice.append(Advice(change, shorter[1]))
+    return [*advice, *alternatives(facts, load, offered)]
 
 
 def alternatives(
@@ -168,11 +173,11 @@ def cheaper(facts: ModelFacts, load: Load, best: Choice) -> list[Advice]:
 
 def tensor_parallel_degrees(facts: ModelFacts, gpus: int) -> Iterator[int]:
     """Yield the numbers of GPUs that can share the model, smallest first: they divide its heads."""
+    kv_heads = facts.num_key_value_heads
     for degree in range(1, gpus + 1):
-        kv_heads = facts.num_key_value_heads
-        if gpus % degree == 0 and facts.num_attention_heads % degree == 0:
-            if facts.kv_lora_rank or kv_heads % degree == 0 or degree % kv_heads == 0:
-                yield degree
+        shares_heads = facts.kv_lora_rank or kv_heads % degree == 0 or degree % kv_heads == 0
+        if gpus % degree == 0 and facts.num_attention_heads % degree == 0 and shares_heads:
+            yield degree
 
 
 def gpu_of(instance: Instance) -> Gpu:
@@ -220,7 +225,8 @@ def _impossible(facts: ModelFacts, load: Load, instance: Instance) -> str:
         return f"{card.name} does not compute in bfloat16, the model's type"
     quantization = constants.quantizations[facts.quantization]
     if capability < quantization.compute_capability:
-        return f"{quantization.title} needs compute capability {quantization.compute_capability:g}, {card.name} has {capability:g}"
+        needed = f"{quantization.compute_capability:g}"
+        return f"{quantization.title} needs compute capability {needed}, {card.name} has {capability:g}"
     if load.kv_cache_dtype == "fp8" and capability < FP8_KV_CAPABILITY:
         return f"{card.name} keeps no KV cache in FP8"
     return ""
@@ -262,8 +268,8 @@ def _check(facts: ModelFacts, load: Load) -> None:
             )
     if load.max_model_len > facts.max_position_embeddings:
         raise UnsizableModel(
-            f"max_model_len: the model takes {facts.max_position_embeddings:,} tokens, {load.max_model_len:,} were "
-            f"asked for. Give {facts.max_position_embeddings} or less."
+            f"max_model_len: {load.max_model_len} is more than the {facts.max_position_embeddings} tokens "
+            f"the model takes. Give {facts.max_position_embeddings} or less."
         )
 
 
@@ -272,23 +278,21 @@ def _card(instance: Instance) -> Accelerator:
     return instance.accelerator
 
 
-def _smaller(value: int, least: int) -> list[int]:
-    """Return the halves of a value, largest first, down to `least`."""
-    halves = []
-    while value // 2 >= least:
-        value //= 2
-        halves.append(value)
-    return halves
+def _largest(value: int, step: int, found: Callable[[int], Choice | None]) -> tuple[int, Choice] | None:
+    """Return the largest multiple of `step` below `value` for which there is a choice, by bisection."""
+    low, high, best = 0, -(-value // step), None
+    while high - low > 1:
+        middle = (low + high) // 2
+        choice = found(middle * step)
+        low, high, best = (middle, high, choice) if choice else (low, middle, best)
+    return (low * step, best) if best else None
+
+
+def _first(facts: ModelFacts, load: Load, instances: list[Instance]) -> Choice | None:
+    ranked = choices(facts, load, instances)
+    return ranked[0] if ranked and ranked[0].fits else None
 
 
 def _tried(change: str, facts: ModelFacts, load: Load, instances: list[Instance]) -> list[Advice]:
-    best = next(iter(choices(facts, load, instances)), None)
-    return [Advice(change, best)] if best and best.fits else []
-
-
-def _best_of(advice: list[Advice]) -> list[Advice]:
-    """Return the first advice of each kind, which changes the least."""
-    first: dict[str, Advice] = {}
-    for item in advice:
-        first.setdefault(item.change.split()[0], item)
-    return list(first.values())
+    best = _first(facts, load, instances)
+    return [Advice(change, best)] if best else []

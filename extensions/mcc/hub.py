@@ -150,7 +150,7 @@ class _Hub:
     """The requests of one lookup, and what to say when they fail."""
 
     def __init__(self, name: str, revision: str, token: str, endpoint: str) -> None:
-        _check_name(name)
+        check_name(name)
         if not REVISION.fullmatch(revision):
             raise InvalidAnswer(
                 f"model_revision: {_quoted(revision)} is not a branch, tag or commit. Example: main"
@@ -305,7 +305,8 @@ class _Hub:
         return HubError(kind, f"model_name: {self.name} at {self.host}: {seen}. {advice}.")
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that no model on the Hub can have. Raises InvalidAnswer."""
     try:
         from huggingface_hub.errors import HFValidationError
         from huggingface_hub.utils import validate_repo_id

@@ -49,9 +49,10 @@ def headline(sized: Sizing) -> list[str]:
     """Return what was sized, in two lines."""
     load, facts, constants = sized.load, sized.facts, catalog.memory()
     engine = constants.engines[load.engine]
-    number = memory.parameters(facts).total / 1e9
+    count = memory.parameters(facts).total
+    number = f"{count / 1e12:.2f} T" if count >= 1e12 else f"{count / 1e9:.3g} B"
     return [
-        f"{sized.name}: {number:.3g} B parameters, {constants.quantizations[facts.quantization].title}, "
+        f"{sized.name}: {number} parameters, {constants.quantizations[facts.quantization].title}, "
         f"{constants.kinds[facts.kind].title} ({sized.source})",
         f"for {load.max_concurrency:,} requests at once of {load.max_model_len:,} tokens, "
         f"{engine.title} {load.version or engine.default_version}",
@@ -105,7 +106,8 @@ def settings(sized: Sizing, choice: Choice) -> str:
 def confidence(sized: Sizing) -> str:
     """Return how far the estimate of this kind of model can be trusted, and what is kept because of it."""
     kind = catalog.memory().kinds[sized.facts.kind]
-    return f"{kind.confidence} for {kind.title}: {kind.margin:.1%} of each GPU is kept free for the estimate's error"
+    kept = f"{kind.margin:.1%} of each GPU is kept free for the estimate's error"
+    return f"{kind.confidence} for {kind.title}: {kept}"
 
 
 def told(item: Advice) -> str:

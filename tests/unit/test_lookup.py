@@ -1,0 +1,130 @@
+"""What is known of a model: of the Hub, of the catalog, of nobody."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from extensions.mcc import catalog, facts, lookup, memory
+from extensions.mcc.errors import InvalidAnswer
+from tests.conftest import REPOSITORY
+from tests.standins.hub import INFO, Answer, Hub, Model
+from tests.unit.test_facts import LLAMA
+
+NAME = "some-team/tiny-llama"
+KNOWN = "meta-llama/Llama-3.1-8B-Instruct"
+
+
+def tiny(**config: Any) -> Model:
+    return Model(
+        files={
+            "config.json": {**LLAMA, **config},
+            "tokenizer_config.json": {"chat_template": "{{ messages }}"},
+        },
+        safetensors={"BF16": 8_030_261_248},
+    )
+
+
+def test_the_hub_is_asked_and_the_commit_kept() -> None:
+    with Hub({NAME: tiny()}) as server:
+        found = lookup.model(NAME, environ={"HF_ENDPOINT": server.url})
+    assert found.shape == facts.from_config(LLAMA, 2 * 8_030_261_248)
+    assert len(found.commit) == 40 and found.commit[:7] in found.source
+    assert found.chat_template is True and found.note == ""
+    assert lookup.from_answer(json.loads(json.dumps(found.answer()))) == found
+
+
+def test_a_hub_that_fails_leaves_the_catalog() -> None:
+    with Hub({KNOWN: tiny()}) as server:
+        server.faults[INFO] = Answer(429)
+        found = lookup.model(KNOWN, environ={"HF_ENDPOINT": server.url})
+    assert found.shape == facts.from_catalog(catalog.models()[KNOWN])
+    assert "too many requests" in found.note and str(catalog.models_date()) in found.source
+
+
+@pytest.mark.parametrize("environ", [{"MCC_OFFLINE": "1"}, {"HF_HUB_OFFLINE": "yes"}])
+def test_offline_asks_nobody(environ: dict[str, str]) -> None:
+    with Hub({KNOWN: tiny()}) as server:
+        found = lookup.model(KNOWN, environ={**environ, "HF_ENDPOINT": server.url})
+        assert not server.requests
+    assert found.shape and found.note == ""
+
+
+def test_a_model_that_nobody_knows_is_not_sized() -> None:
+    found = lookup.model(NAME, offline=True)
+    assert found.shape is None and "not in the catalog" in found.note
+    assert lookup.from_answer(found.answer()) == found
+
+
+def test_a_config_that_cannot_be_read_is_not_sized() -> None:
+    with Hub({NAME: tiny(hidden_size="wide")}) as server:
+        found = lookup.model(NAME, environ={"HF_ENDPOINT": server.url})
+    assert found.shape is None and "hidden_size: 'wide'" in found.note
+
+
+def test_a_model_on_s3_is_not_looked_up() -> None:
+    assert lookup.model("s3://bucket/model/").shape is None
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b/c", "", "a b", "$(id)", "x" * 300, "http://x/y"])
+def test_a_name_that_no_model_has_is_refused(name: str) -> None:
+    with pytest.raises(InvalidAnswer, match="model_name"):
+        lookup.model(name, offline=True)
+
+
+def size(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "extensions.mcc.size", *arguments]
+    return subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, env={"MCC_OFFLINE": "1", **environ}
+    )
+
+
+def test_make_size_explains_its_choice(tmp_path: Path) -> None:
+    picture = tmp_path / "memory.svg"
+    done = size(KNOWN, "--svg", str(picture))
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "ml.g6e.xlarge",
+        "cheaper, but:",
+        "lacks",
+        "W weights 15.0",
+        "confidence  high",
+        "max_num_seqs 16",
+    ):
+        assert said in done.stdout
+    assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+
+
+def test_make_size_as_json_adds_up() -> None:
+    answer = json.loads(size(KNOWN, "--context", "4096", "--concurrency", "4", "--json").stdout)
+    assert answer["load"] == {
+        "max_model_len": 4096,
+        "max_concurrency": 4,
+        "engine": "vllm",
+        "kv_cache_dtype": "auto",
+    }
+    assert answer["parameters"] == memory.parameters(facts.from_config(LLAMA)).total
+    for choice in answer["choices"]:
+        card = catalog.instances()[choice["instance_type"]].accelerator
+        assert card and sum(choice["gib_per_gpu"].values()) == pytest.approx(card.driver_visible_gib, abs=0.1)
+    assert [choice["usd_h"] for choice in answer["choices"]] == sorted(c["usd_h"] for c in answer["choices"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nobody/knows-this"], 2, "cannot be sized"),
+        (["../x"], 2, "model_name"),
+        ([KNOWN, "--context", "999999"], 2, "max_model_len"),
+        ([KNOWN, "--engine", "ollama"], 2, "engine"),
+        ([KNOWN, "--context", "131072", "--concurrency", "5000"], 1, "What would make it fit"),
+    ],
+)
+def test_make_size_of_what_cannot_be(arguments: list[str], code: int, said: str) -> None:
+    done = size(*arguments)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr and "Traceback" not in done.stderr

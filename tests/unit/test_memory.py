@@ -1,0 +1,123 @@
+"""The memory estimate against facts that are known exactly, and against measured start-ups."""
+
+import dataclasses
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extensions.mcc import catalog, facts, memory
+from extensions.mcc.facts import ModelFacts
+from extensions.mcc.memory import Gpu, Serving
+from tests import accuracy
+
+H100 = Gpu(79.19, nvlink=True, big_batches=True)
+
+
+def known(name: str) -> ModelFacts:
+    return facts.from_catalog(catalog.models()[name])
+
+
+def test_weights_of_llama_8b_are_its_checkpoint_and_32_mib_of_rotary_table() -> None:
+    model = known("meta-llama/Llama-3.1-8B-Instruct")
+    rotary = 32 / 1024
+    assert memory.weights(model) == pytest.approx(14.9575 + rotary + memory.ALLOCATOR_GIB, abs=1e-3)
+    assert memory.weights(model) == pytest.approx(14.99, abs=0.02)
+
+
+def test_llama_8b_takes_131072_bytes_a_token() -> None:
+    model = known("meta-llama/Llama-3.1-8B-Instruct")
+    assert memory.estimate(model, H100, Serving()).token_bytes == 131_072
+    assert memory.estimate(model, H100, Serving(kv_cache_dtype="fp8")).token_bytes == 65_536
+
+
+def test_gemma_3_pads_its_layers_to_seven_groups_of_ten() -> None:
+    model = known("google/gemma-3-27b-it")
+    assert (model.sliding_layers, model.full_layers) == (52, 10)
+    assert memory.layer_groups(model, windowed=True) == (10, 60)
+    assert memory.estimate(model, H100, Serving(version="0.19.0")).token_bytes == 573_440
+
+
+def test_gpt_oss_has_two_groups_of_its_layers() -> None:
+    assert sum(memory.layer_groups(known("openai/gpt-oss-20b"), windowed=True)) == 24
+
+
+def test_latent_attention_is_replicated_on_every_rank() -> None:
+    model = known("deepseek-ai/DeepSeek-R1")
+    for degree in (1, 2, 4, 8):
+        serving = Serving(version="0.11.2", tensor_parallel=degree)
+        assert memory.estimate(model, H100, serving).token_bytes == 70_272
+
+
+def test_fp8_with_attention_at_16_bits() -> None:
+    model = known("meta-llama/Llama-3.1-405B-Instruct-FP8")
+    assert memory.weights(model, tensor_parallel=8) == pytest.approx(57.75, abs=0.01)
+    all_fp8 = dataclasses.replace(model, unquantized="", unquantized_layers=0, num_key_value_heads=8)
+    assert memory.weights(all_fp8, tensor_parallel=8) == pytest.approx(47.8, abs=0.05)
+
+
+def test_a_predictor_of_further_tokens_is_not_loaded() -> None:
+    """DeepSeek-R1's index says 688,586,727,753 bytes, 671 B parameters and the predictor's."""
+    model = known("deepseek-ai/DeepSeek-R1")
+    stored = dataclasses.replace(model, checkpoint_bytes=688_586_727_753)
+    assert memory.weights(stored, tensor_parallel=8) == pytest.approx(
+        memory.weights(model, tensor_parallel=8), rel=0.01
+    )
+
+
+def test_weights_of_a_later_stage_of_a_pipeline() -> None:
+    model = known("meta-llama/Llama-3.1-8B-Instruct")
+    assert memory.weights(model, pipeline_parallel=2) == pytest.approx(7.51, rel=0.005)  # g023
+    assert memory.weights(model, pipeline_parallel=4) == pytest.approx(4.26, rel=0.005)  # g024
+
+
+def test_accuracy_on_measured_start_ups() -> None:
+    """The figures to reach; `make accuracy` prints them beside those of other methods."""
+    startups, unsized = accuracy.read(accuracy.STARTUPS)
+    assert (len(startups), len(unsized)) == (61, 1)
+    of_weights, of_tokens = accuracy.errors(startups, accuracy.ours)
+    assert len(of_weights) >= 50 and len(of_tokens) >= 35
+    assert statistics.median(of_weights) <= 0.5 and accuracy.p90(of_weights) <= 3
+    assert statistics.median(of_tokens) <= 1 and accuracy.p90(of_tokens) <= 15
+    made = accuracy.decisions(startups, accuracy.ours)
+    failed, started = len(made["caught"] + made["missed"]), len(made["kept"] + made["refused"])
+    assert len(made["caught"]) >= 0.75 * failed and len(made["refused"]) <= 0.03 * started
+
+
+MODELS = st.sampled_from([known(name) for name in sorted(catalog.models())])
+SERVINGS = st.builds(
+    Serving,
+    engine=st.sampled_from(sorted(catalog.memory().engines)),
+    max_model_len=st.integers(256, 200_000),
+    max_num_seqs=st.integers(1, 512),
+)
+GPUS = st.builds(Gpu, memory_gib=st.floats(10, 300), nvlink=st.booleans(), big_batches=st.booleans())
+
+
+@given(MODELS, GPUS, SERVINGS)
+def test_less_of_a_load_never_lacks_more(model: ModelFacts, gpu: Gpu, serving: Serving) -> None:
+    lacking = memory.estimate(model, gpu, serving).lacking(serving.max_num_seqs)
+    shorter = dataclasses.replace(serving, max_model_len=serving.max_model_len // 2)
+    assert memory.estimate(model, gpu, shorter).lacking(serving.max_num_seqs) <= lacking + 1e-9
+    fewer = dataclasses.replace(serving, max_num_seqs=max(1, serving.max_num_seqs // 2))
+    assert memory.estimate(model, gpu, fewer).lacking(fewer.max_num_seqs) <= lacking + 1e-9
+
+
+@given(MODELS, GPUS, SERVINGS)
+def test_a_larger_gpu_never_lacks_more(model: ModelFacts, gpu: Gpu, serving: Serving) -> None:
+    lacking = memory.estimate(model, gpu, serving).lacking(serving.max_num_seqs)
+    larger = dataclasses.replace(gpu, memory_gib=gpu.memory_gib * 1.2)
+    assert memory.estimate(model, larger, serving).lacking(serving.max_num_seqs) <= lacking + 1e-9
+
+
+@given(MODELS, GPUS, SERVINGS)
+def test_fewer_bytes_a_value_never_lack_more(model: ModelFacts, gpu: Gpu, serving: Serving) -> None:
+    lacking = memory.estimate(model, gpu, serving).lacking(serving.max_num_seqs)
+    halved = dataclasses.replace(serving, kv_cache_dtype="fp8")
+    assert memory.estimate(model, gpu, halved).lacking(serving.max_num_seqs) <= lacking + 1e-9
+
+
+@given(MODELS, st.sampled_from([1, 2, 4, 8]))
+def test_more_gpus_never_hold_more_each(model: ModelFacts, degree: int) -> None:
+    assert memory.weights(model, 2 * degree) <= memory.weights(model, degree) + 1e-9
