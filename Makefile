@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-real lint bench clean
+.PHONY: demo test test-real lint accuracy size bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
@@ -20,6 +20,14 @@ lint: $(READY)  ## our own code
 
 test-real: $(READY)  ## a real container engine builds and runs what is rendered
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/real
+
+accuracy: $(READY)  ## the memory estimate against measured start-ups; DATA=FILE for others, V=1 for each
+	@$(BIN)/python -m tests.accuracy $(if $(V),-v) $(DATA)
+
+size: $(READY)  ## what MODEL=… needs [CONTEXT= CONCURRENCY= ENGINE= JSON=1]
+	@$(BIN)/python -m extensions.mcc.size $(if $(MODEL),"$(MODEL)",--help) \
+		$(if $(CONTEXT),--context "$(CONTEXT)") $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") \
+		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(JSON),--json)
 
 bench: $(READY)  ## ratios to a plain stack
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/bench/bench.py

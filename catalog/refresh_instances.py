@@ -1,0 +1,309 @@
+"""Rewrite instances.yml: specifications and prices as AWS tells them today.
+
+A maintainer's script, run by hand with credentials that may call ec2:DescribeInstanceTypes and
+pricing:GetProducts; both only read.
+
+    pip install 'boto3>=1.44' pyyaml
+    python catalog/refresh_instances.py --dry-run    # print what would change
+    python catalog/refresh_instances.py              # and write it
+
+The types are those botocore lists for SageMaker hosting, in its order; upgrade boto3 to learn new ones.
+Prices are of us-east-1. Facts AWS does not tell (compute capability, memory bandwidth, what the driver leaves
+visible, ...) stay, and a new type takes them from a type with the same accelerator. Whatever AWS does not
+answer for stays as it was, said on stderr. Review the diff, then run the unit tests.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+import yaml
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.model import StringShape
+from botocore.parsers import ResponseParserError
+
+INSTANCES = Path(__file__).resolve().parent / "instances.yml"
+REGION = "us-east-1"
+CLIENT = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    region_name=REGION,
+)
+FILTER_VALUES = 200  # as many as EC2 takes in one filter
+SOURCES = {
+    "ec2-api": "ec2 describe-instance-types",
+    "pricing-api": f"SageMaker price, {REGION}, AWS Price List API (pricing get-products)",
+}
+MEASURED = ("driver_visible_gib", "compute_capability", "bf16", "fp8_native", "mem_bw_gbs")
+FIELDS = ("vcpu", "memory_gib", "arch", "burstable", "price", "accelerator", "source")
+Entry = dict[str, Any]
+
+
+class UnexpectedAnswer(Exception):
+    """AWS answered with something that is not of the documented form."""
+
+
+def main(arguments: list[str] | None = None, path: Path = INSTANCES) -> None:
+    """Ask AWS, print what changes and write it. When AWS cannot say: one line, exit 1, nothing written."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dry-run", action="store_true", help="print what would change, write nothing")
+    dry_run = parser.parse_args(arguments).dry_run
+    comments, document = read(path)
+    old: dict[str, Entry] = document["instances"]
+    try:
+        names = hosting_types()
+        specifications = dict(described([*names, *(name for name in old if name not in names)]))
+        new = refreshed(old, names, specifications, hosting_prices())
+    except (BotoCoreError, ClientError, ResponseParserError, UnexpectedAnswer) as error:
+        raise SystemExit(f"{path.name} stays as it was: {explained(error)}") from error
+    for line in changes(old, new):
+        print(line)
+    if not dry_run:
+        write(path, comments, {**document, **header(document, new), "instances": new})
+
+
+def explained(error: Exception) -> str:
+    """Return what went wrong with a call, in one line, and what to do about it."""
+    said = " ".join(str(error).split())[:300]
+    if isinstance(error, NoCredentialsError):
+        return f"{said}. Log in (aws sso login) or set AWS_PROFILE, then run this again"
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    if "Unauthorized" in code or "AccessDenied" in code:
+        return f"{said} Allow ec2:DescribeInstanceTypes and pricing:GetProducts, then run this again"
+    return f"{said} Run this again later"
+
+
+def read(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the comments at the top of `path`, and what it holds."""
+    text = path.read_text()
+    comments = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+    return comments, yaml.load(text, yaml.CSafeLoader)
+
+
+def write(path: Path, comments: str, document: dict[str, Any]) -> None:
+    """Replace `path` at once, so that a reader, or a crash, never meets half a file."""
+    head = {key: value for key, value in document.items() if key != "instances"}
+    text = comments + yaml.safe_dump(head, sort_keys=False, width=sys.maxsize) + "instances:\n"
+    for name, entry in document["instances"].items():
+        flow = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, width=sys.maxsize)
+        text += f"  {name}: {flow}"
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
+        file.write(text)
+    os.chmod(file.name, path.stat().st_mode)
+    os.replace(file.name, path)
+
+
+def header(document: dict[str, Any], instances: dict[str, Entry]) -> dict[str, Any]:
+    """Return the file's source, date and table of sources; the table lists those which are in use."""
+    used = {entry["source"] for entry in instances.values()}
+    used |= {entry["price"]["source"] for entry in instances.values() if "price" in entry}
+    sources = {**document["sources"], **SOURCES}
+    return {
+        "source": f"the instance types botocore {botocore.__version__} knows; "
+        "specifications and prices as the ids below say",
+        "date": datetime.now(UTC).date(),
+        "sources": {key: text for key, text in sources.items() if key in used},
+    }
+
+
+def hosting_types() -> list[str]:
+    """Return every instance type botocore lists for SageMaker hosting, in its order."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape = model.shape_for("ProductionVariantInstanceType")
+    assert isinstance(shape, StringShape)
+    return list(shape.enum)
+
+
+def described(names: list[str]) -> Iterator[tuple[str, Entry]]:
+    """Yield SageMaker's name and EC2's description of each type EC2 knows.
+
+    Names go as a filter, because a single unknown one in InstanceTypes makes EC2 refuse the whole call.
+    """
+    pages = boto3.client("ec2", config=CLIENT).get_paginator("describe_instance_types")
+    for start in range(0, len(names), FILTER_VALUES):
+        wanted = [name.removeprefix("ml.") for name in names[start : start + FILTER_VALUES]]
+        for page in pages.paginate(
+            Filters=[{"Name": "instance-type", "Values": wanted}], IncludeUnsupportedInRegion=True
+        ):
+            for item in listed(page, "InstanceTypes"):
+                yield f"ml.{item['InstanceType']}", specification(item)
+
+
+def listed(page: Any, key: str) -> list[Any]:
+    """Return the list `key` of a page. What is no answer of AWS, a proxy's say, parses as an empty one."""
+    if key not in page:
+        raise UnexpectedAnswer(f"the answer has no {key}; is a proxy in between?")
+    return list(page[key])
+
+
+def specification(item: Any) -> Entry:
+    """Return what EC2 tells of a type, in the file's terms; the accelerator is None when EC2 names none."""
+    try:
+        architectures = item["ProcessorInfo"]["SupportedArchitectures"]
+        return {
+            "vcpu": item["VCpuInfo"]["DefaultVCpus"],
+            "memory_gib": gib(item["MemoryInfo"]["SizeInMiB"]),
+            "arch": "arm64" if "arm64" in architectures else "x86_64",
+            "burstable": item["BurstablePerformanceSupported"],
+            "accelerator": next(accelerators(item), None),
+        }
+    except KeyError as error:
+        raise UnexpectedAnswer(f"EC2's description of {item.get('InstanceType')} lacks {error}.") from error
+
+
+def accelerators(item: Any) -> Iterator[Entry]:
+    """Yield the accelerators of a type; all types have one kind only."""
+    for gpu in item.get("GpuInfo", {}).get("Gpus", ()):
+        kind = "gaudi" if gpu["Manufacturer"] == "Habana" else "gpu"
+        yield accelerator(kind, f"{gpu['Manufacturer']} {gpu['Name']}", gpu)
+    for device in item.get("NeuronInfo", {}).get("NeuronDevices", ()):
+        yield accelerator("neuron", f"AWS {device['Name'].lower()}", device)
+    for device in item.get("InferenceAcceleratorInfo", {}).get("Accelerators", ()):
+        yield accelerator("neuron", f"AWS {device['Name'].lower()}", device)
+
+
+def accelerator(kind: str, name: str, device: Any) -> Entry:
+    """Return an accelerator as the file has it."""
+    memory = gib(device["MemoryInfo"]["SizeInMiB"])
+    return {"kind": kind, "name": name, "count": device["Count"], "memory_gib": memory}
+
+
+def gib(mib: int) -> float:
+    """Return MiB as GiB to two decimals, whole numbers as int."""
+    value = round(mib / 1024, 2)
+    return int(value) if value == int(value) else value
+
+
+def hosting_prices() -> dict[str, float]:
+    """Return US dollars an hour of every type on demand, by the usage type that endpoints are billed by."""
+    pages = boto3.client("pricing", config=CLIENT).get_paginator("get_products")
+    wanted = {"regionCode": REGION, "component": "Hosting"}
+    found: dict[str, set[float]] = {}
+    for page in pages.paginate(
+        ServiceCode="AmazonSageMaker",
+        Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
+    ):
+        for text in listed(page, "PriceList"):
+            for name, usd in hourly(text):
+                found.setdefault(name, set()).add(usd)
+    if not found:
+        raise UnexpectedAnswer(f"the Price List API has no prices of SageMaker hosting in {REGION}.")
+    for name in [name for name, prices in found.items() if len(prices) > 1]:
+        report(f"{name}: several prices, {sorted(found.pop(name))}; the old one stays")
+    return {name: prices.pop() for name, prices in found.items()}
+
+
+def hourly(text: str) -> Iterator[tuple[str, float]]:
+    """Yield the type and price of a product, when it is an instance that hosts; free hours do not count."""
+    try:
+        product = json.loads(text)
+        name = product["product"]["attributes"]["usagetype"].partition("Host:")[2]
+        for term in product["terms"]["OnDemand"].values() if name else ():
+            for dimension in term["priceDimensions"].values():
+                usd = float(dimension["pricePerUnit"]["USD"])
+                if dimension["unit"] == "Hrs" and usd > 0:
+                    yield name, round(usd, 4)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise UnexpectedAnswer(f"a product of the Price List API is not as documented ({error}).") from error
+
+
+def refreshed(
+    old: dict[str, Entry], names: list[str], specifications: dict[str, Entry], prices: dict[str, float]
+) -> dict[str, Entry]:
+    """Return the entries to write: those botocore lists in its order, then others the file had."""
+    if not set(specifications) & set(names):
+        raise UnexpectedAnswer("EC2 describes not one of the hosting types.")
+    measured = {
+        (entry["accelerator"]["name"], entry["accelerator"]["memory_gib"]): {
+            key: entry["accelerator"][key] for key in MEASURED if key in entry["accelerator"]
+        }
+        for entry in old.values()
+        if "accelerator" in entry
+    }
+    new = {}
+    for name in [*names, *(name for name in old if name not in names)]:
+        if name not in names:
+            report(f"{name}: botocore {botocore.__version__} does not list it; it stays, at the end")
+        if name in specifications:
+            entry = merged(name, old.get(name, {}), specifications[name], measured)
+        elif name in old:
+            report(f"{name}: EC2 does not describe it; its specification stays")
+            entry = old[name]
+        else:
+            report(f"{name}: neither EC2 nor the file knows it; it is left out")
+            continue
+        new[name] = priced(name, entry, prices)
+    return new
+
+
+def merged(name: str, old: Entry, told: Entry, measured: dict[tuple[str, float], Entry]) -> Entry:
+    """Return the entry of a type EC2 describes; what EC2 does not tell is of the old or a like one."""
+    seen, kept = told["accelerator"], old.get("accelerator")
+    if kept and not seen:
+        report(f"{name}: EC2 tells of no accelerator; the old one stays")
+    elif kept:
+        # A name once given stays, for people search for it.
+        kept = {**kept, "count": seen["count"], "memory_gib": seen["memory_gib"]}
+    elif seen:
+        facts = measured.get((seen["name"], seen["memory_gib"]))
+        if facts is None:
+            report(f"{name}: nothing more is known of {seen['name']}; add {', '.join(MEASURED)}")
+        kept = {**seen, **(facts or {})}
+    return {**old, **told, "accelerator": kept, "source": "ec2-api"}
+
+
+def priced(name: str, entry: Entry, prices: dict[str, float]) -> Entry:
+    """Return `entry` with today's price, where there is one, and its fields in the file's order."""
+    if name in prices:
+        entry = {**entry, "price": {"usd_h": prices[name], "estimated": False, "source": "pricing-api"}}
+    else:
+        report(
+            f"{name}: no price of hosting in {REGION}; {'the old one stays' if 'price' in entry else 'none'}"
+        )
+    return {key: entry[key] for key in FIELDS if entry.get(key)}
+
+
+def changes(old: dict[str, Entry], new: dict[str, Entry]) -> Iterator[str]:
+    """Yield a line for each type that is new or whose figures change, then one that sums up."""
+    count = 0
+    for name, entry in new.items():
+        before, after = flat(old.get(name, {})), flat(entry)
+        told = [f"{key} {before.get(key)} -> {after.get(key)}" for key in differing(before, after)]
+        if told:
+            count += 1
+            yield f"{name}: {', '.join(told)}" if name in old else f"{name}: new"
+    yield f"{count} of {len(new)} types change"
+
+
+def differing(before: Entry, after: Entry) -> Iterable[str]:
+    """Return the keys of figures that are not the same; sources are no figures."""
+    return [key for key in {**before, **after} if before.get(key) != after.get(key) and "source" not in key]
+
+
+def flat(entry: Entry) -> Entry:
+    """Return `entry` with the fields of price and accelerator beside the others."""
+    flattened: Entry = {}
+    for key, value in entry.items():
+        flattened.update(
+            {f"{key}.{part}": v for part, v in value.items()} if isinstance(value, dict) else {key: value}
+        )
+    return flattened
+
+
+def report(line: str) -> None:
+    """Say on stderr what stays as it was, and why."""
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
