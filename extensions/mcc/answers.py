@@ -11,30 +11,50 @@ from . import catalog
 from .errors import InvalidAnswer
 
 DEPLOYMENT_CONFIGS = {
-    "http-fastapi": "FastAPI on uvicorn, behind nginx",
-    "http-flask": "Flask on gunicorn, behind nginx",
+    "http-fastapi": "FastAPI on uvicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
+    "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
+    "transformers-vllm": "vLLM: language models",
 }
+PREDICTIVE = ("http-fastapi", "http-flask")
 DEPLOYMENT_TARGETS = {"managed-inference": "SageMaker endpoint (managed inference)"}
 SERVING_PROFILES = {
     "throughput": "throughput: many callers, one process a CPU",
     "latency": "latency: few callers with large batches, one process that uses every CPU",
 }
-QUESTIONS = (
-    "deployment_config",
+PREDICTIVE_QUESTIONS = (
     "framework",
     "model_format",
     "model_path",
+    "framework_version",
+    "include_sample_model",
+    "include_tests",
+)
+LANGUAGE_MODEL_QUESTIONS = (
+    "model_name",
+    "model_revision",
+    "hf_token",
+    "model_parameters",
+    "model_dtype",
+    "max_model_len",
+    "max_concurrency",
+)
+QUESTIONS = (
+    "deployment_config",
     "deployment_target",
     "serving_profile",
     "base_image",
     "region",
     "instance_type",
-    "framework_version",
-    "include_sample_model",
-    "include_tests",
     "project_name",
+    "offline",
+    *PREDICTIVE_QUESTIONS,
+    *LANGUAGE_MODEL_QUESTIONS,
 )
-SWITCHES = ("include_sample_model", "include_tests")
+DERIVED = ("model_facts", "engine_settings")  # stored, but worked out by the template alone
+SECRETS = ("hf_token",)
+NUMBERS = ("max_model_len", "max_concurrency")
+LARGEST_NUMBER = 10_000_000
+SWITCHES = ("include_sample_model", "include_tests", "offline")
 BOOLEANS = ("true", "false", "yes", "no", "y", "n", "1", "0", "on", "off")
 
 
@@ -62,6 +82,21 @@ SHAPES = {
         "an image reference without spaces or variables",
         "public.ecr.aws/docker/library/python:3.12-slim",
     ),
+    "model_name": Shape(
+        re.compile(
+            r"(?![^/]*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/(?!.*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]{0,95})?"
+            r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()=+-]+)*/?"
+        ),
+        "the id of a model on the Hugging Face Hub, or an s3:// address",
+        "Qwen/Qwen3-8B",
+    ),
+    "model_revision": Shape(
+        re.compile(r"|(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}"), "a branch, tag or commit", "main"
+    ),
+    "hf_token": Shape(re.compile(r"[\x21-\x7e]{0,500}"), "a token", "hf_…, or set HF_TOKEN"),
+    "model_parameters": Shape(
+        re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
+    ),
     "model_path": Shape(
         re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"
     ),
@@ -76,7 +111,15 @@ def problem(question: str, value: object) -> str:
     shape = SHAPES[question]
     if isinstance(value, str) and shape.pattern.fullmatch(value):
         return ""
-    return f"{question}: {_quoted(value)} is not {shape.rule}. Example: {shape.example}"
+    shown = "what was given" if question in SECRETS else _quoted(value)
+    return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
+
+
+def whole_number(question: str, value: object) -> str:
+    """Return what is wrong with a count, or ''."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_NUMBER:
+        return ""
+    return f"{question}: {_quoted(value)} is not a whole number from 1 to {LARGEST_NUMBER}. Example: 16"
 
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
@@ -96,7 +139,7 @@ def check(data: Mapping[str, Any]) -> None:
 
     Raises InvalidAnswer with one line a problem.
     """
-    problems = [*_unknown(data), *_wrong_types(data)]
+    problems = [*_unknown(data), *_misplaced(data), *_wrong_types(data)]
     if not problems:
         problems = [*_wrong_choices(data), *_wrong_shapes(data)] or _wrong_model_path(data)
     if problems:
@@ -119,8 +162,12 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {label: name for name, label in DEPLOYMENT_CONFIGS.items()}
     if question == "deployment_target":
         return {label: name for name, label in DEPLOYMENT_TARGETS.items()}
-    if question == "serving_profile":
+    if question == "serving_profile" and framework in PREDICTIVE:
         return {label: name for name, label in SERVING_PROFILES.items()}
+    if question == "serving_profile":
+        return {profile.title: name for name, profile in catalog.profiles().items()}
+    if question == "model_dtype":
+        return {entry.title: name for name, entry in catalog.memory().quantizations.items()}
     if question == "framework":
         return {facts.title: name for name, facts in catalog.frameworks().items()}
     facts = catalog.frameworks()[framework]
@@ -134,11 +181,25 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
 def _unknown(data: Mapping[str, Any]) -> list[str]:
     problems = []
     for key in data:
-        if key not in QUESTIONS:
+        if key in DERIVED:
+            problems.append(f"{key}: is worked out by the template, not given. Leave it out.")
+        elif key not in QUESTIONS:
             near = difflib.get_close_matches(key, QUESTIONS, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(QUESTIONS)}."
             problems.append(f"{_quoted(key)} is not a question of this template. {hint}")
     return problems
+
+
+def _misplaced(data: Mapping[str, Any]) -> list[str]:
+    """Return a line for each answer to a question that this deployment config does not ask."""
+    config = str(data.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
+    others = LANGUAGE_MODEL_QUESTIONS if config in PREDICTIVE else PREDICTIVE_QUESTIONS
+    needed = "transformers-vllm" if config in PREDICTIVE else "http-fastapi"
+    return [
+        f"{question}: not a question of deployment_config {config}. Leave it out, or choose {needed}."
+        for question in data
+        if question in others and config in DEPLOYMENT_CONFIGS
+    ]
 
 
 def _wrong_types(data: Mapping[str, Any]) -> list[str]:
@@ -147,9 +208,16 @@ def _wrong_types(data: Mapping[str, Any]) -> list[str]:
         if question in SWITCHES:
             if str(value).lower() not in BOOLEANS:
                 problems.append(f"{question}: {_quoted(value)} is neither true nor false. Example: true")
+        elif question in NUMBERS:
+            problems.append(whole_number(question, _number(value)))
         elif not isinstance(value, (str, int, float)) or isinstance(value, bool):
             problems.append(f"{question}: {_quoted(value)} is not a text.")
-    return problems
+    return [problem for problem in problems if problem]
+
+
+def _number(value: object) -> object:
+    """Return a count given as text as the number it is, and anything else as it is."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
 def _wrong_choices(data: Mapping[str, Any]) -> list[str]:
@@ -164,8 +232,14 @@ def _wrong_choices(data: Mapping[str, Any]) -> list[str]:
         problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
         return False
 
-    check_choice("deployment_config", DEPLOYMENT_CONFIGS)
     check_choice("deployment_target", DEPLOYMENT_TARGETS)
+    if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
+        return problems
+    if data.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
+        check_choice("serving_profile", catalog.profiles())
+        check_choice("model_dtype", catalog.memory().quantizations)
+        check_choice("instance_type", [item.name for item in catalog.instances().values()])
+        return problems
     check_choice("serving_profile", SERVING_PROFILES)
     check_choice("instance_type", [i.name for i in catalog.instances().values() if i.kind in ("cpu", "gpu")])
     if not check_choice("framework", catalog.frameworks()):

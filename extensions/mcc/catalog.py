@@ -192,6 +192,36 @@ class ModelKind:
 
 
 @dataclasses.dataclass(frozen=True)
+class ServerImage:
+    """An image of a server of language models; `verified` says whether its tag has been checked."""
+
+    image: str
+    version: str
+    cuda: str
+    verified: bool
+    default: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageModelServer:
+    """A server of language models. `images` are newest first."""
+
+    title: str
+    engine: str
+    images: tuple[ServerImage, ...]
+
+    @property
+    def default_image(self) -> str:
+        """The image a project gets when nothing else is said."""
+        return next(image.image for image in self.images if image.default)
+
+    def version(self, image: str) -> str:
+        """Return the engine's version in an image; for an image of the person's own, the default's."""
+        known = {entry.image: entry.version for entry in self.images}
+        return known.get(image, known[self.default_image])
+
+
+@dataclasses.dataclass(frozen=True)
 class Profile:
     """A way to serve a language model: tokens a request may have, and requests at once."""
 
@@ -214,6 +244,12 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
     """Return the constants of the memory estimate."""
     fields = _document(directory / "memory.yml")
     return _build(MemoryConstants, fields["memory"], "memory.yml")
+
+
+@lru_cache
+def servers(directory: Path = CATALOG) -> Mapping[str, LanguageModelServer]:
+    """Return the servers of language models by deployment config."""
+    return _read(directory / "servers.yml", LanguageModelServer)[0]
 
 
 @lru_cache

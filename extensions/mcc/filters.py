@@ -9,8 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, summary
-from .errors import MccError
+from . import answers, catalog, cpu_sizer, hub, language_model, quoting, summary
+from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,14 +75,60 @@ def model_file(framework: str, model_format: str) -> str:
     return catalog.frameworks()[framework].formats[model_format].file
 
 
-def instance_choices(framework: str, profile: str, model_path: str, kept: str) -> dict[str, str]:
-    """Return label -> instance type, cheapest first, of what holds the model."""
-    return cpu_sizer.labels(framework, model_bytes(model_path), profile, kept)
+def default_image(deployment_config: str) -> str:
+    """Return the image a project's own is built from."""
+    servers = catalog.servers()
+    return servers[deployment_config].default_image if deployment_config in servers else PYTHON_IMAGE
 
 
-def default_instance(framework: str, profile: str, model_path: str) -> str:
-    """Return the cheapest instance type that holds the model and needs no other processor to build for."""
-    return cpu_sizer.default_instance(framework, model_bytes(model_path), profile).name
+def default_max_concurrency(profile: str) -> int:
+    """Return the requests at once that a serving profile asks for."""
+    return catalog.profiles()[profile].max_concurrency
+
+
+def check_for_model(conf: Mapping[str, Any], model_facts: Mapping[str, Any]) -> str:
+    """Refuse a length given beforehand that the language model does not take."""
+    given = conf["data"].get("max_model_len")
+    if model_facts and given is not None and is_new_project(conf):
+        problem = language_model.length_problem(int(given), model_facts)
+        if problem:
+            raise InvalidAnswer(problem)
+    return ""
+
+
+def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Return label -> instance type, cheapest first, of what serves a need.
+
+    Raises when a person's own choice for a new project cannot serve a language model.
+    """
+    if "framework" in need:
+        return cpu_sizer.labels(need["framework"], model_bytes(need["model_path"]), need["profile"], kept)
+    given = conf["data"].get("instance_type", "")
+    if given and is_new_project(conf) and (refusal := language_model.sized(need).refusal(given)):
+        raise InvalidAnswer(refusal)
+    return language_model.choices(need, kept)
+
+
+def default_instance(need: Mapping[str, Any]) -> str:
+    """Return the cheapest instance type that serves a need and takes no other processor to build for."""
+    if "framework" in need:
+        size = model_bytes(need["model_path"])
+        return cpu_sizer.default_instance(need["framework"], size, need["profile"]).name
+    return language_model.default_instance(need)
+
+
+def stale_instance(
+    instance_type: str, need: Mapping[str, Any], settings: Mapping[str, Any], conf: Mapping[str, Any]
+) -> str:
+    """Return why a kept instance type was chosen for another language model, or ''.
+
+    `settings` are the engine settings of before. A type that a person names now is theirs to name.
+    """
+    before = settings.get("sized_for", {})
+    kept = instance_type == before.get("instance_type") and "instance_type" not in conf["data"]
+    if "framework" in need or not kept or before["model"] == need["model"]["name"]:
+        return ""
+    return "" if instance_type == default_instance(need) else f"{instance_type} was for {before['model']}"
 
 
 def model_bytes(model_path: str) -> int | None:
@@ -106,18 +152,37 @@ def architecture(instance_type: str) -> str:
     return {"x86_64": "amd64", "arm64": "arm64"}[known.arch]
 
 
+PYTHON_IMAGE = "python:3.12-slim"
 FILTERS: dict[str, Callable[..., Any]] = {
     "after_copy": summary.after_copy,
     "architecture": architecture,
+    "check_for_model": told_to_the_user(check_for_model),
     "check_answers": told_to_the_user(check_answers),
     "choices": answers.choices,
     "default_format": default_format,
+    "count_problem": lambda value, question: answers.whole_number(question, value),
+    "default_image": default_image,
+    "default_max_concurrency": default_max_concurrency,
+    "default_max_model_len": language_model.default_max_model_len,
     "default_instance": told_to_the_user(default_instance),
     "default_project_name": default_project_name,
     "default_version": default_version,
+    "engine_settings": told_to_the_user(language_model.settings),
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
+    "length_problem": language_model.length_problem,
+    "look_up": told_to_the_user(language_model.look_up),
+    "memory_picture": told_to_the_user(language_model.picture),
     "problem": lambda value, question: answers.problem(question, value),
     "requirements": catalog.requirements,
+    "sizing_summary": language_model.summary,
+    "server_title": lambda deployment_config: catalog.servers()[deployment_config].title,
+    "stale_facts": language_model.stale_facts,
+    "stale_instance": stale_instance,
+    "stale_settings": language_model.stale_settings,
+    "toml": quoting.toml,
 }
-FUNCTIONS: dict[str, Callable[..., Any]] = {"default_region": default_region}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "default_region": default_region,
+    "offline_by_environment": hub.offline,
+}

@@ -29,7 +29,8 @@ class KnownModel:
     def answer(self) -> dict[str, Any]:
         """Return the model as a stored answer: plain values, without those that say nothing."""
         kept = {name: value for name, value in vars(self).items() if value not in (None, "", False)}
-        return {**kept, "shape": self.shape.answer() if self.shape else None, "revision": self.revision}
+        shape = self.shape.answer() if self.shape else None
+        return {**kept, "shape": shape, "revision": self.revision, "commit": self.commit}
 
 
 def from_answer(answer: Mapping[str, Any]) -> KnownModel:

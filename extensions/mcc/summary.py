@@ -5,23 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import catalog
+from . import catalog, language_model
 
 NOT_MODELS = ("README.md",)
 
 
-def after_copy(destination: os.PathLike[str], answers: Mapping[str, Any]) -> str:
-    """Return the lines to show.
+def after_copy(destination: os.PathLike[str], answers: Mapping[str, Any], need: Mapping[str, Any]) -> str:
+    """Return the lines to show; `need` is what the instance type was chosen for.
 
     Looks for the model in the project at `destination`, so that nothing is called done that is not.
     """
     project = Path(destination)
+    if "model_name" in answers:
+        return "\n".join(_language_model(project, answers, need))
     facts = catalog.frameworks()[answers["framework"]]
     lines = [
         "",
         f"{answers['project_name']}: {facts.title} {answers['framework_version']} "
         f"({answers['model_format']}), {catalog.web_servers()[answers['deployment_config']].title}",
-        f"  runs on    {_machine(answers['instance_type'])}",
+        f"  runs on    {_machine(answers['instance_type'], predictive=True)}",
     ]
     if answers["region"] not in catalog.regions():
         lines.append(f"  region     {answers['region']} is not in the catalog; check its spelling")
@@ -34,6 +36,18 @@ def after_copy(destination: os.PathLike[str], answers: Mapping[str, Any]) -> str
         "  do/test          calls it",
     ]
     return "\n".join(lines)
+
+
+def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str, Any]) -> list[str]:
+    server, known = catalog.servers()[answers["deployment_config"]], answers["model_facts"]
+    at = f"commit {known['commit'][:7]}" if known.get("commit") else "not pinned to a commit"
+    lines = ["", f"{answers['project_name']}: {answers['model_name']} ({at}), {server.title}"]
+    lines.append(f"  runs on    {_machine(answers['instance_type'])}")
+    lines.append(
+        "  chosen for {max_concurrency} requests at once of {max_model_len} tokens".format(**answers)
+    )
+    lines += [f"  {line}" for line in language_model.summary(need, answers["instance_type"])]
+    return [*lines, "", f"  cd {_shown(project)}"]
 
 
 def has_model(project: Path) -> bool:
@@ -50,13 +64,13 @@ def _what_is_missing(answers: Mapping[str, Any]) -> str:
     return "copy yours into model/"
 
 
-def _machine(name: str) -> str:
+def _machine(name: str, predictive: bool = False) -> str:
     instance = catalog.instances().get(name)
     if instance is None or instance.price is None:
         return name
     about = "about " if instance.price.estimated else ""
     text = f"{name} at {about}${instance.price.usd_h:.3f} an hour in us-east-1"
-    if instance.kind != "cpu":
+    if instance.kind != "cpu" and predictive:
         text += "; you pay for a GPU that this server does not use"
     elif instance.arch == "arm64":
         text += "; its image is built for arm64"

@@ -11,7 +11,14 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
+from extensions.mcc.answers import DERIVED
 from tests.conftest import REPOSITORY
+
+
+def llm(**data: Any) -> dict[str, Any]:
+    """Return answers for a language model, sized by the catalog."""
+    return {"deployment_config": "transformers-vllm", "offline": True, **data}
+
 
 BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"framework": "pytorch"}, ("framework", "'pytorch'", "sklearn, xgboost, tensorflow")),
@@ -42,6 +49,32 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"frmaework": "sklearn"}, ("'frmaework'", "framework")),
     ({"flask": "."}, ("'flask'", "not a question")),
     ({"framework": ["sklearn"]}, ("framework", "not a text")),
+    ({"model_name": "Qwen/Qwen3-8B"}, ("model_name", "http-fastapi", "transformers-vllm")),
+    (llm(framework="sklearn"), ("framework", "transformers-vllm")),
+    (llm(model_name="../x"), ("model_name", "Qwen/Qwen3-8B")),
+    (llm(model_name="a/b/c"), ("model_name",)),
+    (llm(model_name="a/$(id)"), ("model_name",)),
+    (llm(model_name="x" * 100_000), ("model_name",)),
+    (llm(model_name="s3://bucket/{{ 7 * 7 }}"), ("model_name",)),
+    (llm(model_revision="a b"), ("model_revision", "main")),
+    (llm(model_revision="../.."), ("model_revision",)),
+    (llm(max_model_len="long"), ("max_model_len", "'long'", "whole number")),
+    (llm(max_model_len=1.5), ("max_model_len", "1.5")),
+    (llm(max_model_len=-1), ("max_model_len", "-1")),
+    (llm(max_model_len=50_000), ("max_model_len", "40960")),
+    (llm(max_concurrency=0), ("max_concurrency", "0")),
+    (llm(max_concurrency=100_000), ("instance_type", "(1) serve", "requests at once instead of 100,000")),
+    (llm(instance_type="ml.m5.large"), ("instance_type", "no accelerator", "ml.g6e.xlarge")),
+    (llm(instance_type="ml.inf2.xlarge"), ("instance_type", "vLLM does not run on")),
+    (llm(instance_type="ml.p2.xlarge"), ("instance_type", "compute capability")),
+    (llm(instance_type="ml.g5.xlarge"), ("instance_type", "lacks", "room for 3 of 16", "ml.g6e.xlarge")),
+    (llm(model_name="nobody/knows-this"), ("model_name", "cannot be sized", "model_parameters=8")),
+    (llm(model_name="nobody/knows-this", model_parameters="many"), ("model_parameters", "7.6")),
+    (llm(model_name="nobody/knows-this", model_dtype="fp3"), ("model_dtype", "fp8")),
+    (llm(serving_profile="fast"), ("serving_profile", "balanced, latency")),
+    (llm(offline="perhaps"), ("offline", "true")),
+    (llm(model_facts={}), ("model_facts", "Leave it out")),
+    (llm(hf_token="hf secret"), ("hf_token: what was given is not a token",)),
 ]
 
 
@@ -119,11 +152,21 @@ def documents() -> list[dict[str, Any]]:
 
 def test_every_question_is_known_to_the_check_and_has_a_line_of_help() -> None:
     text = (REPOSITORY / "extensions" / "mcc" / "answers.py").read_text()
-    allowed = {"type", "help", "choices", "default", "validator", "when", "ask", "use_search_filter"}
+    allowed = {
+        "type",
+        "secret",
+        "help",
+        "choices",
+        "default",
+        "validator",
+        "when",
+        "ask",
+        "use_search_filter",
+    }
     for document in documents():
         for name, question in document.items():
             assert set(question) <= allowed, f"{name} has an attribute Copier would ignore"
-            if question.get("when") is not False:
+            if question.get("when") is not False and name not in DERIVED:
                 assert f'"{name}"' in text, f"{name} is missing in answers.QUESTIONS"
                 assert len(question["help"]) <= 120
 

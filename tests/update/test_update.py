@@ -8,6 +8,10 @@ import copier
 import pytest
 import yaml
 
+from tests.standins.hub import Hub, Model
+from tests.unit.test_facts import LLAMA
+
+LARGER = {"num_hidden_layers": 80, "hidden_size": 8192, "num_attention_heads": 64, "intermediate_size": 28672}
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
 
 
@@ -23,16 +27,33 @@ def release(template: Path, tag: str) -> None:
 
 
 @pytest.fixture
-def project(template: Path, tmp_path: Path) -> tuple[Path, Path]:
-    """Return a template with a tag v1 and a committed project made from it."""
-    source, made = tmp_path / "source", tmp_path / "abalone-age"
+def source(template: Path, tmp_path: Path) -> Path:
+    """Return a template with a tag v1."""
+    source = tmp_path / "source"
     subprocess.run(["cp", "-r", str(template), str(source)], check=True)
     git(source, "init")
     release(source, "v1")
-    copier.run_copy(str(source), made, data={"instance_type": "ml.m5.large"}, **OPTIONS)
+    return source
+
+
+def make(source: Path, made: Path, **data: Any) -> None:
+    """Make a committed project."""
+    copier.run_copy(str(source), made, data=data, **OPTIONS)
     git(made, "init")
     git(made, "add", "--all")
     git(made, "commit", "--message", "made")
+
+
+def answers_of(made: Path) -> dict[str, Any]:
+    answers: dict[str, Any] = yaml.safe_load((made / ".copier-answers.yml").read_text())
+    return answers
+
+
+@pytest.fixture
+def project(source: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Return a template with a tag v1 and a committed project made from it."""
+    made = tmp_path / "abalone-age"
+    make(source, made, instance_type="ml.m5.large")
     return source, made
 
 
@@ -53,7 +74,7 @@ def test_edits_survive_and_decisions_stay(project: tuple[Path, Path]) -> None:
 
     copier.run_update(made, overwrite=True, **OPTIONS)
 
-    answers = yaml.safe_load((made / ".copier-answers.yml").read_text())
+    answers = answers_of(made)
     assert answers["_commit"] == "v2" and answers["instance_type"] == "ml.m5.large"
     assert "keepalive_timeout 80s" in (made / "nginx.conf").read_text()
     assert "return 2 * np.asarray(predictions)" in handler.read_text()
@@ -66,3 +87,50 @@ def test_an_answer_can_be_changed_by_an_update(project: tuple[Path, Path]) -> No
     copier.run_update(made, data={"deployment_config": "http-flask"}, overwrite=True, **OPTIONS)
     assert "flask==" in (made / "requirements.txt").read_text()
     assert "fastapi" not in (made / "requirements.txt").read_text()
+
+
+def test_a_language_model_is_looked_up_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look-up on a copy, none on a plain update, one after the model changes."""
+    small, large = Model(files={"config.json": LLAMA}), Model(files={"config.json": {**LLAMA, **LARGER}})
+    made = tmp_path / "chat"
+    with Hub({"team/small": small, "team/large": large}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        make(source, made, deployment_config="transformers-vllm", model_name="team/small")
+        first = answers_of(made)
+        assert hub.counts["/api/models/team/small/revision/main"] == 1
+        asked = len(hub.requests)
+        assert asked <= 4 and first["model_facts"]["commit"] == small.commit
+        assert f'revision = "{small.commit}"' in (made / "serving" / "settings.toml").read_text()
+
+        constants = source / "catalog" / "memory.yml"
+        constants.write_text(constants.read_text().replace("sampler_bytes: 39", "sampler_bytes: 4000"))
+        (source / "template" / "{{ language_model }}" / "NOTES").write_text("of v2\n")
+        release(source, "v2")
+        copier.run_update(made, overwrite=True, **OPTIONS)
+        kept = answers_of(made)
+        assert len(hub.requests) == asked, "a plain update asked the Hub"
+        assert kept["_commit"] == "v2" and (made / "NOTES").exists()
+        for name in ("model_facts", "engine_settings", "instance_type"):
+            assert kept[name] == first[name]
+
+        git(made, "add", "--all")
+        git(made, "commit", "--message", "updated")
+        copier.run_update(made, data={"model_name": "team/large"}, overwrite=True, **OPTIONS)
+        changed = answers_of(made)
+        assert hub.counts["/api/models/team/large/revision/main"] == 1
+        assert hub.counts["/api/models/team/small/revision/main"] == 1
+        assert changed["model_facts"]["commit"] == large.commit
+        assert changed["instance_type"] != first["instance_type"]
+        assert changed["engine_settings"]["sized_for"]["model"] == "team/large"
+
+
+def test_a_type_that_a_person_names_is_kept(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "chat"
+    data = {"deployment_config": "transformers-vllm", "offline": True}
+    make(source, made, instance_type="ml.g6e.4xlarge", **data)
+    (source / "NOTES").write_text("a new version\n")
+    release(source, "v2")
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    assert answers_of(made)["instance_type"] == "ml.g6e.4xlarge"

@@ -1,0 +1,164 @@
+"""The interview's answers about a language model: what is known of it, where it fits, how to run it there.
+
+`need` is what an instance type is chosen for, as questions/3-infrastructure.yml puts it together.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from . import catalog, facts, lookup, sizing, sizing_view
+from .answers import whole_number
+from .errors import InvalidAnswer, UnsizableModel
+from .facts import ModelFacts
+from .gpu_sizer import Choice, Load
+from .sizing import Sizing
+
+OFFERED = 20
+SHOWN_IMPOSSIBLE = 5
+
+
+def look_up(name: str, revision: str, token: str, offline: bool) -> dict[str, Any]:
+    """Return what is known of a model, to be stored; say on stderr what could not be found out.
+
+    Raises InvalidAnswer for a name or revision that no model can have.
+    """
+    found = lookup.model(name, revision, token or None, offline=offline or None)
+    if found.note:
+        print(found.note, file=sys.stderr)
+    if found.gated and not token:
+        print(f"{name} is gated: whoever runs it needs access and a token.", file=sys.stderr)
+    return found.answer()
+
+
+def stale_facts(model_facts: Mapping[str, Any], name: str, revision: str) -> str:
+    """Return why stored facts are not of this model, or ''."""
+    kept = model_facts.get("name"), model_facts.get("revision")
+    return "" if kept == (name, revision) else f"these are the facts of {kept[0]}"
+
+
+def default_max_model_len(profile: str, model_facts: Mapping[str, Any]) -> int:
+    """Return the profile's length, or the model's where that is shorter."""
+    wanted, longest = catalog.profiles()[profile].max_model_len, _longest(model_facts)
+    return min(wanted, longest) if longest else wanted
+
+
+def length_problem(value: Any, model_facts: Mapping[str, Any]) -> str:
+    """Return what is wrong with a request's length, or ''."""
+    if problem := whole_number("max_model_len", value):
+        return problem
+    longest = _longest(model_facts)
+    if longest and value > longest:
+        return (
+            f"max_model_len: the model takes {longest} tokens at most, {value} were given. Example: {longest}"
+        )
+    return ""
+
+
+def sized(need: Mapping[str, Any]) -> Sizing:
+    """Judge every instance type for a need. Raises UnsizableModel when the model's size is not known."""
+    known = lookup.from_answer(need["model"])
+    shape = known.shape or _guessed(known.name, need["parameters"], need["dtype"])
+    server = catalog.servers()[need["server"]]
+    load = Load(need["max_model_len"], need["max_concurrency"], server.engine, server.version(need["image"]))
+    return sizing.size(known.name, known.source, shape, load)
+
+
+def choices(need: Mapping[str, Any], kept: str) -> dict[str, Any]:
+    """Return label -> instance type: those that fit, best first, then cheaper ones with why they do not.
+
+    `kept`, an answer given before, is offered even when it would not be chosen today.
+    """
+    judged = sized(need)
+    offered: dict[str, Any] = {_label(choice): choice.instance.name for choice in judged.fitting[:OFFERED]}
+    if kept and kept not in offered.values():
+        choice = judged.choice(kept)
+        offered[f"{kept} ({'no longer in the catalog' if choice is None else _label(choice)})"] = kept
+    for choice in judged.cheaper[:SHOWN_IMPOSSIBLE]:
+        if choice.instance.name != kept:
+            offered[_label(choice)] = {"value": choice.instance.name, "validator": choice.reason}
+    return offered
+
+
+def default_instance(need: Mapping[str, Any]) -> str:
+    """Return the cheapest type that serves the need. Raises UnsizableModel with a way out when none does."""
+    judged = sized(need)
+    if judged.best is None:
+        raise UnsizableModel(f"instance_type: none serves {judged.name} for this load. {judged.way_out()}")
+    return judged.best.instance.name
+
+
+def settings(need: Mapping[str, Any], instance_type: str) -> dict[str, Any]:
+    """Return how to run the engine on a type, with what that was worked out for, to be stored."""
+    judged = sized(need)
+    choice = judged.choice(instance_type)
+    if choice is None or not choice.tensor_parallel:
+        raise UnsizableModel(judged.refusal(instance_type))
+    heads = judged.facts.num_attention_heads
+    found = {"sized_for": sized_for(need, instance_type), **judged.settings(choice)}
+    return {**found, "num_attention_heads": heads}
+
+
+def sized_for(need: Mapping[str, Any], instance_type: str) -> dict[str, Any]:
+    """Return what settings are worked out for: the model at its commit, its load, its image, its type."""
+    model = need["model"]
+    return {
+        "model": model["name"],
+        "commit": model["commit"] or model["revision"],
+        "image": need["image"],
+        "max_model_len": need["max_model_len"],
+        "max_concurrency": need["max_concurrency"],
+        "instance_type": instance_type,
+    }
+
+
+def stale_settings(kept: Mapping[str, Any], need: Mapping[str, Any], instance_type: str) -> str:
+    """Return why stored settings are not for this need on this type, or ''."""
+    return (
+        "" if kept.get("sized_for") == sized_for(need, instance_type) else "the settings are for another need"
+    )
+
+
+def summary(need: Mapping[str, Any], instance_type: str) -> list[str]:
+    """Return a sizing in a few lines: price, the GPU's memory as a bar, what would be cheaper."""
+    judged = sized(need)
+    choice = judged.choice(instance_type)
+    if choice is None or choice.estimate is None:
+        return []
+    lines = ["  ".join(sizing_view.choice_row(judged, choice)), *sizing_view.bar(judged, choice)]
+    lines.append(f"confidence {sizing_view.confidence(judged)}")
+    if choice is not judged.best:
+        return lines
+    for failing in judged.cheaper[:1]:
+        shown = f"{failing.instance.name} at {sizing_view.price(failing.instance)}"
+        lines.append(f"the next cheaper, {shown}, {failing.reason}")
+    return [*lines, *(f"to pay less: {sizing_view.told(item)}" for item in judged.advice())]
+
+
+def picture(need: Mapping[str, Any], instance_type: str) -> str:
+    """Return the GPU's memory as an SVG document."""
+    judged = sized(need)
+    choice = judged.choice(instance_type)
+    if choice is None or choice.estimate is None:
+        raise InvalidAnswer(judged.refusal(instance_type))
+    return sizing_view.svg(judged, choice)
+
+
+def _guessed(name: str, parameters: str, dtype: str) -> ModelFacts:
+    if not parameters:
+        raise UnsizableModel(
+            f"model_name: {name} cannot be sized, nobody told its shape. Give its number of parameters in "
+            "billions and how its weights are stored. Example: -d model_parameters=8 -d model_dtype=none"
+        )
+    return facts.from_parameters(float(parameters), dtype)
+
+
+def _longest(model_facts: Mapping[str, Any]) -> int:
+    """Return the tokens a model takes at most, 0 when that is not known."""
+    return int((model_facts.get("shape") or {}).get("max_position_embeddings", 0))
+
+
+def _label(choice: Choice) -> str:
+    told = f"{choice.headroom_gib:.1f} GiB spare a GPU" if choice.fits else choice.reason
+    shown = [sizing_view.price(choice.instance), sizing_view.gpus(choice), told]
+    return f"{choice.instance.name} ({', '.join(shown)})"

@@ -1,0 +1,116 @@
+"""The rendered serve of a language model: what it refuses, and what it becomes.
+
+A recorder stands in for the engine: it writes down how it was called. It serves nothing.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Render
+
+RECORDER = '#!/bin/sh\nprintf \'%s\\n\' "$@" > "$RECORD"\n'
+SMI = '#!/bin/sh\nfor gpu in $(seq "$GPUS"); do echo "GPU $gpu: a stand-in"; done\n'
+
+
+@pytest.fixture
+def project(render: Render) -> Path:
+    return render("chat", deployment_config="transformers-vllm", offline=True, model_revision="v1.0")
+
+
+def serve(
+    project: Path, *arguments: str, gpus: int = 1, **environ: str
+) -> tuple["subprocess.CompletedProcess[str]", list[str]]:
+    """Run serve with an engine that records its arguments; return how it ended, and them."""
+    tools, record = project.parent / "tools", project.parent / "record"
+    tools.mkdir(exist_ok=True)
+    record.unlink(missing_ok=True)
+    for name, text in (("python3", RECORDER), ("nvidia-smi", SMI)):
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    own = {"PATH": f"{tools}:{os.environ['PATH']}", "RECORD": str(record), "GPUS": str(gpus)}
+    done = subprocess.run(
+        [sys.executable, "serving/serve", *arguments],
+        cwd=project,
+        env={**os.environ, "MODEL_DIR": str(project.parent / "model"), **own, **environ},
+        capture_output=True,
+        text=True,
+    )
+    return done, record.read_text().splitlines() if record.exists() else []
+
+
+def test_it_becomes_the_engine_with_the_settings_of_the_interview(project: Path) -> None:
+    done, argv = serve(project, "serve")
+    assert done.returncode == 0, done.stderr
+    given = dict(zip(argv[2::2], argv[3::2], strict=True))
+    assert argv[:2] == ["-m", "vllm.entrypoints.openai.api_server"]
+    assert given == {
+        "--host": "0.0.0.0",
+        "--port": "8080",
+        "--model": "Qwen/Qwen3-8B",
+        "--served-model-name": "Qwen/Qwen3-8B",
+        "--revision": "v1.0",
+        "--tensor-parallel-size": "1",
+        "--max-model-len": "8192",
+        "--max-num-seqs": "16",
+        "--gpu-memory-utilization": "0.9",
+        "--kv-cache-dtype": "auto",
+    }
+    assert "serve: python3 -m vllm" in done.stdout
+
+
+def test_a_model_that_sagemaker_brings_is_served_instead(project: Path) -> None:
+    model = project.parent / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    _, argv = serve(project)
+    assert argv[argv.index("--model") + 1] == str(model) and "--revision" not in argv
+
+
+def test_the_environment_beats_the_file(project: Path) -> None:
+    extra = ["--chat-template", "a b'c\"", "--enforce-eager"]
+    _, argv = serve(
+        project,
+        gpus=2,
+        SERVING_TENSOR_PARALLEL_SIZE="0",
+        SERVING_MAX_MODEL_LEN="4096",
+        SERVING_EXTRA_ARGUMENTS=json.dumps(extra),
+        SAGEMAKER_BIND_TO_PORT="8099",
+    )
+    assert argv[argv.index("--tensor-parallel-size") + 1] == "2"
+    assert argv[argv.index("--max-model-len") + 1] == "4096"
+    assert argv[argv.index("--port") + 1] == "8099"
+    assert argv[-3:] == extra
+
+
+@pytest.mark.parametrize(
+    ("gpus", "environ", "said"),
+    [
+        (0, {}, "no GPU is visible"),
+        (1, {"SERVING_TENSOR_PARALLEL_SIZE": "2"}, "tensor_parallel_size is 2, but 1 GPUs are visible"),
+        (3, {"SERVING_TENSOR_PARALLEL_SIZE": "3"}, "does not divide the model's 32 attention heads"),
+        (
+            1,
+            {"SERVING_MAX_MODEL_LENGTH": "1"},
+            "SERVING_MAX_MODEL_LENGTH is no setting; known are max_model_len",
+        ),
+        (1, {"SERVING_MAX_MODEL_LEN": "long"}, "'long' is not of type int"),
+        (1, {"SERVING_EXTRA_ARGUMENTS": "--x"}, "is not of type list"),
+        (1, {"SERVING_MODEL": "s3://bucket/model"}, "SageMaker must bring s3://bucket"),
+    ],
+)
+def test_what_cannot_work_ends_in_one_line(
+    project: Path, gpus: int, environ: dict[str, str], said: str
+) -> None:
+    done, argv = serve(project, gpus=gpus, **environ)
+    assert done.returncode == 1 and not argv
+    assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_other_arguments_are_refused(project: Path) -> None:
+    done, argv = serve(project, "train")
+    assert (done.returncode, argv) == (2, [])
