@@ -182,6 +182,14 @@ class Quantization:
 
 
 @dataclasses.dataclass(frozen=True)
+class Encoder:
+    """The peak of a vision or audio encoder when it is profiled, in GiB."""
+
+    peak_gib: float
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelKind:
     """How well estimates of a kind of model have held, and the share of a GPU kept free because of it."""
 
@@ -236,6 +244,7 @@ class MemoryConstants:
 
     engines: Mapping[str, Engine]
     quantizations: Mapping[str, Quantization]
+    encoders: Mapping[str, Encoder]
     kinds: Mapping[str, ModelKind]
 
 

@@ -55,6 +55,7 @@ class ModelFacts:
     tie_word_embeddings: bool = False
     gated: bool = True
     multimodal: bool = False
+    family: str = ""
     guessed: bool = False
     intermediate_size: int = 0
     sliding_layers: int = 0
@@ -132,6 +133,7 @@ def from_config(
     multimodal = bool(config.get("multimodal")) or any("vision" in key or "audio" in key for key in config)
     fields = _Fields(_merged(config))
     model_type = str(fields.raw.get("model_type", ""))
+    family = _family(config) or _family(fields.raw)
     layers = fields.size("num_hidden_layers", "n_layer", "n_layers", "num_layers", most=MOST_LAYERS)
     hidden = fields.size("hidden_size", "n_embd", "d_model", "dim")
     heads = fields.size("num_attention_heads", "n_head", "n_heads", "num_heads")
@@ -162,6 +164,7 @@ def from_config(
         checkpoint_bytes=checkpoint_bytes,
         tie_word_embeddings=fields.raw.get("tie_word_embeddings", model_type.startswith("gemma")) is True,
         gated=_family(fields.raw) not in UNGATED,
+        family=family,
         multimodal=multimodal,
         intermediate_size=fields.size(
             "intermediate_size_mlp",

@@ -169,6 +169,8 @@ def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
     runtime = ((gpu.nvlink and release.nvlink_gib) or release.pcie_gib) if several else release.runtime_gib
     weights_gib = weights(facts, serving.tensor_parallel, serving.pipeline_parallel)
     activation = activation_gib(facts, batched, sequences, serving.tensor_parallel, release.sampler_bytes)
+    if facts.family in constants.encoders:
+        activation = max(activation, constants.encoders[facts.family].peak_gib)
     graphs = 0.0 if serving.enforce_eager else graphs_gib(facts, sequences)
     utilisation = serving.utilisation or release.utilisation
     pool, beside = _pool(release, gpu, utilisation, weights_gib, activation, runtime, graphs)

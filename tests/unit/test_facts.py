@@ -47,7 +47,7 @@ def test_the_text_part_of_a_multimodal_model_counts() -> None:
     model = facts.from_config(
         {"text_config": LLAMA, "vision_config": {"hidden_size": 1152}, "model_type": "llava"}
     )
-    assert model == dataclasses.replace(facts.from_config(LLAMA), multimodal=True)
+    assert model == dataclasses.replace(facts.from_config(LLAMA), multimodal=True, family="llava")
     assert model.kind == "multimodal"
 
 
