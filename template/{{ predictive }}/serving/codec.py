@@ -12,6 +12,7 @@ JSON_LINES = "application/jsonlines"
 CSV = "text/csv"
 NPY = "application/x-npy"
 CONTENT_TYPES = (JSON, JSON_LINES, CSV, NPY)
+NUMBER_OR_NULL = (int, float, type(None))
 
 
 class RequestError(Exception):
@@ -20,7 +21,6 @@ class RequestError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
 
 
 def decode(body: bytes, content_type: str | None) -> Any:
@@ -54,8 +54,8 @@ def to_array(
         ) from None
     if array.size == 0:
         raise RequestError(400, "there are no rows to predict; send at least one")
-    if array.dtype == object and allow_missing:
-        array = _nulls_to_nan(array)
+    if allow_missing and array.dtype == object and all(isinstance(x, NUMBER_OR_NULL) for x in array.flat):
+        array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
         raise RequestError(
             400, "every value must be a number, without quotes; edit preprocess() for other data"
@@ -63,9 +63,8 @@ def to_array(
     if array.ndim < 2:
         raise RequestError(400, "send a list of rows, each row a list of numbers: [[1.0, 2.0], [3.0, 4.0]]")
     if shape is not None and not _fits(array.shape[1:], shape):
-        raise RequestError(
-            400, f"each row has shape {_text(array.shape[1:])}, the model expects {_text(shape)}"
-        )
+        seen, expected = _text(array.shape[1:]), _text(shape)
+        raise RequestError(400, f"each row has shape {seen}, the model expects {expected}")
     array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all() and (np.isinf(array).any() or not allow_missing):
         raise RequestError(400, "missing or infinite values (null, NaN, inf) are not accepted by this model")
@@ -178,13 +177,6 @@ def _decode_npy(body: bytes) -> np.ndarray:
     if len(data) != dtype.itemsize * int(np.prod(shape, dtype=object)):
         raise RequestError(400, f"the .npy file is cut short or too long for shape {_text(shape)}")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
-
-
-def _nulls_to_nan(array: np.ndarray) -> np.ndarray:
-    numbers = (int, float, type(None))
-    if all(isinstance(value, numbers) for value in array.flat):
-        return array.astype(np.float64)
-    return array
 
 
 def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:

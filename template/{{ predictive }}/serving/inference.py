@@ -77,7 +77,7 @@ class Inference:
                 predictions = self.handler.predict(features)
             return 200, encode(self.handler.postprocess(predictions), media_type), media_type
         except RequestError as error:
-            return error.status, error_body(error.status, error.message), JSON
+            return error.status, error_body(error.status, str(error)), JSON
         except Exception:
             log.exception("the model failed on a request")
             return 500, error_body(500, "the model failed on this request; the log says why"), JSON

@@ -21,13 +21,8 @@ def ping(url: str) -> dict[str, Any]:
     """Return what the server says of itself. Raises Failure when it does not answer with 200."""
     status, body = _send(urllib.request.Request(f"{url}/ping"))
     if status != 200:
-        raise Failure(
-            PRECONDITION,
-            "not-ready",
-            f"{url} is not ready",
-            f"/ping answered {status}",
-            "wait, or read its log",
-        )
+        seen, remedy = f"/ping answered {status}", "wait, or read its log"
+        raise Failure(PRECONDITION, "not-ready", f"{url} is not ready", seen, remedy)
     document: dict[str, Any] = json.loads(body)
     return document
 
@@ -44,10 +39,9 @@ def predict(url: str, file: str | None) -> dict[str, Any]:
     headers = {"Content-Type": content_type, "Accept": "application/json"}
     status, answer = _send(urllib.request.Request(f"{url}/invocations", body, headers))
     if status != 200:
+        what = f"/invocations answered {status}"
         remedy = "mend the data, or preprocess() in serving/model_handler.py"
-        raise Failure(
-            VERIFICATION, "not-predicted", f"/invocations answered {status}", answer.decode(), remedy
-        )
+        raise Failure(VERIFICATION, "not-predicted", what, answer.decode(), remedy)
     predictions = json.loads(answer)["predictions"]
     return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
 
@@ -89,7 +83,6 @@ def _send(request: urllib.request.Request) -> tuple[int, bytes]:
     except urllib.error.HTTPError as error:
         return error.code, error.read()
     except (OSError, ValueError) as error:
+        what = f"{request.full_url} does not answer"
         remedy = "start it with `do/run --local` or `do/run`, in another terminal"
-        raise Failure(
-            PRECONDITION, "no-server", f"{request.full_url} does not answer", str(error), remedy
-        ) from None
+        raise Failure(PRECONDITION, "no-server", what, str(error), remedy) from None
