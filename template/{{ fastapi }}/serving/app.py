@@ -39,6 +39,7 @@ REQUEST_CONTENT = {
     CSV: {"schema": {"type": "string"}, "example": "0,0.455,0.365\n1,0.53,0.42\n"},
     NPY: {"schema": BINARY},
 }
+BODY = {"requestBody": {"required": True, "content": REQUEST_CONTENT}}
 LINES = {"schema": {"type": "string"}, "example": "9.2\n10.7\n"}
 RESPONSE_CONTENT = {JSON: {}, JSON_LINES: LINES, CSV: LINES, NPY: {"schema": BINARY}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -60,13 +61,7 @@ async def ping() -> Response:
     return Response(inference.status(), headers={"content-type": JSON})
 
 
-@app.post(
-    "/invocations",
-    response_class=Response,
-    responses=RESPONSES,
-    openapi_extra={"requestBody": {"required": True, "content": REQUEST_CONTENT}},
-    summary="Predict",
-)
+@app.post("/invocations", response_class=Response, responses=RESPONSES, openapi_extra=BODY, summary="Predict")
 async def invocations(request: Request) -> Response:
     """Answer the rows in the body with predictions."""
     body = await read_body(request)

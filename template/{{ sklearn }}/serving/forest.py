@@ -8,7 +8,6 @@ import numpy as np
 from sklearn import ensemble
 from sklearn.tree._tree import Tree
 
-Predict = Callable[[np.ndarray], np.ndarray]
 CLASSIFIERS = (ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier)
 REGRESSORS = (ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor)
 FEW_ROWS = 24
@@ -17,7 +16,7 @@ PROBE_ROWS = 64
 log = logging.getLogger("serving")
 
 
-def fast_predict(model: object) -> Predict | None:
+def fast_predict(model: object) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return a faster `model.predict`, or None where there is none or it differs on a probe."""
     if type(model) not in CLASSIFIERS + REGRESSORS or model.n_outputs_ != 1:
         return None

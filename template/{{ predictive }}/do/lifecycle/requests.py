@@ -23,8 +23,7 @@ def ping(url: str) -> dict[str, Any]:
     if status != 200:
         seen, remedy = f"/ping answered {status}", "wait, or read its log"
         raise Failure(PRECONDITION, "not-ready", f"{url} is not ready", seen, remedy)
-    document: dict[str, Any] = json.loads(body)
-    return document
+    return dict(json.loads(body))
 
 
 def predict(url: str, file: str | None) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def predict(url: str, file: str | None) -> dict[str, Any]:
     if file:
         content_type, body = _read(Path(file))
     else:
-        example = json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else _zeros(url)
+        example = json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else _zeros(ping(url)["row_shape"])
         expected = example.pop("expected", [])
         content_type, body = CONTENT_TYPES[".json"], json.dumps(example).encode()
     headers = {"Content-Type": content_type, "Accept": "application/json"}
@@ -55,8 +54,7 @@ def table(predictions: list[Any], expected: list[Any]) -> str:
     return "\n".join([f"{'predicted':>9}  {'true':>9}", *lines])
 
 
-def _zeros(url: str) -> dict[str, Any]:
-    shape = ping(url)["row_shape"]
+def _zeros(shape: list[int | None] | None) -> dict[str, Any]:
     if shape is None:
         seen = "the model does not tell how many features it has"
         raise Failure(USAGE, "no-data", "there is nothing to send", seen, "do/test --data FILE")
