@@ -119,7 +119,7 @@ def test_a_default_project_is_small(render: Render) -> None:
     files = files_of(render())
     assert len(files) <= 30
     text = [path for path in files if path.suffix != ".gz"]
-    assert sum(path.read_bytes().count(b"\n") for path in text) <= 2660
+    assert sum(path.read_bytes().count(b"\n") for path in text) <= 2500
 
 
 def test_two_renders_are_identical(render: Render) -> None:

@@ -50,7 +50,8 @@ def test_the_contract_is_kept(render: Render, server: str, framework: str, model
     project = render(deployment_config=server, framework=framework, model_format=model_format)
     with shared_environment(project, framework, server):
         answer = do(project, "test", "--contract", "--local", "--json")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    checks: list[dict[str, Any]] = json.loads(answer.stdout)["result"]["checks"]
-    passed = {check["number"] for check in checks if check["result"] == "passed"}
-    assert set(range(1, 60)) - passed <= NEED_A_CONTAINER_OR_STREAM, answer.stdout
+    checks: list[dict[str, Any]] = json.loads(answer.stdout)["result"].get("checks", [])
+    missed = [c for c in checks if c["result"] != "passed" and c["number"] not in NEED_A_CONTAINER_OR_STREAM]
+    assert missed == []
+    assert answer.returncode == 0, answer.stderr
+    assert {check["number"] for check in checks} == set(range(1, 60))

@@ -190,15 +190,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @contextlib.contextmanager
 def started(soak: int = 1000) -> Iterator[Any]:
     """Start the pretended server of the project, and return a context to check it in."""
-    server = servers.LocalServer(servers.Setup(sys.executable, model=Path("model")))
-    try:
-        server.start()
+    with contextlib.closing(servers.LocalServer(sys.executable, Path("model"))) as server:
         server.ready()
         context = checks.Checks(server, ROW, soak)
         with context.stack:
             yield context
-    finally:
-        server.close()
 
 
 BREAKS = {

@@ -8,52 +8,46 @@ from typing import Any
 from codec import CSV, JSON, JSON_LINES, NPY
 from fastapi import FastAPI, Request, Response
 from inference import MAX_BODY_BYTES, Inference, error_body
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-NUMBERS = {"type": "array", "items": {"type": "number", "nullable": True}}
 BINARY = {"type": "string", "format": "binary"}
+
+
+class Rows(BaseModel):
+    """The rows to predict."""
+
+    instances: list[list[float | None]] = Field(min_length=1, examples=[[[0, 0.455, 0.365], [1, 0.53, 0.42]]])
+
+
+class Predictions(BaseModel):
+    """What the model predicts."""
+
+    predictions: list[Any] = Field(description="One entry a row.", examples=[[9.2, 10.7]])
+
+
+class Error(BaseModel):
+    """Why there is no prediction."""
+
+    error: str = Field(examples=["Bad Request"])
+    message: str = Field(examples=["there are no rows to predict; send at least one"])
+
+
 REQUEST_CONTENT = {
-    JSON: {
-        "schema": {
-            "type": "object",
-            "required": ["instances"],
-            "properties": {"instances": {"type": "array", "items": NUMBERS, "minItems": 1}},
-        },
-        "example": {"instances": [[0, 0.455, 0.365], [1, 0.53, 0.42]]},
-    },
+    JSON: {"schema": Rows.model_json_schema()},
     JSON_LINES: {"schema": {"type": "string"}, "example": "[0, 0.455, 0.365]\n[1, 0.53, 0.42]\n"},
     CSV: {"schema": {"type": "string"}, "example": "0,0.455,0.365\n1,0.53,0.42\n"},
     NPY: {"schema": BINARY},
 }
-RESPONSE_CONTENT = {
-    JSON: {
-        "schema": {
-            "type": "object",
-            "required": ["predictions"],
-            "properties": {"predictions": {"type": "array", "items": {}, "description": "One entry a row."}},
-        },
-        "example": {"predictions": [9.2, 10.7]},
-    },
-    JSON_LINES: {"schema": {"type": "string"}, "example": "9.2\n10.7\n"},
-    CSV: {"schema": {"type": "string"}, "example": "9.2\n10.7\n"},
-    NPY: {"schema": BINARY},
-}
-ERROR_CONTENT = {
-    JSON: {
-        "schema": {
-            "type": "object",
-            "required": ["error", "message"],
-            "properties": {"error": {"type": "string"}, "message": {"type": "string"}},
-        },
-        "example": {"error": "Bad Request", "message": "there are no rows to predict; send at least one"},
-    }
-}
+BODY = {"requestBody": {"required": True, "content": REQUEST_CONTENT}}
+LINES = {"schema": {"type": "string"}, "example": "9.2\n10.7\n"}
+RESPONSE_CONTENT = {JSON: {}, JSON_LINES: LINES, CSV: LINES, NPY: {"schema": BINARY}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Predictions, one a row.", "content": RESPONSE_CONTENT},
-    400: {"description": "A malformed body, or rows that do not fit the model.", "content": ERROR_CONTENT},
-    406: {"description": "An Accept header that cannot be met.", "content": ERROR_CONTENT},
-    413: {"description": "A body over 25 MB.", "content": ERROR_CONTENT},
-    415: {"description": "A content type that is not served.", "content": ERROR_CONTENT},
+    200: {"description": "Predictions, one a row.", "model": Predictions, "content": RESPONSE_CONTENT},
+    400: {"description": "A malformed body, or rows that do not fit the model.", "model": Error},
+    406: {"description": "An Accept header that cannot be met.", "model": Error},
+    413: {"description": "A body over 25 MB.", "model": Error},
+    415: {"description": "A content type that is not served.", "model": Error},
 }
 
 app = FastAPI(title="Model server", description="Answers as an Amazon SageMaker endpoint does.")
@@ -67,13 +61,7 @@ async def ping() -> Response:
     return Response(inference.status(), headers={"content-type": JSON})
 
 
-@app.post(
-    "/invocations",
-    response_class=Response,
-    responses=RESPONSES,
-    openapi_extra={"requestBody": {"required": True, "content": REQUEST_CONTENT}},
-    summary="Predict",
-)
+@app.post("/invocations", response_class=Response, responses=RESPONSES, openapi_extra=BODY, summary="Predict")
 async def invocations(request: Request) -> Response:
     """Answer the rows in the body with predictions."""
     body = await read_body(request)

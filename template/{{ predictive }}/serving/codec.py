@@ -1,5 +1,6 @@
 """Request bytes to rows, and predictions to response bytes, for every content type served."""
 
+import contextlib
 import csv
 import io
 from typing import Any
@@ -11,7 +12,8 @@ JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 CSV = "text/csv"
 NPY = "application/x-npy"
-CONTENT_TYPES = (JSON, JSON_LINES, CSV, NPY)
+NUMBER_OR_NULL = (int, float, type(None))
+Shape = tuple[int | None, ...]
 
 
 class RequestError(Exception):
@@ -20,7 +22,6 @@ class RequestError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
 
 
 def decode(body: bytes, content_type: str | None) -> Any:
@@ -29,18 +30,15 @@ def decode(body: bytes, content_type: str | None) -> Any:
     Raises RequestError: 415 for a content type that is not served, 400 for a malformed body.
     """
     media_type = (content_type or JSON).partition(";")[0].strip().lower()
-    decoder = DECODERS.get(media_type)
-    if decoder is None:
-        known = ", ".join(CONTENT_TYPES)
+    if media_type not in DECODERS:
+        known = ", ".join(DECODERS)
         raise RequestError(415, f"content type {media_type!r} is not served; send one of {known}")
     if not body.strip():
         raise RequestError(400, f"the request body is empty; send rows as {media_type}")
-    return decoder(body)
+    return DECODERS[media_type](body)
 
 
-def to_array(
-    rows: Any, shape: tuple[int | None, ...] | None = None, allow_missing: bool = False
-) -> np.ndarray:
+def to_array(rows: Any, shape: Shape | None = None, allow_missing: bool = False) -> np.ndarray:
     """Return `rows` as a float64 array of shape (rows, *shape), checked number by number.
 
     `shape` is that of one row, None where any length will do. Missing values (null, NaN) become
@@ -49,23 +47,18 @@ def to_array(
     try:
         array = np.asarray(rows)
     except ValueError:
-        raise RequestError(
-            400, "rows have different lengths; send the same number of values in each"
-        ) from None
+        raise RequestError(400, "rows differ in length; send the same number of values in each") from None
     if array.size == 0:
         raise RequestError(400, "there are no rows to predict; send at least one")
-    if array.dtype == object and allow_missing:
-        array = _nulls_to_nan(array)
+    if allow_missing and array.dtype == object and all(isinstance(x, NUMBER_OR_NULL) for x in array.flat):
+        array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
-        raise RequestError(
-            400, "every value must be a number, without quotes; edit preprocess() for other data"
-        )
+        raise RequestError(400, "every value must be an unquoted number; edit preprocess() for other data")
     if array.ndim < 2:
         raise RequestError(400, "send a list of rows, each row a list of numbers: [[1.0, 2.0], [3.0, 4.0]]")
     if shape is not None and not _fits(array.shape[1:], shape):
-        raise RequestError(
-            400, f"each row has shape {_text(array.shape[1:])}, the model expects {_text(shape)}"
-        )
+        seen, expected = _text(array.shape[1:]), _text(shape)
+        raise RequestError(400, f"each row has shape {seen}, the model expects {expected}")
     array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all() and (np.isinf(array).any() or not allow_missing):
         raise RequestError(400, "missing or infinite values (null, NaN, inf) are not accepted by this model")
@@ -88,10 +81,10 @@ def negotiate(accept: str | None) -> str:
         except ValueError:
             raise RequestError(406, f"Accept weight {weight!r} is not a number") from None
     for weight, wanted in sorted(preferences, key=lambda pair: pair[0]):
-        for served in CONTENT_TYPES:
+        for served in DECODERS:
             if weight < 0 and wanted in (served, "*/*", served.partition("/")[0] + "/*"):
                 return served
-    raise RequestError(406, f"cannot answer as {accept!r}; accept one of {', '.join(CONTENT_TYPES)}")
+    raise RequestError(406, f"cannot answer as {accept!r}; accept one of {', '.join(DECODERS)}")
 
 
 def encode(predictions: Any, media_type: str) -> bytes:
@@ -141,10 +134,9 @@ def _decode_csv(body: bytes) -> np.ndarray:
         text = body.decode()
     except UnicodeDecodeError:
         raise RequestError(400, "the CSV body is not UTF-8 text") from None
-    try:
+    with contextlib.suppress(ValueError):
         return np.loadtxt(io.StringIO(text), delimiter=",", comments=None, ndmin=2)
-    except ValueError:
-        return _decode_csv_cells(text)
+    return _decode_csv_cells(text)
 
 
 def _decode_csv_cells(text: str) -> np.ndarray:
@@ -168,35 +160,20 @@ def _decode_csv_cells(text: str) -> np.ndarray:
 def _decode_npy(body: bytes) -> np.ndarray:
     file = io.BytesIO(body)
     try:
-        read_header = _NPY_HEADERS[np.lib.format.read_magic(file)]
-        shape, fortran_order, dtype = read_header(file)
-    except (ValueError, KeyError):
-        raise RequestError(400, "the body is not a .npy file; write it with numpy.save") from None
-    if dtype.kind not in "fiub":
-        raise RequestError(400, f"the .npy array holds {dtype}, not numbers")
-    data = memoryview(body)[file.tell() :]
-    if len(data) != dtype.itemsize * int(np.prod(shape, dtype=object)):
-        raise RequestError(400, f"the .npy file is cut short or too long for shape {_text(shape)}")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
-
-
-def _nulls_to_nan(array: np.ndarray) -> np.ndarray:
-    numbers = (int, float, type(None))
-    if all(isinstance(value, numbers) for value in array.flat):
-        return array.astype(np.float64)
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise RequestError(400, f"the body is not a valid .npy file ({error}); use numpy.save") from None
+    if file.read(1):
+        raise RequestError(400, f"the .npy file is too long for shape {_text(array.shape)}")
     return array
 
 
-def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
     return len(shape) == len(expected) and all(e in (None, s) for s, e in zip(shape, expected, strict=True))
 
 
-def _text(shape: tuple[int | None, ...]) -> str:
+def _text(shape: Shape) -> str:
     return " x ".join("any" if size is None else str(size) for size in shape) or "scalar"
 
 
-_NPY_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 DECODERS = {JSON: _decode_json, JSON_LINES: _decode_json_lines, CSV: _decode_csv, NPY: _decode_npy}

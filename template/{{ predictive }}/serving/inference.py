@@ -21,23 +21,18 @@ logging.basicConfig(level=os.environ.get("SERVING_LOG_LEVEL", "warning").upper()
 log = logging.getLogger("serving")
 
 
-class ModelNotFound(Exception):
-    """There is no model, or more than one, where one was looked for."""
-
-
 class Inference:
     """A loaded model that answers requests."""
 
     def __init__(self) -> None:
         self.handler = ModelHandler()
-        self.ready = False
         self.seconds_per_byte = 0.0
         # Models use the processor, so predicting two requests at a time in a process only slows both.
         self.turn = Lock()
         model_dir = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
         try:
             self.path = find_model(model_dir, self.handler.MODEL_FILE)
-        except ModelNotFound as error:
+        except FileNotFoundError as error:
             give_up(f"no model in {model_dir}: {error}")
         except PermissionError as error:
             give_up(f"cannot read the model: {error}; let SERVING_USER read it, or set SERVING_USER=root")
@@ -49,9 +44,7 @@ class Inference:
         return orjson.dumps({"row_shape": self.handler.row_shape})
 
     def load(self) -> None:
-        """Load and warm up the model once. Ends the process with status 3 when that fails."""
-        if self.ready:
-            return
+        """Load and warm up the model. Ends the process with status 3 when that fails."""
         try:
             self.handler.load(self.path)
             self._warm_up()
@@ -59,7 +52,6 @@ class Inference:
             log.debug("loading failed", exc_info=True)
             reason = " ".join(str(error).split())[:300]
             give_up(f"cannot load the model {self.path}: {type(error).__name__}: {reason}")
-        self.ready = True
         # Frozen objects are left alone by the collector, so forked workers keep sharing their memory.
         gc.freeze()
 
@@ -77,7 +69,7 @@ class Inference:
                 predictions = self.handler.predict(features)
             return 200, encode(self.handler.postprocess(predictions), media_type), media_type
         except RequestError as error:
-            return error.status, error_body(error.status, error.message), JSON
+            return error.status, error_body(error.status, str(error)), JSON
         except Exception:
             log.exception("the model failed on a request")
             return 500, error_body(500, "the model failed on this request; the log says why"), JSON
@@ -106,7 +98,7 @@ def find_model(directory: Path, name: str) -> Path:
     """Return the model in `directory`: the entry called `name`, or the only one of its kind.
 
     A `name` without an ending is a SavedModel directory, which may also be `directory` itself.
-    Raises ModelNotFound when there is none, or no telling which.
+    Raises FileNotFoundError when there is none, or no telling which.
     """
     if (directory / name).exists():
         return directory / name
@@ -117,7 +109,7 @@ def find_model(directory: Path, name: str) -> Path:
     if len(found) == 1:
         return found[0]
     seen = f"found {', '.join(path.name for path in found)}" if found else "found none"
-    raise ModelNotFound(f"expected {name}, {seen}")
+    raise FileNotFoundError(f"expected {name}, {seen}")
 
 
 def give_up(reason: str) -> NoReturn:

@@ -2,40 +2,30 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
+from sklearn import ensemble
 from sklearn.tree._tree import Tree
 
-Predict = Callable[[np.ndarray], np.ndarray]
-CLASSIFIERS = (RandomForestClassifier, ExtraTreesClassifier)
-REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor)
+CLASSIFIERS = (ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier)
+REGRESSORS = (ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor)
 FEW_ROWS = 24
 PROBE_ROWS = 64
 
 log = logging.getLogger("serving")
 
 
-def fast_predict(model: object) -> Predict | None:
+def fast_predict(model: object) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return a faster `model.predict`, or None where there is none or it differs on a probe."""
     if type(model) not in CLASSIFIERS + REGRESSORS or model.n_outputs_ != 1:
         return None
     try:
         forest = Forest(model)
         probe = forest.probe()
-        expected, got = model.predict(probe), forest.predict(probe)
-        few = forest.predict(probe[:FEW_ROWS])
-        if forest.classes is None:
-            same = np.allclose(got, expected, rtol=1e-12) and np.allclose(
-                few, expected[:FEW_ROWS], rtol=1e-12
-            )
-        else:
-            same = np.array_equal(got, expected) and np.array_equal(few, expected[:FEW_ROWS])
+        expected = model.predict(probe)
+        equal = partial(np.allclose, rtol=1e-12) if forest.classes is None else np.array_equal
+        same = all(equal(forest.predict(probe[:n]), expected[:n]) for n in (FEW_ROWS, PROBE_ROWS))
     except Exception as error:
         log.warning("serving with model.predict: the fast path failed on this model (%s)", error)
         return None
@@ -129,12 +119,7 @@ class Forest:
             nodes.append(moved)
         joined = np.concatenate(nodes)
         tree = Tree(self.features + 1, np.array([1], dtype=np.intp), 1)
-        tree.__setstate__(
-            {
-                "max_depth": max(tree.max_depth for tree in self.trees) + self.count,
-                "node_count": len(joined),
-                "nodes": joined,
-                "values": np.zeros((len(joined), 1, 1)),
-            }
-        )
+        depth = max(tree.max_depth for tree in self.trees) + self.count
+        values = np.zeros((len(joined), 1, 1))
+        tree.__setstate__({"max_depth": depth, "node_count": len(joined), "nodes": joined, "values": values})
         return tree

@@ -7,8 +7,13 @@ import sys
 import unittest
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT / "serving"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "serving"))
+
+from codec import RequestError
+from inference import find_model
+from model_handler import ModelHandler
+
+MODELS = Path(__file__).resolve().parent.parent / "model"
 
 
 class ModelHandlerTest(unittest.TestCase):
@@ -16,11 +21,8 @@ class ModelHandlerTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        from inference import find_model
-        from model_handler import ModelHandler
-
         cls.handler = ModelHandler()
-        cls.handler.load(find_model(PROJECT / "model", ModelHandler.MODEL_FILE))
+        cls.handler.load(find_model(MODELS, ModelHandler.MODEL_FILE))
         cls.row = [0.5] * cls.handler.row_shape[0]
 
     def predict(self, rows: list) -> list:
@@ -35,8 +37,6 @@ class ModelHandlerTest(unittest.TestCase):
         self.assertAlmostEqual(float(str(alone[0]).strip("[]")), float(str(among[99]).strip("[]")), places=5)
 
     def test_a_row_too_long_is_refused(self) -> None:
-        from codec import RequestError
-
         with self.assertRaises(RequestError):
             self.handler.preprocess([[*self.row, 0.5]])
 

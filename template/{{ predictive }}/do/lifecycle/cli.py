@@ -5,6 +5,7 @@ Results go to stdout (as text, or one JSON document with --json), progress and e
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -17,22 +18,22 @@ Result = dict[str, Any]
 
 def main(verb: str) -> int:
     """Run one verb with the arguments of the command line and return its exit code."""
-    parser, action = VERBS[verb]
-    arguments = parser().parse_args()
-    as_json = getattr(arguments, "json", False)
+    action, add_options = VERBS[verb]
+    parser = argparse.ArgumentParser(f"do/{verb}", description=action.__doc__)
+    parser.add_argument("--engine", choices=runtime.ENGINES, help="the container engine to use")
+    add_options(parser)
+    arguments = parser.parse_args()
     findings: list[dict[str, str]] = []
-    result: Result = {}
-    text = ""
     try:
         result = action(load_config(), arguments)
-        code, text = result.pop("exit_code", DONE), result.pop("text", "")
     except Failure as failure:
         print(failure, file=sys.stderr)
-        code, findings = failure.code, [failure.finding]
+        result, findings = {"exit_code": failure.code}, [failure.finding]
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
-    if as_json:
+    code, text = result.pop("exit_code", DONE), result.pop("text", "")
+    if getattr(arguments, "json", False):
         document = {"format_version": 1, "verb": verb, "ok": code == DONE, "result": result}
         print(json.dumps({**document, "findings": findings, "next": [f["next"] for f in findings]}, indent=2))
     elif text:
@@ -40,50 +41,42 @@ def main(verb: str) -> int:
     return code
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the options of do/build."""
-    parser = argparse.ArgumentParser("do/build", description="Build the container image, ready to push.")
-    _add_engine(parser)
+def add_build_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/build."""
     parser.add_argument("--no-cache", action="store_true", help="build every step anew")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    return parser
 
 
 def build(settings: Config, arguments: argparse.Namespace) -> Result:
-    """Train the sample model if it is wanted and missing, then build the image."""
+    """Build the image, ready to push; train the sample model first if it is wanted and missing."""
     runtime.train_if_missing()
     engine = runtime.find_engine(arguments.engine or settings.engine)
-    if runtime.find_model() is None:
-        print(
-            "model/ is empty: the image will have no model and needs SageMaker to bring one", file=sys.stderr
-        )
+    if not runtime.has_model():
+        print("model/ is empty: the image has no model and needs SageMaker to bring one", file=sys.stderr)
     command = runtime.build_command(engine, settings, arguments.no_cache)
     print(f"building {settings.image} for {settings.platform} with {engine}", file=sys.stderr, flush=True)
-    if subprocess.run(command, cwd=PROJECT, stdout=sys.stderr, env=runtime.build_environment()).returncode:
+    # Attestations make a manifest that SageMaker refuses.
+    environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    if subprocess.run(command, cwd=PROJECT, stdout=sys.stderr, env=environment).returncode:
         remedy = "read the engine's last lines above; `do/build --no-cache` rules out a stale step"
         raise Failure(DEFECT, "build-failed", "the image was not built", " ".join(command), remedy)
     return {"image": settings.image, "platform": settings.platform, "text": settings.image}
 
 
-def run_parser() -> argparse.ArgumentParser:
-    """Return the options of do/run."""
-    parser = argparse.ArgumentParser(
-        "do/run", description="Start the server as SageMaker does. Ctrl-C ends it."
-    )
-    _add_engine(parser)
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/run."""
     parser.add_argument("--local", action="store_true", help="without a container, in .venv-model")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on (8080)")
-    parser.add_argument("--model-dir", help="directory of another model, instead of model/")
+    parser.add_argument("--model-dir", type=runtime.directory, help="a directory to use instead of model/")
     parser.add_argument("--read-only", action="store_true", help="with a read-only root file system")
-    return parser
 
 
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
-    """Replace this process by the server, or by the container engine that runs it."""
-    model_dir = runtime.directory(arguments.model_dir)
+    """Start the server as SageMaker does, in a container or without one. Ctrl-C ends it."""
+    model_dir = arguments.model_dir
     if arguments.local:
-        if not arguments.model_dir:
-            runtime.train_if_missing()
+        if not model_dir:
+            runtime.require_model()
         python = runtime.model_python()
         print(f"serving on http://127.0.0.1:{arguments.port} (Ctrl-C ends it)", file=sys.stderr, flush=True)
         runtime.serve_locally(python, arguments.port, model_dir or PROJECT / "model")
@@ -94,9 +87,8 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     return {"exit_code": subprocess.call(command)}
 
 
-def test_parser() -> argparse.ArgumentParser:
-    """Return the options of do/test."""
-    parser = argparse.ArgumentParser("do/test", description="Ask a running server for predictions.")
+def add_test_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/test."""
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the server (http://127.0.0.1:8080)")
     parser.add_argument("--data", help="a file to send: .json, .jsonl, .csv or .npy")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -105,12 +97,10 @@ def test_parser() -> argparse.ArgumentParser:
     contract.add_argument("--local", action="store_true", help="run it without a container, in .venv-model")
     contract.add_argument("--only", metavar="NUMBERS", help="only these checks, like 9,13")
     contract.add_argument("--soak", action="store_true", help="with 100,000 requests for the memory check")
-    _add_engine(contract)
-    return parser
 
 
 def test(settings: Config, arguments: argparse.Namespace) -> Result:
-    """Send a request and show the answer, or run the contract suite."""
+    """Ask a running server for predictions, or run the contract suite."""
     if arguments.contract:
         return _contract(settings, arguments)
     requests.ping(arguments.url)
@@ -125,22 +115,15 @@ def _contract(settings: Config, arguments: argparse.Namespace) -> Result:
     options = ["--json"] * arguments.json + ["--soak"] * arguments.soak
     options += ["--only", arguments.only] if arguments.only else []
     if arguments.local:
-        runtime.train_if_missing()
+        runtime.require_model()
         options += ["--local", "--python", str(runtime.model_python())]
-        if runtime.find_model() is None:
-            raise runtime.no_model()
     else:
         engine = runtime.find_engine(arguments.engine or settings.engine)
         runtime.require_image(engine, settings.image)
         options += ["--image", settings.image, "--engine", engine]
     command = [sys.executable, "-m", "tests.contract", *options]
     answer = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE if arguments.json else None)
-    report: Result = json.loads(answer.stdout) if answer.stdout else {}
-    return {**report, "exit_code": answer.returncode}
+    return {**json.loads(answer.stdout or "{}"), "exit_code": answer.returncode}
 
 
-def _add_engine(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--engine", choices=runtime.ENGINES, help="the container engine to use")
-
-
-VERBS = {"build": (build_parser, build), "run": (run_parser, run), "test": (test_parser, test)}
+VERBS = {"build": (build, add_build_options), "run": (run, add_run_options), "test": (test, add_test_options)}

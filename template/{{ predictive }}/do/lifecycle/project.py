@@ -11,7 +11,7 @@ except ModuleNotFoundError:  # Python 3.10
     from pip._vendor import tomli as tomllib
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-
+CONFIG = PROJECT / "do" / "config.toml"
 
 DONE = 0
 DEFECT = 1
@@ -51,25 +51,24 @@ class Config:
 
 def load_config() -> Config:
     """Return the settings of this project. Raises Failure (usage) for what is unknown or missing."""
-    path = PROJECT / "do" / "config.toml"
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(CONFIG.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise Failure(
-            USAGE, "config-unreadable", f"cannot read {path}", str(error), "mend the file"
-        ) from None
+        raise _unusable("unreadable", str(error), "mend the file") from None
     known = [field.name for field in fields(Config)]
     for name, value in values.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1) or known
             seen = f"{name} is no setting; known are {', '.join(near)}"
-            raise Failure(USAGE, "config-unknown-key", f"cannot use {path}", seen, f"rename or remove {name}")
+            raise _unusable("unknown-key", seen, f"rename or remove {name}")
         if not isinstance(value, str):
             seen = f"{name} = {value!r} is not a text in quotes"
-            raise Failure(USAGE, "config-not-text", f"cannot use {path}", seen, f'write {name} = "{value}"')
+            raise _unusable("not-text", seen, f'write {name} = "{value}"')
     values.update({name: os.environ[key] for name in known if (key := f"MCC_{name.upper()}") in os.environ})
-    missing = [field.name for field in fields(Config) if field.name not in values and field.name != "engine"]
-    if missing:
-        seen = f"{', '.join(missing)} missing"
-        raise Failure(USAGE, "config-missing-key", f"cannot use {path}", seen, "add the setting to the file")
+    if missing := [name for name in known if name not in values and name != "engine"]:
+        raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
     return Config(**values)
+
+
+def _unusable(name: str, seen: str, remedy: str) -> Failure:
+    return Failure(USAGE, f"config-{name}", f"cannot use {CONFIG}", seen, remedy)

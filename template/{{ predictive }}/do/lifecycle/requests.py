@@ -21,15 +21,9 @@ def ping(url: str) -> dict[str, Any]:
     """Return what the server says of itself. Raises Failure when it does not answer with 200."""
     status, body = _send(urllib.request.Request(f"{url}/ping"))
     if status != 200:
-        raise Failure(
-            PRECONDITION,
-            "not-ready",
-            f"{url} is not ready",
-            f"/ping answered {status}",
-            "wait, or read its log",
-        )
-    document: dict[str, Any] = json.loads(body)
-    return document
+        seen, remedy = f"/ping answered {status}", "wait, or read its log"
+        raise Failure(PRECONDITION, "not-ready", f"{url} is not ready", seen, remedy)
+    return dict(json.loads(body))
 
 
 def predict(url: str, file: str | None) -> dict[str, Any]:
@@ -38,16 +32,15 @@ def predict(url: str, file: str | None) -> dict[str, Any]:
     if file:
         content_type, body = _read(Path(file))
     else:
-        example = json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else _zeros(url)
+        example = json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else _zeros(ping(url)["row_shape"])
         expected = example.pop("expected", [])
         content_type, body = CONTENT_TYPES[".json"], json.dumps(example).encode()
     headers = {"Content-Type": content_type, "Accept": "application/json"}
     status, answer = _send(urllib.request.Request(f"{url}/invocations", body, headers))
     if status != 200:
+        what = f"/invocations answered {status}"
         remedy = "mend the data, or preprocess() in serving/model_handler.py"
-        raise Failure(
-            VERIFICATION, "not-predicted", f"/invocations answered {status}", answer.decode(), remedy
-        )
+        raise Failure(VERIFICATION, "not-predicted", what, answer.decode(), remedy)
     predictions = json.loads(answer)["predictions"]
     return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
 
@@ -61,8 +54,7 @@ def table(predictions: list[Any], expected: list[Any]) -> str:
     return "\n".join([f"{'predicted':>9}  {'true':>9}", *lines])
 
 
-def _zeros(url: str) -> dict[str, Any]:
-    shape = ping(url)["row_shape"]
+def _zeros(shape: list[int | None] | None) -> dict[str, Any]:
     if shape is None:
         seen = "the model does not tell how many features it has"
         raise Failure(USAGE, "no-data", "there is nothing to send", seen, "do/test --data FILE")
@@ -89,7 +81,6 @@ def _send(request: urllib.request.Request) -> tuple[int, bytes]:
     except urllib.error.HTTPError as error:
         return error.code, error.read()
     except (OSError, ValueError) as error:
+        what = f"{request.full_url} does not answer"
         remedy = "start it with `do/run --local` or `do/run`, in another terminal"
-        raise Failure(
-            PRECONDITION, "no-server", f"{request.full_url} does not answer", str(error), remedy
-        ) from None
+        raise Failure(PRECONDITION, "no-server", what, str(error), remedy) from None

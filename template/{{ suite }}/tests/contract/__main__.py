@@ -1,6 +1,7 @@
 """Check that this project serves as SageMaker expects: locally, in a container, or where it runs already."""
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 from .checks import CHECKS, Checks, run
 from .client import Client, Failed, Row, of_shape
-from .servers import ContainerServer, LocalServer, Server, Setup
+from .servers import ContainerServer, LocalServer, Server
 
 DOES_NOT_START, BROKEN = 3, 6
 PARSER = argparse.ArgumentParser("python -m tests.contract", description=__doc__)
@@ -24,18 +25,15 @@ def main() -> int:
     chosen = options.only or list(CHECKS)
     if unknown := set(chosen) - set(CHECKS):
         PARSER.error(f"there is no check {', '.join(map(str, sorted(unknown)))}")
-    server = _server(options)
     try:
-        server.start()
-        seconds = server.ready()
-        context = Checks(server, _row(server, options.row), 100_000 if options.soak else 5_000, seconds)
-        with context.stack:
-            outcomes = _run([number for number in CHECKS if number in chosen], context)
+        with contextlib.closing(_server(options)) as server:
+            seconds = server.ready()
+            context = Checks(server, _row(server, options.row), 100_000 if options.soak else 5_000, seconds)
+            with context.stack:
+                outcomes = _run([number for number in CHECKS if number in chosen], context)
     except Failed as error:
         print(f"contract: the server does not start: {error}", file=sys.stderr)
         return DOES_NOT_START
-    finally:
-        server.close()
     _report(outcomes, options.json)
     return BROKEN if any(outcome["result"] == "failed" for outcome in outcomes) else 0
 
@@ -67,11 +65,11 @@ def _server(options: argparse.Namespace) -> Server:
             PARSER.error("--url must look like http://127.0.0.1:8080")
         return Server(Client(parts.hostname, parts.port or 80))
     if options.image:
-        return ContainerServer(Setup(options.engine, options.image, options.model_dir, options.user))
+        return ContainerServer(options.engine, options.image, options.model_dir, options.user)
     model = options.model_dir or Path("model")
     if not model.is_dir() or not Path("serving/serve").exists():
         PARSER.error(f"run this in the project's directory, with a model in {model} (see --model-dir)")
-    return LocalServer(Setup(options.python, model=model))
+    return LocalServer(options.python, model)
 
 
 def _row(server: Server, row: object) -> Row:

@@ -10,9 +10,10 @@ import socket
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .client import Client, Failed, NotApplicable
 
@@ -20,24 +21,11 @@ START_SECONDS, LOG_LINES = 120, 20
 Process = dict[str, Any]
 
 
-class Setup(NamedTuple):
-    """What to start: `program` is the Python interpreter, or the engine that runs `image`."""
-
-    program: str
-    image: str = ""
-    model: Path | None = None
-    user: str = ""
-    port: int = 0
-    options: tuple[str, ...] = ()
-
-
 class Server:
     """A server that runs already: it answers requests, but cannot be started, ended or looked into."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
-
-    def start(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -71,33 +59,34 @@ class Server:
         return code
 
 
+@dataclass
 class LocalServer(Server):
-    """`serving/serve serve` of the project in the current directory."""
+    """`serving/serve serve` of the project in the current directory; like a Popen, it starts when made."""
 
-    dropped_user = "nobody"
+    python: str
+    model: Path
+    user: str = os.environ.get("SERVING_USER", "root")
+    port: int = 0
+    options: tuple[str, ...] = ()
 
-    def __init__(self, setup: Setup) -> None:
-        if setup.options:
+    def __post_init__(self) -> None:
+        if self.options:
             raise NotApplicable("needs a container")
-        self.setup, self.port = setup, setup.port or free_port()
-        super().__init__(Client("127.0.0.1", self.port))
-        self.user = setup.user or os.environ.get("SERVING_USER", "root")
-        self.model_dir = str(Path(setup.model or "model").resolve())
+        super().__init__(Client("127.0.0.1", self.port or free_port()))
+        self.listens_on, self.model_dir = self.client.port, str(self.model.resolve())
         self.directory = Path(tempfile.mkdtemp(prefix="contract-"))
         self.directory.chmod(0o1777)  # a server that has dropped its privileges writes here, too
-        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
 
     def start(self) -> None:
-        own = {"SAGEMAKER_BIND_TO_PORT": str(self.port), "SERVING_USER": self.user}
-        own |= {"MODEL_DIR": self.model_dir, "TMPDIR": str(self.directory)}
-        command = [self.setup.program, "serving/serve", "serve"]
-        with (self.directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, env={**os.environ, **own}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+        env = os.environ | {"SAGEMAKER_BIND_TO_PORT": str(self.listens_on), "SERVING_USER": self.user}
+        env |= {"MODEL_DIR": self.model_dir, "TMPDIR": str(self.directory)}
+        serve = [self.python, "serving/serve", "serve"]
+        with (self.directory / "log").open("ab") as out:
+            self.process = subprocess.Popen(serve, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     def exit_code(self) -> int | None:
-        return self.process.poll() if self.process else None
+        return self.process.poll()
 
     def log(self) -> str:
         return (self.directory / "log").read_text(errors="replace")
@@ -109,8 +98,7 @@ class LocalServer(Server):
         shutil.copytree(self.model_dir, target)
 
     def signal(self, which: signal.Signals) -> None:
-        if self.process:
-            self.process.send_signal(which)
+        self.process.send_signal(which)
 
     def kill(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -121,7 +109,7 @@ class LocalServer(Server):
         everything, ports = read_proc()
         if not everything:
             raise NotApplicable("needs /proc, which only Linux has")
-        family = {self.process.pid if self.process else 0}
+        family = {self.process.pid}
         while children := {row["pid"] for row in everything if row["parent"] in family} - family:
             family |= children
         ours = [row for row in everything if row["pid"] in family]
@@ -130,14 +118,15 @@ class LocalServer(Server):
     def orphans(self) -> list[Process]:
         return self.look()[0]
 
-    def need_nobody(self) -> None:
+    def unprivileged(self) -> str:
+        """Return the user to drop to. Raises NotApplicable when that cannot be done here."""
         if os.getuid() != 0:
             raise NotApplicable("the suite does not run as root, so there is nothing to drop")
+        command = [self.python, "-c", "import gunicorn; open('serving/serve')"]
         with contextlib.suppress(OSError):
-            command = [self.setup.program, "-c", "import gunicorn; open('serving/serve')"]
             if subprocess.run(command, user="nobody", capture_output=True).returncode == 0:
-                return
-        raise NotApplicable(f"the user nobody may not read {self.setup.program} or this project")
+                return "nobody"
+        raise NotApplicable(f"the user nobody may not read {self.python} or this project")
 
     def leftovers(self, before: list[Process]) -> list[str]:
         """End and return the processes seen `before` that still run; also return temporary directories."""
@@ -148,42 +137,47 @@ class LocalServer(Server):
         return [row["command"] for row in alive] + [path.name for path in self.directory.glob("serving-*")]
 
     def close(self) -> None:
-        if self.process and self.exit_code() is None:
-            self.process.terminate()
-            if self.wait(30) is None:
-                with contextlib.suppress(NotApplicable):
-                    for row in self.look()[0]:
-                        self.kill(row["pid"])
-                self.process.kill()
-            self.process.wait()
+        self.process.terminate()
+        if self.wait(30) is None:
+            with contextlib.suppress(NotApplicable):
+                for row in self.look()[0]:
+                    self.kill(row["pid"])
+            self.process.kill()
+        self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+@dataclass
 class ContainerServer(Server):
-    """A container, started as SageMaker does: `ENGINE run IMAGE serve`."""
+    """A container, started when made, as SageMaker does: `PROGRAM run IMAGE serve`."""
 
-    dropped_user = "serving"
+    program: str
+    image: str
+    model: Path | None = None
+    user: str = ""
+    port: int = 0
+    options: tuple[str, ...] = ()
 
-    def __init__(self, setup: Setup) -> None:
+    def __post_init__(self) -> None:
         super().__init__(Client("127.0.0.1", free_port()))
-        self.setup, self.port, self.user = setup, setup.port or 8080, setup.user
-        self.model_dir, self.container = "/opt/ml/model", ""
+        self.listens_on, self.model_dir, self.container = self.port or 8080, "/opt/ml/model", ""
+        self.start()
 
     def engine(self, *arguments: str, stdin: str = "") -> str:
-        done = subprocess.run([self.setup.program, *arguments], input=stdin, capture_output=True, text=True)
+        done = subprocess.run([self.program, *arguments], input=stdin, capture_output=True, text=True)
         if done.returncode:
-            raise Failed(f"{self.setup.program} {arguments[0]}: {done.stderr.strip()[-500:]}")
+            raise Failed(f"{self.program} {arguments[0]}: {done.stderr.strip()[-500:]}")
         return (done.stdout + done.stderr if arguments[0] == "logs" else done.stdout).strip()
 
     def start(self) -> None:
         if self.container:
             self.engine("start", self.container)
             return
-        options = [*self.setup.options, "-p", f"127.0.0.1:{self.client.port}:{self.port}"]
-        options += ["-v", f"{self.setup.model.resolve()}:{self.model_dir}:ro"] if self.setup.model else []
+        options = [*self.options, "-p", f"127.0.0.1:{self.client.port}:{self.listens_on}"]
+        options += ["-v", f"{self.model.resolve()}:{self.model_dir}:ro"] if self.model else []
         options += ["-e", f"SERVING_USER={self.user}"] if self.user else []
-        options += ["-e", f"SAGEMAKER_BIND_TO_PORT={self.port}"] if self.setup.port else []
-        self.container = self.engine("run", "-d", *options, self.setup.image, "serve")
+        options += ["-e", f"SAGEMAKER_BIND_TO_PORT={self.port}"] if self.port else []
+        self.container = self.engine("run", "-d", *options, self.image, "serve")
 
     def exit_code(self) -> int | None:
         state = self.engine("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", self.container)
@@ -194,7 +188,7 @@ class ContainerServer(Server):
         return self.engine("logs", self.container)
 
     def labels(self) -> str:
-        return self.engine("image", "inspect", "--format", "{{json .Config.Labels}}", self.setup.image)
+        return self.engine("image", "inspect", "--format", "{{json .Config.Labels}}", self.image)
 
     def copy_model(self, target: Path) -> None:
         self.engine("cp", f"{self.container}:{self.model_dir}", str(target))
@@ -202,19 +196,19 @@ class ContainerServer(Server):
     def signal(self, which: signal.Signals) -> None:
         self.engine("kill", "-s", which.name, self.container)
 
-    def python(self, source: str) -> str:
-        """Return what Python source prints when root runs it inside the container."""
-        return self.engine("exec", "-i", "-u", "0", self.container, "python3", "-", stdin=source)
-
     def kill(self, pid: int) -> None:
-        self.python(f"import os\nos.kill({pid}, 9)")
+        self.engine("exec", "-u", "0", self.container, "sh", "-c", f"kill -9 {pid}")
 
     def look(self) -> tuple[list[Process], list[int]]:
         """Return the container's processes, and the ports on which it listens off loopback."""
         imports = "import contextlib, json, os\nfrom pathlib import Path\nProcess = dict\n"
         source = f"{imports}{inspect.getsource(read_proc)}\nprint(json.dumps(read_proc()))"
-        processes, ports = json.loads(self.python(source))
+        run = ("exec", "-i", "-u", "0", self.container, "python3", "-")
+        processes, ports = json.loads(self.engine(*run, stdin=source))
         return processes, list(ports.values())
+
+    def unprivileged(self) -> str:
+        return "serving"
 
     def orphans(self) -> list[Process]:
         """Leave a process without a parent, which only the container's first process can reap."""
@@ -226,8 +220,7 @@ class ContainerServer(Server):
         return [f"zombie {row['pid']}" for row in before if not row["command"]]
 
     def close(self) -> None:
-        if self.container:
-            self.engine("rm", "-f", self.container)
+        self.engine("rm", "-f", self.container)
 
 
 OwnServer = LocalServer | ContainerServer
@@ -256,9 +249,6 @@ def read_proc() -> tuple[list[Process], dict[str, int]]:
 
 def free_port(wanted: int = 0) -> int:
     """Return `wanted` when nothing listens on it, or else any free port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", wanted))
-            return int(probe.getsockname()[1])
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", wanted)) as probe:
+        return int(probe.getsockname()[1])
     return free_port()
