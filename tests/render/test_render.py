@@ -179,12 +179,12 @@ def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp
     rules = ["--isolated", "--line-length", "110", "--select", "E,F,I,UP,B,SIM,D100,D101,D103,RUF"]
     others = "['lifecycle','codec','inference','model_handler','forest','engine','tests']"
     for folder in sorted(tmp_path.iterdir()):
-        version = ["--target-version", folder.name]
+        target_version = ["--target-version", folder.name]
         run(
             "ruff",
             "check",
             *rules,
-            *version,
+            *target_version,
             "--config",
             f"lint.isort.known-third-party={others}",
             str(folder),
