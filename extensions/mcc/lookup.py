@@ -56,14 +56,14 @@ def model(
     """
     if name.startswith("s3://"):
         return KnownModel(name, revision, "not looked up", note="A model on S3 is not looked up.")
-    hub.check_name(name)
-    note = ""
-    if not (hub.offline(environ) if offline is None else offline):
-        try:
+    asks = not (hub.offline(environ) if offline is None else offline)
+    try:
+        hub.check_name(name)
+        if asks:
             return _of_hub(hub.lookup(name, revision or None, token, environ=environ), revision)
-        except HubError as error:
-            note = str(error)
-    return _of_catalog(name, revision, note)
+    except HubError as error:
+        return _of_catalog(name, revision, str(error) if asks else "")
+    return _of_catalog(name, revision, "")
 
 
 def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
