@@ -1,6 +1,7 @@
 """The rules of the interview: which values each question takes, and what to say of others."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ SHAPES = {
     "region": Shape(re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"), "an AWS region's name", "eu-west-1"),
     "base_image": Shape(
         re.compile(
-            r"(?=.{1,255}\Z)[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+            r"(?=.{1,255}\Z)[a-z0-9]+(([.]|_{1,2}|-+)[a-z0-9]+)*(:[0-9]{1,5}(?=/))?"
+            r"(/[a-z0-9]+(([.]|_{1,2}|-+)[a-z0-9]+)*)*"
             r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
         ),
         "an image reference without spaces or variables",
@@ -109,8 +111,10 @@ def problem(question: str, value: object) -> str:
     Looks at the text alone: it runs on every keystroke.
     """
     shape = SHAPES[question]
-    if isinstance(value, str) and shape.pattern.fullmatch(value):
-        return ""
+    if shape.pattern.fullmatch(str(value)):
+        if isinstance(value, str) or question == "model_parameters":
+            return ""
+        return f"{question}: {value!r} was read as a number. Put it in quotes."
     shown = "what was given" if question in SECRETS else _quoted(value)
     return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
 
@@ -261,20 +265,20 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
     given = str(data.get("model_path", ""))
     if not given:
         return []
-    path = Path(given).expanduser()
+    path = Path(os.path.expanduser(given))
     framework = str(data.get("framework", next(iter(catalog.frameworks()))))
     formats = catalog.frameworks()[framework].formats
     model_format = str(data.get("model_format", next(iter(formats))))
     wanted = formats[model_format].file
     if not Path(wanted).suffix:
-        if not (path / "saved_model.pb").is_file():
-            return [f"model_path: {given} is no {model_format} directory (it has no saved_model.pb)."]
-    elif not path.is_file():
-        return [f"model_path: there is no file {given}. Example: ~/models/{wanted}"]
+        if not os.path.isfile(path / "saved_model.pb"):
+            return [f"model_path: {_quoted(given)} is no {model_format} directory (no saved_model.pb in it)."]
+    elif not os.path.isfile(path):
+        return [f"model_path: there is no file {_quoted(given)}. Example: ~/models/{wanted}"]
     elif path.suffix != Path(wanted).suffix:
         return [
-            f"model_path: {path.name} does not end in {Path(wanted).suffix}, the ending of model_format "
-            f"{model_format}. Give the format it was saved in, or rename the file."
+            f"model_path: {_quoted(path.name)} does not end in {Path(wanted).suffix}, the ending of "
+            f"model_format {model_format}. Give the format it was saved in, or rename the file."
         ]
     return []
 

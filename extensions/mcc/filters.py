@@ -133,8 +133,8 @@ def stale_instance(
 
 def model_bytes(model_path: str) -> int | None:
     """Return the size of the person's model, or None when it is not known yet."""
-    path = Path(model_path).expanduser()
-    if not model_path or not path.exists():
+    path = Path(os.path.expanduser(model_path))
+    if not model_path or not os.path.exists(path):
         return None
     return sum(
         file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
@@ -182,6 +182,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
     "toml": quoting.toml,
+    "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "default_region": default_region,
