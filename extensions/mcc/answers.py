@@ -138,14 +138,20 @@ def choices(question: str, framework: str = "", model_format: str = "", kept: st
     return values
 
 
-def check(data: Mapping[str, Any]) -> None:
+def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> None:
     """Refuse answers given beforehand (-d, --data-file) that cannot be used.
 
-    Raises InvalidAnswer with one line a problem.
+    `last` are the answers of before, on an update; they are not judged, given again or not: what was
+    decided stays. Raises InvalidAnswer with one line a problem.
     """
-    problems = [*_unknown(data), *_misplaced(data), *_wrong_types(data)]
+    before = last or {}
+    known = {**before, **given}
+    given = {name: value for name, value in given.items() if str(value) != str(before.get(name))}
+    problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
-        problems = [*_wrong_choices(data), *_wrong_shapes(data)] or _wrong_model_path(data)
+        problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
+    if not problems and "model_path" in given:
+        problems = _wrong_model_path(known)
     if problems:
         raise InvalidAnswer("\n".join(problems))
 
@@ -194,14 +200,14 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _misplaced(data: Mapping[str, Any]) -> list[str]:
+def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     """Return a line for each answer to a question that this deployment config does not ask."""
-    config = str(data.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
+    config = str(known.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
     others = LANGUAGE_MODEL_QUESTIONS if config in PREDICTIVE else PREDICTIVE_QUESTIONS
     needed = "transformers-vllm" if config in PREDICTIVE else "http-fastapi"
     return [
         f"{question}: not a question of deployment_config {config}. Leave it out, or choose {needed}."
-        for question in data
+        for question in given
         if question in others and config in DEPLOYMENT_CONFIGS
     ]
 
@@ -224,22 +230,23 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
-def _wrong_choices(data: Mapping[str, Any]) -> list[str]:
+def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     problems: list[str] = []
 
     def check_choice(question: str, offered: Iterable[str], of: str = "") -> bool:
         options = list(offered)
-        value = str(data.get(question, options[0]))
+        value = str(known.get(question, options[0]))
         if value in options:
             return True
-        listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
-        problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
+        if question in given:
+            listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
+            problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
         return False
 
     check_choice("deployment_target", DEPLOYMENT_TARGETS)
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
-    if data.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
+    if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
         check_choice("serving_profile", catalog.profiles())
         check_choice("model_dtype", catalog.memory().quantizations)
         check_choice("instance_type", [item.name for item in catalog.instances().values()])
@@ -248,10 +255,10 @@ def _wrong_choices(data: Mapping[str, Any]) -> list[str]:
     check_choice("instance_type", [i.name for i in catalog.instances().values() if i.kind in ("cpu", "gpu")])
     if not check_choice("framework", catalog.frameworks()):
         return problems
-    framework = str(data.get("framework", next(iter(catalog.frameworks()))))
+    framework = str(known.get("framework", next(iter(catalog.frameworks()))))
     facts = catalog.frameworks()[framework]
-    if check_choice("model_format", facts.formats, f" for {framework}") and "framework_version" in data:
-        model_format = str(data.get("model_format", next(iter(facts.formats))))
+    if check_choice("model_format", facts.formats, f" for {framework}") and "framework_version" in given:
+        model_format = str(known.get("model_format", next(iter(facts.formats))))
         versions = [version.number for version in facts.versions_for(model_format)]
         check_choice("framework_version", versions, f" for {framework} and {model_format}")
     return problems

@@ -7,6 +7,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import yaml
 from copier.errors import UserMessageError
 
 from . import answers, catalog, cpu_sizer, hub, language_model, quoting, summary
@@ -31,21 +32,35 @@ def told_to_the_user(function: Callable[P, T]) -> Callable[P, T]:
 
 def check_answers(conf: Mapping[str, Any]) -> str:
     """Refuse a used destination and unusable answers before the first question."""
-    data = {key: value for key, value in conf["data"].items() if not key.startswith("_")}
+    given = {key: value for key, value in conf["data"].items() if not key.startswith("_")}
     if is_new_project(conf):
         answers.check_destination(Path(conf["dst_path"]))
-        answers.check(data)
+    if not made_by_update(conf):
+        answers.check(given, last_answers(conf))
     return ""
 
 
 def is_new_project(conf: Mapping[str, Any]) -> bool:
-    """Return whether this is a person's `copier copy`, not one of the copies an update makes.
+    """Return whether this is a person's `copier copy` to a new place."""
+    exists = (Path(conf["dst_path"]) / conf["answers_file"]).exists()
+    return not made_by_update(conf) and not conf["overwrite"] and not exists
 
-    An update renders the old answers (which carry _src_path) and the new ones into folders of its own.
+
+def made_by_update(conf: Mapping[str, Any]) -> bool:
+    """Return whether this is one of the two copies an update makes for itself.
+
+    It renders the old answers (which carry _src_path) and the new ones into folders of its own.
     """
-    destination = Path(conf["dst_path"])
-    made_by_update = "_src_path" in conf["data"] or any(".new_copy." in part for part in destination.parts)
-    return not made_by_update and not conf["overwrite"] and not (destination / conf["answers_file"]).exists()
+    return "_src_path" in conf["data"] or any(".new_copy." in part for part in Path(conf["dst_path"]).parts)
+
+
+def last_answers(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored answers of the project at the destination, {} when there is none."""
+    try:
+        stored = yaml.safe_load((Path(conf["dst_path"]) / conf["answers_file"]).read_text("utf-8"))
+    except OSError:
+        return {}
+    return stored if isinstance(stored, dict) else {}
 
 
 def default_region() -> str:
