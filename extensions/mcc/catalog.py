@@ -230,6 +230,14 @@ class LanguageModelServer:
 
 
 @dataclasses.dataclass(frozen=True)
+class OldKey:
+    """A key of the predecessor's configuration: our question, or None when there is none, and its flag."""
+
+    question: str | None = None
+    flag: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Profile:
     """A way to serve a language model: tokens a request may have, and requests at once."""
 
@@ -259,6 +267,12 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
 def servers(directory: Path = CATALOG) -> Mapping[str, LanguageModelServer]:
     """Return the servers of language models by deployment config."""
     return _read(directory / "servers.yml", LanguageModelServer)[0]
+
+
+@lru_cache
+def predecessor(directory: Path = CATALOG) -> Mapping[str, OldKey]:
+    """Return the keys of the predecessor's configuration."""
+    return _read(directory / "predecessor.yml", OldKey)[0]
 
 
 @lru_cache

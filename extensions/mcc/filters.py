@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, hub, language_model, quoting, summary
+from . import answers, catalog, cpu_sizer, defaults, hub, language_model, quoting, summary
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -31,11 +32,31 @@ def told_to_the_user(function: Callable[P, T]) -> Callable[P, T]:
 
 def check_answers(conf: Mapping[str, Any]) -> str:
     """Refuse a used destination and unusable answers before the first question."""
-    data = {key: value for key, value in conf["data"].items() if not key.startswith("_")}
-    if is_new_project(conf):
-        answers.check_destination(Path(conf["dst_path"]))
-        answers.check(data)
+    if not is_new_project(conf):
+        return ""
+    answers.check_destination(Path(conf["dst_path"]))
+    given = {key: value for key, value in conf["data"].items() if not key.startswith("_")}
+    answers.check(given)
+    asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
+    for note in defaults.check(given, asks):
+        print(note, file=sys.stderr)
     return ""
+
+
+def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
+    """Return label -> value of what a question offers, a setting from outside included."""
+    kept = kept or str(defaults.of_run().outside.values.get(question, ""))
+    return answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
+
+
+def setting(fallback: Any, name: str) -> Any:
+    """Return the default of a question: a setting from outside, else `fallback`."""
+    return defaults.of_run().value(name, fallback)
+
+
+def origins(conf: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, str]:
+    """Return where each stored answer comes from that is not the template's own."""
+    return defaults.of_run().origins(conf["data"], stored)
 
 
 def is_new_project(conf: Mapping[str, Any]) -> bool:
@@ -101,9 +122,10 @@ def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]
 
     Raises when a person's own choice for a new project cannot serve a language model.
     """
+    kept = kept or defaults.of_run().outside.values.get("instance_type", "")
     if "framework" in need:
         return cpu_sizer.labels(need["framework"], model_bytes(need["model_path"]), need["profile"], kept)
-    given = conf["data"].get("instance_type", "")
+    given = conf["data"].get("instance_type") or defaults.of_run().outside.values.get("instance_type")
     if given and is_new_project(conf) and (refusal := language_model.sized(need).refusal(given)):
         raise InvalidAnswer(refusal)
     return language_model.choices(need, kept)
@@ -158,7 +180,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "architecture": architecture,
     "check_for_model": told_to_the_user(check_for_model),
     "check_answers": told_to_the_user(check_answers),
-    "choices": answers.choices,
+    "choices": choices,
     "default_format": default_format,
     "count_problem": lambda value, question: answers.whole_number(question, value),
     "default_image": default_image,
@@ -176,6 +198,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "problem": lambda value, question: answers.problem(question, value),
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
+    "setting": told_to_the_user(setting),
     "server_title": lambda deployment_config: catalog.servers()[deployment_config].title,
     "stale_facts": language_model.stale_facts,
     "stale_instance": stale_instance,
@@ -184,5 +207,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "default_region": default_region,
+    "origins": origins,
     "offline_by_environment": hub.offline,
 }

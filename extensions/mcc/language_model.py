@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import catalog, facts, lookup, sizing, sizing_view
+from . import settings as outside
 from .answers import whole_number
 from .errors import InvalidAnswer, UnsizableModel
 from .facts import ModelFacts
@@ -23,7 +24,7 @@ def look_up(name: str, revision: str, token: str, offline: bool) -> dict[str, An
 
     Raises InvalidAnswer for a name or revision that no model can have.
     """
-    found = lookup.model(name, revision, token or None, offline=offline or None)
+    found = lookup.model(name, revision, outside.dereferenced("hf_token", token) or None, offline or None)
     if found.note:
         print(found.note, file=sys.stderr)
     if found.gated and not token:
