@@ -49,6 +49,17 @@ def choices(question: str, framework: str = "", model_format: str = "", kept: st
     return answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
 
 
+def changes_of_stack(conf: Mapping[str, Any]) -> str:
+    """Return a warning when an update was told to go to another server, framework or model."""
+    changed = [name for name in ("deployment_config", "framework", "model_name") if name in conf["data"]]
+    if not changed:
+        return ""
+    return (
+        f"{' and '.join(changed)} will be changed: files of the old choice are deleted, edited ones, too. "
+        "git still has what was committed; the instance type is chosen anew for another language model."
+    )
+
+
 def setting(fallback: Any, name: str) -> Any:
     """Return the default of a question: a setting from outside, else `fallback`."""
     return defaults.of_run().value(name, fallback)
@@ -206,6 +217,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "toml": quoting.toml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "changes_of_stack": changes_of_stack,
     "default_region": default_region,
     "origins": origins,
     "offline_by_environment": hub.offline,
