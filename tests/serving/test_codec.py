@@ -28,7 +28,8 @@ wrong = [saved(rows)[:length] for length in (1, 9, 40, 150)]
 wrong += [saved(rows) + b"x", saved(np.array([{}])), saved(np.array(["a"])), saved(rows * 1j)]
 for shape in ("(9999999999999,)", "(-1, 4)", f"({2**70},)", f"({2**32}, {2**32})", "(True, 8)", "'a'"):
     wrong.append(with_header("{'descr': '<f8', 'fortran_order': False, 'shape': %s, }" % shape))
-wrong += [with_header(text) for text in ("(((", "1", "{'descr': '|V0', 'fortran_order': False, 'shape': (4,), }")]
+without_bytes = "{'descr': '|V0', 'fortran_order': False, 'shape': (4,), }"
+wrong += [with_header(text) for text in ("(((", "1", without_bytes)]
 for body in wrong:
     try:
         raise SystemExit(f"accepted: {body[:99]} as {to_array(decode(body, NPY), (8,))}")
