@@ -5,6 +5,7 @@ starts the server and checks it. The environments are kept under .demo/ between 
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,20 @@ def do(project: Path, verb: str, *arguments: str) -> "subprocess.CompletedProces
     return subprocess.run(
         [sys.executable, f"do/{verb}", *arguments], cwd=project, capture_output=True, text=True, timeout=900
     )
+
+
+def run_among_libraries(
+    project: Path, framework: str, server: str, source: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run Python source in a project, with the libraries its server has."""
+    find = "from lifecycle import runtime; print(runtime.model_python())"
+    environment = {**os.environ, "PYTHONPATH": "do"}
+    with shared_environment(project, framework, server):
+        found = subprocess.run(
+            [sys.executable, "-c", find], cwd=project, env=environment, stdout=subprocess.PIPE, text=True
+        )
+    command = [found.stdout.strip(), "-c", source]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(
