@@ -200,6 +200,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_instance": told_to_the_user(default_instance),
     "default_project_name": default_project_name,
     "default_version": default_version,
+    "dockerfile": told_to_the_user(quoting.dockerfile),
     "engine_settings": told_to_the_user(language_model.settings),
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
