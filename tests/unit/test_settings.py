@@ -215,6 +215,14 @@ def test_the_predecessors_example_makes_an_sglang_project(copied: Any, tmp_path:
     assert "lmsysorg/sglang" in (tmp_path / "made" / "Dockerfile").read_text()
 
 
+def test_the_docs_list_every_key_of_the_predecessor() -> None:
+    text = (REPOSITORY / "docs" / "configuration.md").read_text()
+    for name, key in catalog.predecessor().items():
+        shown = f"`{key.question}`" if key.question else "not in this version"
+        flag = f"`{key.flag}`" if key.flag else ""
+        assert f"| `{name}` | {flag} | {shown} |" in text
+
+
 def test_the_questions_of_the_predecessor_are_ours() -> None:
     assert {key.question for key in catalog.predecessor().values()} - {None} <= set(answers.QUESTIONS)
     assert (REPOSITORY / "catalog" / "predecessor.yml").exists()

@@ -11,22 +11,12 @@ import copier
 import pytest
 import yaml
 
+from tests.conftest import git, release
 from tests.standins.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 
 LARGER = {"num_hidden_layers": 80, "hidden_size": 8192, "num_attention_heads": 64, "intermediate_size": 28672}
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
-
-
-def git(folder: Path, *arguments: str) -> None:
-    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def release(template: Path, tag: str) -> None:
-    git(template, "add", "--all")
-    git(template, "commit", "--message", tag)
-    git(template, "tag", tag)
 
 
 @pytest.fixture
