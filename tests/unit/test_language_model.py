@@ -65,7 +65,10 @@ def test_a_model_that_nobody_knows_is_sized_by_its_parameters_alone() -> None:
 
 
 def test_the_summary_says_why_and_what_would_be_cheaper() -> None:
-    lines = "\n".join(language_model.summary(need("google/gemma-3-27b-it"), "ml.g6.12xlarge"))
-    assert "one GPU of ml.g6.12xlarge" in lines and "the next cheaper" in lines and "to pay less:" in lines
+    large = need("google/gemma-3-27b-it")
+    best = language_model.default_instance(large)
+    lines = "\n".join(language_model.summary(large, best))
+    assert f"one GPU of {best}" in lines and "the next cheaper" in lines and "to pay less:" in lines
     other = "\n".join(language_model.summary(need(), "ml.g6e.4xlarge"))
     assert "one GPU of ml.g6e.4xlarge" in other and "to pay less" not in other
+    assert "lacks" in "\n".join(language_model.summary(need(), "ml.g5.xlarge"))
