@@ -15,6 +15,7 @@ DEPLOYMENT_CONFIGS = {
     "http-fastapi": "FastAPI on uvicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
     "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
     "transformers-vllm": "vLLM: language models",
+    "transformers-sglang": "SGLang: language models",
 }
 PREDICTIVE = ("http-fastapi", "http-flask")
 DEPLOYMENT_TARGETS = {"managed-inference": "SageMaker endpoint (managed inference)"}
@@ -52,11 +53,27 @@ QUESTIONS = (
     *LANGUAGE_MODEL_QUESTIONS,
 )
 DERIVED = ("model_facts", "engine_settings")  # stored, but worked out by the template alone
+# What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
+ASKABLE = (
+    "deployment_config",
+    "framework",
+    "model_format",
+    "model_name",
+    "serving_profile",
+    "base_image",
+    "region",
+    "instance_type",
+    "framework_version",
+    "max_model_len",
+    "max_concurrency",
+)
+KEPT = ("framework_version", "region")  # questions that take more than they offer
 SECRETS = ("hf_token",)
 NUMBERS = ("max_model_len", "max_concurrency")
 LARGEST_NUMBER = 10_000_000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
-BOOLEANS = ("true", "false", "yes", "no", "y", "n", "1", "0", "on", "off")
+YES = ("true", "yes", "y", "1", "on")
+BOOLEANS = (*YES, "false", "no", "n", "0", "off")
 
 
 @dataclass(frozen=True)
@@ -134,7 +151,7 @@ def choices(question: str, framework: str = "", model_format: str = "", kept: st
     """
     values = _values(question, framework, model_format)
     if kept and kept not in values.values():
-        values[f"{kept} (no longer in the catalog)"] = kept
+        values[f"{kept} (not in the catalog)"] = kept
     return values
 
 
@@ -146,7 +163,7 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     """
     before = last or {}
     known = {**before, **given}
-    given = {name: value for name, value in given.items() if str(value) != str(before.get(name))}
+    given = {name: value for name, value in given.items() if name not in before or value != before[name]}
     problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
         problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
@@ -170,6 +187,8 @@ def check_destination(destination: Path) -> None:
 def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
     if question == "deployment_config":
         return {label: name for name, label in DEPLOYMENT_CONFIGS.items()}
+    if question == "region":
+        return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
         return {label: name for name, label in DEPLOYMENT_TARGETS.items()}
     if question == "serving_profile" and framework in PREDICTIVE:
@@ -186,6 +205,12 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
     if question == "framework_version":
         return {version.number: version.number for version in facts.versions_for(model_format)}
     raise KeyError(question)
+
+
+def relevant(values: Mapping[str, Any], deployment_config: str) -> dict[str, Any]:
+    """Return the values of questions that a deployment config asks."""
+    others = LANGUAGE_MODEL_QUESTIONS if deployment_config in PREDICTIVE else PREDICTIVE_QUESTIONS
+    return {name: value for name, value in values.items() if name not in others}
 
 
 def _unknown(data: Mapping[str, Any]) -> list[str]:

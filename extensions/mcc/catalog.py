@@ -211,12 +211,30 @@ class ServerImage:
 
 
 @dataclasses.dataclass(frozen=True)
+class ServerSetting:
+    """The flag that tells a server one of our settings, its type, and since which version it exists."""
+
+    flag: str
+    type: Literal["int", "float", "str"]
+    since: str
+
+
+@dataclasses.dataclass(frozen=True)
 class LanguageModelServer:
-    """A server of language models. `images` are newest first."""
+    """A server of language models; servers.yml says what the fields mean. `images` are newest first.
+
+    `package` is where its argument parser can be read, without a GPU.
+    """
 
     title: str
     engine: str
     images: tuple[ServerImage, ...]
+    package: str
+    command: tuple[str, ...]
+    model_flag: str
+    settings: Mapping[str, ServerSetting]
+    note: str
+    values: Mapping[str, str] | None = None
 
     @property
     def default_image(self) -> str:
@@ -227,6 +245,14 @@ class LanguageModelServer:
         """Return the engine's version in an image; for an image of the person's own, the default's."""
         known = {entry.image: entry.version for entry in self.images}
         return known.get(image, known[self.default_image])
+
+
+@dataclasses.dataclass(frozen=True)
+class OldKey:
+    """A key of the predecessor's configuration: our question, or None when there is none, and its flag."""
+
+    question: str | None = None
+    flag: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,6 +285,12 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
 def servers(directory: Path = CATALOG) -> Mapping[str, LanguageModelServer]:
     """Return the servers of language models by deployment config."""
     return _read(directory / "servers.yml", LanguageModelServer)[0]
+
+
+@lru_cache
+def predecessor(directory: Path = CATALOG) -> Mapping[str, OldKey]:
+    """Return the keys of the predecessor's configuration."""
+    return _read(directory / "predecessor.yml", OldKey)[0]
 
 
 @lru_cache

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, hub, language_model, quoting, summary
+from . import answers, catalog, cpu_sizer, defaults, hub, language_model, quoting, summary
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -37,7 +38,38 @@ def check_answers(conf: Mapping[str, Any]) -> str:
         answers.check_destination(Path(conf["dst_path"]))
     if not made_by_update(conf):
         answers.check(given, last_answers(conf))
+    if is_new_project(conf):
+        asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
+        for note in defaults.check(given, asks):
+            print(note, file=sys.stderr)
     return ""
+
+
+def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
+    """Return label -> value of what a question offers, a setting from outside included."""
+    kept = kept or str(defaults.of_run().outside.values.get(question, ""))
+    return answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
+
+
+def changes_of_stack(conf: Mapping[str, Any]) -> str:
+    """Return a warning when an update was told to go to another server, framework or model."""
+    changed = [name for name in ("deployment_config", "framework", "model_name") if name in conf["data"]]
+    if not changed:
+        return ""
+    return (
+        f"{' and '.join(changed)} will be changed: files of the old choice are deleted, edited ones, too. "
+        "git still has what was committed; the instance type is chosen anew for another language model."
+    )
+
+
+def setting(fallback: Any, name: str) -> Any:
+    """Return the default of a question: a setting from outside, else `fallback`."""
+    return defaults.of_run().value(name, fallback)
+
+
+def origins(conf: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, str]:
+    """Return where each stored answer comes from that is not the template's own."""
+    return defaults.of_run().origins(conf["data"], stored)
 
 
 def is_new_project(conf: Mapping[str, Any]) -> bool:
@@ -116,9 +148,10 @@ def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]
 
     Raises when a person's own choice for a new project cannot serve a language model.
     """
+    kept = kept or defaults.of_run().outside.values.get("instance_type", "")
     if "framework" in need:
         return cpu_sizer.labels(need["framework"], model_bytes(need["model_path"]), need["profile"], kept)
-    given = conf["data"].get("instance_type", "")
+    given = conf["data"].get("instance_type") or defaults.of_run().outside.values.get("instance_type")
     if given and is_new_project(conf) and (refusal := language_model.sized(need).refusal(given)):
         raise InvalidAnswer(refusal)
     return language_model.choices(need, kept)
@@ -173,7 +206,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "architecture": architecture,
     "check_for_model": told_to_the_user(check_for_model),
     "check_answers": told_to_the_user(check_answers),
-    "choices": answers.choices,
+    "choices": choices,
     "default_format": default_format,
     "count_problem": lambda value, question: answers.whole_number(question, value),
     "default_image": default_image,
@@ -192,7 +225,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "problem": lambda value, question: answers.problem(question, value),
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
-    "server_title": lambda deployment_config: catalog.servers()[deployment_config].title,
+    "setting": told_to_the_user(setting),
+    "python": quoting.python,
+    "server": lambda deployment_config: catalog.servers()[deployment_config],
     "stale_facts": language_model.stale_facts,
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
@@ -200,6 +235,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "changes_of_stack": changes_of_stack,
     "default_region": default_region,
+    "origins": origins,
     "offline_by_environment": hub.offline,
 }

@@ -5,6 +5,7 @@ Each returns what its parser reads back as `text`, and raises InvalidAnswer for 
 
 import re
 import shlex
+from collections.abc import Mapping
 from json import dumps
 from typing import Any
 
@@ -41,9 +42,16 @@ def toml(text: str) -> str:
     return json(text).replace("\x7f", "\\u007f")
 
 
-def python(text: str) -> str:
-    """Return a text as a literal in double quotes, as ruff formats it: JSON's escapes are Python's, too."""
-    return json(text)
+def python(value: Any) -> str:
+    """Return a text, or a list or mapping of texts, as a literal in double quotes, as ruff formats it.
+
+    JSON's escapes are Python's, too.
+    """
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{python(key)}: {python(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(python, value)) + "]"
+    return json(value)
 
 
 def nginx(text: str) -> str:

@@ -10,14 +10,23 @@ from . import catalog, language_model
 NOT_MODELS = ("README.md",)
 
 
-def after_copy(destination: os.PathLike[str], answers: Mapping[str, Any], need: Mapping[str, Any]) -> str:
-    """Return the lines to show; `need` is what the instance type was chosen for.
+def after_copy(
+    destination: os.PathLike[str],
+    answers: Mapping[str, Any],
+    need: Mapping[str, Any],
+    origins: Mapping[str, str],
+) -> str:
+    """Return the lines to show.
+
+    `need` is what the instance type was chosen for, `origins` says where answers are from that are not
+    the template's own.
 
     Looks for the model in the project at `destination`, so that nothing is called done that is not.
     """
     project = Path(destination)
     if "model_name" in answers:
-        return "\n".join(_language_model(project, answers, need))
+        lines = [*_language_model(project, answers, need), *_told(origins)]
+        return "\n".join([*lines, "", f"  cd {_shown(project)}"])
     facts = catalog.frameworks()[answers["framework"]]
     lines = [
         "",
@@ -29,6 +38,7 @@ def after_copy(destination: os.PathLike[str], answers: Mapping[str, Any], need: 
     if not has_model(project):
         lines.append(f"  no model   {_what_is_missing(answers)}")
     lines += [
+        *_told(origins),
         "",
         f"  cd {_shown(project)}",
         "  do/run --local   serves it on port 8080",
@@ -47,7 +57,14 @@ def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str
         "  chosen for {max_concurrency} requests at once of {max_model_len} tokens".format(**answers)
     )
     lines += [f"  {line}" for line in language_model.summary(need, answers["instance_type"])]
-    return [*lines, "", f"  cd {_shown(project)}"]
+    return lines
+
+
+def _told(origins: Mapping[str, str]) -> list[str]:
+    by_origin: dict[str, list[str]] = {}
+    for name, origin in origins.items():
+        by_origin.setdefault(origin, []).append(name)
+    return [f"  from {origin}: {', '.join(names)}" for origin, names in by_origin.items()]
 
 
 def has_model(project: Path) -> bool:

@@ -1,0 +1,100 @@
+"""What stands in for an answer that nobody gives: a setting from outside, or what the template works out.
+
+The environment, the file of MCC_CONFIG and MCP servers are read once a run, and checked like answers.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from . import answers, mcp_client, settings
+from .errors import InvalidAnswer
+from .settings import Settings
+
+GIVEN = "-d or --data-file"
+PROMPT = "the prompt"
+
+
+class Defaults:
+    """The settings of one run, and what the template itself would have answered."""
+
+    def __init__(self, outside: Settings) -> None:
+        self.outside = outside
+        self.worked_out: dict[str, Any] = {}
+
+    def value(self, name: str, fallback: Any) -> Any:
+        """Return the setting of a question from outside, else `fallback`."""
+        self.worked_out[name] = fallback
+        return self.outside.values.get(name, fallback)
+
+    def origins(self, given: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, str]:
+        """Return where each answer comes from that is not the template's own."""
+        found = {}
+        for name, answer in stored.items():
+            if name not in answers.QUESTIONS or str(answer) == str(self.worked_out.get(name, "")):
+                continue
+            if name in given:
+                found[name] = GIVEN
+            elif str(answer) == str(self.outside.values.get(name)):
+                found[name] = self.outside.origins[name]
+            else:
+                found[name] = PROMPT
+        return found
+
+
+def of_run(environ: Mapping[str, str] = os.environ) -> Defaults:
+    """Return the defaults of this run, read once as long as the environment and the file are the same."""
+    own = tuple(sorted((name, value) for name, value in environ.items() if name.startswith(settings.PREFIX)))
+    path = environ.get(settings.CONFIG, "")
+    written = os.path.getmtime(path) if path and os.path.exists(path) else 0.0
+    return _read(own, written)
+
+
+@lru_cache(maxsize=4)
+def _read(own: tuple[tuple[str, str], ...], written: float) -> Defaults:
+    return Defaults(settings.read(answers.QUESTIONS, {**os.environ, **dict(own)}))
+
+
+def check(given: Mapping[str, Any], ask_servers: bool, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Check the settings from outside as answers are, and ask the MCP servers; return notes for the person.
+
+    Raises InvalidAnswer, which names the origin, for a setting that cannot be used beside `given`.
+    """
+    run = of_run(environ)
+    notes = list(run.outside.notes)
+    _check(given, run.outside)
+    if ask_servers and run.outside.mcp_servers:
+        notes += _ask(run, given)
+    return notes
+
+
+def _check(given: Mapping[str, Any], outside: Settings) -> None:
+    config = given.get("deployment_config", outside.values.get("deployment_config", answers.PREDICTIVE[0]))
+    used = answers.relevant({**outside.values, **given}, str(config))
+    try:
+        answers.check(used)
+    except InvalidAnswer as refused:
+        named = [name for name in outside.origins if name not in given and f"{name}:" in str(refused)]
+        origin = "; ".join(f"{name} is from {outside.origins[name]}" for name in named)
+        raise InvalidAnswer(f"{refused} ({origin})" if origin else str(refused)) from None
+
+
+def _ask(run: Defaults, given: Mapping[str, Any]) -> list[str]:
+    """Ask the MCP servers for what is not decided yet; keep what can be used."""
+    known = {**run.outside.values, **given}
+    config = str(known.get("deployment_config", answers.PREDICTIVE[0]))
+    asked = answers.relevant({name: None for name in answers.ASKABLE if name not in known}, config)
+    context = {name: value for name, value in known.items() if name not in answers.SECRETS}
+    told = mcp_client.ask(run.outside.mcp_servers, list(asked), context)
+    notes = list(told.warnings)
+    values, origins = dict(run.outside.values), dict(run.outside.origins)
+    for name, value in told.values.items():
+        try:
+            answers.check(answers.relevant({**known, name: value}, config))
+        except InvalidAnswer as refused:
+            notes.append(f"MCP server {told.origins[name]}: {refused}")
+            continue
+        values[name], origins[name] = value, f"MCP server {told.origins[name]}"
+    run.outside = Settings(values, origins)
+    return notes

@@ -1,0 +1,228 @@
+"""Where defaults come from, and which one wins."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import copier
+import pexpect
+import pytest
+import yaml
+from copier.errors import UserMessageError
+
+from extensions.mcc import answers, catalog, settings
+from extensions.mcc.errors import InvalidAnswer
+from tests.conftest import REPOSITORY
+
+OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
+
+
+@pytest.fixture
+def copied(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that copies with a config file, variables and -d, and returns the stored answers."""
+
+    def run(config: Any = None, environ: dict[str, str] | None = None, **data: Any) -> dict[str, Any]:
+        if config is not None:
+            file = tmp_path / "team.yml"
+            file.write_text(config if isinstance(config, str) else json.dumps(config))
+            monkeypatch.setenv("MCC_CONFIG", str(file))
+        for name, value in (environ or {}).items():
+            monkeypatch.setenv(name, value)
+        copier.run_copy(str(template), tmp_path / "made", data=data, **OPTIONS)
+        stored: dict[str, Any] = yaml.safe_load((tmp_path / "made" / ".copier-answers.yml").read_text())
+        return stored
+
+    return run
+
+
+def test_a_default_gives_way_to_the_file(copied: Any) -> None:
+    stored = copied({"region": "eu-west-1", "framework": "xgboost", "include_tests": False})
+    assert (stored["region"], stored["framework"], stored["include_tests"]) == ("eu-west-1", "xgboost", False)
+
+
+def test_the_file_gives_way_to_the_environment(copied: Any) -> None:
+    stored = copied({"region": "eu-west-1"}, {"MCC_REGION": "eu-central-1"})
+    assert stored["region"] == "eu-central-1"
+
+
+def test_the_environment_gives_way_to_what_is_given(copied: Any) -> None:
+    assert copied(None, {"MCC_REGION": "eu-central-1"}, region="us-west-2")["region"] == "us-west-2"
+
+
+def spawn(template: Path, destination: Path, *arguments: str, **environ: str) -> Any:
+    """Start copier on a terminal."""
+    command = ["-m", "copier", "copy", "--trust", "--skip-tasks", *arguments, str(template), str(destination)]
+    return pexpect.spawn(sys.executable, command, env={**os.environ, **environ}, timeout=60, encoding="utf-8")
+
+
+def given_but(*asked: str) -> list[str]:
+    """Return -d for every question of a default project but these."""
+    known = {
+        "deployment_config": "http-fastapi",
+        "framework": "sklearn",
+        "model_format": "pkl",
+        "model_path": "",
+        "serving_profile": "throughput",
+        "region": "us-east-1",
+        "instance_type": "ml.m5.large",
+        "framework_version": catalog.frameworks()["sklearn"].default_version().number,
+        "include_sample_model": "true",
+        "include_tests": "true",
+        "project_name": "given",
+    }
+    return [word for name, value in known.items() if name not in asked for word in ("-d", f"{name}={value}")]
+
+
+def stored_in(project: Path) -> dict[str, Any]:
+    stored: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    return stored
+
+
+def test_the_environment_is_the_default_of_the_prompt_and_gives_way_to_it(
+    template: Path, tmp_path: Path
+) -> None:
+    child = spawn(template, tmp_path / "made", *given_but("project_name"), MCC_PROJECT_NAME="from-outside")
+    child.expect("What is the project called")
+    child.expect("from-outside")
+    child.send("\x15typed\r")
+    child.expect("from the prompt: project_name")
+    child.expect(pexpect.EOF)
+    assert stored_in(tmp_path / "made")["project_name"] == "typed"
+
+
+def test_a_data_file_is_not_asked_for_and_gives_way_to_d(template: Path, tmp_path: Path) -> None:
+    file = tmp_path / "data.yml"
+    file.write_text("project_name: of-the-file\nregion: eu-west-1\n")
+    arguments = [*given_but("project_name", "region"), "-d", "region=us-west-2", "--data-file", str(file)]
+    child = spawn(template, tmp_path / "made", *arguments)
+    child.expect(pexpect.EOF)
+    assert "What is the project called" not in child.before
+    stored = stored_in(tmp_path / "made")
+    assert (stored["project_name"], stored["region"]) == ("of-the-file", "us-west-2")
+
+
+def test_the_summary_names_the_origin_of_what_is_no_default(template: Path, tmp_path: Path) -> None:
+    file = tmp_path / "team.yml"
+    file.write_text("serving_profile: latency\nmcpServers: {}\n")
+    command = [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--skip-tasks"]
+    command += ["-d", "framework=xgboost", str(template), str(tmp_path / "made")]
+    outside = {"MCC_CONFIG": str(file), "MCC_REGION": "eu-west-1"}
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **outside})
+    assert done.returncode == 0, done.stderr
+    assert "from -d or --data-file: framework\n" in done.stderr
+    assert "from MCC_REGION: region\n" in done.stderr
+    assert f"from {file}: serving_profile\n" in done.stderr
+    assert "project_name" not in done.stderr
+
+
+BAD: list[tuple[Any, dict[str, str], str]] = [
+    ({"regoin": "eu-west-1"}, {}, "'regoin' is not a question of this template. Did you mean region?"),
+    ({"modelNaem": "x"}, {}, "Did you mean modelName?"),
+    (
+        {},
+        {"MCC_FRAMEWROK": "sklearn"},
+        "MCC_FRAMEWROK is not a setting of this template. Did you mean MCC_FR",
+    ),
+    ({"framework": "pytorch"}, {}, "'pytorch' is not offered"),
+    (None, {"MCC_FRAMEWORK": "pytorch"}, "(framework is from MCC_FRAMEWORK)"),
+    (None, {"MCC_INCLUDE_TESTS": "perhaps"}, "neither true nor false"),
+    ({"hf_token": "hf_literal"}, {}, "a secret does not belong in a file. Write $HF_TOKEN"),
+    ({"hfToken": "hf_literal"}, {}, "a secret does not belong in a file"),
+    ({"hf_token": "$NOT_SET_ANYWHERE"}, {}, "$NOT_SET_ANYWHERE is not set"),
+    ({"mcpServers": ["x"]}, {}, "mcpServers"),
+    ("[1, 2]", {}, "is a list, not keys with values"),
+    ("", {}, "is empty"),
+    ("a: [", {}, "is neither YAML nor JSON"),
+    ("x" * 2_000_000, {}, "is over 1000 kB"),
+    (None, {"MCC_CONFIG": "/nowhere/team.yml"}, "cannot be read"),
+    (None, {"MCC_CONFIG": "/"}, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("config", "environ", "said"), BAD)
+def test_a_setting_that_cannot_be_used_is_refused(
+    copied: Any, tmp_path: Path, config: Any, environ: dict[str, str], said: str
+) -> None:
+    with pytest.raises(UserMessageError) as refused:
+        copied(config, environ)
+    assert said in str(refused.value) and str(refused.value).count("\n") <= 1
+    assert "hf_literal" not in str(refused.value)
+    assert not (tmp_path / "made").exists()
+
+
+def test_settings_of_the_other_kind_of_model_are_left_out(copied: Any) -> None:
+    stored = copied({"framework": "xgboost", "model_name": "Qwen/Qwen3-8B"}, None)
+    assert stored["framework"] == "xgboost" and "model_name" not in stored
+
+
+def test_a_secret_may_be_a_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "team.yml"
+    file.write_text("hf_token: $TEAM_TOKEN\n")
+    environ = {"MCC_CONFIG": str(file), "TEAM_TOKEN": "hf_known"}
+    assert settings.read(answers.QUESTIONS, environ).values["hf_token"] == "hf_known"
+    assert settings.dereferenced("hf_token", "$TEAM_TOKEN", environ) == "hf_known"
+    with pytest.raises(InvalidAnswer, match="TEAM_TOKEN"):
+        settings.dereferenced("hf_token", "$TEAM_TOKEN", {})
+
+
+@pytest.mark.parametrize("key", sorted(catalog.predecessor()))
+def test_every_key_of_the_predecessor_is_taken_or_named(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "old.json"
+    file.write_text(json.dumps({key: "$HOME" if "oken" in key and "Arn" not in key else "sklearn"}))
+    found = settings.read(answers.QUESTIONS, {"MCC_CONFIG": str(file), "HOME": "/root"})
+    question = catalog.predecessor()[key].question
+    assert (question in found.values) == (question is not None)
+    assert (key in " ".join(found.notes)) == (question is None)
+
+
+def test_the_predecessors_file_makes_the_project_it_made(copied: Any) -> None:
+    old = {
+        "framework": "xgboost",
+        "modelServer": "flask",
+        "modelFormat": "ubj",
+        "instanceType": "ml.m5.xlarge",
+        "awsRegion": "eu-west-1",
+        "projectName": "churn",
+        "deploymentTarget": "realtime-inference",
+        "includeTesting": False,
+    }
+    stored = copied(old)
+    expected = {
+        "framework": "xgboost",
+        "deployment_config": "http-flask",
+        "model_format": "ubj",
+        "instance_type": "ml.m5.xlarge",
+        "region": "eu-west-1",
+        "project_name": "churn",
+        "deployment_target": "managed-inference",
+        "include_tests": False,
+    }
+    assert {name: stored[name] for name in expected} == expected
+
+
+def test_the_predecessors_example_makes_an_sglang_project(copied: Any, tmp_path: Path) -> None:
+    old = {
+        "framework": "transformers",
+        "modelName": "mistralai/Mistral-7B-Instruct-v0.2",
+        "modelServer": "sglang",
+    }
+    stored = copied(old, {"MCC_OFFLINE": "1"})
+    assert stored["deployment_config"] == "transformers-sglang"
+    assert stored["model_name"] == "mistralai/Mistral-7B-Instruct-v0.2"
+    assert "lmsysorg/sglang" in (tmp_path / "made" / "Dockerfile").read_text()
+
+
+def test_the_docs_list_every_key_of_the_predecessor() -> None:
+    text = (REPOSITORY / "docs" / "configuration.md").read_text()
+    for name, key in catalog.predecessor().items():
+        shown = f"`{key.question}`" if key.question else "not in this version"
+        flag = f"`{key.flag}`" if key.flag else ""
+        assert f"| `{name}` | {flag} | {shown} |" in text
+
+
+def test_the_questions_of_the_predecessor_are_ours() -> None:
+    assert {key.question for key in catalog.predecessor().values()} - {None} <= set(answers.QUESTIONS)
+    assert (REPOSITORY / "catalog" / "predecessor.yml").exists()
