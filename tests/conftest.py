@@ -1,6 +1,7 @@
 """What all lanes share: rendering a project the way a person does."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,3 +51,16 @@ def render(template: Path, tmp_path: Path) -> Iterator[Render]:
         return destination
 
     yield render_project
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder, as somebody."""
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def release(folder: Path, tag: str) -> None:
+    """Commit what is there and tag it."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--message", tag)
+    git(folder, "tag", tag)

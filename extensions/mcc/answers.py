@@ -14,6 +14,7 @@ DEPLOYMENT_CONFIGS = {
     "http-fastapi": "FastAPI on uvicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
     "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
     "transformers-vllm": "vLLM: language models",
+    "transformers-sglang": "SGLang: language models",
 }
 PREDICTIVE = ("http-fastapi", "http-flask")
 DEPLOYMENT_TARGETS = {"managed-inference": "SageMaker endpoint (managed inference)"}

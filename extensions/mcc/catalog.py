@@ -211,12 +211,30 @@ class ServerImage:
 
 
 @dataclasses.dataclass(frozen=True)
+class ServerSetting:
+    """The flag that tells a server one of our settings, its type, and since which version it exists."""
+
+    flag: str
+    type: Literal["int", "float", "str"]
+    since: str
+
+
+@dataclasses.dataclass(frozen=True)
 class LanguageModelServer:
-    """A server of language models. `images` are newest first."""
+    """A server of language models; servers.yml says what the fields mean. `images` are newest first.
+
+    `package` is where its argument parser can be read, without a GPU.
+    """
 
     title: str
     engine: str
     images: tuple[ServerImage, ...]
+    package: str
+    command: tuple[str, ...]
+    model_flag: str
+    settings: Mapping[str, ServerSetting]
+    note: str
+    values: Mapping[str, str] | None = None
 
     @property
     def default_image(self) -> str:

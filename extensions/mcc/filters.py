@@ -49,6 +49,17 @@ def choices(question: str, framework: str = "", model_format: str = "", kept: st
     return answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
 
 
+def changes_of_stack(conf: Mapping[str, Any]) -> str:
+    """Return a warning when an update was told to go to another server, framework or model."""
+    changed = [name for name in ("deployment_config", "framework", "model_name") if name in conf["data"]]
+    if not changed:
+        return ""
+    return (
+        f"{' and '.join(changed)} will be changed: files of the old choice are deleted, edited ones, too. "
+        "git still has what was committed; the instance type is chosen anew for another language model."
+    )
+
+
 def setting(fallback: Any, name: str) -> Any:
     """Return the default of a question: a setting from outside, else `fallback`."""
     return defaults.of_run().value(name, fallback)
@@ -189,6 +200,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_instance": told_to_the_user(default_instance),
     "default_project_name": default_project_name,
     "default_version": default_version,
+    "dockerfile": told_to_the_user(quoting.dockerfile),
     "engine_settings": told_to_the_user(language_model.settings),
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
@@ -199,13 +211,15 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
     "setting": told_to_the_user(setting),
-    "server_title": lambda deployment_config: catalog.servers()[deployment_config].title,
+    "python": quoting.python,
+    "server": lambda deployment_config: catalog.servers()[deployment_config],
     "stale_facts": language_model.stale_facts,
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
     "toml": quoting.toml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "changes_of_stack": changes_of_stack,
     "default_region": default_region,
     "origins": origins,
     "offline_by_environment": hub.offline,

@@ -74,7 +74,7 @@ def choices(need: Mapping[str, Any], kept: str) -> dict[str, Any]:
     offered: dict[str, Any] = {_label(choice): choice.instance.name for choice in judged.fitting[:OFFERED]}
     if kept and kept not in offered.values():
         choice = judged.choice(kept)
-        offered[f"{kept} ({'no longer in the catalog' if choice is None else _label(choice)})"] = kept
+        offered[_label(choice) if choice else f"{kept} (no longer in the catalog)"] = kept
     for choice in judged.cheaper[:SHOWN_IMPOSSIBLE]:
         if choice.instance.name != kept:
             offered[_label(choice)] = {"value": choice.instance.name, "validator": choice.reason}
@@ -160,6 +160,8 @@ def _longest(model_facts: Mapping[str, Any]) -> int:
 
 
 def _label(choice: Choice) -> str:
-    told = f"{choice.headroom_gib:.1f} GiB spare a GPU" if choice.fits else choice.reason
-    shown = [sizing_view.price(choice.instance), sizing_view.gpus(choice), told]
+    """Return a type with its price and GPUs; Copier adds the reason of one that cannot be chosen."""
+    shown = [sizing_view.price(choice.instance), sizing_view.gpus(choice)]
+    if choice.fits:
+        shown.append(f"{choice.headroom_gib:.1f} GiB spare a GPU")
     return f"{choice.instance.name} ({', '.join(shown)})"

@@ -17,7 +17,7 @@ BIG_GPU_GIB = 70.0  # from here on, engines batch more by default
 ALLOCATOR_GIB = 0.01
 GRAPHS_SLACK_GIB = 0.5
 EXPERT_CHUNK = 32_768  # tokens that vLLM's fused experts take at a time
-LONG = 32_768  # tokens; prompts of longer models were read in chunks before that was the default
+LONG = 32_768  # tokens; longer prompts were read in chunks even before that was the default
 
 
 @dataclass(frozen=True)
@@ -295,8 +295,8 @@ def _pool(
 
 
 def _default_batch(gpu: Gpu, release: catalog.EngineRelease, length: int) -> int:
-    if not release.chunked and length <= LONG:
-        return length
+    if not release.chunked:
+        return min(length, LONG)
     return 8192 if gpu.big_batches else 2048
 
 

@@ -1,8 +1,73 @@
-"""Values as literals of the language they land in, one function a language."""
+"""Values as literals of the language they land in, one function a language.
 
-import json
+Each returns what its parser reads back as `text`, and raises InvalidAnswer for what the language cannot hold.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from json import dumps
+from typing import Any
+
+from .errors import InvalidAnswer
+
+CONTROL = r"[\x00-\x1f\x7f]"
+
+
+def shell(text: str) -> str:
+    """Return a text as one word of sh."""
+    _refuse("\x00", text, "shell")
+    return shlex.quote(text)
+
+
+def dockerfile(text: str) -> str:
+    """Return a text as a double-quoted value of LABEL or ENV, in which no variable is expanded."""
+    _refuse(CONTROL, text, "Dockerfile")
+    return '"' + re.sub(r'(["\\$])', r"\\\1", text) + '"'
+
+
+def json(text: str) -> str:
+    """Return a text as a string of JSON, in as many characters as can be read by people."""
+    return dumps(text, ensure_ascii=False)
+
+
+def yaml(text: str) -> str:
+    """Return a text as a double-quoted scalar: JSON's, with escapes for what YAML folds or forbids."""
+    return re.sub(
+        "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", json(text)
+    )
 
 
 def toml(text: str) -> str:
-    """Return a text as a basic string of TOML: JSON's escapes, without its surrogate pairs."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """Return a text as a basic string: JSON's escapes, without its surrogate pairs."""
+    return json(text).replace("\x7f", "\\u007f")
+
+
+def python(value: Any) -> str:
+    """Return a text, or a list or mapping of texts, as a literal in double quotes, as ruff formats it.
+
+    JSON's escapes are Python's, too.
+    """
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{python(key)}: {python(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(python, value)) + "]"
+    return json(value)
+
+
+def nginx(text: str) -> str:
+    """Return a text as a quoted argument of a directive. nginx cannot escape the $ of its variables."""
+    _refuse("[\x00$]", text, "nginx.conf")
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def pbtxt(text: str) -> str:
+    """Return a text as a string of protobuf's text format, as in Triton's config.pbtxt."""
+    return '"' + re.sub(r'[\x00-\x1f\x7f"\\]', lambda found: f"\\{ord(found[0]):03o}", text) + '"'
+
+
+def _refuse(pattern: str, text: str, language: str) -> None:
+    if found := re.search(pattern, text):
+        raise InvalidAnswer(
+            f"{text[:60]!r} cannot be written in a {language}: it holds {found[0]!r}. Leave it out."
+        )

@@ -60,18 +60,13 @@ def headline(sized: Sizing) -> list[str]:
 
 
 def choice_row(sized: Sizing, choice: Choice) -> list[str]:
-    """Return a fitting type's cells: name, price, GPUs, headroom and the ceiling of its speed."""
+    """Return a type's cells: name, price, GPUs, headroom or what lacks, and the ceiling of its speed."""
     best = gpu_sizer.ceiling(sized.facts, sized.load, choice)
     speed = f"at most {best.tokens_s:,.0f} tokens/s" if best else ""
     if best and choice.instance.price:
         speed += f", ${best.usd_per_million:.2f} per million"
-    return [
-        choice.instance.name,
-        price(choice.instance),
-        gpus(choice),
-        f"{choice.headroom_gib:.1f} GiB spare a GPU",
-        speed,
-    ]
+    left = f"{choice.headroom_gib:.1f} GiB spare a GPU" if choice.fits else choice.reason
+    return [choice.instance.name, price(choice.instance), gpus(choice), left, speed]
 
 
 def gpus(choice: Choice) -> str:

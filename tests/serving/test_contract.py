@@ -5,6 +5,7 @@ starts the server and checks it. The environments are kept under .demo/ between 
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import copier
 import pytest
 
-from tests.conftest import COMBINATIONS, REPOSITORY, Render
+from tests.conftest import COMBINATIONS, REPOSITORY, Render, git, release
 
 ENVIRONMENTS = REPOSITORY / ".demo" / "environments"
 NEED_A_CONTAINER_OR_STREAM = {53, 54, 55, 59}
@@ -39,6 +41,20 @@ def do(project: Path, verb: str, *arguments: str) -> "subprocess.CompletedProces
     )
 
 
+def run_among_libraries(
+    project: Path, framework: str, server: str, source: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run Python source in a project, with the libraries its server has."""
+    find = "from lifecycle import runtime; print(runtime.model_python())"
+    environment = {**os.environ, "PYTHONPATH": "do"}
+    with shared_environment(project, framework, server):
+        found = subprocess.run(
+            [sys.executable, "-c", find], cwd=project, env=environment, stdout=subprocess.PIPE, text=True
+        )
+    command = [found.stdout.strip(), "-c", source]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True)
+
+
 @pytest.mark.parametrize(
     ("server", "framework", "model_format"),
     [pytest.param(*c, marks=pytest.mark.xdist_group(f"{c[0]}-{c[1]}")) for c in COMBINATIONS],
@@ -55,3 +71,23 @@ def test_the_contract_is_kept(render: Render, server: str, framework: str, model
     assert missed == []
     assert answer.returncode == 0, answer.stderr
     assert {check["number"] for check in checks} == set(range(1, 60))
+
+
+def test_the_server_of_an_updated_project_keeps_the_contract(template: Path, tmp_path: Path) -> None:
+    source, made = tmp_path / "source", tmp_path / "abalone-age"
+    shutil.copytree(template, source)
+    options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
+    git(source, "init")
+    release(source, "v1")
+    copier.run_copy(str(source), made, **options)
+    git(made, "init")
+    release(made, "made")
+    configuration = source / "template" / "{{ predictive }}" / "nginx.conf"
+    text = configuration.read_text()
+    configuration.write_text(text.replace("keepalive_timeout 75s", "keepalive_timeout 80s"))
+    release(source, "v2")
+    copier.run_update(made, overwrite=True, **options)
+    assert "keepalive_timeout 80s" in (made / "nginx.conf").read_text()
+    with shared_environment(made, "sklearn", "http-fastapi"):
+        answer = do(made, "test", "--contract", "--local", "--json")
+    assert answer.returncode == 0, answer.stdout + answer.stderr

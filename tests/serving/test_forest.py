@@ -1,13 +1,9 @@
 """The fast path of random forests gives scikit-learn's own numbers, for every kind it takes on."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from tests.conftest import Render
-from tests.serving.test_contract import shared_environment
+from tests.serving.test_contract import run_among_libraries
 
 COMPARE = """
 import sys
@@ -45,16 +41,5 @@ print("same")
 @pytest.mark.xdist_group("http-flask-sklearn")
 def test_forests_predict_what_scikit_learn_predicts(render: Render) -> None:
     project = render(deployment_config="http-flask")
-    environment = {**os.environ, "PYTHONPATH": "do"}
-    find = "from lifecycle import runtime; print(runtime.model_python())"
-    with shared_environment(project, "sklearn", "http-flask"):
-        python = subprocess.run(
-            [sys.executable, "-c", find],
-            cwd=project,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    answer = subprocess.run([python, "-c", COMPARE], cwd=project, capture_output=True, text=True)
+    answer = run_among_libraries(project, "sklearn", "http-flask", COMPARE)
     assert answer.stdout.strip() == "same", answer.stderr

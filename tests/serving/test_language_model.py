@@ -63,6 +63,25 @@ def test_it_becomes_the_engine_with_the_settings_of_the_interview(project: Path)
     assert "serve: python3 -m vllm" in done.stdout
 
 
+def test_sglang_is_told_the_same_in_its_own_words(render: Render) -> None:
+    project = render("chat", deployment_config="transformers-sglang", offline=True)
+    done, argv = serve(project, "serve", SERVING_KV_CACHE_DTYPE="fp8")
+    assert done.returncode == 0, done.stderr
+    given = dict(zip(argv[2::2], argv[3::2], strict=True))
+    assert argv[:2] == ["-m", "sglang.launch_server"]
+    assert given == {
+        "--host": "0.0.0.0",
+        "--port": "8080",
+        "--model-path": "Qwen/Qwen3-8B",
+        "--served-model-name": "Qwen/Qwen3-8B",
+        "--tensor-parallel-size": "1",
+        "--context-length": "8192",
+        "--max-running-requests": "16",
+        "--mem-fraction-static": "0.88",
+        "--kv-cache-dtype": "fp8_e5m2",
+    }
+
+
 def test_a_model_that_sagemaker_brings_is_served_instead(project: Path) -> None:
     model = project.parent / "model"
     model.mkdir()

@@ -141,6 +141,7 @@ SETTINGS = {
     "_exclude",
     "_skip_if_exists",
     "_tasks",
+    "_message_before_update",
     "_message_after_copy",
 }
 

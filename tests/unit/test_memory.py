@@ -4,7 +4,7 @@ import dataclasses
 import statistics
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc import catalog, facts, memory
@@ -95,6 +95,7 @@ SERVINGS = st.builds(
 GPUS = st.builds(Gpu, memory_gib=st.floats(10, 300), nvlink=st.booleans(), big_batches=st.booleans())
 
 
+@settings(max_examples=300)
 @given(MODELS, GPUS, SERVINGS)
 def test_less_of_a_load_never_lacks_more(model: ModelFacts, gpu: Gpu, serving: Serving) -> None:
     lacking = memory.estimate(model, gpu, serving).lacking(serving.max_num_seqs)
@@ -104,6 +105,7 @@ def test_less_of_a_load_never_lacks_more(model: ModelFacts, gpu: Gpu, serving: S
     assert memory.estimate(model, gpu, fewer).lacking(fewer.max_num_seqs) <= lacking + 1e-9
 
 
+@settings(max_examples=300)
 @given(MODELS, GPUS, SERVINGS)
 def test_a_larger_gpu_never_lacks_more(model: ModelFacts, gpu: Gpu, serving: Serving) -> None:
     lacking = memory.estimate(model, gpu, serving).lacking(serving.max_num_seqs)
@@ -111,6 +113,7 @@ def test_a_larger_gpu_never_lacks_more(model: ModelFacts, gpu: Gpu, serving: Ser
     assert memory.estimate(model, larger, serving).lacking(serving.max_num_seqs) <= lacking + 1e-9
 
 
+@settings(max_examples=300)
 @given(MODELS, GPUS, SERVINGS)
 def test_fewer_bytes_a_value_never_lack_more(model: ModelFacts, gpu: Gpu, serving: Serving) -> None:
     lacking = memory.estimate(model, gpu, serving).lacking(serving.max_num_seqs)

@@ -203,6 +203,26 @@ def test_the_predecessors_file_makes_the_project_it_made(copied: Any) -> None:
     assert {name: stored[name] for name in expected} == expected
 
 
+def test_the_predecessors_example_makes_an_sglang_project(copied: Any, tmp_path: Path) -> None:
+    old = {
+        "framework": "transformers",
+        "modelName": "mistralai/Mistral-7B-Instruct-v0.2",
+        "modelServer": "sglang",
+    }
+    stored = copied(old, {"MCC_OFFLINE": "1"})
+    assert stored["deployment_config"] == "transformers-sglang"
+    assert stored["model_name"] == "mistralai/Mistral-7B-Instruct-v0.2"
+    assert "lmsysorg/sglang" in (tmp_path / "made" / "Dockerfile").read_text()
+
+
+def test_the_docs_list_every_key_of_the_predecessor() -> None:
+    text = (REPOSITORY / "docs" / "configuration.md").read_text()
+    for name, key in catalog.predecessor().items():
+        shown = f"`{key.question}`" if key.question else "not in this version"
+        flag = f"`{key.flag}`" if key.flag else ""
+        assert f"| `{name}` | {flag} | {shown} |" in text
+
+
 def test_the_questions_of_the_predecessor_are_ours() -> None:
     assert {key.question for key in catalog.predecessor().values()} - {None} <= set(answers.QUESTIONS)
     assert (REPOSITORY / "catalog" / "predecessor.yml").exists()

@@ -1,6 +1,9 @@
 """A project goes from one version of the template to the next: edits survive, decisions stay."""
 
+import re
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +11,12 @@ import copier
 import pytest
 import yaml
 
+from tests.conftest import git, release
 from tests.standins.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 
 LARGER = {"num_hidden_layers": 80, "hidden_size": 8192, "num_attention_heads": 64, "intermediate_size": 28672}
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
-
-
-def git(folder: Path, *arguments: str) -> None:
-    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def release(template: Path, tag: str) -> None:
-    git(template, "add", "--all")
-    git(template, "commit", "--message", tag)
-    git(template, "tag", tag)
 
 
 @pytest.fixture
@@ -34,6 +27,17 @@ def source(template: Path, tmp_path: Path) -> Path:
     git(source, "init")
     release(source, "v1")
     return source
+
+
+def new_version(template: Path) -> None:
+    (template / "NOTES").write_text("a new version\n")
+    release(template, "v2")
+
+
+def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run copier as a person does, in a project."""
+    words = [sys.executable, "-m", "copier", *arguments]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
 
 
 def make(source: Path, made: Path, **data: Any) -> None:
@@ -82,11 +86,116 @@ def test_edits_survive_and_decisions_stay(project: tuple[Path, Path]) -> None:
 
 def test_an_answer_can_be_changed_by_an_update(project: tuple[Path, Path]) -> None:
     source, made = project
-    (source / "NOTES").write_text("a new version\n")
-    release(source, "v2")
-    copier.run_update(made, data={"deployment_config": "http-flask"}, overwrite=True, **OPTIONS)
+    new_version(source)
+    told = command(
+        made, "update", "--trust", "--defaults", "--skip-tasks", "-d", "deployment_config=http-flask"
+    )
+    assert told.returncode == 0, told.stderr
+    assert "deployment_config will be changed: files of the old choice are deleted" in told.stderr
     assert "flask==" in (made / "requirements.txt").read_text()
     assert "fastapi" not in (made / "requirements.txt").read_text()
+    assert not list(made.rglob("*.rej"))
+
+
+def test_an_overlapping_edit_is_marked_as_a_conflict(project: tuple[Path, Path]) -> None:
+    source, made = project
+    mine, theirs = made / "nginx.conf", source / "template" / "{{ predictive }}" / "nginx.conf"
+    for path, value in ((mine, "70s"), (theirs, "80s")):
+        path.write_text(path.read_text().replace("keepalive_timeout 75s", f"keepalive_timeout {value}"))
+    git(made, "commit", "--all", "--message", "mine")
+    release(source, "v2")
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    text = mine.read_text()
+    assert "<<<<<<<" in text and "keepalive_timeout 70s" in text and "keepalive_timeout 80s" in text
+
+
+def test_a_pin_goes_along_and_the_version_stays(project: tuple[Path, Path]) -> None:
+    source, made = project
+    pins = source / "catalog" / "web_servers.yml"
+    before = answers_of(made)["framework_version"]
+    pins.write_text(re.sub(r"orjson==[0-9.]+", "orjson==3.99.0", pins.read_text()))
+    release(source, "v2")
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    assert "orjson==3.99.0" in (made / "requirements.txt").read_text()
+    assert answers_of(made)["framework_version"] == before
+
+
+def test_a_renamed_question_keeps_its_answer_by_a_migration(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "abalone-age"
+    make(source, made, serving_profile="latency")
+    for path in [*source.joinpath("questions").glob("*.yml"), *source.joinpath("template").rglob("*.jinja")]:
+        path.write_text(re.sub(r"(?<!')serving_profile", "profile", path.read_text()))
+    settings = source / "copier.yml"
+    migration = """_migrations:
+  - version: v2
+    when: "{{ _stage == 'before' }}"
+    command: [python3, "{{ _copier_conf.src_path }}/hooks/rename_answer.py",
+              "{{ _copier_conf.answers_file }}", serving_profile, profile]
+"""
+    settings.write_text(settings.read_text().replace("_tasks:", migration + "_tasks:", 1))
+    release(source, "v2")
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    stored = answers_of(made)
+    assert stored["profile"] == "latency" and "serving_profile" not in stored
+
+
+def test_the_answers_of_before_beat_the_environment(
+    project: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, made = project
+    new_version(source)
+    monkeypatch.setenv("MCC_INSTANCE_TYPE", "ml.c5.large")
+    monkeypatch.setenv("MCC_REGION", "eu-west-1")
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    stored = answers_of(made)
+    assert (stored["_commit"], stored["instance_type"], stored["region"]) == (
+        "v2",
+        "ml.m5.large",
+        "us-east-1",
+    )
+
+
+def test_a_newer_version_is_shown_and_a_fork_can_take_its_place(
+    project: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The commands of docs/updates.md."""
+    source, made = project
+    assert "up-to-date" in command(made, "check-update").stdout.lower()
+    new_version(source)
+    assert "latest version is 2" in command(made, "check-update").stdout
+
+    fork = tmp_path / "fork"
+    git(tmp_path, "clone", str(source), str(fork))
+    (fork / "template" / "{{ predictive }}" / "TEAM.md").write_text("rules of the team\n")
+    release(fork, "v2.1")
+    answers = made / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace(f"_src_path: {source}", f"_src_path: {fork}"))
+    git(made, "commit", "--all", "--message", "follow the fork")
+    moved = command(made, "update", "--trust", "--defaults", "--skip-tasks")
+    assert moved.returncode == 0, moved.stderr
+    assert answers_of(made)["_commit"] == "v2.1" and (made / "TEAM.md").exists()
+
+    (source / "template" / "{{ predictive }}" / "UPSTREAM.md").write_text("news\n")
+    release(source, "v3")
+    git(fork, "fetch", "--tags", "origin")
+    git(fork, "merge", "--no-edit", "v3")
+    git(fork, "tag", "v3.1")
+    git(made, "add", "--all")
+    git(made, "commit", "--message", "updated")
+    kept = command(made, "update", "--trust", "--defaults", "--skip-tasks")
+    assert kept.returncode == 0, kept.stderr
+    assert (made / "TEAM.md").exists() and (made / "UPSTREAM.md").exists()
+
+
+def test_an_update_takes_at_most_four_copies_time(project: tuple[Path, Path], tmp_path: Path) -> None:
+    """A ratio of one run: the limit is six, so that a busy machine does not fail what is right."""
+    source, made = project
+    new_version(source)
+    started = time.perf_counter()
+    copier.run_copy(str(source), tmp_path / "again", **OPTIONS)
+    copied = time.perf_counter()
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    assert time.perf_counter() - copied <= 6 * (copied - started)
 
 
 def test_a_language_model_is_looked_up_once(
