@@ -8,6 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import yaml
 from copier.errors import UserMessageError
 
 from . import answers, catalog, cpu_sizer, defaults, hub, language_model, quoting, summary
@@ -32,14 +33,15 @@ def told_to_the_user(function: Callable[P, T]) -> Callable[P, T]:
 
 def check_answers(conf: Mapping[str, Any]) -> str:
     """Refuse a used destination and unusable answers before the first question."""
-    if not is_new_project(conf):
-        return ""
-    answers.check_destination(Path(conf["dst_path"]))
     given = {key: value for key, value in conf["data"].items() if not key.startswith("_")}
-    answers.check(given)
-    asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
-    for note in defaults.check(given, asks):
-        print(note, file=sys.stderr)
+    if is_new_project(conf):
+        answers.check_destination(Path(conf["dst_path"]))
+    if not made_by_update(conf):
+        answers.check(given, last_answers(conf))
+    if is_new_project(conf):
+        asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
+        for note in defaults.check(given, asks):
+            print(note, file=sys.stderr)
     return ""
 
 
@@ -71,13 +73,26 @@ def origins(conf: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, str
 
 
 def is_new_project(conf: Mapping[str, Any]) -> bool:
-    """Return whether this is a person's `copier copy`, not one of the copies an update makes.
+    """Return whether this is a person's `copier copy` to a new place."""
+    exists = (Path(conf["dst_path"]) / conf["answers_file"]).exists()
+    return not made_by_update(conf) and not conf["overwrite"] and not exists
 
-    An update renders the old answers (which carry _src_path) and the new ones into folders of its own.
+
+def made_by_update(conf: Mapping[str, Any]) -> bool:
+    """Return whether this is one of the two copies an update makes for itself.
+
+    It renders the old answers (which carry _src_path) and the new ones into folders of its own.
     """
-    destination = Path(conf["dst_path"])
-    made_by_update = "_src_path" in conf["data"] or any(".new_copy." in part for part in destination.parts)
-    return not made_by_update and not conf["overwrite"] and not (destination / conf["answers_file"]).exists()
+    return "_src_path" in conf["data"] or any(".new_copy." in part for part in Path(conf["dst_path"]).parts)
+
+
+def last_answers(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored answers of the project at the destination, {} when there is none."""
+    try:
+        stored = yaml.safe_load((Path(conf["dst_path"]) / conf["answers_file"]).read_text("utf-8"))
+    except OSError:
+        return {}
+    return stored if isinstance(stored, dict) else {}
 
 
 def default_region() -> str:
@@ -166,8 +181,8 @@ def stale_instance(
 
 def model_bytes(model_path: str) -> int | None:
     """Return the size of the person's model, or None when it is not known yet."""
-    path = Path(model_path).expanduser()
-    if not model_path or not path.exists():
+    path = Path(os.path.expanduser(model_path))
+    if not model_path or not os.path.exists(path):
         return None
     return sum(
         file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
@@ -217,6 +232,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
     "toml": quoting.toml,
+    "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "changes_of_stack": changes_of_stack,
