@@ -249,10 +249,14 @@ class LanguageModelServer:
 
 @dataclasses.dataclass(frozen=True)
 class OldKey:
-    """A key of the predecessor's configuration: our question, or None when there is none, and its flag."""
+    """A key of the predecessor's configuration: our question, or None when there is none, and its flag.
+
+    `mcp` marks the keys that its MCP servers are asked for; their values are as ours.
+    """
 
     question: str | None = None
     flag: str | None = None
+    mcp: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,5 +34,9 @@ class InvalidAnswer(MccError):
     """An answer that cannot be used: which one, the rule it breaks and a valid example."""
 
 
+class McpConfigError(MccError):
+    """An entry of mcpServers that cannot be used: which server and key, and what belongs there."""
+
+
 class UnsizableModel(MccError):
     """A model whose memory cannot be estimated: which field is missing or wrong, and what to give instead."""

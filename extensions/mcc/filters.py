@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -47,8 +47,21 @@ def check_answers(conf: Mapping[str, Any]) -> str:
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
     """Return label -> value of what a question offers, a setting from outside included."""
-    kept = kept or str(defaults.of_run().outside.values.get(question, ""))
-    return answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
+    outside = defaults.of_run().outside
+    kept = kept or str(outside.values.get(question, ""))
+    offered = answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
+    return suggested_first(offered, outside.choices.get(question, []))
+
+
+def suggested_first(offered: Mapping[str, Any], suggested: Sequence[Any]) -> dict[str, Any]:
+    """Return label -> value with the values that an MCP server suggests in front, in its order."""
+    places = {value: place for place, value in enumerate(suggested)}
+
+    def place(label: str) -> int:
+        value = offered[label]
+        return places.get(value, len(places)) if isinstance(value, str) else len(places)
+
+    return {label: offered[label] for label in sorted(offered, key=place)}
 
 
 def changes_of_stack(conf: Mapping[str, Any]) -> str:
@@ -148,13 +161,16 @@ def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]
 
     Raises when a person's own choice for a new project cannot serve a language model.
     """
-    kept = kept or defaults.of_run().outside.values.get("instance_type", "")
+    outside = defaults.of_run().outside
+    suggested = outside.choices.get("instance_type", [])
+    kept = kept or outside.values.get("instance_type", "")
     if "framework" in need:
-        return cpu_sizer.labels(need["framework"], model_bytes(need["model_path"]), need["profile"], kept)
-    given = conf["data"].get("instance_type") or defaults.of_run().outside.values.get("instance_type")
+        size = model_bytes(need["model_path"])
+        return suggested_first(cpu_sizer.labels(need["framework"], size, need["profile"], kept), suggested)
+    given = conf["data"].get("instance_type") or outside.values.get("instance_type")
     if given and is_new_project(conf) and (refusal := language_model.sized(need).refusal(given)):
         raise InvalidAnswer(refusal)
-    return language_model.choices(need, kept)
+    return suggested_first(language_model.choices(need, kept), suggested)
 
 
 def default_instance(need: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A project goes from one version of the template to the next: edits survive, decisions stay."""
 
+import json
 import re
 import subprocess
 import sys
@@ -154,6 +155,23 @@ def test_the_answers_of_before_beat_the_environment(
         "ml.m5.large",
         "us-east-1",
     )
+
+
+def test_a_plain_update_starts_no_server(
+    project: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, made = project
+    new_version(source)
+    started, config = tmp_path / "started", tmp_path / "team.json"
+    script = f"open({str(started)!r}, 'w')"
+    config.write_text(
+        json.dumps({"mcpServers": {"team": {"command": sys.executable, "args": ["-c", script]}}})
+    )
+    monkeypatch.setenv("MCC_CONFIG", str(config))
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    assert answers_of(made)["_commit"] == "v2" and not started.exists()
+    copier.run_copy(str(source), tmp_path / "another", **OPTIONS)
+    assert started.exists(), "the server is started by a copy"
 
 
 def test_a_newer_version_is_shown_and_a_fork_can_take_its_place(
