@@ -1,6 +1,7 @@
 """The rules of the interview: which values each question takes, and what to say of others."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -130,6 +131,12 @@ def problem(question: str, value: object) -> str:
         return ""
     shown = "what was given" if question in SECRETS else _quoted(value)
     return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
+
+
+def default_region(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the region that the person's environment names, or us-east-1."""
+    named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    return named if problem("region", named) == "" else "us-east-1"
 
 
 def whole_number(question: str, value: object) -> str:
