@@ -59,7 +59,7 @@ def size_model(
 
     `model` is an id on the Hugging Face Hub, `max_model_len` the tokens of a request (prompt and answer),
     `max_concurrency` the requests at once, `engine` vllm, sglang, tensorrt-llm, lmi or djl. `best` is the
-    cheapest type that fits, `cheaper` says why others do not, `advice` what would make it cheaper or possible.
+    cheapest type that fits, `cheaper` says why others do not, `advice` what would change that.
     """
     found = lookup.model(model, offline=offline or None)
     judged = size.of_model(found, engine, "", max_model_len, max_concurrency)
