@@ -136,6 +136,12 @@ def problem(question: str, value: object) -> str:
     return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
 
 
+def default_region(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the region that the person's environment names, or us-east-1."""
+    named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    return named if problem("region", named) == "" else "us-east-1"
+
+
 def whole_number(question: str, value: object) -> str:
     """Return what is wrong with a count, or ''."""
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_NUMBER:

@@ -18,6 +18,7 @@ import yaml
 from .errors import CatalogError
 
 CATALOG = Path(__file__).resolve().parents[2] / "catalog"
+PYTHON_IMAGE = "python:3.12-slim"  # of predictive projects
 T = TypeVar("T")
 
 
@@ -289,6 +290,12 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
 def servers(directory: Path = CATALOG) -> Mapping[str, LanguageModelServer]:
     """Return the servers of language models by deployment config."""
     return _read(directory / "servers.yml", LanguageModelServer)[0]
+
+
+def default_image(deployment_config: str, directory: Path = CATALOG) -> str:
+    """Return the image a project's own is built from."""
+    known = servers(directory)
+    return known[deployment_config].default_image if deployment_config in known else PYTHON_IMAGE
 
 
 @lru_cache

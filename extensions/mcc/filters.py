@@ -108,12 +108,6 @@ def last_answers(conf: Mapping[str, Any]) -> dict[str, Any]:
     return stored if isinstance(stored, dict) else {}
 
 
-def default_region() -> str:
-    """Return the region of the person's environment, or us-east-1."""
-    named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
-    return named if answers.problem("region", named) == "" else "us-east-1"
-
-
 def default_project_name(destination: os.PathLike[str]) -> str:
     """Return the destination's own name when it can be a project's, else a plain one."""
     name = Path(destination).resolve().name
@@ -133,12 +127,6 @@ def default_version(framework: str, model_format: str) -> str:
 def model_file(framework: str, model_format: str) -> str:
     """Return the name of the model in model/."""
     return catalog.frameworks()[framework].formats[model_format].file
-
-
-def default_image(deployment_config: str) -> str:
-    """Return the image a project's own is built from."""
-    servers = catalog.servers()
-    return servers[deployment_config].default_image if deployment_config in servers else PYTHON_IMAGE
 
 
 def default_max_concurrency(profile: str) -> int:
@@ -216,7 +204,6 @@ def architecture(instance_type: str) -> str:
     return {"x86_64": "amd64", "arm64": "arm64"}[known.arch]
 
 
-PYTHON_IMAGE = "python:3.12-slim"
 FILTERS: dict[str, Callable[..., Any]] = {
     "after_copy": summary.after_copy,
     "architecture": architecture,
@@ -225,7 +212,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "choices": choices,
     "default_format": default_format,
     "count_problem": lambda value, question: answers.whole_number(question, value),
-    "default_image": default_image,
+    "default_image": catalog.default_image,
     "default_max_concurrency": default_max_concurrency,
     "default_max_model_len": language_model.default_max_model_len,
     "default_instance": told_to_the_user(default_instance),
@@ -252,7 +239,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "changes_of_stack": changes_of_stack,
-    "default_region": default_region,
+    "default_region": answers.default_region,
     "origins": origins,
     "offline_by_environment": hub.offline,
 }

@@ -55,7 +55,7 @@ def read(questions: Iterable[str], environ: Mapping[str, str] = os.environ) -> S
     path = Path(environ[CONFIG]).expanduser()
     document = _document(path)
     servers = document.pop("mcpServers", {})
-    found, notes = _translated(document, known, path.name)
+    found, notes = translated(document, known, path.name)
     for name, value in found.items():
         if name not in values:
             values[name] = _resolved(name, value, path.name, environ)
@@ -109,7 +109,7 @@ def _document(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in document.items()}
 
 
-def _translated(
+def translated(
     document: Mapping[str, Any], known: tuple[str, ...], file: str
 ) -> tuple[dict[str, Any], list[str]]:
     """Return a file's values by our questions; the keys of the predecessor are read, too."""

@@ -9,33 +9,46 @@ import sys
 from pathlib import Path
 
 from . import catalog, lookup, sizing, sizing_view
-from .errors import MccError
+from .errors import MccError, UnsizableModel
 from .gpu_sizer import Load
+from .lookup import KnownModel
+from .sizing import Sizing
 
 
 def main() -> int:
     """Print a sizing; return 0, 1 when nothing fits, or 2 when the model cannot be sized."""
     options = _options()
-    profile = catalog.profiles()["balanced"]
     try:
         found = lookup.model(options.model, options.revision, offline=options.offline or None)
-        if found.shape is None:
-            print(f"{options.model} cannot be sized: {found.note}", file=sys.stderr)
-            return 2
-        if found.note:
-            print(found.note, file=sys.stderr)
-        length = options.context or min(profile.max_model_len, found.shape.max_position_embeddings)
-        load = Load(
-            length, options.concurrency or profile.max_concurrency, options.engine, options.engine_version
-        )
-        sized = sizing.size(options.model, found.source, found.shape, load)
+        sized = of_model(found, options.engine, options.engine_version, options.context, options.concurrency)
     except MccError as error:
         print(f"{options.model} cannot be sized: {error}", file=sys.stderr)
         return 2
+    if found.note:
+        print(found.note, file=sys.stderr)
     print(json.dumps(sizing.as_json(sized), indent=2) if options.json else sizing_view.text(sized))
     if options.svg and sized.best:
         options.svg.write_text(sizing_view.svg(sized, sized.best), "utf-8")
     return 0 if sized.best else 1
+
+
+def of_model(
+    found: KnownModel,
+    engine: str = "vllm",
+    version: str = "",
+    max_model_len: int | None = None,
+    max_concurrency: int | None = None,
+) -> Sizing:
+    """Size a model that was looked up; what is not given is that of the balanced profile.
+
+    Raises UnsizableModel for a model of unknown shape, and for a load or an engine that cannot be.
+    """
+    if found.shape is None:
+        raise UnsizableModel(found.note)
+    profile = catalog.profiles()["balanced"]
+    length = max_model_len or min(profile.max_model_len, found.shape.max_position_embeddings)
+    load = Load(length, max_concurrency or profile.max_concurrency, engine, version)
+    return sizing.size(found.name, found.source, found.shape, load)
 
 
 def _options() -> argparse.Namespace:

@@ -337,6 +337,14 @@ def test_the_client_needs_no_sdk() -> None:
     subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=True)
 
 
+def test_the_example_of_the_documentation_is_accepted() -> None:
+    page = (REPOSITORY / "docs" / "mcp.md").read_text()
+    example, ours = (block.partition("```")[0] for block in page.split("```json\n")[1:])
+    assert mcp_client.ask(json.loads(example)["mcpServers"], [], {}) == McpAnswer()
+    (entry,) = json.loads(ours)["mcpServers"].values()
+    assert (REPOSITORY / "extensions" / Path(entry["args"][-1]).name).is_file()
+
+
 MALFORMED: list[tuple[Any, Any, str]] = [
     ("x", None, "mcpServers: x: None is no server. Example: {"),
     ("x", "npx", "mcpServers: x: 'npx' is no server."),

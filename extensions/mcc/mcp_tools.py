@@ -1,0 +1,198 @@
+"""What the MCP server offers: sizing, the facts of the catalog, and the interview's own defaults.
+
+A docstring here is what an assistant reads of a tool.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import answers, catalog, cpu_sizer, language_model, lookup, settings, size, sizing
+from .errors import InvalidAnswer, MccError
+
+READ = (
+    *("deployment_config", "framework", "serving_profile", "base_image", "model_name", "model_revision"),
+    *("model_parameters", "model_dtype", "max_model_len", "max_concurrency", "offline"),
+)
+Offer = tuple[str, list[str]]  # the value, '' when there is none of its own, and the choices
+
+
+def get_ml_config(
+    parameters: list[str], limit: int = 10, context: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Suggest answers for a SageMaker container: instance_type, region, base_image, model_name.
+
+    `context` holds what is known: model_name, max_model_len and max_concurrency of a language model, or the
+    framework of a predictive one (sklearn, xgboost, tensorflow), deployment_config, serving_profile.
+    The cheapest instance type that serves the model is the value, the next ones are choices.
+    """
+    given = context or {}
+    found: dict[str, Any] = {"values": {}, "choices": {}}
+    failures = []
+    for name in parameters:
+        old = catalog.predecessor().get(name)
+        offer = OFFERS.get(name) or OFFERS.get((old.question if old else None) or "")
+        if offer is None:
+            continue
+        try:
+            value, choices = offer(given)
+        except MccError as failure:
+            failures.append(failure)
+            continue
+        if value:
+            found["values"][name] = value
+        found["choices"][name] = [item for item in dict.fromkeys([value, *choices]) if item][: max(limit, 1)]
+    if failures and not found["choices"]:
+        raise failures[0]
+    return found | ({"message": " ".join(dict.fromkeys(map(str, failures)))} if failures else {})
+
+
+def size_model(
+    model: str,
+    max_model_len: int | None = None,
+    max_concurrency: int | None = None,
+    engine: str = "vllm",
+    offline: bool = False,
+) -> dict[str, Any]:
+    """Find the SageMaker instance types that serve a language model, cheapest first, with GPU memory in GiB.
+
+    `model` is an id on the Hugging Face Hub, `max_model_len` the tokens of a request (prompt and answer),
+    `max_concurrency` the requests at once, `engine` vllm, sglang, tensorrt-llm, lmi or djl. `best` is the
+    cheapest type that fits, `cheaper` says why others do not, `advice` what would change that.
+    """
+    found = lookup.model(model, offline=offline or None)
+    judged = size.of_model(found, engine, "", max_model_len, max_concurrency)
+    return sizing.as_json(judged) | ({"note": found.note} if found.note else {})
+
+
+def model_facts(model: str, revision: str = "", offline: bool = False) -> dict[str, Any]:
+    """Look up a language model: its commit, whether it is gated, and the shape that decides its memory."""
+    return lookup.model(model, revision, offline=offline or None).answer()
+
+
+def instance_facts(instance_type: str) -> dict[str, Any]:
+    """Tell what a SageMaker instance type has, such as ml.g5.xlarge: CPUs, memory, GPUs, price an hour."""
+    known = catalog.instances()
+    if instance_type not in known:
+        near = difflib.get_close_matches(instance_type, known, n=3, cutoff=0.4) or ["ml.g5.xlarge"]
+        raise InvalidAnswer(
+            f"instance_type: {_shown(instance_type)} is not in the catalog. Nearest: {', '.join(near)}."
+        )
+    facts = known[instance_type]
+    return {**_plain(facts), "kind": facts.kind}
+
+
+def regions() -> dict[str, Any]:
+    """List the AWS regions where SageMaker hosts models."""
+    return {"regions": [{"name": name, **_plain(region)} for name, region in catalog.regions().items()]}
+
+
+def base_images(deployment_config: str) -> dict[str, Any]:
+    """List the images that a deployment config can be built from, newest first, and the default."""
+    answers.check({"deployment_config": deployment_config})
+    server = catalog.servers().get(deployment_config)
+    images = [_plain(image) for image in server.images] if server else [{"image": catalog.PYTHON_IMAGE}]
+    return {"default": catalog.default_image(deployment_config), "images": images}
+
+
+# The predecessor's client calls the first tool there is.
+TOOLS: tuple[Callable[..., dict[str, Any]], ...] = (
+    get_ml_config,
+    size_model,
+    model_facts,
+    instance_facts,
+    regions,
+    base_images,
+)
+
+
+def _instance_type(context: Mapping[str, Any]) -> Offer:
+    known, config = _known(context)
+    if config in answers.PREDICTIVE:
+        framework = known.get("framework", next(iter(catalog.frameworks())))
+        profile = known.get("serving_profile", next(iter(answers.SERVING_PROFILES)))
+        value = cpu_sizer.default_instance(framework, None, profile).name
+        ranked = cpu_sizer.cpu_choices(framework, None, profile)
+        return value, [choice.instance.name for choice in ranked if choice.reason is None]
+    if "model_name" not in known:
+        raise InvalidAnswer(
+            "model_name: is not in the context. Give it, or a framework. Example: Qwen/Qwen3-8B"
+        )
+    offline = str(known.get("offline", "")).lower() in answers.YES
+    model = lookup.model(
+        known["model_name"], known.get("model_revision", ""), offline=offline or None
+    ).answer()
+    profile = known.get("serving_profile", "balanced")
+    asked = catalog.profiles()[profile]
+    length = int(known.get("max_model_len") or language_model.default_max_model_len(profile, model))
+    judged = language_model.sized(
+        {
+            "model": model,
+            "parameters": known.get("model_parameters", ""),
+            "dtype": known.get("model_dtype", "none"),
+            "server": config,
+            "image": known.get("base_image", catalog.default_image(config)),
+            "max_model_len": length,
+            "max_concurrency": int(known.get("max_concurrency") or asked.max_concurrency),
+        }
+    )
+    if judged.best is None:
+        raise InvalidAnswer(f"instance_type: none serves {judged.name} for this load. {judged.way_out()}")
+    return judged.best.instance.name, [choice.instance.name for choice in judged.fitting]
+
+
+def _region(context: Mapping[str, Any]) -> Offer:
+    search = str(context.get("regionSearch", "")).lower()
+    found = [name for name, region in catalog.regions().items() if search in f"{name} {region.title}".lower()]
+    default = answers.default_region()
+    return default if default in found or not search else next(iter(found), ""), found
+
+
+def _base_image(context: Mapping[str, Any]) -> Offer:
+    _, config = _known(context)
+    found = base_images(config)
+    return found["default"], [image["image"] for image in found["images"]]
+
+
+def _model_name(context: Mapping[str, Any]) -> Offer:
+    search = str(_translated(context).get("model_name", "")).lower()
+    return "", [name for name in catalog.models() if search in name.lower()]
+
+
+OFFERS: Mapping[str, Callable[[Mapping[str, Any]], Offer]] = {
+    "instance_type": _instance_type,
+    "region": _region,
+    "base_image": _base_image,
+    "model_name": _model_name,
+}
+
+
+def _known(context: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return what a context says of our questions, and its deployment config. Raises InvalidAnswer."""
+    known = _translated(context)
+    predictive = "framework" in known or "model_name" not in known
+    config = str(known.get("deployment_config") or answers.PREDICTIVE[0])
+    if "deployment_config" not in known and not predictive:
+        config = next(iter(catalog.servers()))
+    known = answers.relevant({**known, "deployment_config": config}, config)
+    answers.check(known)
+    return known, config
+
+
+def _translated(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of the questions that matter here, those of the predecessor included."""
+    old = {name for name, key in catalog.predecessor().items() if key.question}
+    said = {name: value for name, value in context.items() if name in READ or name in old}
+    values, _ = settings.translated(said, READ, "context")
+    return {name: value for name, value in values.items() if name in READ and value not in ("", None)}
+
+
+def _plain(facts: Any) -> dict[str, Any]:
+    """Return a dataclass of the catalog as a mapping, without what is not known."""
+    mapping = dataclasses.asdict(facts)
+    return {name: value for name, value in mapping.items() if value is not None}
+
+
+def _shown(text: str) -> str:
+    return repr(text) if len(text) <= 60 else f"{text[:56]!r}…"
