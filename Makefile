@@ -30,6 +30,7 @@ size: $(READY)  ## what MODEL=… needs [CONTEXT= CONCURRENCY= ENGINE= JSON=1]
 		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(JSON),--json)
 
 bench: $(READY)  ## ratios to a plain stack
+	$(BIN)/python -m tests.bench.copies
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/bench/bench.py
 
 $(READY): pyproject.toml
