@@ -24,7 +24,7 @@ except project.Failure as failure:
 def main(model_path: str, model_file: str) -> None:
     """Copy the model at `model_path` to model/, or train the sample model when it is empty."""
     if model_path:
-        bring(Path(model_path).expanduser(), Path("model") / model_file)
+        bring(Path(os.path.expanduser(model_path)), Path("model") / model_file)
     else:
         print(
             "Training the sample model in .venv-model; the first time takes a minute or two.", file=sys.stderr

@@ -94,7 +94,8 @@ SHAPES = {
     "region": Shape(re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"), "an AWS region's name", "eu-west-1"),
     "base_image": Shape(
         re.compile(
-            r"(?=.{1,255}\Z)[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+            r"(?=.{1,255}\Z)[a-z0-9]+(([.]|_{1,2}|-+)[a-z0-9]+)*(:[0-9]{1,5}(?=/))?"
+            r"(/[a-z0-9]+(([.]|_{1,2}|-+)[a-z0-9]+)*)*"
             r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
         ),
         "an image reference without spaces or variables",
@@ -127,8 +128,10 @@ def problem(question: str, value: object) -> str:
     Looks at the text alone: it runs on every keystroke.
     """
     shape = SHAPES[question]
-    if isinstance(value, str) and shape.pattern.fullmatch(value):
-        return ""
+    if shape.pattern.fullmatch(str(value)):
+        if isinstance(value, str) or question == "model_parameters":
+            return ""
+        return f"{question}: {value!r} was read as a number. Put it in quotes."
     shown = "what was given" if question in SECRETS else _quoted(value)
     return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
 
@@ -158,14 +161,20 @@ def choices(question: str, framework: str = "", model_format: str = "", kept: st
     return values
 
 
-def check(data: Mapping[str, Any]) -> None:
+def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> None:
     """Refuse answers given beforehand (-d, --data-file) that cannot be used.
 
-    Raises InvalidAnswer with one line a problem.
+    `last` are the answers of before, on an update; they are not judged, given again or not: what was
+    decided stays. Raises InvalidAnswer with one line a problem.
     """
-    problems = [*_unknown(data), *_misplaced(data), *_wrong_types(data)]
+    before = last or {}
+    known = {**before, **given}
+    given = {name: value for name, value in given.items() if name not in before or value != before[name]}
+    problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
-        problems = [*_wrong_choices(data), *_wrong_shapes(data)] or _wrong_model_path(data)
+        problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
+    if not problems and "model_path" in given:
+        problems = _wrong_model_path(known)
     if problems:
         raise InvalidAnswer("\n".join(problems))
 
@@ -222,14 +231,14 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _misplaced(data: Mapping[str, Any]) -> list[str]:
+def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     """Return a line for each answer to a question that this deployment config does not ask."""
-    config = str(data.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
+    config = str(known.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
     others = LANGUAGE_MODEL_QUESTIONS if config in PREDICTIVE else PREDICTIVE_QUESTIONS
     needed = "transformers-vllm" if config in PREDICTIVE else "http-fastapi"
     return [
         f"{question}: not a question of deployment_config {config}. Leave it out, or choose {needed}."
-        for question in data
+        for question in given
         if question in others and config in DEPLOYMENT_CONFIGS
     ]
 
@@ -252,22 +261,23 @@ def _number(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
-def _wrong_choices(data: Mapping[str, Any]) -> list[str]:
+def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     problems: list[str] = []
 
     def check_choice(question: str, offered: Iterable[str], of: str = "") -> bool:
         options = list(offered)
-        value = str(data.get(question, options[0]))
+        value = str(known.get(question, options[0]))
         if value in options:
             return True
-        listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
-        problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
+        if question in given:
+            listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
+            problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
         return False
 
     check_choice("deployment_target", DEPLOYMENT_TARGETS)
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
-    if data.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
+    if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
         check_choice("serving_profile", catalog.profiles())
         check_choice("model_dtype", catalog.memory().quantizations)
         check_choice("instance_type", [item.name for item in catalog.instances().values()])
@@ -276,10 +286,10 @@ def _wrong_choices(data: Mapping[str, Any]) -> list[str]:
     check_choice("instance_type", [i.name for i in catalog.instances().values() if i.kind in ("cpu", "gpu")])
     if not check_choice("framework", catalog.frameworks()):
         return problems
-    framework = str(data.get("framework", next(iter(catalog.frameworks()))))
+    framework = str(known.get("framework", next(iter(catalog.frameworks()))))
     facts = catalog.frameworks()[framework]
-    if check_choice("model_format", facts.formats, f" for {framework}") and "framework_version" in data:
-        model_format = str(data.get("model_format", next(iter(facts.formats))))
+    if check_choice("model_format", facts.formats, f" for {framework}") and "framework_version" in given:
+        model_format = str(known.get("model_format", next(iter(facts.formats))))
         versions = [version.number for version in facts.versions_for(model_format)]
         check_choice("framework_version", versions, f" for {framework} and {model_format}")
     return problems
@@ -293,20 +303,20 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
     given = str(data.get("model_path", ""))
     if not given:
         return []
-    path = Path(given).expanduser()
+    path = Path(os.path.expanduser(given))
     framework = str(data.get("framework", next(iter(catalog.frameworks()))))
     formats = catalog.frameworks()[framework].formats
     model_format = str(data.get("model_format", next(iter(formats))))
     wanted = formats[model_format].file
     if not Path(wanted).suffix:
-        if not (path / "saved_model.pb").is_file():
-            return [f"model_path: {given} is no {model_format} directory (it has no saved_model.pb)."]
-    elif not path.is_file():
-        return [f"model_path: there is no file {given}. Example: ~/models/{wanted}"]
+        if not os.path.isfile(path / "saved_model.pb"):
+            return [f"model_path: {_quoted(given)} is no {model_format} directory (no saved_model.pb in it)."]
+    elif not os.path.isfile(path):
+        return [f"model_path: there is no file {_quoted(given)}. Example: ~/models/{wanted}"]
     elif path.suffix != Path(wanted).suffix:
         return [
-            f"model_path: {path.name} does not end in {Path(wanted).suffix}, the ending of model_format "
-            f"{model_format}. Give the format it was saved in, or rename the file."
+            f"model_path: {_quoted(path.name)} does not end in {Path(wanted).suffix}, the ending of "
+            f"model_format {model_format}. Give the format it was saved in, or rename the file."
         ]
     return []
 

@@ -90,11 +90,13 @@ def _ask(run: Defaults, given: Mapping[str, Any]) -> list[str]:
     notes = list(told.warnings)
     values, origins = dict(run.outside.values), dict(run.outside.origins)
     for name, value in told.values.items():
+        if name == "instance_type" and config not in answers.PREDICTIVE:
+            continue  # the sizer knows what holds a language model; servers may suggest by their choices
         try:
             answers.check(answers.relevant({**known, name: value}, config))
         except InvalidAnswer as refused:
             notes.append(f"MCP server {told.origins[name]}: {refused}")
             continue
         values[name], origins[name] = value, f"MCP server {told.origins[name]}"
-    run.outside = Settings(values, origins)
+    run.outside = Settings(values, origins, choices=told.choices)
     return notes

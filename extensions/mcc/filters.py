@@ -3,11 +3,12 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import yaml
 from copier.errors import UserMessageError
 
 from . import answers, catalog, cpu_sizer, defaults, hub, language_model, quoting, summary
@@ -32,21 +33,35 @@ def told_to_the_user(function: Callable[P, T]) -> Callable[P, T]:
 
 def check_answers(conf: Mapping[str, Any]) -> str:
     """Refuse a used destination and unusable answers before the first question."""
-    if not is_new_project(conf):
-        return ""
-    answers.check_destination(Path(conf["dst_path"]))
     given = {key: value for key, value in conf["data"].items() if not key.startswith("_")}
-    answers.check(given)
-    asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
-    for note in defaults.check(given, asks):
-        print(note, file=sys.stderr)
+    if is_new_project(conf):
+        answers.check_destination(Path(conf["dst_path"]))
+    if not made_by_update(conf):
+        answers.check(given, last_answers(conf))
+    if is_new_project(conf):
+        asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
+        for note in defaults.check(given, asks):
+            print(note, file=sys.stderr)
     return ""
 
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
     """Return label -> value of what a question offers, a setting from outside included."""
-    kept = kept or str(defaults.of_run().outside.values.get(question, ""))
-    return answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
+    outside = defaults.of_run().outside
+    kept = kept or str(outside.values.get(question, ""))
+    offered = answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
+    return suggested_first(offered, outside.choices.get(question, []))
+
+
+def suggested_first(offered: Mapping[str, Any], suggested: Sequence[Any]) -> dict[str, Any]:
+    """Return label -> value with the values that an MCP server suggests in front, in its order."""
+    places = {value: place for place, value in enumerate(suggested)}
+
+    def place(label: str) -> int:
+        value = offered[label]
+        return places.get(value, len(places)) if isinstance(value, str) else len(places)
+
+    return {label: offered[label] for label in sorted(offered, key=place)}
 
 
 def changes_of_stack(conf: Mapping[str, Any]) -> str:
@@ -71,13 +86,26 @@ def origins(conf: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, str
 
 
 def is_new_project(conf: Mapping[str, Any]) -> bool:
-    """Return whether this is a person's `copier copy`, not one of the copies an update makes.
+    """Return whether this is a person's `copier copy` to a new place."""
+    exists = (Path(conf["dst_path"]) / conf["answers_file"]).exists()
+    return not made_by_update(conf) and not conf["overwrite"] and not exists
 
-    An update renders the old answers (which carry _src_path) and the new ones into folders of its own.
+
+def made_by_update(conf: Mapping[str, Any]) -> bool:
+    """Return whether this is one of the two copies an update makes for itself.
+
+    It renders the old answers (which carry _src_path) and the new ones into folders of its own.
     """
-    destination = Path(conf["dst_path"])
-    made_by_update = "_src_path" in conf["data"] or any(".new_copy." in part for part in destination.parts)
-    return not made_by_update and not conf["overwrite"] and not (destination / conf["answers_file"]).exists()
+    return "_src_path" in conf["data"] or any(".new_copy." in part for part in Path(conf["dst_path"]).parts)
+
+
+def last_answers(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored answers of the project at the destination, {} when there is none."""
+    try:
+        stored = yaml.safe_load((Path(conf["dst_path"]) / conf["answers_file"]).read_text("utf-8"))
+    except OSError:
+        return {}
+    return stored if isinstance(stored, dict) else {}
 
 
 def default_project_name(destination: os.PathLike[str]) -> str:
@@ -121,13 +149,16 @@ def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]
 
     Raises when a person's own choice for a new project cannot serve a language model.
     """
-    kept = kept or defaults.of_run().outside.values.get("instance_type", "")
+    outside = defaults.of_run().outside
+    suggested = outside.choices.get("instance_type", [])
+    kept = kept or outside.values.get("instance_type", "")
     if "framework" in need:
-        return cpu_sizer.labels(need["framework"], model_bytes(need["model_path"]), need["profile"], kept)
-    given = conf["data"].get("instance_type") or defaults.of_run().outside.values.get("instance_type")
+        size = model_bytes(need["model_path"])
+        return suggested_first(cpu_sizer.labels(need["framework"], size, need["profile"], kept), suggested)
+    given = conf["data"].get("instance_type") or outside.values.get("instance_type")
     if given and is_new_project(conf) and (refusal := language_model.sized(need).refusal(given)):
         raise InvalidAnswer(refusal)
-    return language_model.choices(need, kept)
+    return suggested_first(language_model.choices(need, kept), suggested)
 
 
 def default_instance(need: Mapping[str, Any]) -> str:
@@ -154,8 +185,8 @@ def stale_instance(
 
 def model_bytes(model_path: str) -> int | None:
     """Return the size of the person's model, or None when it is not known yet."""
-    path = Path(model_path).expanduser()
-    if not model_path or not path.exists():
+    path = Path(os.path.expanduser(model_path))
+    if not model_path or not os.path.exists(path):
         return None
     return sum(
         file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
@@ -204,6 +235,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
     "toml": quoting.toml,
+    "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "changes_of_stack": changes_of_stack,

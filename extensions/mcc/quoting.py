@@ -26,16 +26,15 @@ def dockerfile(text: str) -> str:
     return '"' + re.sub(r'(["\\$])', r"\\\1", text) + '"'
 
 
-def json(text: str) -> str:
-    """Return a text as a string of JSON, in as many characters as can be read by people."""
-    return dumps(text, ensure_ascii=False)
+def json(value: Any) -> str:
+    """Return a value as JSON on one line, with characters beyond ASCII as they are."""
+    return dumps(value, ensure_ascii=False)
 
 
-def yaml(text: str) -> str:
-    """Return a text as a double-quoted scalar: JSON's, with escapes for what YAML folds or forbids."""
-    return re.sub(
-        "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", json(text)
-    )
+def yaml(value: Any) -> str:
+    """Return a value as flow YAML on one line: JSON, with escapes for what YAML folds or forbids."""
+    forbidden = "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
+    return re.sub(forbidden, lambda found: f"\\u{ord(found[0]):04x}", json(value))
 
 
 def toml(text: str) -> str:

@@ -30,7 +30,7 @@ SERVERS = {"flask": "http-flask", "fastapi": "http-fastapi"}
 
 @dataclass(frozen=True)
 class Settings:
-    """Values by question, where each is from, and what the file says of MCP servers.
+    """Values by question, where each is from, what the file says of MCP servers, and choices of theirs.
 
     `notes` are lines for the person: what was left out, and why.
     """
@@ -38,6 +38,7 @@ class Settings:
     values: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     mcp_servers: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, list[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -61,7 +62,7 @@ def read(questions: Iterable[str], environ: Mapping[str, str] = os.environ) -> S
             origins[name] = str(path)
     if not isinstance(servers, Mapping):
         raise InvalidAnswer(f"{path.name}: mcpServers: {servers!r} is no mapping of names to servers.")
-    return Settings(values, origins, servers, tuple(notes))
+    return Settings(values, origins, servers, notes=tuple(notes))
 
 
 def dereferenced(name: str, value: Any, environ: Mapping[str, str] = os.environ) -> Any:

@@ -34,8 +34,7 @@ def after_copy(
         f"({answers['model_format']}), {catalog.web_servers()[answers['deployment_config']].title}",
         f"  runs on    {_machine(answers['instance_type'], predictive=True)}",
     ]
-    if answers["region"] not in catalog.regions():
-        lines.append(f"  region     {answers['region']} is not in the catalog; check its spelling")
+    lines += _region(answers["region"])
     if not has_model(project):
         lines.append(f"  no model   {_what_is_missing(answers)}")
     lines += [
@@ -53,6 +52,7 @@ def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str
     at = f"commit {known['commit'][:7]}" if known.get("commit") else "not pinned to a commit"
     lines = ["", f"{answers['project_name']}: {answers['model_name']} ({at}), {server.title}"]
     lines.append(f"  runs on    {_machine(answers['instance_type'])}")
+    lines += _region(answers["region"])
     lines.append(
         "  chosen for {max_concurrency} requests at once of {max_model_len} tokens".format(**answers)
     )
@@ -79,6 +79,11 @@ def _what_is_missing(answers: Mapping[str, Any]) -> str:
     if answers.get("include_sample_model"):
         return "the sample model is not trained yet: do/run --local does it first"
     return "copy yours into model/"
+
+
+def _region(name: str) -> list[str]:
+    known = name in catalog.regions()
+    return [] if known else [f"  region     {name} is not in the catalog; check its spelling"]
 
 
 def _machine(name: str, predictive: bool = False) -> str:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
-from extensions.mcc import answers, catalog, settings
+from extensions.mcc import answers, catalog, filters, settings
 from extensions.mcc.errors import InvalidAnswer
 from tests.conftest import REPOSITORY
 
@@ -201,6 +201,45 @@ def test_the_predecessors_file_makes_the_project_it_made(copied: Any) -> None:
         "include_tests": False,
     }
     assert {name: stored[name] for name in expected} == expected
+
+
+def server(**result: Any) -> dict[str, Any]:
+    """Return an entry of mcpServers for a stand-in that answers with this."""
+    script = REPOSITORY / "tests" / "standins" / "mcp_faults.py"
+    return {
+        "command": sys.executable,
+        "args": [str(script), "result", json.dumps({"structuredContent": result, "content": []})],
+    }
+
+
+def test_a_server_gives_way_to_the_file_and_a_default_to_the_server(copied: Any) -> None:
+    told = server(values={"region": "eu-west-1", "framework": "xgboost"})
+    stored = copied({"region": "eu-central-1", "mcpServers": {"team": told}})
+    assert (stored["region"], stored["framework"]) == ("eu-central-1", "xgboost")
+
+
+def test_what_a_server_gives_wrongly_costs_a_line(copied: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    told = server(values={"region": "mars", "framework": "xgboost", "serving_profile": "fast"})
+    stored = copied({"mcpServers": {"team": told, "gone": {"command": "no-such-command"}}})
+    assert (stored["region"], stored["framework"]) == ("us-east-1", "xgboost")
+    said = capsys.readouterr().err
+    assert "MCP server team: region: 'mars' is not an AWS region's name" in said
+    assert "MCP server team: serving_profile: 'fast' is not offered" in said
+    assert "MCP server gone:" in said and len(said.splitlines()) == 3
+
+
+def test_no_server_is_started_offline(copied: Any, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    told = {**server(values={"region": "eu-west-1"}), "env": {"PIDS": str(started)}}
+    config = {"mcpServers": {"team": told}}
+    assert copied(config, offline=True)["region"] == "us-east-1"
+    assert not started.exists()
+
+
+def test_what_a_server_suggests_is_offered_first() -> None:
+    offered = {"a (1)": "a", "b (2)": "b", "c (3)": {"value": "c", "validator": "no"}}
+    assert list(filters.suggested_first(offered, ["b", "z"])) == ["b (2)", "a (1)", "c (3)"]
+    assert list(filters.suggested_first(offered, [])) == list(offered)
 
 
 def test_the_predecessors_example_makes_an_sglang_project(copied: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A project goes from one version of the template to the next: edits survive, decisions stay."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import copier
 import pytest
 import yaml
+from copier.errors import UserMessageError
 
 from tests.conftest import git, release
 from tests.standins.hub import Hub, Model
@@ -155,6 +157,23 @@ def test_the_answers_of_before_beat_the_environment(
     )
 
 
+def test_a_plain_update_starts_no_server(
+    project: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, made = project
+    new_version(source)
+    started, config = tmp_path / "started", tmp_path / "team.json"
+    script = f"open({str(started)!r}, 'w')"
+    config.write_text(
+        json.dumps({"mcpServers": {"team": {"command": sys.executable, "args": ["-c", script]}}})
+    )
+    monkeypatch.setenv("MCC_CONFIG", str(config))
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    assert answers_of(made)["_commit"] == "v2" and not started.exists()
+    copier.run_copy(str(source), tmp_path / "another", **OPTIONS)
+    assert started.exists(), "the server is started by a copy"
+
+
 def test_a_newer_version_is_shown_and_a_fork_can_take_its_place(
     project: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -243,3 +262,36 @@ def test_a_type_that_a_person_names_is_kept(source: Path, tmp_path: Path) -> Non
     release(source, "v2")
     copier.run_update(made, overwrite=True, **OPTIONS)
     assert answers_of(made)["instance_type"] == "ml.g6e.4xlarge"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"frmaework": "sklearn"}, "Did you mean framework?"),
+        ({"framework": "pytorch"}, "'pytorch' is not offered"),
+        ({"framework_version": "{{ 7 * 7 }}"}, "not offered for sklearn and pkl"),
+        ({"instance_type": "x\ny"}, "instance_type"),
+        ({"project_name": "$(id)"}, "project_name"),
+        ({"max_model_len": 4096}, "not a question of deployment_config http-fastapi"),
+        ({"model_path": "/nowhere/model.pkl"}, "there is no file"),
+    ],
+)
+def test_what_cannot_be_used_changes_nothing(
+    project: tuple[Path, Path], data: dict[str, Any], words: str
+) -> None:
+    source, made = project
+    new_version(source)
+    with pytest.raises(UserMessageError) as caught:
+        copier.run_update(made, data=data, overwrite=True, **OPTIONS)
+    assert words in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    git(made, "add", "--all")
+    git(made, "diff", "--cached", "--exit-code")
+
+
+def test_a_decision_that_is_given_again_stays(project: tuple[Path, Path]) -> None:
+    source, made = project
+    catalog = source / "catalog" / "instances.yml"
+    catalog.write_text("".join(line for line in catalog.open() if "ml.m5.large:" not in line))
+    release(source, "v2")
+    copier.run_update(made, data={"instance_type": "ml.m5.large"}, overwrite=True, **OPTIONS)
+    assert answers_of(made)["instance_type"] == "ml.m5.large"
