@@ -1,8 +1,8 @@
 """What the tests need from npm, in .demo/npm: the TypeScript SDK of MCP, and the predecessor's servers."""
 
+import fcntl
 import shutil
 import subprocess
-from functools import lru_cache
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
@@ -11,30 +11,38 @@ SDK = "@modelcontextprotocol/sdk@1.32.2"
 PREDECESSOR = "@aws/ml-container-creator@1.6.0"
 FOLDER = REPOSITORY / ".demo" / "npm"
 READY = FOLDER / ".ready"
+LOCK = FOLDER.with_suffix(".lock")  # workers of pytest share the folder
 
 
-@lru_cache
 def folder() -> Path:
     """Return the folder with node_modules and the predecessor's package; make it once.
 
     Raises RuntimeError where npm is missing or fails.
     """
-    wanted = f"{SDK}\n{PREDECESSOR}\n"
-    if READY.is_file() and READY.read_text() == wanted:
-        return FOLDER
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = f"{SDK}\n{PREDECESSOR}\n"
+        if not READY.is_file() or READY.read_text() != wanted:
+            _make()
+            READY.write_text(wanted)
+    return FOLDER
+
+
+def with_sdk(script: Path, directory: Path) -> Path:
+    """Return a copy of a script in an empty directory, from where it finds the SDK and the predecessor."""
+    for name in ("node_modules", "package"):
+        (directory / name).symlink_to(folder() / name)
+    return Path(shutil.copy(script, directory))
+
+
+def _make() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     (FOLDER / "package.json").write_text('{"private": true}\n')
     _npm("install", "--ignore-scripts", "--no-audit", "--no-fund", SDK)
     _npm("pack", PREDECESSOR)  # its servers alone: installed, it brings the AWS SDK along
     shutil.unpack_archive(next(FOLDER.glob("aws-ml-container-creator-*.tgz")), FOLDER, filter="data")
-    READY.write_text(wanted)
-    return FOLDER
-
-
-def with_sdk(script: Path) -> Path:
-    """Return a copy of a script in a place from where it finds the SDK."""
-    return Path(shutil.copy(script, folder()))
 
 
 def _npm(*arguments: str) -> None:

@@ -57,10 +57,9 @@ def test_a_tool_of_the_python_sdk_that_fails_or_is_missing() -> None:
     assert absent == "MCP server absent: its tool absent (toolName) failed: Unknown tool: absent."
 
 
-@pytest.mark.xdist_group("npm")
 @pytest.mark.parametrize("tool", ["get_ml_config", "as_text"])
-def test_a_server_on_the_typescript_sdk(tool: str) -> None:
-    script = npm.with_sdk(STANDINS / "mcp_sdk_server.mjs")
+def test_a_server_on_the_typescript_sdk(tmp_path: Path, tool: str) -> None:
+    script = npm.with_sdk(STANDINS / "mcp_sdk_server.mjs", tmp_path)
     server = {"command": "node", "args": [str(script)], "toolName": tool, "limit": 2, "type": "stdio"}
     expected = McpAnswer({"region": "eu-west-3"}, {"region": ["eu-west-1", "eu-west-3"]}, {"region": "ts"})
     assert ask({"ts": server}, context={"region": "eu-west-3"}) == expected
@@ -68,7 +67,6 @@ def test_a_server_on_the_typescript_sdk(tool: str) -> None:
     assert "its tool absent (toolName) failed: MCP error -32602: Tool absent not found" in warning
 
 
-@pytest.mark.xdist_group("npm")
 def test_the_region_picker_of_the_predecessor() -> None:
     script = npm.folder() / "package" / "servers" / "region-picker" / "index.js"
     server = {"command": "node", "args": [str(script)], "toolName": "get_regions", "limit": 3}
