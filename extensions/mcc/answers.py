@@ -35,6 +35,7 @@ LANGUAGE_MODEL_QUESTIONS = (
     "model_name",
     "model_revision",
     "hf_token",
+    "hf_token_secret_arn",
     "model_parameters",
     "model_dtype",
     "max_model_len",
@@ -113,6 +114,11 @@ SHAPES = {
         re.compile(r"|(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}"), "a branch, tag or commit", "main"
     ),
     "hf_token": Shape(re.compile(r"[\x21-\x7e]{0,500}"), "a token", "hf_…, or set HF_TOKEN"),
+    "hf_token_secret_arn": Shape(
+        re.compile(r"|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}"),
+        "the ARN of a secret",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-token-a1b2c3",
+    ),
     "model_parameters": Shape(
         re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
     ),

@@ -3,17 +3,22 @@
 A recorder stands in for the engine: it writes down how it was called. It serves nothing.
 """
 
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Render
 
-RECORDER = '#!/bin/sh\nprintf \'%s\\n\' "$@" > "$RECORD"\n'
+RECORDER = '#!/bin/sh\nprintf \'%s\\n\' "$@" ${HF_TOKEN:+"HF_TOKEN=$HF_TOKEN"} > "$RECORD"\n'
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:hf-token-a1b2c3"
+TOKEN = "hf_known_to_the_secret"
 SMI = '#!/bin/sh\nfor gpu in $(seq "$GPUS"); do echo "GPU $gpu: a stand-in"; done\n'
 
 
@@ -80,6 +85,52 @@ def test_sglang_is_told_the_same_in_its_own_words(render: Render) -> None:
         "--mem-fraction-static": "0.88",
         "--kv-cache-dtype": "fp8_e5m2",
     }
+
+
+class Secrets(http.server.BaseHTTPRequestHandler):
+    """Secrets Manager as far as one secret goes; any other is not found."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        known = asked == {"SecretId": ARN} and self.headers["X-Amz-Target"] == "secretsmanager.GetSecretValue"
+        missing = {"__type": "ResourceNotFoundException", "message": "there is no such secret"}
+        body = json.dumps({"SecretString": json.dumps({"HF_TOKEN": TOKEN})} if known else missing).encode()
+        self.send_response(200 if known else 400)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def secrets() -> Iterator[dict[str, str]]:
+    """Return the environment in which boto3 finds the stand-in for Secrets Manager."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Secrets)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    yield {"AWS_ENDPOINT_URL": address, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    server.shutdown()
+
+
+def test_the_token_is_read_from_its_secret_and_shown_nowhere(render: Render, secrets: dict[str, str]) -> None:
+    project = render("chat", deployment_config="transformers-vllm", offline=True, hf_token_secret_arn=ARN)
+    assert "boto3==" in (project / "Dockerfile").read_text()
+    done, argv = serve(project, gpus=1, **secrets)
+    assert done.returncode == 0, done.stderr
+    assert argv[-1] == f"HF_TOKEN={TOKEN}"
+    assert TOKEN not in done.stdout + done.stderr + "".join(argv[:-1])
+    other, argv = serve(project, gpus=1, SERVING_HF_TOKEN_SECRET_ARN=ARN[:-1], **secrets)
+    assert other.returncode == 1 and not argv
+    assert "ResourceNotFoundException" in other.stderr and other.stderr.count("\n") == 1
+
+
+def test_a_token_in_the_environment_needs_no_secret(render: Render) -> None:
+    project = render("chat", deployment_config="transformers-vllm", offline=True, hf_token_secret_arn=ARN)
+    _, argv = serve(project, HF_TOKEN="of the environment")
+    assert argv[-1] == "HF_TOKEN=of the environment"
 
 
 def test_a_model_that_sagemaker_brings_is_served_instead(project: Path) -> None:

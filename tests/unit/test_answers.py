@@ -73,6 +73,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (llm(model_name="nobody/knows-this", model_dtype="fp3"), ("model_dtype", "fp8")),
     (llm(serving_profile="fast"), ("serving_profile", "balanced, latency")),
     (llm(offline="perhaps"), ("offline", "true")),
+    (llm(hf_token_secret_arn="hf_literal"), ("hf_token_secret_arn", "arn:aws:secretsmanager")),
     (llm(model_facts={}), ("model_facts", "Leave it out")),
     (llm(hf_token="hf secret"), ("hf_token: what was given is not a token",)),
 ]

@@ -19,6 +19,8 @@ from tests.conftest import REPOSITORY
 
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
 
+ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-token-a1b2c3"
+
 
 @pytest.fixture
 def copied(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -171,7 +173,8 @@ def test_a_secret_may_be_a_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.mark.parametrize("key", sorted(catalog.predecessor()))
 def test_every_key_of_the_predecessor_is_taken_or_named(tmp_path: Path, key: str) -> None:
     file = tmp_path / "old.json"
-    file.write_text(json.dumps({key: "$HOME" if "oken" in key and "Arn" not in key else "sklearn"}))
+    value = "$HOME" if key == "hfToken" else ARN if key == "hfTokenArn" else "sklearn"
+    file.write_text(json.dumps({key: value}))
     found = settings.read(answers.QUESTIONS, {"MCC_CONFIG": str(file), "HOME": "/root"})
     question = catalog.predecessor()[key].question
     assert (question in found.values) == (question is not None)
