@@ -130,6 +130,8 @@ def from_config(
     """
     if not isinstance(config, Mapping):
         raise UnsizableModel("config.json is not an object")
+    if config.get("is_encoder_decoder") is True:
+        raise UnsizableModel("is_encoder_decoder: only models that decode alone can be sized")
     multimodal = bool(config.get("multimodal")) or any("vision" in key or "audio" in key for key in config)
     fields = _Fields(_merged(config))
     model_type = str(fields.raw.get("model_type", ""))
@@ -252,11 +254,11 @@ class _Fields:
         return default
 
 
-def _merged(config: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(config: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
     merged = dict(config)
-    for name in NESTED:
+    for name in NESTED if depth else ():
         if isinstance(config.get(name), Mapping):
-            inner = _merged(config[name])
+            inner = _merged(config[name], depth - 1)
             merged.update({key: value for key, value in inner.items() if value is not None})
     return merged
 

@@ -43,6 +43,14 @@ def test_every_model_of_the_catalog_is_understood(name: str) -> None:
     assert total == pytest.approx(entry["params_from_shape"], rel=0.03)
 
 
+def test_a_config_nested_without_end_is_read_no_deeper_than_models_are() -> None:
+    config: dict[str, Any] = {}
+    for _ in range(5000):
+        config = {"text_config": config}
+    with pytest.raises(UnsizableModel, match="num_hidden_layers is missing"):
+        facts.from_config(config)
+
+
 def test_the_text_part_of_a_multimodal_model_counts() -> None:
     model = facts.from_config(
         {"text_config": LLAMA, "vision_config": {"hidden_size": 1152}, "model_type": "llava"}
@@ -137,6 +145,7 @@ def test_modules_that_stay_at_16_bits() -> None:
         ({"num_experts": "8"}, "num_experts"),
         ({"num_experts": 8, "intermediate_size": None}, "moe_intermediate_size is missing"),
         ({"hidden_size": {"a": 1}}, "hidden_size"),
+        ({"is_encoder_decoder": True}, "is_encoder_decoder"),
     ],
 )
 def test_what_cannot_be_sized_names_the_field(change: dict[str, Any], said: str) -> None:
