@@ -85,6 +85,13 @@ def origins(conf: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, str
     return defaults.of_run().origins(conf["data"], stored)
 
 
+def wants_token() -> bool:
+    """Return whether a token is worth asking for: the Hub will be asked, and none is known yet."""
+    return not (
+        hub.offline() or os.environ.get("HF_TOKEN") or defaults.of_run().outside.values.get("hf_token")
+    )
+
+
 def is_new_project(conf: Mapping[str, Any]) -> bool:
     """Return whether this is a person's `copier copy` to a new place."""
     exists = (Path(conf["dst_path"]) / conf["answers_file"]).exists()
@@ -241,5 +248,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "changes_of_stack": changes_of_stack,
     "default_region": answers.default_region,
     "origins": origins,
+    "wants_token": wants_token,
     "offline_by_environment": hub.offline,
 }

@@ -16,6 +16,8 @@ from copier.errors import UserMessageError
 from extensions.mcc import answers, catalog, filters, settings
 from extensions.mcc.errors import InvalidAnswer
 from tests.conftest import REPOSITORY
+from tests.standins.hub import Hub, Model
+from tests.unit.test_facts import LLAMA
 
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
 
@@ -93,6 +95,34 @@ def test_the_environment_is_the_default_of_the_prompt_and_gives_way_to_it(
     child.expect("from the prompt: project_name")
     child.expect(pexpect.EOF)
     assert stored_in(tmp_path / "made")["project_name"] == "typed"
+
+
+def test_a_token_can_be_typed_and_is_not_shown(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    answers_given = {
+        "deployment_config": "transformers-vllm",
+        "model_name": "team/gated",
+        "model_revision": "",
+        "hf_token_secret_arn": "",
+        "serving_profile": "balanced",
+        "max_model_len": "4096",
+        "max_concurrency": "4",
+        "region": "us-east-1",
+        "instance_type": "ml.g6e.xlarge",
+        "project_name": "chat",
+    }
+    words = [word for name, value in answers_given.items() for word in ("-d", f"{name}={value}")]
+    models, known = {"team/gated": Model(files={"config.json": LLAMA}, gated="manual")}, {"hf_typed"}
+    with Hub(models, tokens=known, granted=known) as hub:
+        child = spawn(template, tmp_path / "made", *words, HF_ENDPOINT=hub.url)
+        child.expect("A Hugging Face token")
+        child.send("hf_typed\r")
+        child.expect(pexpect.EOF)
+        assert "hf_typed" not in child.before
+        assert {request.authorization for request in hub.requests} == {"Bearer hf_typed"}
+    assert stored_in(tmp_path / "made")["model_facts"]["gated"] is True
 
 
 def test_a_data_file_is_not_asked_for_and_gives_way_to_d(template: Path, tmp_path: Path) -> None:
