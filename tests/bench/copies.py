@@ -38,6 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, empty = folder / "source", folder / "empty"
+        source.mkdir()
         for item in TEMPLATE:
             path = REPOSITORY / item
             shutil.copytree(path, source / item) if path.is_dir() else shutil.copy(path, source)
