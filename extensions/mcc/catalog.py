@@ -5,6 +5,7 @@ classes below say raises CatalogError, which names the file, the entry and the f
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -131,6 +132,11 @@ class Instance:
         return self.accelerator.kind if self.accelerator else "cpu"
 
     @property
+    def usd_h(self) -> float:
+        """US dollars an hour; infinite when no price is known, so that such a type comes last."""
+        return self.price.usd_h if self.price else math.inf
+
+    @property
     def generation(self) -> int:
         """The number in the family's name: 6 for ml.c6i.large."""
         digits = re.search(r"[0-9]+", self.name.split(".")[1])
@@ -179,7 +185,6 @@ class Quantization:
     evidence: str
     experts_only: bool = False
     padding: float = 1.0
-    native: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

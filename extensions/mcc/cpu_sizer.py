@@ -1,6 +1,5 @@
 """From a model's size to the instance types that hold it, cheapest first."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,8 +26,8 @@ class Choice:
 
     @property
     def usd_h(self) -> float:
-        """US dollars an hour; infinite when no price is known, so that such a type comes last."""
-        return self.instance.price.usd_h if self.instance.price else math.inf
+        """US dollars an hour of its instance type."""
+        return self.instance.usd_h
 
 
 def cpu_choices(

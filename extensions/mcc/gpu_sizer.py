@@ -54,8 +54,8 @@ class Choice:
 
     @property
     def usd_h(self) -> float:
-        """US dollars an hour; infinite when no price is known, so that such a type comes last."""
-        return self.instance.price.usd_h if self.instance.price else math.inf
+        """US dollars an hour of its instance type."""
+        return self.instance.usd_h
 
     @property
     def replicas(self) -> int:

@@ -68,11 +68,6 @@ class Estimate:
         """Tokens of KV cache, as vLLM prints them at start."""
         return max(0, int(self.pool * GIB / self.token_bytes))
 
-    @property
-    def concurrency(self) -> float:
-        """Requests of the full length that the pool holds at once."""
-        return max(0.0, self.pool / self.request)
-
     def spare(self, concurrency: float) -> float:
         """Return the GiB of the pool that this many requests of the full length, and the margin, leave."""
         return self.pool - concurrency * self.request - self.margin
