@@ -18,7 +18,6 @@ DEPLOYMENT_CONFIGS = {
     "transformers-sglang": "SGLang: language models",
 }
 PREDICTIVE = ("http-fastapi", "http-flask")
-DEPLOYMENT_TARGETS = {"managed-inference": "SageMaker endpoint (managed inference)"}
 SERVING_PROFILES = {
     "throughput": "throughput: many callers, one process a CPU",
     "latency": "latency: few callers with large batches, one process that uses every CPU",
@@ -202,7 +201,7 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
     if question == "region":
         return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
-        return {label: name for name, label in DEPLOYMENT_TARGETS.items()}
+        return {target.title: name for name, target in catalog.targets().items()}
     if question == "serving_profile" and framework in PREDICTIVE:
         return {label: name for name, label in SERVING_PROFILES.items()}
     if question == "serving_profile":
@@ -280,7 +279,7 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
             problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
         return False
 
-    check_choice("deployment_target", DEPLOYMENT_TARGETS)
+    check_choice("deployment_target", catalog.targets())
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
     if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
