@@ -171,6 +171,7 @@ class World:
         self.runner: Runner = runner or self.light
         self.images: ImageStore = images or MemoryStore()
         self.regions: dict[str, Region] = defaultdict(lambda: Region(""))
+        self.policies: list[dict[str, Any]] | None = None  # what IAM allows; None: everything
         self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
         self._followed: list[_Followed] = []
 
