@@ -19,10 +19,6 @@ DEPLOYMENT_CONFIGS = {
 }
 PREDICTIVE = ("http-fastapi", "http-flask")
 HYPERPOD = "hyperpod-eks"
-DEPLOYMENT_TARGETS = {
-    "managed-inference": "managed-inference: a SageMaker endpoint",
-    HYPERPOD: "hyperpod-eks: a HyperPod cluster that Amazon EKS runs",
-}
 HYPERPOD_MODES = {
     "deployment": "deployment: a Deployment and what belongs to it, of Kubernetes alone",
     "operator": "operator: an InferenceEndpointConfig, for HyperPod's inference operator",
@@ -250,7 +246,7 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
     if question == "region":
         return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
-        return {label: name for name, label in DEPLOYMENT_TARGETS.items()}
+        return {target.title: name for name, target in catalog.targets().items()}
     if question == "hyperpod_mode":
         return {label: name for name, label in HYPERPOD_MODES.items()}
     if question == "serving_profile" and framework in PREDICTIVE:
@@ -278,7 +274,7 @@ def relevant(values: Mapping[str, Any], deployment_config: str, deployment_targe
 
 
 def check_complete(known: Mapping[str, Any]) -> None:
-    """Refuse answers that lack what only a person can tell, when nobody will be asked. Raises InvalidAnswer."""
+    """Refuse answers that lack what only a person can tell, when nobody is asked. Raises InvalidAnswer."""
     if known.get("deployment_target") == HYPERPOD and not known.get("hyperpod_cluster"):
         raise InvalidAnswer(problem("hyperpod_cluster", ""))
 
@@ -336,8 +332,8 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         for question in given
         if question in others and config in DEPLOYMENT_CONFIGS
     ]
-    target = str(known.get("deployment_target", next(iter(DEPLOYMENT_TARGETS))))
-    if target != HYPERPOD and target in DEPLOYMENT_TARGETS:
+    target = str(known.get("deployment_target", next(iter(catalog.targets()))))
+    if target != HYPERPOD and target in catalog.targets():
         problems += [
             f"{question}: not a question of deployment_target {target}. Leave it out, or choose {HYPERPOD}."
             for question in given
@@ -377,7 +373,7 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
             problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
         return False
 
-    on_nodes = check_choice("deployment_target", DEPLOYMENT_TARGETS) and (
+    on_nodes = check_choice("deployment_target", catalog.targets()) and (
         known.get("deployment_target") == HYPERPOD
     )
     check_choice("hyperpod_mode", HYPERPOD_MODES)

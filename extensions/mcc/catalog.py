@@ -81,6 +81,15 @@ class WebServer:
 
 
 @dataclasses.dataclass(frozen=True)
+class Target:
+    """Where a project runs, and every package its do/ commands need for that, pinned."""
+
+    title: str
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Region:
     """An AWS region where SageMaker hosts models."""
 
@@ -406,6 +415,12 @@ def frameworks(directory: Path = CATALOG) -> Mapping[str, Framework]:
 def web_servers(directory: Path = CATALOG) -> Mapping[str, WebServer]:
     """Return the web servers of predictive projects by deployment config."""
     return _read(directory / "web_servers.yml", WebServer)[0]
+
+
+@lru_cache
+def targets(directory: Path = CATALOG) -> Mapping[str, Target]:
+    """Return the deployment targets by name, in order of offer."""
+    return _read(directory / "targets.yml", Target)[0]
 
 
 @lru_cache

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from . import answers, mcp_client, settings
+from . import answers, catalog, mcp_client, settings
 from .errors import InvalidAnswer
 from .settings import Settings
 
@@ -83,7 +83,7 @@ def _check(given: Mapping[str, Any], outside: Settings) -> None:
 def _kind(known: Mapping[str, Any]) -> tuple[str, str]:
     """Return the deployment config and target that decide which questions are asked."""
     config = known.get("deployment_config", answers.PREDICTIVE[0])
-    return str(config), str(known.get("deployment_target", next(iter(answers.DEPLOYMENT_TARGETS))))
+    return str(config), str(known.get("deployment_target", next(iter(catalog.targets()))))
 
 
 def _ask(run: Defaults, given: Mapping[str, Any]) -> list[str]:

@@ -212,6 +212,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "check_answers": told_to_the_user(check_answers),
     "choices": choices,
     "default_format": default_format,
+    "command_requirements": lambda target: catalog.targets()[target].requirements,
     "count_problem": lambda value, question: answers.whole_number(question, value),
     "default_image": catalog.default_image,
     "default_max_concurrency": default_max_concurrency,

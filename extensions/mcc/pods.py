@@ -1,4 +1,4 @@
-"""What a pod on a HyperPod node is given: its share of the node, and the time its server may take to start."""
+"""What a pod on a HyperPod node is given: its share of the node, time to start, and a model from a volume."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ def resources(
 ) -> dict[str, Any]:
     """Return what one pod asks for on a node of a type, with what that was worked out for, to be stored.
 
-    `cpu` in cores, `memory` and `shared_memory` in Mi or Gi, `gpus` a number. A start may take `start_seconds`,
-    which are `start_probes` probes, and a rollout `progress_seconds`. `source` is where the model lies, '' for
-    the image or the Hub. Raises InvalidAnswer when a pod cannot be large enough.
+    `cpu` in cores, `memory` and `shared_memory` in Mi or Gi, `gpus` a number. A start may take
+    `start_seconds`, which are `start_probes` probes, and a rollout `progress_seconds`. `source` is where the
+    model lies, '' for the image or the Hub. Raises InvalidAnswer when a pod cannot be large enough.
     """
     instance = catalog.instances().get(instance_type)
     if instance is None:
@@ -56,7 +56,7 @@ def resources(
 
 
 def model_volume(source: str, project: str, namespace: str, region: str) -> dict[str, Any]:
-    """Return how a model at an address comes to /opt/ml/model of a pod; empty texts where no volume brings it.
+    """Return how a model at an address comes to /opt/ml/model of a pod; empty texts when no volume does.
 
     Every kind has a `claim` and a `path` in it; `s3` and `fsx` have the volume's own fields, too.
     """
@@ -66,7 +66,8 @@ def model_volume(source: str, project: str, namespace: str, region: str) -> dict
     place, _, path = rest.strip("/").partition("/")
     if kind == "pvc":
         return {"kind": kind, "claim": place, "path": path}
-    found: dict[str, Any] = {"kind": kind, "claim": f"{project}-model", "volume": f"{namespace}-{project}-model"}
+    claim = f"{project}-model"
+    found: dict[str, Any] = {"kind": kind, "claim": claim, "volume": f"{namespace}-{claim}"}
     if kind == "s3":
         options = ["read-only", "allow-other", f"region {region}"]
         return {
@@ -116,8 +117,8 @@ def _check_memory(need: Mapping[str, Any], instance: Instance, memory_gib: float
     choice = cpu_sizer.cpu_choices(need["framework"], size, need["profile"], [instance])[0]
     if choice.need_gib > memory_gib:
         raise InvalidAnswer(
-            f"instance_type: a pod on {instance.name} can have {max(memory_gib, 0):.1f} GiB, this server needs "
-            f"{choice.need_gib:.1f}. Choose a type with more memory."
+            f"instance_type: a pod on {instance.name} can have {max(memory_gib, 0):.1f} GiB, this server "
+            f"needs {choice.need_gib:.1f}. Choose a type with more memory."
         )
 
 
