@@ -13,25 +13,34 @@ except ModuleNotFoundError:  # Python 3.10
 PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIG = PROJECT / "do" / "config.toml"
 
-DONE = 0
-DEFECT = 1
-USAGE = 2
-PRECONDITION = 3
-VERIFICATION = 6
+# Exit codes.
+DONE = 0  # or nothing to do
+DEFECT = 1  # of ours
+USAGE = 2  # options or do/config.toml
+PRECONDITION = 3  # a tool, credentials or quota are missing
+VERIFICATION = 6  # it runs, but answers wrongly
 INTERRUPTED = 130
 
 
 class Failure(Exception):
-    """A command cannot go on: an exit code, an id, what failed, what was seen and what to do next."""
+    """A command cannot go on: an exit code, an id, what failed, what was seen and what to do next.
 
-    def __init__(self, code: int, name: str, what: str, seen: str, remedy: str) -> None:
+    `cause` is the likely one, where that is not what was seen.
+    """
+
+    def __init__(self, code: int, name: str, what: str, seen: str, remedy: str, cause: str = "") -> None:
         super().__init__(what)
         self.code = code
         self.finding = {"id": name, "what": what, "seen": seen, "next": remedy}
+        if cause:
+            self.finding["cause"] = cause
 
     def __str__(self) -> str:
-        name, what, seen, remedy = self.finding.values()
-        return f"failed ({name}): {what}\n  seen: {seen}\n  next: {remedy}"
+        told = [f"failed ({self.finding['id']}): {self.finding['what']}"]
+        told += [
+            f"  {name}: {self.finding[name]}" for name in ("seen", "cause", "next") if name in self.finding
+        ]
+        return "\n".join(told)
 
 
 @dataclass(frozen=True)
