@@ -57,6 +57,7 @@ class AwsStandIn:
         """Stop listening, and every container."""
         self._recorder.clear()
         self.world.stop()
+        self.world.wait_until_stopped()
         if self._server:
             self._server.shutdown()
             self._server.server_close()

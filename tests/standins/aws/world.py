@@ -15,6 +15,7 @@ from tests.standins.aws.motos import moto_tags
 from tests.standins.aws.wire import ACCOUNT
 
 Tags = dict[str, str]
+STOP_SECONDS = 45.0  # what a container may take to stop; Docker is told 30
 
 
 @dataclass
@@ -184,6 +185,7 @@ class World:
         self.builds: dict[str, _Stoppable] = {}
         self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
         self._followed: list[_Followed] = []
+        self._stopping: list[threading.Thread] = []
 
     def region(self, name: str) -> Region:
         """Return a region, up to date."""
@@ -209,7 +211,9 @@ class World:
             return
         self.flush_logs()
         self._followed = [followed for followed in self._followed if followed.container is not container]
-        threading.Thread(target=container.stop, daemon=True).start()
+        thread = threading.Thread(target=container.stop, daemon=True)
+        thread.start()
+        self._stopping.append(thread)
 
     def log(self, region: str, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
         """Write lines with their times (milliseconds) to a stream of CloudWatch Logs."""
@@ -239,6 +243,11 @@ class World:
             for component in list(region.components.values()):
                 component.abandoned.set()
                 self.dispose(component.container)
+
+    def wait_until_stopped(self) -> None:
+        """Wait for the containers that were told to stop."""
+        for thread in self._stopping:
+            thread.join(STOP_SECONDS)
 
 
 def now() -> datetime:
