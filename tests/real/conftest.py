@@ -38,11 +38,25 @@ def real_aws_server(engine: dict[str, str]) -> Iterator[AwsStandIn]:
     runner.close()
 
 
+@pytest.fixture(scope="session")
+def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an `aws` command, which CodeBuild's images have."""
+    environment = tmp_path_factory.mktemp("awscli")
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--clear", environment], check=True)
+    into = ["--python", str(environment / "bin" / "python")]
+    subprocess.run([uv, "pip", "install", "--quiet", *into, "awscli>=1.40,<2"], check=True)
+    return environment / "bin"
+
+
 @pytest.fixture
-def real_aws(real_aws_server: AwsStandIn, engine: dict[str, str]) -> Iterator[AwsStandIn]:
-    """Return that AWS, empty; its builds have the engine too."""
+def real_aws(real_aws_server: AwsStandIn, engine: dict[str, str], aws_cli: Path) -> Iterator[AwsStandIn]:
+    """Return that AWS, empty; its builds have the engine and `aws` too."""
     real_aws_server.reset()
-    real_aws_server.settings.build_environment["DOCKER_HOST"] = engine["DOCKER_HOST"]
+    real_aws_server.settings.build_environment |= {
+        "DOCKER_HOST": engine["DOCKER_HOST"],
+        "PATH": f"{aws_cli}:{engine['PATH']}",
+    }
     yield real_aws_server
     real_aws_server.reset()
 

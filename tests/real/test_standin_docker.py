@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.lifecycle.builds import log_of, project
 from tests.lifecycle.deployment import Deployment, invoke, settled
 from tests.standins.aws.images import DOCKER_MANIFEST
 from tests.standins.aws.registry_store import HOST
@@ -151,3 +152,39 @@ def test_an_image_that_ends_at_once_fails_the_component(
     logs = real_aws.boto3_client("logs")
     events = logs.filter_log_events(logGroupName="/aws/sagemaker/InferenceComponents/component")["events"]
     assert "no model here" in [event["message"] for event in events]
+
+
+BUILDSPEC = f"""version: 0.2
+env:
+  variables:
+    IMAGE: {HOST}/standin-check:built
+phases:
+  pre_build:
+    commands:
+      - aws ecr get-login-password | docker login --username AWS --password-stdin {HOST}
+  build:
+    commands:
+      - docker build --tag "$IMAGE" .
+  post_build:
+    commands:
+      - docker push "$IMAGE"
+"""
+LOGS = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+SOURCE = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::sources/*"}
+TOKEN = {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("rights", "ended"), [([LOGS, SOURCE, TOKEN], "SUCCEEDED"), ([LOGS, SOURCE], "FAILED")]
+)
+def test_a_build_pushes_an_image_with_the_rights_of_its_role(
+    real_aws: AwsStandIn, rights: list[Any], ended: str
+) -> None:
+    ecr = real_aws.boto3_client("ecr")
+    ecr.create_repository(repositoryName="standin-check")
+    files = {"buildspec.yml": BUILDSPEC, "Dockerfile": DOCKERFILE, "server.py": SERVER}
+    build = project(real_aws, files, rights)()
+    assert build["buildStatus"] == ended, log_of(real_aws, build)
+    pushed = [image["imageTag"] for image in ecr.list_images(repositoryName="standin-check")["imageIds"]]
+    assert pushed == (["built"] if ended == "SUCCEEDED" else [])
+    ecr.delete_repository(repositoryName="standin-check", force=True)

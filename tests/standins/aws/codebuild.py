@@ -50,6 +50,11 @@ def _check_project(world: World, project: dict[str, Any]) -> None:
     source = project["source"]
     if source["type"] != "S3" or "/" not in source.get("location", ""):
         raise _wrong("The stand-in takes a source of type S3 whose location is bucket/key.")
+    variables = environment.get("environmentVariables", [])
+    if any(variable.get("type", "PLAINTEXT") != "PLAINTEXT" for variable in variables):
+        raise _wrong("The stand-in has environment variables of type PLAINTEXT alone.")
+    if project["artifacts"]["type"] != "NO_ARTIFACTS" or "vpcConfig" in project:
+        raise _wrong("The stand-in makes no artifacts and has no VPCs.")
     name = project["serviceRole"].rsplit("/", 1)[-1]
     roles = {role.name: role for role in iam_backends[ACCOUNT]["aws"].roles.values()}
     trust = str(roles[name].assume_role_policy_document) if name in roles else ""
@@ -251,11 +256,10 @@ class Build:
         declared = {v["name"]: v["value"] for v in self.environment["environmentVariables"]}
         own = {name: str(value) for name, value in spec.get("env", {}).get("variables", {}).items()}
         machine = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}
+        machine |= self.world.settings.build_environment
         if not self.environment.get("privilegedMode"):
             machine["DOCKER_HOST"] = "unix:///no-docker-without-privileged-mode.sock"
-        settings = self.world.settings.build_environment
         return {
-            **settings,
             **machine,
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": "secret",
