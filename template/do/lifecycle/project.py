@@ -67,6 +67,15 @@ class Config:
     def image(self) -> str:
         return f"{self.project_name}:latest"
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What everything made in AWS is tagged with."""
+        return {"mcc-project": self.project_name, "mcc-project-id": self.project_id}
+
+    def owns(self, tags: Mapping[str, str]) -> bool:
+        """Tell whether what carries these tags belongs to this project."""
+        return tags.get("mcc-project-id") == self.project_id
+
 
 C = TypeVar("C", bound=Config)
 
