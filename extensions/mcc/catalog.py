@@ -284,6 +284,21 @@ class Profile:
 
 
 @dataclasses.dataclass(frozen=True)
+class Hosting:
+    """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
+
+    hub_mb_s: float
+    s3_mb_s: float
+    load_mb_s: float
+    slack: float
+    startup_s: float
+    download_s: float
+    server_gib: float
+    gpu_gib: float
+    requests_per_worker: int
+
+
+@dataclasses.dataclass(frozen=True)
 class NodeRoom:
     """What pods may have of a node: a share of its CPUs and memory, less what the cluster's daemons take."""
 
@@ -347,6 +362,11 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
 
 
 @lru_cache
+def hosting(directory: Path = CATALOG) -> Hosting:
+    """Return what limits of an endpoint are worked out from."""
+    return _build(Hosting, _document(directory / "hosting.yml")["hosting"], "hosting.yml")
+
+
 def hyperpod(directory: Path = CATALOG) -> HyperPod:
     """Return what is known of HyperPod clusters."""
     return _build(HyperPod, _document(directory / "hyperpod.yml")["hyperpod"], "hyperpod.yml")
