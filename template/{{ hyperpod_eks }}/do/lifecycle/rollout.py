@@ -1,0 +1,135 @@
+"""Following what was applied until it serves, and undoing it when it does not."""
+
+import time
+from dataclasses import dataclass, field
+
+from lifecycle import changes, pods
+from lifecycle.api import Api, ApiFailure
+from lifecycle.changes import Change
+from lifecycle.console import Progress, say
+from lifecycle.manifests import Manifests, Object, pod_spec
+from lifecycle.project import REFUSED, Failure
+from lifecycle.target import Target
+
+STATES = {"DeploymentFailed": "failed", "DeploymentComplete": "done"}
+
+
+@dataclass
+class Rollout:
+    """One rollout as it is followed: which events were told, and since when a pod waits for what."""
+
+    api: Api
+    manifests: Manifests
+    settings: Target
+    told: set[str] = field(default_factory=set)
+    waiting: dict[str, float] = field(default_factory=dict)
+
+    def follow(self) -> None:
+        """Return when every pod serves. Raises Failure when one will not, or in time."""
+        workload = self.manifests.workload
+        limit = _limit(workload)
+        progress = Progress("rollout", limit)
+        while True:
+            live = self.api.get(self.api.path_of(workload))
+            if live is None:
+                seen = f"{workload['kind']} {workload['metadata']['name']} is gone"
+                raise Failure(REFUSED, "deleted", "somebody else deleted it", seen, "do/deploy")
+            found = pods.listed(self.api, self.manifests.namespace, selector(self.manifests, live))
+            status, done = progress_of(live)
+            if done:
+                progress.end(status)
+                return
+            progress.show(f"{status}; {summary(found)}")
+            self._tell_events(progress, found)
+            self._check(live, found, progress)
+            progress.sleep(self.settings.poll_seconds)
+
+    def _check(self, live: Object, found: list[Object], progress: Progress) -> None:
+        """Raise Failure for what waiting does not help, or no longer."""
+        now = time.monotonic()
+        for pod in found:
+            name = pod["metadata"]["name"]
+            trouble = None if pods.ready(pod) else pods.trouble(self.api, pod)
+            if trouble is None:
+                self.waiting.pop(name, None)
+            elif not trouble.may_pass or (
+                now - self.waiting.setdefault(name, now) >= self.settings.schedule_seconds
+            ):
+                raise trouble.failure
+        reason = pods.condition(live, "Progressing").get("reason", "")
+        failed = live.get("status", {}).get("state") == "DeploymentFailed"
+        if reason == "ProgressDeadlineExceeded" or failed or progress.elapsed > progress.limit:
+            seen = f"{summary(found)} after {int(progress.elapsed)} s"
+            if failed:
+                seen = "; ".join(item["message"] for item in live["status"].get("conditions", [])) or seen
+            what, remedy = "the pods did not become ready in time", "do/logs; startupProbe sets the time"
+            raise Failure(REFUSED, "rollout-timed-out", what, seen, remedy)
+
+    def _tell_events(self, progress: Progress, found: list[Object]) -> None:
+        for pod in found:
+            for event in pods.events(self.api, pod):
+                line = f"{pod['metadata']['name']}: {event}"
+                if line not in self.told:
+                    self.told.add(line)
+                    progress.line(line)
+
+
+def selector(manifests: Manifests, live: Object) -> str:
+    """Return the label selector of a workload's pods."""
+    given = live["spec"].get("selector", {}).get("matchLabels")
+    if given:
+        return ",".join(f"{name}={value}" for name, value in sorted(given.items()))
+    return str(live.get("status", {}).get("selector") or manifests.selector)
+
+
+def progress_of(live: Object) -> tuple[str, bool]:
+    """Return how far a workload is, in words, and whether it is there."""
+    status, wanted = live.get("status", {}), int(live["spec"].get("replicas", 1))
+    seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1)
+    if "state" in status or not pod_spec(live):
+        state = status.get("state", "not looked at yet")
+        return state, seen and STATES.get(state) == "done"
+    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    done = seen and updated >= wanted and available >= wanted and status.get("replicas", 0) == updated
+    return f"{min(updated, available)} of {wanted} pods serve", done
+
+
+def summary(found: list[Object]) -> str:
+    """Return the states of pods in a line."""
+    counted: dict[str, int] = {}
+    for pod in found:
+        counted[pods.state(pod)] = counted.get(pods.state(pod), 0) + 1
+    return ", ".join(f"{number} {state}" for state, number in sorted(counted.items())) or "no pod yet"
+
+
+def undo(api: Api, done: list[Change]) -> None:
+    """Put every object back as it was applied before; delete those that there were not."""
+    for change in reversed(done):
+        path = api.path_of(change.entry)
+        before = changes.set_by_us(change.before) if change.before else None
+        if change.before is None:
+            api.delete(path)
+        elif before and change.lines:
+            api.apply(before, force=True)
+
+
+def prune(api: Api, manifests: Manifests) -> list[str]:
+    """Delete the ConfigMaps of earlier settings that no pod can need any longer; return their names."""
+    kept = {entry["metadata"]["name"] for entry in manifests.objects}
+    path = api.path("v1", "ConfigMap", manifests.namespace)
+    sets = api.items(api.path("apps/v1", "ReplicaSet", manifests.namespace), manifests.selector)
+    for entry in sets:
+        for container in entry["spec"]["template"]["spec"]["containers"]:
+            kept |= {source.get("configMapRef", {}).get("name", "") for source in container.get("envFrom", [])}
+    old = [item["metadata"]["name"] for item in api.items(path, manifests.selector)]
+    for name in (gone := [name for name in old if name not in kept]):
+        try:
+            api.delete(f"{path}/{name}")
+        except ApiFailure as failure:
+            say(f"ConfigMap {name} is left: {failure}")
+    return gone
+
+
+def _limit(workload: Object) -> float:
+    spec = workload["spec"]
+    return float(spec.get("progressDeadlineSeconds") or spec.get("maxDeployTimeInSeconds") or 3600)
