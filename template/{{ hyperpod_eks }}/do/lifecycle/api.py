@@ -113,7 +113,11 @@ class Api:
 
     def lines(self, path: str, **query: str) -> Iterator[str]:
         """Yield the lines of a stream as they come. Raises ApiFailure when it cannot be opened."""
-        response = self._send(lambda: self._request("GET", path, query, None, "", (self._seconds, None)), path)
+
+        def opened() -> Any:
+            return self._request("GET", path, query, None, "", (self._seconds, None))
+
+        response = self._send(opened, f"GET {path}")
         rest = b""
         for part in response.stream(65536):
             *whole, rest = (rest + part).split(b"\n")
@@ -127,7 +131,7 @@ class Api:
         """Make one call and return its answer. Raises ApiFailure."""
 
         def read() -> bytes:
-            response = self._request(method, path, query, body, content, self._seconds)
+            response = self._request(method, path, query, body, content, (self._seconds, self._seconds))
             return bytes(response.data)
 
         found: Object = json.loads(self._send(read, f"{method} {path}"))
@@ -137,17 +141,17 @@ class Api:
         self, method: str, path: str, query: dict[str, str], body: Object | None, content: str, timeout: Any
     ) -> Any:
         headers = {"Accept": "application/json", **({"Content-Type": content} if content else {})}
-        response, _, _ = self.client.call_api(
+        return self.client.call_api(
             path,
             method,
             query_params=list(query.items()),
             header_params=headers,
             body=body,
             auth_settings=["BearerToken"],
+            _return_http_data_only=True,
             _preload_content=False,
             _request_timeout=timeout,
         )
-        return response
 
     def _send(self, send: Callable[[], Any], call: str) -> Any:
         """Send, again after a pause where that may help. Raises ApiFailure."""
@@ -206,7 +210,8 @@ def _explained(status: int, told: Object, call: str, name: str, seen: str) -> Ap
         remedy = f"have a role or access policy of the cluster {name} allow it"
         return ApiFailure(PRECONDITION, "forbidden", f"the cluster refused {call}", seen, remedy)
     if status == 409:
-        fields = [cause["field"] for cause in (told.get("details") or {}).get("causes", []) if "field" in cause]
+        causes = (told.get("details") or {}).get("causes", [])
+        fields = [cause["field"] for cause in causes if "field" in cause]
         what = f"somebody else has set {', '.join(fields) or 'fields of this object'}"
         remedy = "take the value over into kubernetes/, or `do/deploy --force` to overrule"
         return ApiFailure(REFUSED, "apply-conflict", what, seen, remedy)

@@ -1,11 +1,13 @@
 """What applying the manifests changes: found out by having the cluster try it, without doing it."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from lifecycle.api import MANAGER, Api
 from lifecycle.manifests import Manifests, Object
+from lifecycle.project import POLICY, Failure
 
 LIVE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 SHOWN = 60
@@ -34,10 +36,22 @@ def of(api: Api, manifests: Manifests, force: bool = False) -> list[Change]:
     found = []
     for entry in manifests.objects:
         before = api.get(api.path_of(entry))
+        if before:
+            _refuse_others(before, manifests.labels)
         after = api.apply(entry, dry_run=True, force=force)
         lines = list(differences(_plain(before), _plain(after))) if before else []
         found.append(Change(entry, before, lines))
     return found
+
+
+def _refuse_others(live: Object, labels: dict[str, str]) -> None:
+    """Raise Failure (policy) for an object of the same name that is not this project's."""
+    theirs = live["metadata"].get("labels", {})
+    if any(theirs.get(name) != value for name, value in labels.items()):
+        what = f"there is another {live['kind']} {live['metadata']['name']}"
+        seen = f"its labels are {theirs or 'none'}"
+        remedy = "give this project another name or namespace, or delete that one"
+        raise Failure(POLICY, "not-ours", what, seen, remedy)
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
@@ -65,10 +79,10 @@ def set_by_us(live: Object) -> Object | None:
     """
     for entry in live["metadata"].get("managedFields", []):
         if entry["manager"] == MANAGER and entry["operation"] == "Apply":
-            metadata = {key: live["metadata"][key] for key in ("name", "namespace") if key in live["metadata"]}
             found: Object = _owned(live, entry["fieldsV1"])
+            names = {key: live["metadata"][key] for key in ("name", "namespace") if key in live["metadata"]}
             head = {"apiVersion": entry["apiVersion"], "kind": live["kind"]}
-            return {**head, **found, "metadata": {**found.get("metadata", {}), **metadata}}
+            return {**head, **found, "metadata": {**found.get("metadata", {}), **names}}
     return None
 
 
@@ -85,8 +99,6 @@ def _owned(value: Any, fields: dict[str, Any]) -> Any:
 
 def _is(item: Any, key: str) -> bool:
     """Return whether an item of a list is the one that a key of fieldsV1 names."""
-    import json
-
     named = json.loads(key[2:])
     if key.startswith("v:"):
         return bool(item == named)

@@ -1,4 +1,4 @@
-"""What must be so before anything is applied: namespace, rights, queue, claim, and nodes that can hold a pod."""
+"""What must be so before anything is applied: namespace, rights, queue, claims, and nodes to hold a pod."""
 
 from typing import Any
 
@@ -38,8 +38,8 @@ def fits(found: list[Node], instance_type: str, request: dict[str, float]) -> No
     """Raise Failure when no node of a type could hold a pod, were it empty."""
     suitable = [node for node in found if node.type == instance_type or not instance_type]
     if not suitable:
-        types = sorted({node.type for node in found})
-        what, seen = f"the cluster has no node of type {instance_type}", f"it has {', '.join(types) or 'no node'}"
+        types = ", ".join(sorted({node.type for node in found}))
+        what, seen = f"the cluster has no node of type {instance_type}", f"it has {types or 'no node'}"
         remedy = "add an instance group of that type, or `copier update -d instance_type=…`"
         raise Failure(PRECONDITION, "no-such-nodes", what, seen, remedy)
     for name, amount in request.items():
@@ -85,10 +85,11 @@ def _rights(api: Api, manifests: Manifests) -> None:
         namespace = entry["metadata"].get("namespace", "")
         resource = api.path(entry["apiVersion"], entry["kind"], namespace).rpartition("/")[2]
         group = entry["apiVersion"].rpartition("/")[0]
-        missing |= {
-            f"{verb} {resource}" for verb in VERBS if not api.may(verb, group, resource, namespace)
-        }
-    missing |= {f"{verb} pods" for verb in ("list",) if not api.may(verb, "", "pods", manifests.namespace)}
+        missing |= {f"{verb} {resource}" for verb in VERBS if not api.may(verb, group, resource, namespace)}
+    looked_at = (("", "pods"), ("apps", "replicasets"))
+    missing |= {
+        f"list {name}" for group, name in looked_at if not api.may("list", group, name, manifests.namespace)
+    }
     if missing:
         what = f"this identity must not do all that is needed in {manifests.namespace}"
         seen = f"not allowed: {', '.join(sorted(missing))}"

@@ -30,6 +30,7 @@ def connect(aws: Aws, settings: Target) -> Api:
     configuration.retries = False  # Api repeats calls itself
     configuration.api_key_prefix["authorization"] = "Bearer"
     configuration.refresh_api_key_hook = Tokens(aws, eks["name"]).renew
+    configuration.refresh_api_key_hook(configuration)
     return Api(ApiClient(configuration), eks["name"], settings.call_seconds, settings.call_attempts)
 
 
@@ -64,9 +65,10 @@ def _eks(aws: Aws, settings: Target) -> dict[str, Any]:
     name = settings.hyperpod_cluster
     found = aws.find("sagemaker", "describe_cluster", ClusterName=name)
     if found is None:
-        known = [cluster["ClusterName"] for cluster in aws.pages("sagemaker", "list_clusters", "ClusterSummaries")]
+        others = aws.pages("sagemaker", "list_clusters", "ClusterSummaries")
+        known = ", ".join(other["ClusterName"] for other in others)
         what = f"there is no HyperPod cluster {name} in {aws.region}"
-        seen = f"known there: {', '.join(known)}" if known else "there is none"
+        seen = f"known there: {known}" if known else "there is none"
         raise Failure(PRECONDITION, "no-cluster", what, seen, "mend hyperpod_cluster in do/config.toml")
     arn = found.get("Orchestrator", {}).get("Eks", {}).get("ClusterArn", "")
     if not arn:

@@ -7,45 +7,57 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from lifecycle.api import Api, refusal
+from lifecycle.project import Failure
 
 PORT = 8080
 
 
+class Forward:
+    """Connections to `url` go to a pod's server; `failure` says why the last one did not."""
+
+    def __init__(self, api: Api, namespace: str, pod: str, listening: socket.socket) -> None:
+        self._api, self._namespace, self._pod, self._listening = api, namespace, pod, listening
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.failure: Failure | None = None
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed: the forward has ended
+            while True:
+                near, _ = self._listening.accept()
+                threading.Thread(target=self._join, args=(near,), daemon=True).start()
+
+    def _join(self, near: socket.socket) -> None:
+        """Join a connection to a new one to the pod; close it when there is none."""
+        with near:
+            try:
+                far = self._connect()
+            except Failure as failure:
+                self.failure = failure
+                return
+            back = threading.Thread(target=_copy, args=(far, near), daemon=True)
+            back.start()
+            _copy(near, far)
+            back.join()
+
+    def _connect(self) -> Any:
+        from kubernetes.client import ApiClient, CoreV1Api
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.stream import portforward
+
+        # A client of its own: while a connection is made, the client cannot be used for anything else.
+        ask = CoreV1Api(ApiClient(self._api.client.configuration)).connect_get_namespaced_pod_portforward
+        try:
+            return portforward(ask, self._pod, self._namespace, ports=str(PORT)).socket(PORT)
+        except ApiException as error:
+            raise refusal(error, f"a connection to pod {self._pod}", self._api.name) from None
+
+
 @contextmanager
-def forwarded(api: Api, namespace: str, pod: str) -> Iterator[str]:
-    """Give an address whose connections go to the pod's server, as long as the block lasts."""
+def forwarded(api: Api, namespace: str, pod: str) -> Iterator[Forward]:
+    """Forward to a pod as long as the block lasts."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=_accept, args=(api, namespace, pod, listening), daemon=True).start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-
-def _accept(api: Api, namespace: str, pod: str, listening: socket.socket) -> None:
-    with suppress(OSError):  # the block has ended
-        while True:
-            near, _ = listening.accept()
-            threading.Thread(target=_connect, args=(api, namespace, pod, near), daemon=True).start()
-
-
-def _connect(api: Api, namespace: str, pod: str, near: socket.socket) -> None:
-    """Join a connection to a new one to the pod; end it when there is none."""
-    with near:
-        far = _open(api, namespace, pod)
-        back = threading.Thread(target=_copy, args=(far, near), daemon=True)
-        back.start()
-        _copy(near, far)
-        back.join()
-
-
-def _open(api: Api, namespace: str, pod: str) -> Any:
-    from kubernetes.client import CoreV1Api
-    from kubernetes.client.exceptions import ApiException
-    from kubernetes.stream import portforward
-
-    ask = CoreV1Api(api.client).connect_get_namespaced_pod_portforward
-    try:
-        return portforward(ask, pod, namespace, ports=str(PORT)).socket(PORT)
-    except ApiException as error:
-        raise refusal(error, f"a connection to pod {pod}", api.name) from None
+        yield Forward(api, namespace, pod, listening)
 
 
 def _copy(source: Any, target: Any) -> None:

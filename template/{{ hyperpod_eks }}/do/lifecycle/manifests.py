@@ -24,6 +24,7 @@ KEYS = (
     "configurations",
 )
 CLUSTER_SCOPED = ("PersistentVolume", "Namespace", "ClusterRole", "ClusterRoleBinding", "StorageClass")
+WORKLOADS = ("Deployment", "InferenceEndpointConfig")
 FIRST = ("PersistentVolume", "PersistentVolumeClaim", "ConfigMap")  # what pods need comes before them
 SECRET_NAME = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
 NO_SECRET = re.compile(r"_ARN$|_TOKENS$|TOKENS_|TOKENIZER", re.IGNORECASE)
@@ -67,7 +68,7 @@ class Manifests:
     @property
     def workload(self) -> Object:
         """The object that makes pods."""
-        return next(entry for entry in self.objects if "replicas" in entry["spec"] or pod_spec(entry))
+        return next(entry for entry in self.objects if entry["kind"] in WORKLOADS)
 
     def _generate(self, generator: Object) -> None:
         """Add a ConfigMap with the hash of its data in its name, and put that name where it is used."""
@@ -97,7 +98,8 @@ class Manifests:
 
 def name_hash(name: str, data: dict[str, str]) -> str:
     """Return the end of a generated ConfigMap's name, as kustomize makes it of its contents."""
-    text = json.dumps({"data": data, "kind": "ConfigMap", "name": name}, sort_keys=True, separators=(",", ":"))
+    content = {"data": data, "kind": "ConfigMap", "name": name}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     for character, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(character, escaped)
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
@@ -126,7 +128,8 @@ def _read(path: Path) -> list[Object]:
 
 def _image_paths(name: str) -> list[tuple[str, list[str]]]:
     """Return kind and path of each image field that a configuration file adds."""
-    return [(field["kind"], field["path"].split("/")) for field in _read(DIRECTORY / name)[0].get("images", [])]
+    fields = _read(DIRECTORY / name)[0].get("images", [])
+    return [(field["kind"], field["path"].split("/")) for field in fields]
 
 
 def _image_holders(entry: Object, paths: list[tuple[str, list[str]]]) -> Iterator[Object]:

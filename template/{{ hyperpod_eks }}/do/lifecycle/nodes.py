@@ -30,7 +30,8 @@ class Node:
 
     def room(self, wanted: dict[str, float]) -> int:
         """Return how many pods that want this much still go here."""
-        return min((int(self.free(name) / amount + 1e-9) for name, amount in wanted.items() if amount), default=0)
+        fitting = [int(self.free(name) / amount + 1e-9) for name, amount in wanted.items() if amount]
+        return min(fitting, default=0)
 
 
 def of_cluster(api: Api) -> list[Node] | None:

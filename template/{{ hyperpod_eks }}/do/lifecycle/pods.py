@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifecycle import quantity
-from lifecycle.api import Api
+from lifecycle.api import Api, ApiFailure
 from lifecycle.manifests import Object
 from lifecycle.project import PRECONDITION, REFUSED, USAGE, Failure
 
@@ -26,7 +26,7 @@ class Trouble:
 def listed(api: Api, namespace: str, selector: str) -> list[Object]:
     """Return the pods, oldest first."""
     found = api.items(f"/api/v1/namespaces/{namespace}/pods", selector)
-    return sorted(found, key=lambda pod: (pod["metadata"].get("creationTimestamp", ""), pod["metadata"]["name"]))
+    return sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
 
 
 def ready(pod: Object) -> bool:
@@ -63,6 +63,8 @@ def trouble(api: Api, pod: Object) -> Trouble | None:
     name, scheduled = pod["metadata"]["name"], condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         return _unscheduled(name, scheduled)
+    if pod.get("status", {}).get("phase") == "Failed":
+        return _lost(name, pod["status"])
     status = container(pod)
     waiting = status.get("state", {}).get("waiting", {})
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
@@ -104,35 +106,56 @@ def _unscheduled(name: str, scheduled: dict[str, Any]) -> Trouble:
     return Trouble(failure, may_pass=True)
 
 
+def _lost(name: str, status: dict[str, Any]) -> Trouble:
+    """Return the trouble of a pod whose node is gone or put it out; another is made in its place."""
+    what = f"pod {name} has lost its node"
+    seen = f"{status.get('reason', 'Failed')}: {status.get('message', 'no reason given')}"
+    remedy = "wait for another pod; `do/plan` shows the nodes"
+    return Trouble(Failure(REFUSED, "pod-lost", what, seen, remedy), may_pass=True)
+
+
 def _ended(api: Api, pod: Object, status: dict[str, Any]) -> Trouble | None:
     """Return why the pod's server ended, when it has ended too often or for good."""
-    name = pod["metadata"]["name"]
+    name, restarts = pod["metadata"]["name"], int(status.get("restartCount", 0))
     last = status.get("state", {}).get("terminated") or status.get("lastState", {}).get("terminated") or {}
     if last.get("reason") == "OOMKilled":
         spec = pod["spec"]["containers"][0]
-        limit = spec.get("resources", {}).get("limits", {}).get("memory", "?")
-        size = quantity.shown("memory", quantity.number(limit)) if limit != "?" else "its node"
+        limit = spec.get("resources", {}).get("limits", {}).get("memory", "")
+        size = quantity.shown("memory", quantity.number(limit)) if limit else "its node's memory"
         remedy = "raise memory in kubernetes/, or take a larger instance_type"
         what = f"the server of pod {name} took more memory than it may have"
         return Trouble(Failure(REFUSED, "out-of-memory", what, f"killed at its limit of {size}", remedy))
-    if int(status.get("restartCount", 0)) < RESTARTS:
+    if restarts and (trouble := unanswered(api, pod, f"started again {restarts} times")):
+        return trouble
+    if restarts < RESTARTS:
         return None
-    probes = [message for message in events(api, pod) if "probe failed" in message]
-    seen = f"ended {status['restartCount']} times, last with code {last.get('exitCode', '?')}"
-    if probes:
-        what, remedy = f"the server of pod {name} does not answer /ping in time", "do/logs; a larger model needs longer"
-        cause = "a longer failureThreshold of its startupProbe gives it more time"
-        return Trouble(Failure(REFUSED, "probe-failing", what, f"{probes[-1]}; {seen}", remedy, cause))
     lines = log_tail(api, pod, previous=True)
-    told = f"; its last line: {lines[-1]}" if lines else ""
+    seen = f"ended {restarts} times, last with code {last.get('exitCode', '?')}"
+    seen += f"; its last line: {lines[-1]}" if lines else ""
     what = f"the server of pod {name} ends again and again"
-    return Trouble(Failure(REFUSED, "server-crashing", what, f"{seen}{told}", "do/run, and read its log"))
+    return Trouble(Failure(REFUSED, "server-crashing", what, seen, "do/run, and read its log"))
+
+
+def unanswered(api: Api, pod: Object, seen: str) -> Trouble | None:
+    """Return the trouble of a server that did not answer /ping in the time it has to start, if that is it."""
+    probes = [event for event in events(api, pod) if "probe failed" in event]
+    if not probes:
+        return None
+    what = f"the server of pod {pod['metadata']['name']} does not answer /ping in time"
+    cause = "it needs longer to start than its startupProbe allows (failureThreshold), or never comes up"
+    remedy = "read its log above; then mend the server, or raise failureThreshold in kubernetes/"
+    return Trouble(Failure(REFUSED, "probe-failing", what, f"{probes[-1]}; {seen}", remedy, cause))
 
 
 def events(api: Api, entry: Object) -> list[str]:
     """Return what the cluster says of an object, oldest first."""
     metadata = entry["metadata"]
     fields = f"involvedObject.name={metadata['name']}"
-    found = api.items(f"/api/v1/namespaces/{metadata['namespace']}/events", fields=fields)
+    try:
+        found = api.items(f"/api/v1/namespaces/{metadata['namespace']}/events", fields=fields)
+    except ApiFailure as failure:
+        if failure.status == 403:
+            return []
+        raise
     found.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
     return [f"{event['reason']}: {' '.join(event.get('message', '').split())}" for event in found]

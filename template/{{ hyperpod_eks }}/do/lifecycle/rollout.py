@@ -4,14 +4,14 @@ import time
 from dataclasses import dataclass, field
 
 from lifecycle import changes, pods
-from lifecycle.api import Api, ApiFailure
+from lifecycle.api import Api
 from lifecycle.changes import Change
-from lifecycle.console import Progress, say
+from lifecycle.console import Progress
 from lifecycle.manifests import Manifests, Object, pod_spec
 from lifecycle.project import REFUSED, Failure
 from lifecycle.target import Target
 
-STATES = {"DeploymentFailed": "failed", "DeploymentComplete": "done"}
+REVISION, HASH = "deployment.kubernetes.io/revision", "pod-template-hash"
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Rollout:
             if live is None:
                 seen = f"{workload['kind']} {workload['metadata']['name']} is gone"
                 raise Failure(REFUSED, "deleted", "somebody else deleted it", seen, "do/deploy")
-            found = pods.listed(self.api, self.manifests.namespace, selector(self.manifests, live))
+            found = current(self.api, self.manifests, live)
             status, done = progress_of(live)
             if done:
                 progress.end(status)
@@ -60,6 +60,9 @@ class Rollout:
         failed = live.get("status", {}).get("state") == "DeploymentFailed"
         if reason == "ProgressDeadlineExceeded" or failed or progress.elapsed > progress.limit:
             seen = f"{summary(found)} after {int(progress.elapsed)} s"
+            for pod in found:
+                if not pods.ready(pod) and (trouble := pods.unanswered(self.api, pod, seen)):
+                    raise trouble.failure
             if failed:
                 seen = "; ".join(item["message"] for item in live["status"].get("conditions", [])) or seen
             what, remedy = "the pods did not become ready in time", "do/logs; startupProbe sets the time"
@@ -82,13 +85,27 @@ def selector(manifests: Manifests, live: Object) -> str:
     return str(live.get("status", {}).get("selector") or manifests.selector)
 
 
+def current(api: Api, manifests: Manifests, live: Object) -> list[Object]:
+    """Return the pods of what was applied last, without those of the revisions before it."""
+    found = pods.listed(api, manifests.namespace, selector(manifests, live))
+    revision = live["metadata"].get("annotations", {}).get(REVISION)
+    if not revision:
+        return found
+    path = api.path("apps/v1", "ReplicaSet", manifests.namespace)
+    for entry in api.items(path, selector(manifests, live)):
+        if entry["metadata"].get("annotations", {}).get(REVISION) == revision:
+            of_it = entry["metadata"]["labels"].get(HASH)
+            return [pod for pod in found if pod["metadata"]["labels"].get(HASH) == of_it]
+    return []
+
+
 def progress_of(live: Object) -> tuple[str, bool]:
     """Return how far a workload is, in words, and whether it is there."""
     status, wanted = live.get("status", {}), int(live["spec"].get("replicas", 1))
     seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1)
     if "state" in status or not pod_spec(live):
         state = status.get("state", "not looked at yet")
-        return state, seen and STATES.get(state) == "done"
+        return state, seen and state == "DeploymentComplete"
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     done = seen and updated >= wanted and available >= wanted and status.get("replicas", 0) == updated
     return f"{min(updated, available)} of {wanted} pods serve", done
@@ -114,20 +131,17 @@ def undo(api: Api, done: list[Change]) -> None:
 
 
 def prune(api: Api, manifests: Manifests) -> list[str]:
-    """Delete the ConfigMaps of earlier settings that no pod can need any longer; return their names."""
-    kept = {entry["metadata"]["name"] for entry in manifests.objects}
+    """Delete the ConfigMaps of earlier settings that no kept revision needs; return their names."""
+    used = {entry["metadata"]["name"] for entry in manifests.objects}
+    for entry in api.items(api.path("apps/v1", "ReplicaSet", manifests.namespace), manifests.selector):
+        for container in (pod_spec(entry) or {})["containers"]:
+            used |= {source.get("configMapRef", {}).get("name") for source in container.get("envFrom", [])}
     path = api.path("v1", "ConfigMap", manifests.namespace)
-    sets = api.items(api.path("apps/v1", "ReplicaSet", manifests.namespace), manifests.selector)
-    for entry in sets:
-        for container in entry["spec"]["template"]["spec"]["containers"]:
-            kept |= {source.get("configMapRef", {}).get("name", "") for source in container.get("envFrom", [])}
-    old = [item["metadata"]["name"] for item in api.items(path, manifests.selector)]
-    for name in (gone := [name for name in old if name not in kept]):
-        try:
-            api.delete(f"{path}/{name}")
-        except ApiFailure as failure:
-            say(f"ConfigMap {name} is left: {failure}")
-    return gone
+    names = [entry["metadata"]["name"] for entry in api.items(path, manifests.selector)]
+    unused = [name for name in names if name not in used]
+    for name in unused:
+        api.delete(f"{path}/{name}")
+    return unused
 
 
 def _limit(workload: Object) -> float:
