@@ -242,7 +242,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_version": default_version,
     "dockerfile": told_to_the_user(quoting.dockerfile),
     "engine_settings": told_to_the_user(language_model.settings),
-    "hosting": told_to_the_user(hosting_of),
+    "hosting": told_to_the_user(hosting.hosting),
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
     "length_problem": language_model.length_problem,
