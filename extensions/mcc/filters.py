@@ -11,18 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import (
-    answers,
-    catalog,
-    cpu_sizer,
-    defaults,
-    hosting,
-    hub,
-    language_model,
-    pods,
-    quoting,
-    summary,
-)
+from . import answers, catalog, cpu_sizer, defaults, hosting, hub, language_model, pods, quoting, summary
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -203,14 +192,6 @@ def stale_instance(
     if "framework" in need or not kept or before["model"] == need["model"]["name"]:
         return ""
     return "" if instance_type == default_instance(need) else f"{instance_type} was for {before['model']}"
-
-
-def hosting_of(
-    need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any], instances: int
-) -> dict[str, Any]:
-    """Return how an endpoint runs a model, to be stored."""
-    size = cpu_sizer.model_bytes(need["model_path"]) if "framework" in need else None
-    return hosting.hosting(need, instance_type, settings, instances, size)
 
 
 def architecture(instance_type: str) -> str:
