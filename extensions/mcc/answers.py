@@ -47,12 +47,15 @@ QUESTIONS = (
     "base_image",
     "region",
     "instance_type",
+    "instance_count",
+    "role_arn",
     "project_name",
     "offline",
     *PREDICTIVE_QUESTIONS,
     *LANGUAGE_MODEL_QUESTIONS,
 )
-DERIVED = ("model_facts", "engine_settings")  # stored, but worked out by the template alone
+# Stored, but worked out by the template alone.
+DERIVED = ("model_facts", "engine_settings", "hosting", "project_id")
 # What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
 ASKABLE = (
     "deployment_config",
@@ -69,8 +72,9 @@ ASKABLE = (
 )
 KEPT = ("framework_version", "region")  # questions that take more than they offer
 SECRETS = ("hf_token",)
-NUMBERS = ("max_model_len", "max_concurrency")
+NUMBERS = ("max_model_len", "max_concurrency", "instance_count")
 LARGEST_NUMBER = 10_000_000
+LARGEST_INSTANCES = 1000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
@@ -121,6 +125,13 @@ SHAPES = {
     "model_parameters": Shape(
         re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
     ),
+    "role_arn": Shape(
+        re.compile(
+            r"|arn:aws[a-z-]*:iam::[0-9]{12}:role(?=/.{1,512}\Z)(/[A-Za-z0-9+=,.@_-]+)*/[A-Za-z0-9+=,.@_-]{1,64}"
+        ),
+        "the ARN of an IAM role",
+        "arn:aws:iam::123456789012:role/service-role/inference",
+    ),
     "model_path": Shape(
         re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"
     ),
@@ -149,9 +160,11 @@ def default_region(environ: Mapping[str, str] = os.environ) -> str:
 
 def whole_number(question: str, value: object) -> str:
     """Return what is wrong with a count, or ''."""
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_NUMBER:
+    largest = LARGEST_INSTANCES if question == "instance_count" else LARGEST_NUMBER
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest:
         return ""
-    return f"{question}: {_quoted(value)} is not a whole number from 1 to {LARGEST_NUMBER}. Example: 16"
+    example = 1 if question == "instance_count" else 16
+    return f"{question}: {_quoted(value)} is not a whole number from 1 to {largest}. Example: {example}"
 
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:

@@ -284,6 +284,21 @@ class Profile:
 
 
 @dataclasses.dataclass(frozen=True)
+class Hosting:
+    """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
+
+    hub_mb_s: float
+    s3_mb_s: float
+    load_mb_s: float
+    slack: float
+    startup_s: float
+    download_s: float
+    server_gib: float
+    gpu_gib: float
+    requests_per_worker: int
+
+
+@dataclasses.dataclass(frozen=True)
 class MemoryConstants:
     """The constants of the memory estimate, by name."""
 
@@ -298,6 +313,12 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
     """Return the constants of the memory estimate."""
     fields = _document(directory / "memory.yml")
     return _build(MemoryConstants, fields["memory"], "memory.yml")
+
+
+@lru_cache
+def hosting(directory: Path = CATALOG) -> Hosting:
+    """Return what limits of an endpoint are worked out from."""
+    return _build(Hosting, _document(directory / "hosting.yml")["hosting"], "hosting.yml")
 
 
 @lru_cache

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, defaults, hub, language_model, quoting, summary
+from . import answers, catalog, cpu_sizer, defaults, hosting, hub, language_model, quoting, summary
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -200,6 +200,14 @@ def model_bytes(model_path: str) -> int | None:
     )
 
 
+def hosting_of(
+    need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any], instances: int
+) -> dict[str, Any]:
+    """Return how an endpoint runs a model, to be stored."""
+    size = model_bytes(need["model_path"]) if "framework" in need else None
+    return hosting.hosting(need, instance_type, settings, instances, size)
+
+
 def architecture(instance_type: str) -> str:
     """Return amd64 or arm64, the processor that container platforms name.
 
@@ -212,6 +220,7 @@ def architecture(instance_type: str) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "account": lambda role_arn: role_arn.split(":")[4] if role_arn else "",
     "after_copy": summary.after_copy,
     "architecture": architecture,
     "check_for_model": told_to_the_user(check_for_model),
@@ -228,6 +237,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_version": default_version,
     "dockerfile": told_to_the_user(quoting.dockerfile),
     "engine_settings": told_to_the_user(language_model.settings),
+    "hosting": told_to_the_user(hosting_of),
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
     "length_problem": language_model.length_problem,
@@ -237,9 +247,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
     "setting": told_to_the_user(setting),
+    "project_id": hosting.project_id,
     "python": quoting.python,
     "server": lambda deployment_config: catalog.servers()[deployment_config],
     "stale_facts": language_model.stale_facts,
+    "stale_hosting": hosting.stale_hosting,
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
     "toml": quoting.toml,
