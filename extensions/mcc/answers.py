@@ -49,6 +49,8 @@ QUESTIONS = (
     "instance_type",
     "instance_count",
     "role_arn",
+    "build_target",
+    "codebuild_compute_type",
     "project_name",
     "offline",
     *PREDICTIVE_QUESTIONS,
@@ -215,6 +217,11 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
         return {target.title: name for name, target in catalog.targets().items()}
+    if question == "build_target":
+        return {builder.title: name for name, builder in catalog.builders().items()}
+    if question == "codebuild_compute_type":
+        types = catalog.builders()["codebuild"].compute_types
+        return {f"{name} ({title})": name for name, title in types.items()}
     if question == "serving_profile" and framework in PREDICTIVE:
         return {label: name for name, label in SERVING_PROFILES.items()}
     if question == "serving_profile":
@@ -254,7 +261,10 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     config = str(known.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
     others = LANGUAGE_MODEL_QUESTIONS if config in PREDICTIVE else PREDICTIVE_QUESTIONS
     needed = "transformers-vllm" if config in PREDICTIVE else "http-fastapi"
-    return [
+    problems = []
+    if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
+        problems.append("codebuild_compute_type: only for build_target codebuild. Add it, or leave this out.")
+    return problems + [
         f"{question}: not a question of deployment_config {config}. Leave it out, or choose {needed}."
         for question in given
         if question in others and config in DEPLOYMENT_CONFIGS
@@ -293,6 +303,9 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
         return False
 
     check_choice("deployment_target", catalog.targets())
+    check_choice("build_target", catalog.builders())
+    if known.get("build_target") == "codebuild":
+        check_choice("codebuild_compute_type", catalog.builders()["codebuild"].compute_types)
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
     if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
