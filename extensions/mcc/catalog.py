@@ -308,6 +308,52 @@ class Hosting:
 
 
 @dataclasses.dataclass(frozen=True)
+class NodeRoom:
+    """What pods may have of a node: a share of its CPUs and memory, less what the cluster's daemons take."""
+
+    node_share: float
+    daemons_cpu: float
+    daemons_gib: float
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedMemory:
+    """GiB of /dev/shm for each GPU of a pod."""
+
+    gib_per_gpu: float
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class StartTime:
+    """Seconds until a server in a pod must answer, in parts; `seconds_per_gib` by where the model lies."""
+
+    predictive_base_s: int
+    engine_base_s: int
+    seconds_per_gib: Mapping[str, float]
+    longest_s: int
+    image_pull_s: int
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HyperPod:
+    """What is known of HyperPod clusters: the sizes of their nodes by family, and what pods get there."""
+
+    nodes: Mapping[str, tuple[str, ...]]
+    room: NodeRoom
+    shared_memory: SharedMemory
+    start: StartTime
+    metrics: Mapping[str, str]
+
+    def has(self, instance_type: str) -> bool:
+        """Return whether a cluster can have nodes of a type."""
+        family, _, size = instance_type.removeprefix("ml.").partition(".")
+        return size in self.nodes.get(family, ())
+
+
+@dataclasses.dataclass(frozen=True)
 class MemoryConstants:
     """The constants of the memory estimate, by name."""
 
@@ -328,6 +374,19 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
 def hosting(directory: Path = CATALOG) -> Hosting:
     """Return what limits of an endpoint are worked out from."""
     return _build(Hosting, _document(directory / "hosting.yml")["hosting"], "hosting.yml")
+
+
+@lru_cache
+def hyperpod(directory: Path = CATALOG) -> HyperPod:
+    """Return what is known of HyperPod clusters."""
+    return _build(HyperPod, _document(directory / "hyperpod.yml")["hyperpod"], "hyperpod.yml")
+
+
+@lru_cache
+def hyperpod_nodes(directory: Path = CATALOG) -> tuple[Instance, ...]:
+    """Return the instance types that a HyperPod cluster can have nodes of and that can be sized."""
+    facts = hyperpod(directory)
+    return tuple(item for item in instances(directory).values() if facts.has(item.name))
 
 
 @lru_cache

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, defaults, hosting, hub, language_model, quoting, summary
+from . import answers, catalog, cpu_sizer, defaults, hosting, hub, language_model, pods, quoting, summary
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -38,6 +38,8 @@ def check_answers(conf: Mapping[str, Any]) -> str:
         answers.check_destination(Path(conf["dst_path"]))
     if not made_by_update(conf):
         answers.check(given, last_answers(conf))
+        if conf["defaults"]:
+            answers.check_complete({**defaults.of_run().outside.values, **last_answers(conf), **given})
     if is_new_project(conf):
         asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
         for note in defaults.check(given, asks):
@@ -66,7 +68,8 @@ def suggested_first(offered: Mapping[str, Any], suggested: Sequence[Any]) -> dic
 
 def changes_of_stack(conf: Mapping[str, Any]) -> str:
     """Return a warning when an update was told to go to another server, framework or model."""
-    changed = [name for name in ("deployment_config", "framework", "model_name") if name in conf["data"]]
+    decisive = ("deployment_config", "deployment_target", "framework", "model_name")
+    changed = [name for name in decisive if name in conf["data"]]
     if not changed:
         return ""
     return (
@@ -160,8 +163,9 @@ def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]
     suggested = outside.choices.get("instance_type", [])
     kept = kept or outside.values.get("instance_type", "")
     if "framework" in need:
-        size = model_bytes(need["model_path"])
-        return suggested_first(cpu_sizer.labels(need["framework"], size, need["profile"], kept), suggested)
+        size = cpu_sizer.model_bytes(need["model_path"])
+        offered = cpu_sizer.labels(need["framework"], size, need["profile"], kept, pods.nodes(need))
+        return suggested_first(offered, suggested)
     given = conf["data"].get("instance_type") or outside.values.get("instance_type")
     if given and is_new_project(conf) and (refusal := language_model.sized(need).refusal(given)):
         raise InvalidAnswer(refusal)
@@ -171,8 +175,8 @@ def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]
 def default_instance(need: Mapping[str, Any]) -> str:
     """Return the cheapest instance type that serves a need and takes no other processor to build for."""
     if "framework" in need:
-        size = model_bytes(need["model_path"])
-        return cpu_sizer.default_instance(need["framework"], size, need["profile"]).name
+        size = cpu_sizer.model_bytes(need["model_path"])
+        return cpu_sizer.default_instance(need["framework"], size, need["profile"], pods.nodes(need)).name
     return language_model.default_instance(need)
 
 
@@ -190,21 +194,11 @@ def stale_instance(
     return "" if instance_type == default_instance(need) else f"{instance_type} was for {before['model']}"
 
 
-def model_bytes(model_path: str) -> int | None:
-    """Return the size of the person's model, or None when it is not known yet."""
-    path = Path(os.path.expanduser(model_path))
-    if not model_path or not os.path.exists(path):
-        return None
-    return sum(
-        file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
-    )
-
-
 def hosting_of(
     need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any], instances: int
 ) -> dict[str, Any]:
     """Return how an endpoint runs a model, to be stored."""
-    size = model_bytes(need["model_path"]) if "framework" in need else None
+    size = cpu_sizer.model_bytes(need["model_path"]) if "framework" in need else None
     return hosting.hosting(need, instance_type, settings, instances, size)
 
 
@@ -266,6 +260,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_hosting": hosting.stale_hosting,
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
+    "replicas_problem": lambda value, replicas: answers.replicas_problem(replicas, value),
+    "source_problem": answers.source_problem,
+    "model_volume": pods.model_volume,
+    "pod_resources": told_to_the_user(pods.resources),
+    "stale_pods": pods.stale,
     "toml": quoting.toml,
     "yaml": quoting.yaml,
 }
