@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lifecycle.deployment import Deployment
 from tests.standins.aws.server import AwsStandIn
 
 
@@ -22,3 +23,9 @@ def aws(aws_server: AwsStandIn) -> Iterator[AwsStandIn]:
     aws_server.reset()
     yield aws_server
     aws_server.reset()
+
+
+@pytest.fixture
+def deployment(aws: AwsStandIn) -> Deployment:
+    """Return what deploys to an empty AWS, call by call."""
+    return Deployment(aws)

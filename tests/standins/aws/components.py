@@ -8,10 +8,11 @@ import urllib.request
 from typing import Any
 
 from tests.standins.aws.containers import Container, StartError
+from tests.standins.aws.ecr import image_fault
 from tests.standins.aws.endpoints import NO_CAPACITY, find_endpoint
-from tests.standins.aws.images import architecture_of, fault_of, resolve
+from tests.standins.aws.images import architecture_of, resolve
 from tests.standins.aws.listing import listed
-from tests.standins.aws.wire import ACCOUNT, Request, invalid, operation
+from tests.standins.aws.wire import Request, invalid, operation
 from tests.standins.aws.world import Component, Region, World, now, tags_of
 
 PING_EVERY_SECONDS = 0.05
@@ -60,7 +61,7 @@ def _specification(world: World, component: Component, parameters: dict[str, Any
         without = component.instance.name
         raise invalid(f"NumberOfAcceleratorDevicesRequired is not supported: {without} has no accelerators.")
     if world.settings.image_refused == "at the call":
-        fault = fault_of(world.images, container["Image"], ACCOUNT)
+        fault = image_fault(world, container["Image"])
         if fault:
             raise invalid(fault)
     return specification
@@ -159,7 +160,7 @@ def _change_over(
     container = None
     component.abandoned.wait(world.settings.component_seconds)
     if reason is None:
-        reason = _misfit(component, specification) or fault_of(world.images, image, ACCOUNT)
+        reason = _misfit(component, specification) or image_fault(world, image)
     if reason is None and component.copies > 0:
         container, reason = _started(world, region, component, specification)
     with world.lock:

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from tests.standins.aws import constraints, permissions
 from tests.standins.aws.calls import STARTS_INSTANCES, Call, Fault, Recorder, refusal
+from tests.standins.aws.ecr import BLOBS
 from tests.standins.aws.wire import OPERATIONS, Refusal, Request, answer, passed_on, read_request, refuse
 from tests.standins.aws.world import World
 
@@ -25,11 +26,12 @@ class Gateway:
 
     def __init__(self, world: World, recorder: Recorder) -> None:
         self.world, self.recorder = world, recorder
-        self.policies: list[dict[str, Any]] | None = None  # None: everything is allowed
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one HTTP request."""
+        if environ["PATH_INFO"].startswith(BLOBS):
+            return self._blob(environ["PATH_INFO"].removeprefix(BLOBS))(environ, start_response)
         try:
             request = read_request(environ)
         except Refusal as refused:
@@ -37,6 +39,12 @@ class Gateway:
         call, fault = self.recorder.record(request)
         response = self._respond(request, call, fault)
         return response(environ, start_response)
+
+    def _blob(self, path: str) -> Response:
+        """Return a layer or configuration of an image, as the address of GetDownloadUrlForLayer does."""
+        repository, _, digest = path.rpartition("/")
+        blob = self.world.images.blob(repository, digest)
+        return Response(blob or b"", 404 if blob is None else 200)
 
     def _respond(self, request: Request, call: Call, fault: Fault | None) -> Response:
         """Return the response. Raises ConnectionResetError when the connection was cut instead."""
@@ -47,8 +55,9 @@ class Gateway:
                 later = fault.kind == "no capacity" and request.operation in STARTS_INSTANCES
                 if not later:
                     raise refusal(fault.kind, request, call)
-            if self.policies is not None:
-                permissions.check(self.policies, call.needs, request.access_key)
+            policies = self.world.sessions.get(request.access_key, self.world.policies)
+            if policies is not None:
+                permissions.check(policies, call.needs, request.access_key)
             constraints.check(request)
             response = self._carry_out(request, short=fault is not None and fault.kind == "no capacity")
         except Refusal as refused:

@@ -55,8 +55,8 @@ class ImageStore(Protocol):
     def blob(self, repository: str, digest: str) -> bytes | None:
         """Return a blob."""
 
-    def delete(self, repository: str, digest: str) -> None:
-        """Delete a manifest and its tags."""
+    def delete(self, repository: str, digest: str, tag: str | None = None) -> None:
+        """Take a tag from an image, and delete the image when it was the last; without a tag, delete it."""
 
 
 class MemoryStore:
@@ -111,10 +111,12 @@ class MemoryStore:
     def blob(self, repository: str, digest: str) -> bytes | None:
         return self._blobs.get(digest)
 
-    def delete(self, repository: str, digest: str) -> None:
-        self._manifests.pop((repository, digest), None)
-        kept = {tag: other for tag, other in self._tags.get(repository, {}).items() if other != digest}
-        self._tags[repository] = kept
+    def delete(self, repository: str, digest: str, tag: str | None = None) -> None:
+        tags = self._tags.get(repository, {})
+        for name in [name for name, other in tags.items() if other == digest and tag in (None, name)]:
+            del tags[name]
+        if digest not in tags.values():
+            self._manifests.pop((repository, digest), None)
 
     def _keep(self, blob: bytes) -> str:
         digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"

@@ -12,15 +12,16 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.standins.aws import components, endpoints, invocations
+from tests.standins.aws import account, autoscaling, codebuild, components, ecr, endpoints, invocations
 from tests.standins.aws.calls import Call, Fault, Kind, Recorder
 from tests.standins.aws.containers import LightRunner, Runner
 from tests.standins.aws.gateway import Gateway
-from tests.standins.aws.images import ImageStore
+from tests.standins.aws.images import ImageStore, MemoryStore
 from tests.standins.aws.permissions import load
 from tests.standins.aws.world import Settings, World
 
-OPERATIONS_OF = (components, endpoints, invocations)  # importing them registers what they answer
+# Importing these registers what they answer.
+OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, invocations)
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples of AWS's own documentation
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -47,6 +48,7 @@ class AwsStandIn:
         """Listen on a free port of the loopback interface."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server = make_server("127.0.0.1", 0, self._gateway, threaded=True, request_handler=_Handler)
+        self._equip()
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         ).start()
@@ -65,7 +67,11 @@ class AwsStandIn:
         self.world.stop()
         moto_api_backend.reset()
         self.world = World(self._runner, self._images)
-        self._gateway.world, self._gateway.policies = self.world, None
+        self._gateway.world = self.world
+        self._equip()
+
+    def _equip(self) -> None:
+        self.settings.build_environment["AWS_ENDPOINT_URL"] = self.url
 
     @property
     def url(self) -> str:
@@ -105,10 +111,16 @@ class AwsStandIn:
         self._recorder.faults.append(fault)
         return fault
 
+    def push(self, repository: str, tag: str, region: str = REGION, **details: str) -> str:
+        """Put an image into ECR without an engine, its repository too, and return its digest."""
+        assert isinstance(self.world.images, MemoryStore), "what a registry holds is pushed by an engine"
+        ecr.ensure_repository(region, repository)
+        return self.world.images.push(repository, tag, **details)
+
     def enforce(self, *policies: "str | dict[str, Any] | Path") -> None:
         """From now on allow only what these policy documents allow; with none, everything again."""
         texts = (policy.read_text() if isinstance(policy, Path) else policy for policy in policies)
-        self._gateway.policies = [load(text) for text in texts] or None
+        self.world.policies = [load(text) for text in texts] or None
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment for a command that is to use this AWS: no other credentials, no profile."""
