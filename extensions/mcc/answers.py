@@ -69,6 +69,7 @@ QUESTIONS = (
     "hyperpod_queue",
     "hyperpod_model_source",
 )
+MANAGED_QUESTIONS = ("instance_count", "role_arn")
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 # Stored, but worked out by the template alone.
 DERIVED = ("model_facts", "engine_settings", "hosting", "pod_resources", "project_id")
@@ -90,7 +91,6 @@ KEPT = ("framework_version", "region")  # questions that take more than they off
 SECRETS = ("hf_token",)
 NUMBERS = ("max_model_len", "max_concurrency", "instance_count", "hyperpod_replicas", "hyperpod_max_replicas")
 LARGEST_NUMBER = 10_000_000
-LARGEST_INSTANCES = 1000
 LARGEST_REPLICAS = 1000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
@@ -202,11 +202,11 @@ def default_region(environ: Mapping[str, str] = os.environ) -> str:
 
 def whole_number(question: str, value: object) -> str:
     """Return what is wrong with a count, or ''."""
-    limits = {"instance_count": (LARGEST_INSTANCES, 1), "replicas": (LARGEST_REPLICAS, 2)}
-    kind = "replicas" if question.endswith("replicas") else question
-    largest, example = limits.get(kind, (LARGEST_NUMBER, 16))
+    replicas = question == "instance_count" or question.endswith("replicas")
+    largest = LARGEST_REPLICAS if replicas else LARGEST_NUMBER
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest:
         return ""
+    example = 2 if replicas else 16
     return f"{question}: {_quoted(value)} is not a whole number from 1 to {largest}. Example: {example}"
 
 
@@ -286,8 +286,7 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
 def relevant(values: Mapping[str, Any], deployment_config: str, deployment_target: str) -> dict[str, Any]:
     """Return the values of questions that are asked for a deployment config and target."""
     others = set(LANGUAGE_MODEL_QUESTIONS if deployment_config in PREDICTIVE else PREDICTIVE_QUESTIONS)
-    if deployment_target != HYPERPOD:
-        others.update(HYPERPOD_QUESTIONS)
+    others.update(MANAGED_QUESTIONS if deployment_target == HYPERPOD else HYPERPOD_QUESTIONS)
     return {name: value for name, value in values.items() if name not in others}
 
 
@@ -351,11 +350,13 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         if question in others and config in DEPLOYMENT_CONFIGS
     ]
     target = str(known.get("deployment_target", next(iter(catalog.targets()))))
-    if target != HYPERPOD and target in catalog.targets():
+    if target in catalog.targets():
+        others = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
+        needed = next(name for name in catalog.targets() if (name == HYPERPOD) != (target == HYPERPOD))
         problems += [
-            f"{question}: not a question of deployment_target {target}. Leave it out, or choose {HYPERPOD}."
+            f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
             for question in given
-            if question in HYPERPOD_QUESTIONS
+            if question in others
         ]
     if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
         problems.append("codebuild_compute_type: only for build_target codebuild. Add it, or leave this out.")

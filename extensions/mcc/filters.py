@@ -194,14 +194,6 @@ def stale_instance(
     return "" if instance_type == default_instance(need) else f"{instance_type} was for {before['model']}"
 
 
-def hosting_of(
-    need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any], instances: int
-) -> dict[str, Any]:
-    """Return how an endpoint runs a model, to be stored."""
-    size = cpu_sizer.model_bytes(need["model_path"]) if "framework" in need else None
-    return hosting.hosting(need, instance_type, settings, instances, size)
-
-
 def architecture(instance_type: str) -> str:
     """Return amd64 or arm64, the processor that container platforms name.
 
@@ -214,7 +206,7 @@ def architecture(instance_type: str) -> str:
 
 
 def base_repository(image: str) -> str:
-    """Return the ARN of the ECR repository that an image is pulled from, or '' when it is in no private one."""
+    """Return the ARN of the private ECR repository that an image is pulled from, '' when it is elsewhere."""
     parts = re.match(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/([^:@]+)", image)
     if parts is None:
         return ""
@@ -243,7 +235,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_version": default_version,
     "dockerfile": told_to_the_user(quoting.dockerfile),
     "engine_settings": told_to_the_user(language_model.settings),
-    "hosting": told_to_the_user(hosting_of),
+    "hosting": told_to_the_user(hosting.hosting),
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
     "length_problem": language_model.length_problem,

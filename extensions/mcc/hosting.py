@@ -33,20 +33,15 @@ def project_id(project_name: str) -> str:
 
 
 def hosting(
-    need: Mapping[str, Any],
-    instance_type: str,
-    settings: Mapping[str, Any],
-    instances: int,
-    model_bytes: int | None,
+    need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any], instances: int
 ) -> dict[str, Any]:
-    """Return how an endpoint runs a model, with what that was worked out for.
+    """Return how an endpoint runs a model, with what that was worked out for, to be stored.
 
-    `settings` are the engine's, {} for a predictive model; `model_bytes` is the size of a predictive
-    model's files, None when it is not known yet.
+    `settings` are the engine's, {} for a predictive model.
     """
     facts, instance = catalog.hosting(), catalog.instances().get(instance_type)
     model = need.get("model", {})
-    size = model_bytes if "framework" in need else _weights_bytes(need)
+    size = cpu_sizer.model_bytes(need["model_path"]) if "framework" in need else _weights_bytes(need)
     gpus = int(settings.get("tensor_parallel_size", 0))
     on_s3 = str(model.get("name", "")).startswith("s3://")
     from_hub = bool(model) and not on_s3
@@ -57,7 +52,7 @@ def hosting(
         startup = LONGEST_S
     price = instance.price if instance else None
     usd = price.usd_h if price else 0.0
-    needed_mib, requests = _memory_mib(need, instance, gpus, model_bytes), int(need.get("max_concurrency", 0))
+    needed_mib, requests = _memory_mib(need, instance, gpus, size), int(need.get("max_concurrency", 0))
     if "framework" in need:
         workers = 1 if need["profile"] == "latency" or instance is None else instance.vcpu
         requests = workers * facts.requests_per_worker
