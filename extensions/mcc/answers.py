@@ -54,6 +54,10 @@ QUESTIONS = (
     "base_image",
     "region",
     "instance_type",
+    "instance_count",
+    "role_arn",
+    "build_target",
+    "codebuild_compute_type",
     "project_name",
     "offline",
     *PREDICTIVE_QUESTIONS,
@@ -65,8 +69,10 @@ QUESTIONS = (
     "hyperpod_queue",
     "hyperpod_model_source",
 )
+MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
-DERIVED = ("model_facts", "engine_settings", "pod_resources")  # stored, but worked out by the template alone
+# Stored, but worked out by the template alone.
+DERIVED = ("model_facts", "engine_settings", "hosting", "pod_resources", "project_id")
 # What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
 ASKABLE = (
     "deployment_config",
@@ -83,9 +89,10 @@ ASKABLE = (
 )
 KEPT = ("framework_version", "region")  # questions that take more than they offer
 SECRETS = ("hf_token",)
-NUMBERS = ("max_model_len", "max_concurrency", "hyperpod_replicas", "hyperpod_max_replicas")
+COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas")
+NUMBERS = ("max_model_len", "max_concurrency", *COUNTS)
 LARGEST_NUMBER = 10_000_000
-LARGEST_REPLICAS = 1000
+LARGEST_COUNT = 1000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
@@ -161,6 +168,13 @@ SHAPES = {
     "model_parameters": Shape(
         re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
     ),
+    "role_arn": Shape(
+        re.compile(
+            r"|arn:aws[a-z-]*:iam::[0-9]{12}:role(?=/.{1,512}\Z)(/[A-Za-z0-9+=,.@_-]+)*/[A-Za-z0-9+=,.@_-]{1,64}"
+        ),
+        "the ARN of an IAM role",
+        "arn:aws:iam::123456789012:role/service-role/inference",
+    ),
     "model_path": Shape(
         re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"
     ),
@@ -189,11 +203,10 @@ def default_region(environ: Mapping[str, str] = os.environ) -> str:
 
 def whole_number(question: str, value: object) -> str:
     """Return what is wrong with a count, or ''."""
-    replicas = question.endswith("replicas")
-    largest = LARGEST_REPLICAS if replicas else LARGEST_NUMBER
+    largest = LARGEST_COUNT if question in COUNTS else LARGEST_NUMBER
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest:
         return ""
-    example = 2 if replicas else 16
+    example = 1 if question in COUNTS else 16
     return f"{question}: {_quoted(value)} is not a whole number from 1 to {largest}. Example: {example}"
 
 
@@ -247,6 +260,11 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
         return {target.title: name for name, target in catalog.targets().items()}
+    if question == "build_target":
+        return {builder.title: name for name, builder in catalog.builders().items()}
+    if question == "codebuild_compute_type":
+        types = catalog.builders()["codebuild"].compute_types
+        return {f"{name} ({title})": name for name, title in types.items()}
     if question == "hyperpod_mode":
         return {label: name for name, label in HYPERPOD_MODES.items()}
     if question == "serving_profile" and framework in PREDICTIVE:
@@ -268,8 +286,7 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
 def relevant(values: Mapping[str, Any], deployment_config: str, deployment_target: str) -> dict[str, Any]:
     """Return the values of questions that are asked for a deployment config and target."""
     others = set(LANGUAGE_MODEL_QUESTIONS if deployment_config in PREDICTIVE else PREDICTIVE_QUESTIONS)
-    if deployment_target != HYPERPOD:
-        others.update(HYPERPOD_QUESTIONS)
+    others.update(MANAGED_QUESTIONS if deployment_target == HYPERPOD else HYPERPOD_QUESTIONS)
     return {name: value for name, value in values.items() if name not in others}
 
 
@@ -333,12 +350,16 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         if question in others and config in DEPLOYMENT_CONFIGS
     ]
     target = str(known.get("deployment_target", next(iter(catalog.targets()))))
-    if target != HYPERPOD and target in catalog.targets():
+    if target in catalog.targets():
+        elsewhere = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
+        needed = "managed-inference" if target == HYPERPOD else HYPERPOD
         problems += [
-            f"{question}: not a question of deployment_target {target}. Leave it out, or choose {HYPERPOD}."
+            f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
             for question in given
-            if question in HYPERPOD_QUESTIONS
+            if question in elsewhere
         ]
+    if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
+        problems.append("codebuild_compute_type: only for build_target codebuild. Add it, or leave this out.")
     return problems
 
 
@@ -379,6 +400,9 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     check_choice("hyperpod_mode", HYPERPOD_MODES)
     types = catalog.hyperpod_nodes() if on_nodes else tuple(catalog.instances().values())
     where = " on HyperPod" if on_nodes else ""
+    check_choice("build_target", catalog.builders())
+    if known.get("build_target") == "codebuild":
+        check_choice("codebuild_compute_type", catalog.builders()["codebuild"].compute_types)
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
     if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:

@@ -90,6 +90,15 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True)
+class Builder:
+    """Where images are built: in which image for each processor, and on which kinds of machines."""
+
+    title: str
+    images: Mapping[str, str]
+    compute_types: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
 class Region:
     """An AWS region where SageMaker hosts models."""
 
@@ -303,12 +312,9 @@ class SharedMemory:
 
 @dataclasses.dataclass(frozen=True)
 class StartTime:
-    """Seconds until a server in a pod must answer, in parts; `seconds_per_gib` by where the model lies."""
+    """What a start in a pod takes that it does not take on an endpoint; hosting.yml has the rest."""
 
-    predictive_base_s: int
-    engine_base_s: int
-    seconds_per_gib: Mapping[str, float]
-    longest_s: int
+    fsx_mb_s: float
     image_pull_s: int
     evidence: str
 
@@ -327,6 +333,21 @@ class HyperPod:
         """Return whether a cluster can have nodes of a type."""
         family, _, size = instance_type.removeprefix("ml.").partition(".")
         return size in self.nodes.get(family, ())
+
+
+@dataclasses.dataclass(frozen=True)
+class Hosting:
+    """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
+
+    hub_mb_s: float
+    s3_mb_s: float
+    load_mb_s: float
+    slack: float
+    startup_s: float
+    download_s: float
+    server_gib: float
+    gpu_gib: float
+    requests_per_worker: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -357,6 +378,12 @@ def hyperpod_nodes(directory: Path = CATALOG) -> tuple[Instance, ...]:
     """Return the instance types that a HyperPod cluster can have nodes of and that can be sized."""
     facts = hyperpod(directory)
     return tuple(item for item in instances(directory).values() if facts.has(item.name))
+
+
+@lru_cache
+def hosting(directory: Path = CATALOG) -> Hosting:
+    """Return what limits of an endpoint are worked out from."""
+    return _build(Hosting, _document(directory / "hosting.yml")["hosting"], "hosting.yml")
 
 
 @lru_cache
@@ -421,6 +448,12 @@ def web_servers(directory: Path = CATALOG) -> Mapping[str, WebServer]:
 def targets(directory: Path = CATALOG) -> Mapping[str, Target]:
     """Return the deployment targets by name, in order of offer."""
     return _read(directory / "targets.yml", Target)[0]
+
+
+@lru_cache
+def builders(directory: Path = CATALOG) -> Mapping[str, Builder]:
+    """Return the places to build images in by name, in order of offer."""
+    return _read(directory / "builders.yml", Builder)[0]
 
 
 @lru_cache

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, defaults, hub, language_model, pods, quoting, summary
+from . import answers, catalog, cpu_sizer, defaults, hosting, hub, language_model, pods, quoting, summary
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -205,11 +205,24 @@ def architecture(instance_type: str) -> str:
     return {"x86_64": "amd64", "arm64": "arm64"}[known.arch]
 
 
+def base_repository(image: str) -> str:
+    """Return the ARN of the private ECR repository that an image is pulled from, '' when it is elsewhere."""
+    parts = re.match(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/([^:@]+)", image)
+    if parts is None:
+        return ""
+    account, region, china, name = parts.groups()
+    partition = "aws-cn" if china else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return f"arn:{partition}:ecr:{region}:{account}:repository/{name}"
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
+    "account": lambda role_arn: role_arn.split(":")[4] if role_arn else "",
     "after_copy": summary.after_copy,
     "architecture": architecture,
     "check_for_model": told_to_the_user(check_for_model),
     "check_answers": told_to_the_user(check_answers),
+    "base_repository": base_repository,
+    "build_image": lambda architecture: catalog.builders()["codebuild"].images[architecture],
     "choices": choices,
     "default_format": default_format,
     "command_requirements": lambda target: catalog.targets()[target].requirements,
@@ -222,6 +235,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_version": default_version,
     "dockerfile": told_to_the_user(quoting.dockerfile),
     "engine_settings": told_to_the_user(language_model.settings),
+    "hosting": told_to_the_user(hosting.hosting),
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
     "length_problem": language_model.length_problem,
@@ -231,9 +245,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
     "setting": told_to_the_user(setting),
+    "project_id": hosting.project_id,
     "python": quoting.python,
     "server": lambda deployment_config: catalog.servers()[deployment_config],
     "stale_facts": language_model.stale_facts,
+    "stale_hosting": hosting.stale_hosting,
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
     "replicas_problem": lambda value, replicas: answers.replicas_problem(replicas, value),
