@@ -9,7 +9,7 @@ from typing import Any
 
 from . import catalog, engines, facts, lookup, sizing, sizing_view
 from . import settings as outside
-from .answers import whole_number
+from .answers import HYPERPOD, whole_number
 from .errors import InvalidAnswer, UnsizableModel
 from .facts import ModelFacts
 from .gpu_sizer import Choice, Load
@@ -74,7 +74,8 @@ def sized(need: Mapping[str, Any]) -> Sizing:
         # Where prompts are not read in chunks, an engine refuses steps that are shorter than a request.
         max_num_batched_tokens=batched if batched >= length else 0,
     )
-    return sizing.size(known.name, known.source, shape, load)
+    instances = catalog.hyperpod_nodes() if need.get("target") == HYPERPOD else None
+    return sizing.size(known.name, known.source, shape, load, instances)
 
 
 def choices(need: Mapping[str, Any], kept: str) -> dict[str, Any]:

@@ -76,7 +76,11 @@ WORDS = {  # that only projects of a server may hold
     "lmi": ("lmi", "djl-inference"),
     "djl": ("transformers behind", "djl-serving:"),
 }
-NEUTRAL = {("lmi", "vllm"), ("djl", "vllm"), ("djl", "lmi")}  # LMI has vLLM in it, DJL Serving says what it lacks
+NEUTRAL = {
+    ("lmi", "vllm"),
+    ("djl", "vllm"),
+    ("djl", "lmi"),
+}  # LMI has vLLM in it, DJL Serving says what it lacks
 LANGUAGE_MODELS: dict[str, dict[str, object]] = {
     **{name: {"deployment_config": f"transformers-{name}"} for name in SERVERS},
     "default": {},
@@ -84,7 +88,7 @@ LANGUAGE_MODELS: dict[str, dict[str, object]] = {
     "fp8-cache": {"kv_cache_dtype": "fp8", "deployment_config": "transformers-tensorrt-llm"},
     "completions": {"chat_template": "none", "deployment_config": "transformers-sglang"},
     "token": {"hf_token_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:hf-a1b2c3"},
-    "extra": {"extra_arguments": "--override '{\"a\": \"b c\"}'", "base_image": "vllm/vllm-openai:v0.32.0"},
+    "extra": {"extra_arguments": '--override \'{"a": "b c"}\'', "base_image": "vllm/vllm-openai:v0.32.0"},
     "china": {"deployment_config": "transformers-lmi", "region": "cn-north-1"},
     "several-gpus": {"model_name": "meta-llama/Llama-3.1-70B-Instruct", "serving_profile": "throughput"},
     "unknown": {"model_name": "team/secret", "model_parameters": "13", "model_dtype": "fp8"},
@@ -108,7 +112,13 @@ def test_a_language_model_project_is_complete_and_holds_nothing_else(render: Ren
     files = files_of(project)
     server = str(language_model(variant)["deployment_config"]).removeprefix("transformers-")
     others = [name for name in SERVERS if name != server and (server, name) not in NEUTRAL]
-    forbidden = ["sklearn", "flask", "gunicorn", "abalone", *(word for name in others for word in WORDS[name])]
+    forbidden = [
+        "sklearn",
+        "flask",
+        "gunicorn",
+        "abalone",
+        *(word for name in others for word in WORDS[name]),
+    ]
     forbidden += ["nginx"] * (server not in ("sglang", "tensorrt-llm"))
     for path in files:
         check_text(path)
