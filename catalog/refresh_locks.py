@@ -1,4 +1,4 @@
-"""Rewrite every `requirements:` in frameworks.yml and web_servers.yml from the `direct:` beside it.
+"""Rewrite every `requirements:` of frameworks, web servers and targets from the `direct:` beside it.
 
 A maintainer's script, run by hand when a version is added or its dependencies should move forward:
 
@@ -41,12 +41,14 @@ MARKERS = [
 
 
 def main() -> None:
-    """Resolve what was asked for and write it into the two files."""
+    """Resolve what was asked for and write it into the files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", help="frameworks or servers to resolve anew (default: all)")
+    parser.add_argument(
+        "names", nargs="*", help="frameworks, servers or targets to resolve anew (default: all)"
+    )
     wanted = parser.parse_args().names
     server_pins: list[str] = []
-    for file, constrain in (("web_servers.yml", True), ("frameworks.yml", False)):
+    for file, constrain in (("web_servers.yml", True), ("frameworks.yml", False), ("targets.yml", False)):
         path = CATALOG / file
         locks: list[tuple[yaml.SequenceNode, list[str]]] = []
         for name, direct, old in locked_entries(path):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 TRAIN = """
 import sys
-from lifecycle import project, runtime
+from lifecycle import local, project
 
 try:
-    runtime.train()
+    local.train()
 except project.Failure as failure:
     sys.exit(str(failure))
 """

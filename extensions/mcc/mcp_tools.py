@@ -175,7 +175,8 @@ def _known(context: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     config = str(known.get("deployment_config") or answers.PREDICTIVE[0])
     if "deployment_config" not in known and not predictive:
         config = next(iter(catalog.servers()))
-    known = answers.relevant({**known, "deployment_config": config}, config)
+    target = str(known.get("deployment_target", ""))
+    known = answers.relevant({**known, "deployment_config": config}, config, target)
     answers.check(known)
     return known, config
 

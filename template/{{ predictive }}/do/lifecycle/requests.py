@@ -1,12 +1,13 @@
 """Requests to a running server: is it up, and what does it predict?"""
 
+import argparse
 import json
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+from lifecycle.cli import Result
 from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure
+from lifecycle.transport import Server
 
 EXAMPLES = PROJECT / "sample_model" / "examples.json"
 CONTENT_TYPES = {
@@ -17,31 +18,27 @@ CONTENT_TYPES = {
 }
 
 
-def ping(url: str) -> dict[str, Any]:
-    """Return what the server says of itself. Raises Failure when it does not answer with 200."""
-    status, body = _send(urllib.request.Request(f"{url}/ping"))
-    if status != 200:
-        seen, remedy = f"/ping answered {status}", "wait, or read its log"
-        raise Failure(PRECONDITION, "not-ready", f"{url} is not ready", seen, remedy)
-    return dict(json.loads(body))
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what to send."""
+    parser.add_argument("--data", help="a file to send: .json, .jsonl, .csv or .npy")
 
 
-def predict(url: str, file: str | None) -> dict[str, Any]:
-    """Return predictions for `file`, else for the sample model's unseen rows, else for a row of zeros."""
+def check(server: Server, arguments: argparse.Namespace) -> Result:
+    """Return predictions for --data, else for the sample model's unseen rows, else for a row of zeros."""
+    about = _ping(server)
     expected: list[Any] = []
-    if file:
-        content_type, body = _read(Path(file))
+    if arguments.data:
+        content_type, body = _read(Path(arguments.data))
     else:
-        example = json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else _zeros(ping(url)["row_shape"])
+        example = json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else _zeros(about.get("row_shape"))
         expected = example.pop("expected", [])
         content_type, body = CONTENT_TYPES[".json"], json.dumps(example).encode()
-    headers = {"Content-Type": content_type, "Accept": "application/json"}
-    status, answer = _send(urllib.request.Request(f"{url}/invocations", body, headers))
-    if status != 200:
-        what = f"/invocations answered {status}"
+    answer = server.invoke(body, content_type)
+    if answer.status != 200:
+        what = f"/invocations answered {answer.status}"
         remedy = "mend the data, or preprocess() in serving/model_handler.py"
-        raise Failure(VERIFICATION, "not-predicted", what, answer.decode(), remedy)
-    predictions = json.loads(answer)["predictions"]
+        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), remedy)
+    predictions = json.loads(answer.body)["predictions"]
     return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
 
 
@@ -52,6 +49,14 @@ def table(predictions: list[Any], expected: list[Any]) -> str:
         return "\n".join(json.dumps(number) for number in numbers)
     lines = [f"{number:9.2f}  {truth:9.2f}" for number, truth in zip(numbers, expected, strict=True)]
     return "\n".join([f"{'predicted':>9}  {'true':>9}", *lines])
+
+
+def _ping(server: Server) -> dict[str, Any]:
+    answer = server.ping()
+    if answer.status != 200:
+        seen, remedy = f"/ping answered {answer.status}", "wait, or read its log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+    return dict(json.loads(answer.body))
 
 
 def _zeros(shape: list[int | None] | None) -> dict[str, Any]:
@@ -72,15 +77,3 @@ def _read(path: Path) -> tuple[str, bytes]:
         return CONTENT_TYPES[path.suffix], path.read_bytes()
     except OSError as error:
         raise Failure(USAGE, "unreadable-data", "cannot use --data", str(error), "mend the path") from None
-
-
-def _send(request: urllib.request.Request) -> tuple[int, bytes]:
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-    except (OSError, ValueError) as error:
-        what = f"{request.full_url} does not answer"
-        remedy = "start it with `do/run --local` or `do/run`, in another terminal"
-        raise Failure(PRECONDITION, "no-server", what, str(error), remedy) from None

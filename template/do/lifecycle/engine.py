@@ -1,0 +1,59 @@
+"""The container engine: which one there is, and how it is told to build and run the image."""
+
+import argparse
+import json
+import shutil
+import subprocess
+from typing import Any
+
+from lifecycle.project import PRECONDITION, Config, Failure
+
+ENGINES = ("docker", "podman", "finch")
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the engine."""
+    parser.add_argument("--engine", choices=ENGINES, help="the container engine to use")
+
+
+def find(wanted: str) -> str:
+    """Return the container engine to use. Raises Failure when it is not installed or not running."""
+    installed = [name for name in ([wanted] if wanted else ENGINES) if shutil.which(name)]
+    if not installed:
+        seen = f"{wanted or ', '.join(ENGINES)} not found on PATH"
+        remedy = "install one of them; `do/run --help` shows what goes without"
+        raise Failure(PRECONDITION, "no-engine", "no container engine", seen, remedy)
+    answer = subprocess.run([installed[0], "info"], capture_output=True, text=True)
+    if answer.returncode:
+        seen = (answer.stderr.strip().splitlines() or ["it does not answer"])[-1]
+        remedy = f"start {installed[0]}; `do/run --help` shows what goes without"
+        raise Failure(PRECONDITION, "engine-not-running", f"{installed[0]} is not running", seen, remedy)
+    return installed[0]
+
+
+def build_command(engine: str, config: Config, no_cache: bool) -> list[str]:
+    """Return the command that builds the image for the instance's processor."""
+    command = [engine, "build", "--platform", config.platform, "--tag", config.image]
+    if engine == "podman":
+        command += ["--format", "docker"]
+    return [*command, *["--no-cache"] * no_cache, "."]
+
+
+def run_command(engine: str, config: Config, port: int, options: list[str]) -> list[str]:
+    """Return the command that starts the image as SageMaker does, on a port of this machine only."""
+    command = [engine, "run", "--rm", "--platform", config.platform, "--publish", f"127.0.0.1:{port}:8080"]
+    return [*command, *options, config.image, "serve"]
+
+
+def require_image(engine: str, image: str) -> None:
+    """Raise Failure when the image has not been built."""
+    inspect(engine, image)
+
+
+def inspect(engine: str, image: str) -> dict[str, Any]:
+    """Return what the engine knows of an image. Raises Failure when it has not been built."""
+    answer = subprocess.run([engine, "image", "inspect", image], capture_output=True)
+    if answer.returncode:
+        what, seen = f"there is no image {image}", f"{engine} does not know it"
+        raise Failure(PRECONDITION, "no-image", what, seen, "do/build")
+    return dict(json.loads(answer.stdout)[0])

@@ -1,0 +1,60 @@
+"""Python environments of the project's own, made on first use; nothing is installed outside the project."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lifecycle.project import PRECONDITION, PROJECT, Failure
+
+
+def enter() -> None:
+    """Go on in .venv, which has what do/requirements.txt names: starts this command again there."""
+    directory = PROJECT / ".venv"
+    if Path(sys.prefix).resolve() != directory.resolve():
+        python = made(directory, PROJECT / "do" / "requirements.txt")
+        os.execv(python, [str(python), *sys.argv])
+
+
+def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) -> Path:
+    """Return the Python of an environment with these requirements, made now if it is missing or outdated.
+
+    `versions` are those of Python that the requirements are pinned for, all when it is empty. Raises
+    Failure (precondition) when it cannot be made.
+    """
+    python, installed = directory / "bin" / "python", directory / "installed.txt"
+    wanted = requirements.read_text()
+    if installed.exists() and installed.read_text() == wanted:
+        return python
+    named = f"{directory.name} with the libraries of {requirements.relative_to(PROJECT)}"
+    print(f"making {named} ...", file=sys.stderr, flush=True)
+    shutil.rmtree(directory, ignore_errors=True)
+    for command in commands(shutil.which("uv"), directory, requirements, versions):
+        if subprocess.run(command, stdout=sys.stderr).returncode:
+            what, seen = f"cannot make {directory.name}", " ".join(command)
+            remedy = "read the lines above"
+            if versions:
+                remedy += f"; the pins are for Python {' or '.join(versions)}, which uv can fetch"
+            raise Failure(PRECONDITION, "no-environment", what, seen, remedy)
+    installed.write_text(wanted)
+    return python
+
+
+def commands(
+    uv: str | None, directory: Path, requirements: Path, versions: tuple[str, ...]
+) -> list[list[str]]:
+    """Return the commands that make an environment: with uv when it is installed, or else with pip."""
+    where, python = str(directory), str(directory / "bin" / "python")
+    pins = ["--no-deps", "--requirement", str(requirements)]
+    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    suitable = not versions or running in versions
+    if uv:
+        chosen = sys.executable if suitable else versions[-1]
+        return [
+            [uv, "venv", "--quiet", "--no-project", "--python", chosen, where],
+            [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *pins],
+        ]
+    others = () if suitable else (shutil.which(f"python{version}") for version in versions)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    return [[next(filter(None, others), sys.executable), "-m", "venv", where], [*pip, *pins]]

@@ -1,0 +1,42 @@
+"""Start the server as SageMaker does, in a container or without one. Ctrl-C ends it."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from lifecycle import engine, local
+from lifecycle.cli import Result
+from lifecycle.project import Config
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/run."""
+    engine.add_option(parser)
+    parser.add_argument("--port", type=int, default=8080, help="port to listen on (8080)")
+    parser.add_argument("--model-dir", type=directory, help="a directory to use as /opt/ml/model")
+    parser.add_argument("--read-only", action="store_true", help="with a read-only root file system")
+    local.add_run_options(parser)
+
+
+def run(settings: Config, arguments: argparse.Namespace) -> Result:
+    """Start the server; return when it ends."""
+    local.serve_without_engine(arguments)
+    program = engine.find(arguments.engine or settings.engine)
+    engine.require_image(program, settings.image)
+    options = ["--interactive", "--tty"] if sys.stdout.isatty() else []
+    options += local.container_options(arguments)
+    if arguments.model_dir:
+        options += ["--volume", f"{arguments.model_dir}:/opt/ml/model:ro"]
+    if arguments.read_only:
+        options += ["--read-only", "--tmpfs", "/tmp"]
+    command = engine.run_command(program, settings, arguments.port, options)
+    print(" ".join(command), file=sys.stderr, flush=True)
+    return {"exit_code": subprocess.call(command)}
+
+
+def directory(path: str) -> Path:
+    """Return the directory that an option names. Raises ArgumentTypeError when it is not there."""
+    if not Path(path).is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is no directory; mend the path")
+    return Path(path).resolve()

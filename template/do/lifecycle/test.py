@@ -1,0 +1,48 @@
+"""Ask a running server for an answer, or run the contract suite."""
+
+import argparse
+import json
+import subprocess
+import sys
+
+from lifecycle import engine, local, requests
+from lifecycle.cli import Result
+from lifecycle.project import PRECONDITION, PROJECT, Config, Failure
+from lifecycle.transport import Http
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/test."""
+    engine.add_option(parser)
+    parser.add_argument("--url", default="http://127.0.0.1:8080", help="the server (http://127.0.0.1:8080)")
+    requests.add_options(parser)
+    contract = parser.add_argument_group("the contract suite: all that SageMaker expects of a container")
+    contract.add_argument("--contract", action="store_true", help="run it on the image of do/build")
+    contract.add_argument("--local", action="store_true", help="run it without a container")
+    contract.add_argument("--only", metavar="NUMBERS", help="only these checks, like 9,13")
+    contract.add_argument("--soak", action="store_true", help="with 100,000 requests for the memory check")
+
+
+def run(settings: Config, arguments: argparse.Namespace) -> Result:
+    """Ask the server, or run the suite."""
+    if arguments.contract:
+        return _contract(settings, arguments)
+    return requests.check(Http(arguments.url), arguments)
+
+
+def _contract(settings: Config, arguments: argparse.Namespace) -> Result:
+    if not (PROJECT / "tests" / "contract").is_dir():
+        seen = "tests/contract is not there"
+        remedy = "run `copier update` in the project and answer yes to include_tests"
+        raise Failure(PRECONDITION, "no-contract-suite", "the contract suite cannot run", seen, remedy)
+    options = ["--json"] * arguments.json + ["--soak"] * arguments.soak
+    options += ["--only", arguments.only] if arguments.only else []
+    if arguments.local:
+        options += ["--local", "--python", str(local.server_python())]
+    else:
+        program = engine.find(arguments.engine or settings.engine)
+        engine.require_image(program, settings.image)
+        options += ["--image", settings.image, "--engine", program]
+    command = [sys.executable, "-m", "tests.contract", *options]
+    answer = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE if arguments.json else None)
+    return {**json.loads(answer.stdout or "{}"), "exit_code": answer.returncode}
