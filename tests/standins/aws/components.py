@@ -158,7 +158,8 @@ def _change_over(
 ) -> None:
     image = specification["Container"]["Image"]
     container = None
-    component.abandoned.wait(world.settings.component_seconds)
+    if component.abandoned.wait(world.settings.component_seconds):
+        return
     if reason is None:
         reason = _misfit(component, specification) or image_fault(world, image)
     if reason is None and component.copies > 0:

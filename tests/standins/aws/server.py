@@ -1,5 +1,6 @@
 """Start an AWS on this machine, tell it what shall go wrong, and read what was asked of it."""
 
+import contextlib
 import logging
 import os
 import threading
@@ -156,7 +157,9 @@ def main() -> None:
     names = [name for name in aws.environment() if name.startswith("AWS_")]
     for name in names:
         print(f"export {name}={aws.environment()[name]}", flush=True)
-    threading.Event().wait()
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    aws.stop()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from moto.logs.models import logs_backends
+
 from extensions.mcc import catalog
 from tests.standins.aws.containers import Container, LightRunner, Runner
 from tests.standins.aws.images import ImageStore, MemoryStore
@@ -184,6 +186,7 @@ class World:
         self.sessions: dict[str, list[dict[str, Any]]] = {}  # what the bearer of an access key may
         self.builds: dict[str, _Stoppable] = {}
         self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
+        self.closed = False
         self._followed: list[_Followed] = []
         self._stopping: list[threading.Thread] = []
 
@@ -217,8 +220,8 @@ class World:
 
     def log(self, region: str, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
         """Write lines with their times (milliseconds) to a stream of CloudWatch Logs."""
-        from moto.logs.models import logs_backends
-
+        if self.closed:
+            return
         backend = logs_backends[ACCOUNT][region]
         backend.ensure_log_group(group)
         if stream not in backend.groups[group].streams:
@@ -236,7 +239,8 @@ class World:
         return found | dict(moto_tags())
 
     def stop(self) -> None:
-        """Stop all containers and builds, and abandon what is being created."""
+        """Stop all containers and builds, abandon what is being created, and write no more logs."""
+        self.closed = True
         for build in list(self.builds.values()):
             build.stop()
         for region in list(self.regions.values()):
