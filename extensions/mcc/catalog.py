@@ -90,6 +90,15 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True)
+class Builder:
+    """Where images are built: in which image for each processor, and on which kinds of machines."""
+
+    title: str
+    images: Mapping[str, str]
+    compute_types: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
 class Region:
     """An AWS region where SageMaker hosts models."""
 
@@ -367,6 +376,7 @@ def hosting(directory: Path = CATALOG) -> Hosting:
     return _build(Hosting, _document(directory / "hosting.yml")["hosting"], "hosting.yml")
 
 
+@lru_cache
 def hyperpod(directory: Path = CATALOG) -> HyperPod:
     """Return what is known of HyperPod clusters."""
     return _build(HyperPod, _document(directory / "hyperpod.yml")["hyperpod"], "hyperpod.yml")
@@ -441,6 +451,12 @@ def web_servers(directory: Path = CATALOG) -> Mapping[str, WebServer]:
 def targets(directory: Path = CATALOG) -> Mapping[str, Target]:
     """Return the deployment targets by name, in order of offer."""
     return _read(directory / "targets.yml", Target)[0]
+
+
+@lru_cache
+def builders(directory: Path = CATALOG) -> Mapping[str, Builder]:
+    """Return the places to build images in by name, in order of offer."""
+    return _read(directory / "builders.yml", Builder)[0]
 
 
 @lru_cache

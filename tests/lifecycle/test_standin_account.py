@@ -79,7 +79,7 @@ def test_a_component_is_scaled_only_when_it_exists(deployment: Deployment) -> No
     scaling = deployment.aws.boto3_client("application-autoscaling")
     register = partial(scaling.register_scalable_target, **SCALED)
     policy = {"PolicyName": "track", "PolicyType": "TargetTrackingScaling", **SCALED}
-    put = lambda: scaling.put_scaling_policy(**policy, TargetTrackingScalingPolicyConfiguration=TRACKING)  # noqa: E731
+    put = partial(scaling.put_scaling_policy, **policy, TargetTrackingScalingPolicyConfiguration=TRACKING)
     assert "doesn't exist" in refused(lambda: register(MinCapacity=0, MaxCapacity=2))[1]
     deployment.all()
     assert refused(put)[0] == "ObjectNotFoundException"

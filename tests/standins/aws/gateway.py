@@ -55,8 +55,9 @@ class Gateway:
                 later = fault.kind == "no capacity" and request.operation in STARTS_INSTANCES
                 if not later:
                     raise refusal(fault.kind, request, call)
-            if self.world.policies is not None:
-                permissions.check(self.world.policies, call.needs, request.access_key)
+            policies = self.world.sessions.get(request.access_key, self.world.policies)
+            if policies is not None:
+                permissions.check(policies, call.needs, request.access_key)
             constraints.check(request)
             response = self._carry_out(request, short=fault is not None and fault.kind == "no capacity")
         except Refusal as refused:

@@ -12,7 +12,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.standins.aws import account, autoscaling, components, ecr, endpoints, invocations
+from tests.standins.aws import account, autoscaling, codebuild, components, ecr, endpoints, invocations
 from tests.standins.aws.calls import Call, Fault, Kind, Recorder
 from tests.standins.aws.containers import LightRunner, Runner
 from tests.standins.aws.gateway import Gateway
@@ -20,14 +20,8 @@ from tests.standins.aws.images import ImageStore, MemoryStore
 from tests.standins.aws.permissions import load
 from tests.standins.aws.world import Settings, World
 
-OPERATIONS_OF = (
-    account,
-    autoscaling,
-    components,
-    ecr,
-    endpoints,
-    invocations,
-)  # importing them registers what they answer
+# Importing these registers what they answer.
+OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, invocations)
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples of AWS's own documentation
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -54,6 +48,7 @@ class AwsStandIn:
         """Listen on a free port of the loopback interface."""
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._server = make_server("127.0.0.1", 0, self._gateway, threaded=True, request_handler=_Handler)
+        self._equip()
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         ).start()
@@ -73,6 +68,10 @@ class AwsStandIn:
         moto_api_backend.reset()
         self.world = World(self._runner, self._images)
         self._gateway.world = self.world
+        self._equip()
+
+    def _equip(self) -> None:
+        self.settings.build_environment["AWS_ENDPOINT_URL"] = self.url
 
     @property
     def url(self) -> str:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from extensions.mcc import catalog
 from tests.standins.aws.containers import Container, LightRunner, Runner
@@ -31,6 +31,8 @@ class Settings:
     failed_update: Literal["rolls back", "fails"] = "rolls back"
     default_quota: float = 4
     quotas: dict[str, float] = field(default_factory=dict)  # by instance type, for endpoint usage
+    role_usable_after_seconds: float = 0  # how long a new role is unknown to CodeBuild
+    build_environment: dict[str, str] = field(default_factory=dict)  # of every build, besides AWS's own
     missing_roles: set[str] = field(default_factory=set)  # roles that SageMaker cannot assume
 
 
@@ -152,6 +154,12 @@ class Region:
             yield project["arn"], {tag["key"]: tag["value"] for tag in project.get("tags", [])}
 
 
+class _Stoppable(Protocol):
+    described: dict[str, Any]
+
+    def stop(self) -> None: ...
+
+
 @dataclass
 class _Followed:
     container: Container
@@ -172,6 +180,8 @@ class World:
         self.images: ImageStore = images or MemoryStore()
         self.regions: dict[str, Region] = defaultdict(lambda: Region(""))
         self.policies: list[dict[str, Any]] | None = None  # what IAM allows; None: everything
+        self.sessions: dict[str, list[dict[str, Any]]] = {}  # what the bearer of an access key may
+        self.builds: dict[str, _Stoppable] = {}
         self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
         self._followed: list[_Followed] = []
 
@@ -222,7 +232,9 @@ class World:
         return found | dict(moto_tags())
 
     def stop(self) -> None:
-        """Stop all containers and abandon what is being created."""
+        """Stop all containers and builds, and abandon what is being created."""
+        for build in list(self.builds.values()):
+            build.stop()
         for region in list(self.regions.values()):
             for component in list(region.components.values()):
                 component.abandoned.set()
