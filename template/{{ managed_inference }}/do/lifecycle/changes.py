@@ -55,7 +55,7 @@ def steps(wanted: dict[str, Any], found: list[Resource]) -> list[Step]:
 
 
 def expiry(hours: float, planned: list[Step], found: list[Resource]) -> Iterator[Step]:
-    """Yield what makes the endpoint's tag tell anew when it expires: at each change, and when it has expired."""
+    """Yield what renews the tag that tells when the endpoint expires: at each change, and when it has."""
     endpoint = next((item for item in _all(found, "endpoint") if item.status in USABLE), None)
     if endpoint is None:
         return

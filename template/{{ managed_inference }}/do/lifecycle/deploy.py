@@ -118,8 +118,7 @@ def require_same(planned: Plan, file: Path | None) -> None:
     if file is None:
         return
     try:
-        document = json.loads(file.read_text())
-        saved = document.get("result", document)
+        saved = json.loads(file.read_text())["result"]
         steps = [(step["action"], step["kind"], step["name"]) for step in saved["steps"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         what, seen = f"{file} is no plan", f"{type(error).__name__}: {error}"
@@ -190,20 +189,16 @@ def _completed(settings: Target, aws: Aws, step: Step) -> Request:
     """Return the request of a step with what is known only now: tags, and the policy that an alarm calls."""
     request, tags = dict(step.request), specification.tags(settings, aws.identity["Arn"])
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-    if step.kind == "alarm":
+    if step.operation == "put_metric_alarm":
+        service, key = "application-autoscaling", "ScalingPolicies"
         about = {**scalable_target(settings.project_name), "PolicyNames": [step.name]}
-        policies = aws.pages(
-            "application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **about
-        )
-        request["AlarmActions"] = [policy["PolicyARN"] for policy in policies]
-    if step.operation == "register_scalable_target":
-        return {**request, "Tags": tags} if step.action == "create" else request
-    tagged = (
-        step.kind == "alarm"
-        or step.operation == "add_tags"
-        or (step.service, step.action) == ("sagemaker", "create")
-    )
-    return {**request, "Tags": listed} if tagged else request
+        found = aws.pages(service, "describe_scaling_policies", key, **about)
+        return {**request, "AlarmActions": [policy["PolicyARN"] for policy in found], "Tags": listed}
+    if step.operation == "register_scalable_target" and step.action == "create":
+        return {**request, "Tags": tags}
+    if step.operation == "add_tags" or (step.service, step.action) == ("sagemaker", "create"):
+        return {**request, "Tags": listed}
+    return request
 
 
 def _verify(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Result:

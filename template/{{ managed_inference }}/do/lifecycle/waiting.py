@@ -65,4 +65,4 @@ def failed(what: str, resource: Resource | None, lines: list[str]) -> Failure:
 
 def limit_of(settings: Target) -> float:
     """Return seconds that a component may take: for its instances, its model's download and its start."""
-    return INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
+    return settings.wait_seconds or INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
