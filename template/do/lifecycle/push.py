@@ -63,6 +63,10 @@ def _push(program: str, image: str, target: str) -> None:
             print(line, end="", file=sys.stderr, flush=True)
             lines = [*lines, line.rstrip()][-LAST_LINES:]
     if process.returncode:
-        known = explain("\n".join(lines)) or [{"cause": "", "next": "read the lines above, then do/push again"}]
+        known = explain("\n".join(lines)) or [
+            {"cause": "", "next": "read the lines above, then do/push again"}
+        ]
         seen = (lines or ["nothing was said"])[-1]
-        raise Failure(REFUSED, "push-failed", f"{target} was not pushed", seen, known[0]["next"], known[0]["cause"])
+        raise Failure(
+            REFUSED, "push-failed", f"{target} was not pushed", seen, known[0]["next"], known[0]["cause"]
+        )

@@ -71,7 +71,10 @@ def ensure(settings: Config, aws: Aws) -> None:
     found = aws.find("ecr", "describe_repositories", repositoryNames=[name])
     if found:
         arn = found["repositories"][0]["repositoryArn"]
-        tags = {tag["Key"]: tag["Value"] for tag in aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]}
+        tags = {
+            tag["Key"]: tag["Value"]
+            for tag in aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
+        }
         if not settings.tags.items() <= tags.items():
             what, seen = f"the repository {name} is not this project's", f"its tags are {tags}"
             remedy = f"rename the project, or give the repository the tags {settings.tags}"
@@ -113,7 +116,9 @@ def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) ->
             command = [engine, "login", "--username", "AWS", "--password-stdin", host]
             done = subprocess.run(command, input=token, capture_output=True)
             told = done.stderr.decode(errors="replace").strip()
-            if done.returncode and "not implemented" not in told:  # a credential helper that logs in by itself
+            if (
+                done.returncode and "not implemented" not in told
+            ):  # a credential helper that logs in by itself
                 what, remedy = f"{engine} cannot log in to {host}", "mend what it says, then again"
                 raise Failure(PRECONDITION, "registry-login", what, told, remedy)
             entered.append(host)
@@ -125,7 +130,9 @@ def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) ->
 
 def _blob(settings: Config, aws: Aws, digest: str) -> dict[str, Any]:
     name = settings.project_name
-    url = aws.call("ecr", "get_download_url_for_layer", repositoryName=name, layerDigest=digest)["downloadUrl"]
+    url = aws.call("ecr", "get_download_url_for_layer", repositoryName=name, layerDigest=digest)[
+        "downloadUrl"
+    ]
     try:
         with urllib.request.urlopen(url, timeout=settings.call_seconds) as response:
             return dict(json.load(response))
