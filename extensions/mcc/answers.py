@@ -56,6 +56,8 @@ QUESTIONS = (
     "instance_type",
     "instance_count",
     "role_arn",
+    "build_target",
+    "codebuild_compute_type",
     "project_name",
     "offline",
     *PREDICTIVE_QUESTIONS,
@@ -258,6 +260,11 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
         return {target.title: name for name, target in catalog.targets().items()}
+    if question == "build_target":
+        return {builder.title: name for name, builder in catalog.builders().items()}
+    if question == "codebuild_compute_type":
+        types = catalog.builders()["codebuild"].compute_types
+        return {f"{name} ({title})": name for name, title in types.items()}
     if question == "hyperpod_mode":
         return {label: name for name, label in HYPERPOD_MODES.items()}
     if question == "serving_profile" and framework in PREDICTIVE:
@@ -345,12 +352,14 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     target = str(known.get("deployment_target", next(iter(catalog.targets()))))
     if target in catalog.targets():
         elsewhere = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
-        needed = "managed-inference" if target == HYPERPOD else HYPERPOD
+        needed = next(name for name in catalog.targets() if (name == HYPERPOD) != (target == HYPERPOD))
         problems += [
             f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
             for question in given
             if question in elsewhere
         ]
+    if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
+        problems.append("codebuild_compute_type: only for build_target codebuild. Add it, or leave this out.")
     return problems
 
 
@@ -391,6 +400,9 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     check_choice("hyperpod_mode", HYPERPOD_MODES)
     types = catalog.hyperpod_nodes() if on_nodes else tuple(catalog.instances().values())
     where = " on HyperPod" if on_nodes else ""
+    check_choice("build_target", catalog.builders())
+    if known.get("build_target") == "codebuild":
+        check_choice("codebuild_compute_type", catalog.builders()["codebuild"].compute_types)
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
     if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:

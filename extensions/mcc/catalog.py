@@ -90,6 +90,15 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True)
+class Builder:
+    """Where images are built: in which image for each processor, and on which kinds of machines."""
+
+    title: str
+    images: Mapping[str, str]
+    compute_types: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
 class Region:
     """An AWS region where SageMaker hosts models."""
 
@@ -439,6 +448,12 @@ def web_servers(directory: Path = CATALOG) -> Mapping[str, WebServer]:
 def targets(directory: Path = CATALOG) -> Mapping[str, Target]:
     """Return the deployment targets by name, in order of offer."""
     return _read(directory / "targets.yml", Target)[0]
+
+
+@lru_cache
+def builders(directory: Path = CATALOG) -> Mapping[str, Builder]:
+    """Return the places to build images in by name, in order of offer."""
+    return _read(directory / "builders.yml", Builder)[0]
 
 
 @lru_cache

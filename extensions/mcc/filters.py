@@ -205,12 +205,24 @@ def architecture(instance_type: str) -> str:
     return {"x86_64": "amd64", "arm64": "arm64"}[known.arch]
 
 
+def base_repository(image: str) -> str:
+    """Return the ARN of the private ECR repository that an image is pulled from, '' when it is elsewhere."""
+    parts = re.match(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/([^:@]+)", image)
+    if parts is None:
+        return ""
+    account, region, china, name = parts.groups()
+    partition = "aws-cn" if china else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return f"arn:{partition}:ecr:{region}:{account}:repository/{name}"
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "account": lambda role_arn: role_arn.split(":")[4] if role_arn else "",
     "after_copy": summary.after_copy,
     "architecture": architecture,
     "check_for_model": told_to_the_user(check_for_model),
     "check_answers": told_to_the_user(check_answers),
+    "base_repository": base_repository,
+    "build_image": lambda architecture: catalog.builders()["codebuild"].images[architecture],
     "choices": choices,
     "default_format": default_format,
     "command_requirements": lambda target: catalog.targets()[target].requirements,

@@ -21,6 +21,7 @@ from tests.standins.aws import (
     endpoints,
     hyperpod,
     invocations,
+    models,
 )
 from tests.standins.aws.calls import Call, Fault, Kind, Recorder
 from tests.standins.aws.containers import LightRunner, Runner
@@ -30,7 +31,7 @@ from tests.standins.aws.permissions import load
 from tests.standins.aws.world import Settings, World
 
 # Importing these registers what they answer.
-OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, hyperpod, invocations)
+OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, hyperpod, invocations, models)
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples of AWS's own documentation
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
