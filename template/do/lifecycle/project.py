@@ -30,12 +30,13 @@ INTERRUPTED = 130
 class Failure(Exception):
     """A command cannot go on: an exit code, an id, what failed, what was seen and what to do next.
 
-    `cause` is the likely one, where that is not what was seen.
+    `cause` is the likely one, where that is not what was seen; `left` names what exists in AWS all the same.
     """
 
     def __init__(self, code: int, name: str, what: str, seen: str, remedy: str, cause: str = "") -> None:
         super().__init__(what)
         self.code = code
+        self.left: list[str] = []
         self.finding = {"id": name, "what": what, "seen": seen, "next": remedy}
         if cause:
             self.finding["cause"] = cause
@@ -45,7 +46,7 @@ class Failure(Exception):
         told += [
             f"  {name}: {self.finding[name]}" for name in ("seen", "cause", "next") if name in self.finding
         ]
-        return "\n".join(told)
+        return "\n".join([*told, *(f"  left: {item}" for item in self.left)])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ class Target(Config):
     memory_mib: int
     accelerators: int
     ami: str
+    ami_cuda: str
     usd_per_hour: float
     price_estimated: bool
     max_usd_per_hour: float
@@ -32,6 +33,7 @@ class Target(Config):
     model_data: str
     download_seconds: int
     startup_seconds: int
+    invoke_seconds: float
     environment: dict[str, str]
 
     @property
