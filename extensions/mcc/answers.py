@@ -351,12 +351,12 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     ]
     target = str(known.get("deployment_target", next(iter(catalog.targets()))))
     if target in catalog.targets():
-        others = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
+        elsewhere = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
         needed = next(name for name in catalog.targets() if (name == HYPERPOD) != (target == HYPERPOD))
         problems += [
             f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
             for question in given
-            if question in others
+            if question in elsewhere
         ]
     if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
         problems.append("codebuild_compute_type: only for build_target codebuild. Add it, or leave this out.")

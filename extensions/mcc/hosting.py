@@ -65,6 +65,7 @@ def hosting(
         "copies": instances * max(1, fitting),
         "requests_per_copy": requests,
         "ami": "",
+        "ami_cuda": "",
         "usd_per_hour": usd,
         "price_estimated": bool(price and price.estimated),
         "max_usd_per_hour": math.ceil(usd * (instances + 1) * 100) / 100,

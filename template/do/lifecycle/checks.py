@@ -35,10 +35,10 @@ def of_this_machine(settings: Config, program: str = "") -> Iterator[Finding]:
 
 def of_the_account(settings: Config, aws: Aws) -> Iterator[Finding]:
     """Yield what is found in AWS: who calls, the image, and what the place it will run at needs."""
-    yield _guarded("credentials", "credentials", lambda: credentials(aws))
-    yield _guarded("pushed-image", "image in ECR", lambda: pushed(settings, aws))
+    yield guarded("credentials", "credentials", lambda: credentials(aws))
+    yield guarded("pushed-image", "image in ECR", lambda: pushed(settings, aws))
     for name, (what, check) in target_checks.CHECKS.items():
-        yield _guarded(name, what, lambda check=check: check(settings, aws))  # type: ignore[misc]
+        yield guarded(name, what, lambda check=check: check(settings, aws))  # type: ignore[misc]
 
 
 def disk() -> Finding:
@@ -87,7 +87,7 @@ def pushed(settings: Config, aws: Aws) -> Finding:
     return finding("pushed-image", OK, "image in ECR", f"{image.uri}, {image.platform}")
 
 
-def _guarded(name: str, what: str, check: Callable[[], Finding]) -> Finding:
+def guarded(name: str, what: str, check: Callable[[], Finding]) -> Finding:
     """Return what a check finds, or that it cannot be made with these credentials or this network."""
     try:
         return check()

@@ -52,6 +52,23 @@ class EndpointConfig:
 
 
 @dataclass
+class Model:
+    name: str
+    arn: str
+    request: dict[str, Any]
+    tags: Tags
+    created: datetime = field(default_factory=lambda: now())
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """Return the container as a component would have it, its files named by their address."""
+        primary = self.request["PrimaryContainer"]
+        source = primary.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
+        kept = {name: primary[name] for name in ("Image", "Environment") if name in primary}
+        return kept | ({"ArtifactUrl": source} if source else {})
+
+
+@dataclass
 class Endpoint:
     """An endpoint. While it changes, `due` says when and `becomes` into what."""
 
@@ -115,6 +132,7 @@ class Region:
 
     name: str
     configs: dict[str, EndpointConfig] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     components: dict[str, Component] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -134,8 +152,9 @@ class Region:
 
     def sagemaker_tags(self) -> Iterator[tuple[str, Tags]]:
         """Yield the ARN and the tags of every SageMaker resource."""
-        kinds: tuple[Mapping[str, EndpointConfig | Endpoint | Component], ...] = (
+        kinds: tuple[Mapping[str, EndpointConfig | Model | Endpoint | Component], ...] = (
             self.configs,
+            self.models,
             self.endpoints,
             self.components,
         )

@@ -40,14 +40,22 @@ def steps(wanted: dict[str, Any], found: list[Resource]) -> list[Step]:
     """Return the calls, in order, [] when all is as wanted. Raises Failure (policy) for a name in use."""
     for resource in found:
         if not resource.ours:
-            what, seen = f"the {resource.kind} {resource.name} is not this project's", f"{resource.arn} lacks its tag"
+            what, seen = (
+                f"the {resource.kind} {resource.name} is not this project's",
+                f"{resource.arn} lacks its tag",
+            )
             remedy = "take another project_name in do/config.toml, or remove it if it is yours"
             raise Failure(POLICY, "not-ours", what, seen, remedy)
-    return [*_endpoint(wanted, found), *_component(wanted, found), *_scaled(wanted, found), *_old(wanted, found)]
+    return [
+        *_endpoint(wanted, found),
+        *_component(wanted, found),
+        *_scaled(wanted, found),
+        *_old(wanted, found),
+    ]
 
 
 def expiry(hours: float, planned: list[Step], found: list[Resource]) -> Iterator[Step]:
-    """Yield what makes the endpoint's tag tell anew when it expires: at each change, and when it has expired."""
+    """Yield what renews the tag that tells when the endpoint expires: at each change, and when it has."""
     endpoint = next((item for item in _all(found, "endpoint") if item.status in USABLE), None)
     if endpoint is None:
         return
@@ -55,9 +63,25 @@ def expiry(hours: float, planned: list[Step], found: list[Resource]) -> Iterator
     request: Request = {"ResourceArn": endpoint.arn}
     if told and not hours:
         request["TagKeys"] = ["mcc-expires-at"]
-        yield Step("tag", "endpoint", endpoint.name, "sagemaker", "delete_tags", request, "it does not expire any more")
+        yield Step(
+            "tag",
+            "endpoint",
+            endpoint.name,
+            "sagemaker",
+            "delete_tags",
+            request,
+            "it does not expire any more",
+        )
     elif hours and (planned or told < now()):
-        yield Step("tag", "endpoint", endpoint.name, "sagemaker", "add_tags", request, f"it expires in {hours:g} hours")
+        yield Step(
+            "tag",
+            "endpoint",
+            endpoint.name,
+            "sagemaker",
+            "add_tags",
+            request,
+            f"it expires in {hours:g} hours",
+        )
 
 
 def fingerprint(planned: list[Step]) -> str:
@@ -97,7 +121,11 @@ def _endpoint(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
 
 def _component(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
     request, model = wanted["inference component"], wanted["model"]
-    kind, name, copies = "inference component", request["InferenceComponentName"], request["RuntimeConfig"]["CopyCount"]
+    kind, name, copies = (
+        "inference component",
+        request["InferenceComponentName"],
+        request["RuntimeConfig"]["CopyCount"],
+    )
     if model and not _named(found, "model", model["ModelName"]):
         yield Step("create", "model", model["ModelName"], "sagemaker", "create_model", model)
     existing, endpoint = _named(found, kind, name), _named(found, "endpoint", request["EndpointName"])
@@ -112,10 +140,15 @@ def _component(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
     running = existing.described.get("RuntimeConfig", {}).get("DesiredCopyCount", copies)
     if changed:
         update = component_update(request, max(1, running))
-        yield Step("update", kind, name, "sagemaker", "update_inference_component", update, "; ".join(changed))
+        yield Step(
+            "update", kind, name, "sagemaker", "update_inference_component", update, "; ".join(changed)
+        )
     if running != copies and not wanted["scaling"]:
         update = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
-        operation, why = "update_inference_component_runtime_config", f"{running} copies are running, {copies} wanted"
+        operation, why = (
+            "update_inference_component_runtime_config",
+            f"{running} copies are running, {copies} wanted",
+        )
         yield Step("update", kind, name, "sagemaker", operation, update, why)
 
 
@@ -130,7 +163,9 @@ def specification_of(described: Request) -> Request:
 
 def _scaled(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
     for kind, request in wanted["scaling"].items():
-        name = request.get("PolicyName") or request.get("AlarmName") or request["ResourceId"].partition("/")[2]
+        name = (
+            request.get("PolicyName") or request.get("AlarmName") or request["ResourceId"].partition("/")[2]
+        )
         existing = _named(found, "scaling policy" if "policy" in kind else kind, name)
         changed = list(differences(request, existing.described)) if existing else []
         if existing is None or changed:

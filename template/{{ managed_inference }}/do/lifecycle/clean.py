@@ -67,7 +67,13 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
         if not present:
             break
     left = [item.arn for item in present]
-    receipt = {"account": account, "region": settings.region, "removed": removed, "left": left, "left_alone": foreign}
+    receipt = {
+        "account": account,
+        "region": settings.region,
+        "removed": removed,
+        "left": left,
+        "left_alone": foreign,
+    }
     path = journal.save("clean", {"time": journal.now(), **receipt, "problems": problems})
     text = [*(f"removed {name}" for name in removed), f"receipt: {path.relative_to(path.parent.parent)}"]
     if present:
@@ -116,7 +122,9 @@ def _ask() -> None:
         raise Failure(USAGE, "not-asked", what, seen, "do/clean --yes")
     print("remove all of this? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Failure(INTERRUPTED, "not-confirmed", "nothing was removed", "the answer was no", "do/clean --yes")
+        raise Failure(
+            INTERRUPTED, "not-confirmed", "nothing was removed", "the answer was no", "do/clean --yes"
+        )
 
 
 def _remove(settings: Target, aws: Aws, item: Resource, problems: list[Any]) -> None:

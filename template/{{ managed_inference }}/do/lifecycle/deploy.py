@@ -10,6 +10,7 @@ from typing import Any
 
 from lifecycle import changes, inventory, journal, money, plan, remote, requests, specification, waiting
 from lifecycle.aws import Aws, AwsFailure
+from lifecycle.belongings import Resource
 from lifecycle.changes import Step, specification_of
 from lifecycle.cli import Result
 from lifecycle.console import say
@@ -24,7 +25,9 @@ from lifecycle.transport import Answer
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/deploy."""
     parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
-    parser.add_argument("--plan", metavar="FILE", type=Path, help="exactly what do/plan --json wrote there, or nothing")
+    parser.add_argument(
+        "--plan", metavar="FILE", type=Path, help="exactly what do/plan --json wrote there, or nothing"
+    )
     parser.add_argument("--rollback", action="store_true", help="go back to the image and settings before")
     requests.add_options(parser)
 
@@ -51,13 +54,22 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             failure.left = [] if failure.code in (USAGE, POLICY) else left(settings)
             raise
         except KeyboardInterrupt:
-            what, remedy = "stopped waiting; what was begun goes on", "`do/deploy` again goes on, `do/clean` removes all"
+            what, remedy = (
+                "stopped waiting; what was begun goes on",
+                "`do/deploy` again goes on, `do/clean` removes all",
+            )
             stopped = Failure(INTERRUPTED, "interrupted", what, "Ctrl-C", remedy)
             stopped.left = left(settings)
             raise stopped from None
     done = [str(step) for step in planned.steps]
     text = "\n".join([*(done or ["nothing to do"]), answer.pop("text", ""), money.told(settings)])
-    return {"endpoint": settings.project_name, "steps": done, "test": answer, "usd": money.of(settings), "text": text}
+    return {
+        "endpoint": settings.project_name,
+        "steps": done,
+        "test": answer,
+        "usd": money.of(settings),
+        "text": text,
+    }
 
 
 def rehearse(arguments: argparse.Namespace) -> None:
@@ -83,12 +95,22 @@ def rehearse(arguments: argparse.Namespace) -> None:
 
 def before(settings: Target, aws: Aws) -> dict[str, Any]:
     """Return what was wanted by the deployment before the present one. Raises Failure without one."""
-    deployed = [entry["wanted"] for entry in journal.read() if entry.get("state") == "deployed" and entry.get("region") == aws.region]
+    deployed = [
+        entry["wanted"]
+        for entry in journal.read()
+        if entry.get("state") == "deployed" and entry.get("region") == aws.region
+    ]
     for wanted in reversed(deployed):
         if wanted != deployed[-1]:
             return dict(wanted)
     what, seen = "there is nothing to go back to", f"{journal.JOURNAL} has no other deployment"
-    raise Failure(PRECONDITION, "no-earlier-deployment", what, seen, "set what you want in do/config.toml, then do/deploy")
+    raise Failure(
+        PRECONDITION,
+        "no-earlier-deployment",
+        what,
+        seen,
+        "set what you want in do/config.toml, then do/deploy",
+    )
 
 
 def require_same(planned: Plan, file: Path | None) -> None:
@@ -96,17 +118,22 @@ def require_same(planned: Plan, file: Path | None) -> None:
     if file is None:
         return
     try:
-        document = json.loads(file.read_text())
-        saved = document.get("result", document)
+        saved = json.loads(file.read_text())["result"]
         steps = [(step["action"], step["kind"], step["name"]) for step in saved["steps"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         what, seen = f"{file} is no plan", f"{type(error).__name__}: {error}"
         raise Failure(USAGE, "bad-plan", what, seen, f"do/plan --json > {file}") from None
     now = planned.as_json()
-    if (saved["fingerprint"], saved["account"], saved["region"]) != (now["fingerprint"], now["account"], now["region"]):
+    if (saved["fingerprint"], saved["account"], saved["region"]) != (
+        now["fingerprint"],
+        now["account"],
+        now["region"],
+    ):
         changed = [" ".join(step) for step in steps] or ["nothing"]
         seen = f"planned: {', '.join(changed)}; now: {', '.join(map(str, planned.steps)) or 'nothing'}"
-        raise Failure(POLICY, "plan-outdated", f"things are not as when {file} was made", seen, "do/plan again")
+        raise Failure(
+            POLICY, "plan-outdated", f"things are not as when {file} was made", seen, "do/plan again"
+        )
 
 
 def left(settings: Target) -> list[str]:
@@ -114,7 +141,9 @@ def left(settings: Target) -> list[str]:
     try:
         found = inventory.find(settings, Aws(replace(settings, call_attempts=2), "status", read_only=True))
     except Failure:
-        return [f"perhaps {name} (by the journal: AWS does not tell)" for name in journal.begun(settings.region)]
+        return [
+            f"perhaps {name} (by the journal: AWS does not tell)" for name in journal.begun(settings.region)
+        ]
     return [money.described(settings, resource) for resource in found if resource.ours]
 
 
@@ -143,23 +172,33 @@ def _take(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
         return
     limit = waiting.limit_of(settings)
     resource = waiting.in_service(settings, aws, step.kind, step.name, limit, tail)
-    wanted = {name: step.request[name] for name in ("EndpointConfigName", "Specification") if name in step.request}
-    if list(changes.differences(wanted, {**resource.described, "Specification": specification_of(resource.described)})):
+    if not _took(step, resource):
         raise waiting.failed(f"the new {step.kind} {step.name}", resource, tail.last)
 
 
+def _took(step: Step, resource: Resource) -> bool:
+    """Tell whether a resource is as a step wanted it: AWS goes back by itself when the new does not start."""
+    wanted = {
+        name: step.request[name] for name in ("EndpointConfigName", "Specification") if name in step.request
+    }
+    described = {**resource.described, "Specification": specification_of(resource.described)}
+    return not list(changes.differences(wanted, described))
+
+
 def _completed(settings: Target, aws: Aws, step: Step) -> Request:
-    """Return the request of a step with what is known at its time only: tags, and the policy an alarm calls."""
+    """Return the request of a step with what is known only now: tags, and the policy that an alarm calls."""
     request, tags = dict(step.request), specification.tags(settings, aws.identity["Arn"])
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-    if step.kind == "alarm":
+    if step.operation == "put_metric_alarm":
+        service, key = "application-autoscaling", "ScalingPolicies"
         about = {**scalable_target(settings.project_name), "PolicyNames": [step.name]}
-        policies = aws.pages("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **about)
-        request["AlarmActions"] = [policy["PolicyARN"] for policy in policies]
-    if step.operation == "register_scalable_target":
-        return {**request, "Tags": tags} if step.action == "create" else request
-    tagged = step.kind == "alarm" or step.operation == "add_tags" or (step.service, step.action) == ("sagemaker", "create")
-    return {**request, "Tags": listed} if tagged else request
+        found = aws.pages(service, "describe_scaling_policies", key, **about)
+        return {**request, "AlarmActions": [policy["PolicyARN"] for policy in found], "Tags": listed}
+    if step.operation == "register_scalable_target" and step.action == "create":
+        return {**request, "Tags": tags}
+    if step.operation == "add_tags" or (step.service, step.action) == ("sagemaker", "create"):
+        return {**request, "Tags": listed}
+    return request
 
 
 def _verify(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Result:

@@ -1,4 +1,4 @@
-"""What this project has in AWS. It is found by tag, by name and in the journal; whose it is, its tag alone says."""
+"""What serves the model in AWS. It is found by tag, name and journal; whose it is, its tag alone says."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,10 @@ SAGEMAKER = {
     "endpoint config": "EndpointConfig",
     "model": "Model",
 }
-NUMBERED = ("endpoint config", "model")  # these cannot be changed, so their names end in digits of their content
+NUMBERED = (
+    "endpoint config",
+    "model",
+)  # these cannot be changed, so their names end in digits of their content
 
 
 def find(settings: Target, aws: Aws) -> list[Resource]:
@@ -63,7 +66,11 @@ def describe(settings: Target, aws: Aws, kind: str, name: str) -> Resource | Non
 def deletion(resource: Resource) -> tuple[str, str, Request]:
     """Return the call that removes a resource: service, operation, request."""
     if resource.kind in SAGEMAKER:
-        return "sagemaker", f"delete_{_word(resource.kind)}", {f"{SAGEMAKER[resource.kind]}Name": resource.name}
+        return (
+            "sagemaker",
+            f"delete_{_word(resource.kind)}",
+            {f"{SAGEMAKER[resource.kind]}Name": resource.name},
+        )
     if resource.kind == "scalable target":
         return "application-autoscaling", "deregister_scalable_target", scalable_target(resource.name)
     if resource.kind == "scaling policy":
@@ -114,11 +121,15 @@ def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
     """Yield what scales a component: its policies, their target, and the alarm that starts a first copy."""
     service, target = "application-autoscaling", scalable_target(component)
     resource = target.pop("ResourceId")
-    for entry in aws.pages(service, "describe_scalable_targets", "ScalableTargets", ResourceIds=[resource], **target):
+    for entry in aws.pages(
+        service, "describe_scalable_targets", "ScalableTargets", ResourceIds=[resource], **target
+    ):
         arn = entry.get("ScalableTargetARN", "")
         tags = aws.call(service, "list_tags_for_resource", ResourceARN=arn)["Tags"] if arn else {}
         ours = settings.owns(tags)
-        for policy in aws.pages(service, "describe_scaling_policies", "ScalingPolicies", ResourceId=resource, **target):
+        for policy in aws.pages(
+            service, "describe_scaling_policies", "ScalingPolicies", ResourceId=resource, **target
+        ):
             described = {**policy, "of": component}
             yield Resource("scaling policy", policy["PolicyName"], policy["PolicyARN"], ours, "", described)
         yield Resource("scalable target", component, arn, ours, "", entry, tags)

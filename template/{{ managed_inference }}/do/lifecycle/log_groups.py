@@ -30,7 +30,9 @@ class Tail:
             if group not in self._since:
                 continue
             try:
-                events = self._aws.pages("logs", "filter_log_events", "events", logGroupName=group, startTime=self._since[group])
+                events = self._aws.pages(
+                    "logs", "filter_log_events", "events", logGroupName=group, startTime=self._since[group]
+                )
                 for event in events:
                     if event["eventId"] not in self._seen:
                         self._seen.add(event["eventId"])

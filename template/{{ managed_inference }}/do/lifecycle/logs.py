@@ -19,7 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/logs."""
     parser.add_argument("--since", default="1h", help="how far back: 90s, 10m, 2h, 1d (1h)")
     parser.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
-    parser.add_argument("--explain", action="store_true", help="name the likely cause and what to do, not the lines")
+    parser.add_argument(
+        "--explain", action="store_true", help="name the likely cause and what to do, not the lines"
+    )
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
@@ -51,6 +53,9 @@ def _explained(settings: Target, aws: Aws, lines: list[str]) -> Result:
     reasons = [resource.described.get("FailureReason", "") for resource in found if resource]
     status = ", ".join(resource.status for resource in found if resource)
     known = explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status)
-    told = [f"{item['what']}\n  seen: {item['seen']}\n  cause: {item['cause']}\n  next: {item['next']}" for item in known]
+    told = [
+        f"{item['what']}\n  seen: {item['seen']}\n  cause: {item['cause']}\n  next: {item['next']}"
+        for item in known
+    ]
     nothing = "nothing known is in the log; do/logs shows its lines"
     return {"causes": known, "findings": known, "text": "\n".join(told) or nothing}

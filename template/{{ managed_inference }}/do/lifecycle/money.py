@@ -31,8 +31,9 @@ def told(settings: Target) -> str:
         return f"the price of {settings.instance_type} is not known"
     known = of(settings)
     about = "about " if settings.price_estimated else ""
-    line = f"{about}{known['per_hour']:.2f} $/h ({known['per_month']:.0f} $ a month) for {settings.instance_count}"
-    return f"{line} x {settings.instance_type}, at most {known['most_per_hour']:.2f} $/h with {settings.max_instance_count}"
+    line = f"{about}{known['per_hour']:.2f} $/h ({known['per_month']:.0f} $ a month)"
+    line += f" for {settings.instance_count} x {settings.instance_type}"
+    return f"{line}, at most {known['most_per_hour']:.2f} $/h with {settings.max_instance_count}"
 
 
 def per_hour(settings: Target, endpoint: Resource) -> float | None:

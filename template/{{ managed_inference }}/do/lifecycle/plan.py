@@ -43,7 +43,13 @@ class Plan:
     def as_json(self) -> Result:
         """Return the plan as plain values; do/deploy --plan takes them."""
         steps = [
-            {"action": step.action, "kind": step.kind, "name": step.name, "why": step.why, "request": step.request}
+            {
+                "action": step.action,
+                "kind": step.kind,
+                "name": step.name,
+                "why": step.why,
+                "request": step.request,
+            }
             for step in self.steps
         ]
         return {
@@ -62,7 +68,11 @@ class Plan:
         lines += ["", f"  {money.told(self.settings)}", ""]
         for check in self.checks:
             lines.append(f"  {check['severity']:<12} {check['what']}: {check['seen']}")
-            lines += [f"  {'':<12} {check[name]}" for name in ("cause", "next") if check.get(name) and check["severity"] != OK]
+            lines += [
+                f"  {'':<12} {check[name]}"
+                for name in ("cause", "next")
+                if check.get(name) and check["severity"] != OK
+            ]
         return "\n".join([*lines, "", f"  IAM actions: {', '.join(self.actions)}"])
 
 
@@ -126,7 +136,9 @@ def too_dear(settings: Target) -> Finding:
 
 def _of_image(settings: Target, image: registry.Image | None) -> Iterator[Finding]:
     if image is None:
-        yield finding("no-image", ERROR, "there is no image in ECR", f"{settings.project_name}:latest", "do/push")
+        yield finding(
+            "no-image", ERROR, "there is no image in ECR", f"{settings.project_name}:latest", "do/push"
+        )
         return
     problem = image.problem(settings)
     seen = f"{image.uri}, {image.media_type}, {image.platform}"

@@ -23,7 +23,10 @@ class Endpoint:
     def __init__(self, settings: Target, aws: Aws) -> None:
         self.name = f"endpoint {settings.project_name}"
         self._settings, self._aws = settings, aws
-        self._target = {"EndpointName": settings.project_name, "InferenceComponentName": settings.project_name}
+        self._target = {
+            "EndpointName": settings.project_name,
+            "InferenceComponentName": settings.project_name,
+        }
 
     def ping(self) -> Answer:
         """Ask SageMaker, which pings the containers itself."""

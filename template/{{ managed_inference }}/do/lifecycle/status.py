@@ -16,7 +16,9 @@ from lifecycle.target import Target
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/status."""
-    parser.add_argument("--all-regions", action="store_true", help="look in every region for what has the tag")
+    parser.add_argument(
+        "--all-regions", action="store_true", help="look in every region for what has the tag"
+    )
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
@@ -30,9 +32,14 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             if region != settings.region:
                 there = replace(settings, region=region)
                 try:
-                    found += [_row(there, resource) for resource in inventory.find_tagged(there, Aws(there, "status", True))]
+                    found += [
+                        _row(there, resource)
+                        for resource in inventory.find_tagged(there, Aws(there, "status", True))
+                    ]
                 except Failure as failure:
-                    findings.append({**failure.finding, "what": f"{region} was not checked", "severity": "not checked"})
+                    findings.append(
+                        {**failure.finding, "what": f"{region} was not checked", "severity": "not checked"}
+                    )
     text = [*(_line(row) for row in found), *(f"{item['what']}: {item['seen']}" for item in findings)]
     return {"resources": found, "findings": findings, "text": "\n".join(text) or "nothing is there"}
 
@@ -61,7 +68,8 @@ def _line(row: dict[str, Any]) -> str:
         parts.append("not this project's")
     if row.get("usd_per_hour") is not None:
         about = "about " if row["estimated"] else ""
-        parts.append(f"{about}{row['usd_per_hour']:.2f} $/h, {row['usd_since_creation'] or 0:.2f} $ since {row['created']}")
+        spent = f"{row['usd_since_creation'] or 0:.2f} $ since {row['created']}"
+        parts.append(f"{about}{row['usd_per_hour']:.2f} $/h, {spent}")
     if row["expires"]:
         over = datetime.fromisoformat(row["expires"]).timestamp() < datetime.now().timestamp()
         parts.append(f"{'EXPIRED' if over else 'expires'} {row['expires']}")

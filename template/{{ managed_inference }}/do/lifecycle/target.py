@@ -34,6 +34,7 @@ class Target(Config):
     download_seconds: int
     startup_seconds: int
     invoke_seconds: float
+    wait_seconds: float
     environment: dict[str, str]
 
     @property

@@ -31,7 +31,10 @@ def settled(
             return resource
         progress.show(status)
         if progress.elapsed > limit:
-            what, seen = f"{kind} {name} is not ready in time", f"still {status} after {duration(progress.elapsed)}"
+            what, seen = (
+                f"{kind} {name} is not ready in time",
+                f"still {status} after {duration(progress.elapsed)}",
+            )
             remedy = f"`do/status` shows it, `do/{aws.verb}` again goes on waiting, `do/clean` removes it"
             raise Failure(TIMED_OUT, "timed-out", what, seen, remedy)
         progress.sleep(settings.poll_seconds)
@@ -55,9 +58,11 @@ def failed(what: str, resource: Resource | None, lines: list[str]) -> Failure:
     seen = "\n        ".join([reason or f"it is {status}", *lines[-LOG_LINES_SHOWN:]])
     remedy = known[0]["next"] if known else "`do/logs` shows all lines"
     cause = known[0]["cause"] if known else ""
-    return Failure(REFUSED, "not-in-service", f"{what} does not serve", seen, f"{remedy}; `do/clean` removes it", cause)
+    return Failure(
+        REFUSED, "not-in-service", f"{what} does not serve", seen, f"{remedy}; `do/clean` removes it", cause
+    )
 
 
 def limit_of(settings: Target) -> float:
     """Return seconds that a component may take: for its instances, its model's download and its start."""
-    return INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
+    return settings.wait_seconds or INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
