@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import catalog
+from . import catalog, engines, extra_arguments
 from .errors import InvalidAnswer
 
 DEPLOYMENT_CONFIGS = {
@@ -16,6 +16,9 @@ DEPLOYMENT_CONFIGS = {
     "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
     "transformers-vllm": "vLLM: language models",
     "transformers-sglang": "SGLang: language models",
+    "transformers-tensorrt-llm": "TensorRT-LLM: language models, on NVIDIA's own engine",
+    "transformers-lmi": "LMI: language models, in AWS's image of vLLM under DJL Serving",
+    "transformers-djl": "DJL Serving: language models by plain transformers, one request at a time",
 }
 PREDICTIVE = ("http-fastapi", "http-flask")
 HYPERPOD = "hyperpod-eks"
@@ -33,7 +36,6 @@ PREDICTIVE_QUESTIONS = (
     "model_path",
     "framework_version",
     "include_sample_model",
-    "include_tests",
     "hyperpod_max_replicas",
 )
 LANGUAGE_MODEL_QUESTIONS = (
@@ -45,6 +47,9 @@ LANGUAGE_MODEL_QUESTIONS = (
     "model_dtype",
     "max_model_len",
     "max_concurrency",
+    "kv_cache_dtype",
+    "chat_template",
+    "extra_arguments",
     "hyperpod_token_secret",
 )
 QUESTIONS = (
@@ -54,6 +59,7 @@ QUESTIONS = (
     "base_image",
     "region",
     "instance_type",
+    "include_tests",
     "instance_count",
     "role_arn",
     "build_target",
@@ -72,7 +78,9 @@ QUESTIONS = (
 MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 # Stored, but worked out by the template alone.
-DERIVED = ("model_facts", "engine_settings", "hosting", "pod_resources", "project_id")
+DERIVED = (
+    *("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources", "project_id"),
+)
 # What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
 ASKABLE = (
     "deployment_config",
@@ -86,12 +94,14 @@ ASKABLE = (
     "framework_version",
     "max_model_len",
     "max_concurrency",
+    "kv_cache_dtype",
 )
-KEPT = ("framework_version", "region")  # questions that take more than they offer
+KEPT = ("framework_version", "region", "base_image")  # questions that take more than they offer
 SECRETS = ("hf_token",)
 COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas")
 NUMBERS = ("max_model_len", "max_concurrency", *COUNTS)
 LARGEST_NUMBER = 10_000_000
+KV_CACHE_DTYPES = {"auto": "auto: the model's own", "fp8": "fp8: half as large"}
 LARGEST_COUNT = 1000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
@@ -168,6 +178,11 @@ SHAPES = {
     "model_parameters": Shape(
         re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
     ),
+    "chat_template": Shape(
+        re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"),
+        "a path, a model of the Hub or none, on one line",
+        "~/chat_template.jinja",
+    ),
     "role_arn": Shape(
         re.compile(
             r"|arn:aws[a-z-]*:iam::[0-9]{12}:role(?=/.{1,512}\Z)(/[A-Za-z0-9+=,.@_-]+)*/[A-Za-z0-9+=,.@_-]{1,64}"
@@ -233,7 +248,7 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     given = {name: value for name, value in given.items() if name not in before or value != before[name]}
     problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
-        problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
+        problems = [*_wrong_choices(given, known), *_wrong_shapes(given, known)]
     if not problems and known.get("deployment_target") == HYPERPOD:
         problems = _wrong_for_hyperpod(given, known)
     if not problems and "model_path" in given:
@@ -271,6 +286,13 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {label: name for name, label in SERVING_PROFILES.items()}
     if question == "serving_profile":
         return {profile.title: name for name, profile in catalog.profiles().items()}
+    if question == "base_image":
+        default = catalog.default_image(framework)
+        return engines.image_choices(framework) if framework in catalog.servers() else {default: default}
+    if question == "kv_cache_dtype":
+        server = catalog.servers().get(framework)
+        kept = server is None or catalog.memory().engines[server.engine].fp8_kv_cache
+        return {label: name for name, label in KV_CACHE_DTYPES.items() if kept or name == "auto"}
     if question == "model_dtype":
         return {entry.title: name for name, entry in catalog.memory().quantizations.items()}
     if question == "framework":
@@ -408,6 +430,8 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
         check_choice("serving_profile", catalog.profiles())
         check_choice("model_dtype", catalog.memory().quantizations)
+        config = str(known["deployment_config"])
+        check_choice("kv_cache_dtype", _values("kv_cache_dtype", config, "").values(), f" for {config}")
         check_choice("instance_type", [item.name for item in types], where)
         return problems
     check_choice("serving_profile", SERVING_PROFILES)
@@ -439,8 +463,12 @@ def _wrong_for_hyperpod(given: Mapping[str, Any], known: Mapping[str, Any]) -> l
     return [problem for problem in problems if problem]
 
 
-def _wrong_shapes(data: Mapping[str, Any]) -> list[str]:
-    return [text for name in SHAPES if name in data and (text := problem(name, data[name]))]
+def _wrong_shapes(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    problems = [text for name in SHAPES if name in data and (text := problem(name, data[name]))]
+    if "extra_arguments" in data:
+        said = extra_arguments.problem(data["extra_arguments"], str(known["deployment_config"]))
+        problems += [said] if said else []
+    return problems
 
 
 def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
