@@ -342,7 +342,7 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
 def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     """Return a line for each answer to a question that this deployment config or target does not ask."""
     config = str(known.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
-    others = LANGUAGE_MODEL_QUESTIONS if config in PREDICTIVE else PREDICTIVE_QUESTIONS
+    others: tuple[str, ...] = LANGUAGE_MODEL_QUESTIONS if config in PREDICTIVE else PREDICTIVE_QUESTIONS
     needed = "transformers-vllm" if config in PREDICTIVE else "http-fastapi"
     problems = [
         f"{question}: not a question of deployment_config {config}. Leave it out, or choose {needed}."

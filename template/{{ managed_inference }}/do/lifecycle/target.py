@@ -42,6 +42,11 @@ class Target(Config):
         """Whether the number of copies follows the load."""
         return self.scale_to_zero or self.max_copies > self.copies
 
+    @property
+    def name_prefix(self) -> str:
+        """How names begin that end in the eight digits of their content."""
+        return f"{self.project_name[:54].rstrip('-')}-"
+
     def check(self) -> None:
         """Raise Failure (usage) for settings that do not go together, (precondition) without a role."""
         for wrong, seen, remedy in (
