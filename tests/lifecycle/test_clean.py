@@ -138,9 +138,9 @@ def test_the_place_of_builds_goes_too(project: Project) -> None:
     role = f"mcc-{project.id}-codebuild"
     iam, s3 = project.aws.boto3_client("iam"), project.aws.boto3_client("s3")
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=tags)
-    iam.put_role_policy(
-        RoleName=role, PolicyName="build", PolicyDocument='{"Version": "2012-10-17", "Statement": []}'
-    )
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="build", PolicyDocument=document)
     bucket = f"mcc-{project.id}-123456789012-us-east-1"
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})

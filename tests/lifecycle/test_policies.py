@@ -1,4 +1,4 @@
-"""iam/: every policy is valid and least, CloudFormation says the same, and calls and policies are the same."""
+"""iam/: each policy is valid and least, CloudFormation says the same, and calls and policies agree."""
 
 import json
 import re
