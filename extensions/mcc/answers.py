@@ -69,7 +69,7 @@ QUESTIONS = (
     "hyperpod_queue",
     "hyperpod_model_source",
 )
-MANAGED_QUESTIONS = ("instance_count", "role_arn")
+MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 # Stored, but worked out by the template alone.
 DERIVED = ("model_facts", "engine_settings", "hosting", "pod_resources", "project_id")
@@ -89,9 +89,10 @@ ASKABLE = (
 )
 KEPT = ("framework_version", "region")  # questions that take more than they offer
 SECRETS = ("hf_token",)
-NUMBERS = ("max_model_len", "max_concurrency", "instance_count", "hyperpod_replicas", "hyperpod_max_replicas")
+COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas")
+NUMBERS = ("max_model_len", "max_concurrency", *COUNTS)
 LARGEST_NUMBER = 10_000_000
-LARGEST_REPLICAS = 1000
+LARGEST_COUNT = 1000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
@@ -202,11 +203,10 @@ def default_region(environ: Mapping[str, str] = os.environ) -> str:
 
 def whole_number(question: str, value: object) -> str:
     """Return what is wrong with a count, or ''."""
-    replicas = question == "instance_count" or question.endswith("replicas")
-    largest = LARGEST_REPLICAS if replicas else LARGEST_NUMBER
+    largest = LARGEST_COUNT if question in COUNTS else LARGEST_NUMBER
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest:
         return ""
-    example = 2 if replicas else 16
+    example = 1 if question in COUNTS else 16
     return f"{question}: {_quoted(value)} is not a whole number from 1 to {largest}. Example: {example}"
 
 
@@ -352,7 +352,7 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     target = str(known.get("deployment_target", next(iter(catalog.targets()))))
     if target in catalog.targets():
         elsewhere = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
-        needed = next(name for name in catalog.targets() if (name == HYPERPOD) != (target == HYPERPOD))
+        needed = "managed-inference" if target == HYPERPOD else HYPERPOD
         problems += [
             f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
             for question in given

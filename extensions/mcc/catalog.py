@@ -293,21 +293,6 @@ class Profile:
 
 
 @dataclasses.dataclass(frozen=True)
-class Hosting:
-    """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
-
-    hub_mb_s: float
-    s3_mb_s: float
-    load_mb_s: float
-    slack: float
-    startup_s: float
-    download_s: float
-    server_gib: float
-    gpu_gib: float
-    requests_per_worker: int
-
-
-@dataclasses.dataclass(frozen=True)
 class NodeRoom:
     """What pods may have of a node: a share of its CPUs and memory, less what the cluster's daemons take."""
 
@@ -327,12 +312,9 @@ class SharedMemory:
 
 @dataclasses.dataclass(frozen=True)
 class StartTime:
-    """Seconds until a server in a pod must answer, in parts; `seconds_per_gib` by where the model lies."""
+    """What a start in a pod takes that it does not take on an endpoint; hosting.yml has the rest."""
 
-    predictive_base_s: int
-    engine_base_s: int
-    seconds_per_gib: Mapping[str, float]
-    longest_s: int
+    fsx_mb_s: float
     image_pull_s: int
     evidence: str
 
@@ -354,6 +336,21 @@ class HyperPod:
 
 
 @dataclasses.dataclass(frozen=True)
+class Hosting:
+    """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
+
+    hub_mb_s: float
+    s3_mb_s: float
+    load_mb_s: float
+    slack: float
+    startup_s: float
+    download_s: float
+    server_gib: float
+    gpu_gib: float
+    requests_per_worker: int
+
+
+@dataclasses.dataclass(frozen=True)
 class MemoryConstants:
     """The constants of the memory estimate, by name."""
 
@@ -371,12 +368,6 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
 
 
 @lru_cache
-def hosting(directory: Path = CATALOG) -> Hosting:
-    """Return what limits of an endpoint are worked out from."""
-    return _build(Hosting, _document(directory / "hosting.yml")["hosting"], "hosting.yml")
-
-
-@lru_cache
 def hyperpod(directory: Path = CATALOG) -> HyperPod:
     """Return what is known of HyperPod clusters."""
     return _build(HyperPod, _document(directory / "hyperpod.yml")["hyperpod"], "hyperpod.yml")
@@ -387,6 +378,12 @@ def hyperpod_nodes(directory: Path = CATALOG) -> tuple[Instance, ...]:
     """Return the instance types that a HyperPod cluster can have nodes of and that can be sized."""
     facts = hyperpod(directory)
     return tuple(item for item in instances(directory).values() if facts.has(item.name))
+
+
+@lru_cache
+def hosting(directory: Path = CATALOG) -> Hosting:
+    """Return what limits of an endpoint are worked out from."""
+    return _build(Hosting, _document(directory / "hosting.yml")["hosting"], "hosting.yml")
 
 
 @lru_cache

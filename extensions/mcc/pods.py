@@ -9,7 +9,8 @@ from .answers import HYPERPOD
 from .catalog import Instance
 from .errors import InvalidAnswer
 
-GIB = 1024**3
+MB, GIB = 10**6, 1024**3
+LONGEST_S = 3600  # as long as SageMaker would wait
 LARGEST_SHARE_OF_SHARED_MEMORY = 0.25
 PROBE_SECONDS = 10
 
@@ -124,18 +125,19 @@ def _check_memory(need: Mapping[str, Any], instance: Instance, memory_gib: float
 
 def _start_seconds(need: Mapping[str, Any], instance_type: str, source: str) -> int:
     """Return the seconds that a start may take, a multiple of the time between probes."""
-    facts = catalog.hyperpod().start
+    facts, place = catalog.hosting(), source.partition("://")[0]
+    speeds = {"s3": facts.s3_mb_s, "pvc": facts.s3_mb_s, "fsx": catalog.hyperpod().start.fsx_mb_s}
     if "framework" in need:
-        size_gib = (cpu_sizer.model_bytes(need["model_path"]) or 0) / GIB
-        place, base = "image", facts.predictive_base_s
+        size = float(cpu_sizer.model_bytes(need["model_path"]) or 0)
     else:
         choice = language_model.sized(need).choice(instance_type)
         assert choice is not None and choice.estimate is not None
-        size_gib = choice.estimate.weights * choice.tensor_parallel
-        place, base = "hub", facts.engine_base_s
-    place = source.partition("://")[0] or place
-    seconds = min(base + size_gib * facts.seconds_per_gib[place], facts.longest_s)
-    return math.ceil(seconds / PROBE_SECONDS) * PROBE_SECONDS
+        size = choice.estimate.weights * choice.tensor_parallel * GIB
+        speeds[""] = facts.hub_mb_s
+    seconds = facts.startup_s + facts.slack * size / MB / facts.load_mb_s
+    if place in speeds:
+        seconds += facts.slack * size / MB / speeds[place]
+    return math.ceil(min(seconds, LONGEST_S) / PROBE_SECONDS) * PROBE_SECONDS
 
 
 def _cores(cpu: float, whole: bool) -> str:

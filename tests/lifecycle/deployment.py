@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.standins.aws.images import MemoryStore
 from tests.standins.aws.server import AwsStandIn
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/model:v1"
@@ -24,7 +25,8 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self.sagemaker = self.aws.boto3_client("sagemaker")
-        self.push("v1")
+        if isinstance(self.aws.world.images, MemoryStore):
+            self.push("v1")
 
     def push(self, tag: str, **details: str) -> str:
         return self.aws.push("model", tag, **details)

@@ -145,6 +145,24 @@ def test_tags_find_what_exists_in_the_region(deployment: Deployment) -> None:
     assert tagged("eu-west-1") == []
 
 
+def test_alarms_and_secrets_are_kept(aws: AwsStandIn) -> None:
+    alarms, secrets = aws.boto3_client("cloudwatch"), aws.boto3_client("secretsmanager")
+    about = {"Namespace": "AWS/SageMaker", "MetricName": "NoCapacityInvocationFailures", "Statistic": "Sum"}
+    rule = {
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "Period": 60,
+    }
+    alarms.put_metric_alarm(AlarmName="wake", AlarmActions=["arn:aws:autoscaling:x"], **about, **rule)
+    assert [alarm["AlarmName"] for alarm in alarms.describe_alarms()["MetricAlarms"]] == ["wake"]
+    assert len(aws.resources()) == 1
+    alarms.delete_alarms(AlarmNames=["wake"])
+    assert aws.resources() == []
+    secrets.create_secret(Name="token", SecretString="canary")
+    assert secrets.get_secret_value(SecretId="token")["SecretString"] == "canary"
+
+
 @pytest.mark.parametrize("enforced", [False, True])
 def test_a_simulation_evaluates_what_is_enforced(aws: AwsStandIn, enforced: bool) -> None:
     statement = {"Effect": "Allow", "Action": ["iam:Simulate*", "s3:PutObject"], "Resource": "*"}

@@ -1,22 +1,13 @@
 """CodeBuild in the AWS stand-in: a buildspec's phases really run, with the rights of the project's role."""
 
-import io
-import json
-import time
-import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.lifecycle.builds import log_of, project
 from tests.lifecycle.deployment import refused
 from tests.standins.aws.server import AwsStandIn
 
-TRUST = {
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ]
-}
 RIGHTS = [
     {"Effect": "Allow", "Action": "logs:*", "Resource": "arn:aws:logs:*:*:log-group:/aws/codebuild/demo*"},
     {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::sources/*"},
@@ -41,64 +32,15 @@ phases:
 """  # fmt: skip
 
 
-def source(spec: str) -> bytes:
-    """Return a zip with a buildspec and a program."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("buildspec.yml", spec)
-        tool = zipfile.ZipInfo("sub/tool")
-        tool.external_attr = 0o755 << 16
-        archive.writestr(tool, "#!/bin/sh\necho tool runs\n")
-    return buffer.getvalue()
+TOOL = "#!/bin/sh\necho tool runs\n"
 
 
-def project(
-    aws: AwsStandIn, spec: str = SPEC.format(build="'true'"), rights: list[Any] = RIGHTS
-) -> Callable[..., Any]:
-    """Create all that a build needs, and return what starts one and waits for its end."""
-    iam, s3, codebuild = (aws.boto3_client(name) for name in ("iam", "s3", "codebuild"))
-    role = iam.create_role(RoleName="builder", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    policy = json.dumps({"Version": "2012-10-17", "Statement": rights})
-    iam.put_role_policy(RoleName="builder", PolicyName="builds", PolicyDocument=policy)
-    s3.create_bucket(Bucket="sources")
-    s3.put_object(Bucket="sources", Key="demo/source.zip", Body=source(spec))
-    codebuild.create_project(
-        name="demo",
-        serviceRole=role,
-        source={"type": "S3", "location": "sources/demo/source.zip"},
-        artifacts={"type": "NO_ARTIFACTS"},
-        environment={
-            "type": "LINUX_CONTAINER",
-            "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
-            "computeType": "BUILD_GENERAL1_SMALL",
-            "privilegedMode": True,
-            "environmentVariables": [{"name": "NAME", "value": "world"}],
-        },
-        tags=[{"key": "project", "value": "demo"}],
-    )
-
-    def build(**options: Any) -> Any:
-        number = codebuild.start_build(projectName="demo", **options)["build"]["id"]
-        for _ in range(500):
-            described = codebuild.batch_get_builds(ids=[number])["builds"][0]
-            if described["buildStatus"] != "IN_PROGRESS":
-                return described
-            time.sleep(0.02)
-        raise AssertionError(f"still {described['currentPhase']}")
-
-    return build
-
-
-def log_of(aws: AwsStandIn, build: Any) -> list[str]:
-    logs = build["logs"]
-    events = aws.boto3_client("logs").get_log_events(
-        logGroupName=logs["groupName"], logStreamName=logs["streamName"], startFromHead=True
-    )["events"]
-    return [event["message"] for event in events]
+def files(build: str = "'true'", spec: str = SPEC) -> dict[str, str]:
+    return {"buildspec.yml": spec.replace("{build}", build), "sub/tool": TOOL}
 
 
 def test_phases_run_in_one_shell_and_are_logged(aws: AwsStandIn) -> None:
-    build = project(aws)()
+    build = project(aws, files(), RIGHTS)()
     assert build["buildStatus"] == "SUCCEEDED", build
     phases = [phase["phaseType"] for phase in build["phases"]]
     assert phases[3:8] == ["DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD"]
@@ -117,7 +59,7 @@ def test_phases_run_in_one_shell_and_are_logged(aws: AwsStandIn) -> None:
 def test_after_a_failed_build_post_build_still_runs(
     aws: AwsStandIn, build: str, phases: list[str], reason: str
 ) -> None:
-    ended = project(aws, SPEC.format(build=build))()
+    ended = project(aws, files(build), RIGHTS)()
     assert ended["buildStatus"] == "FAILED"
     assert [phase["phaseType"] for phase in ended["phases"]][4:8] == phases
     failed = next(phase for phase in ended["phases"] if phase.get("phaseStatus") == "FAILED")
@@ -126,12 +68,8 @@ def test_after_a_failed_build_post_build_still_runs(
 
 
 def test_after_a_failed_pre_build_nothing_more_runs(aws: AwsStandIn) -> None:
-    ended = project(aws)(environmentVariablesOverride=[{"name": "TAG", "value": "x"}], buildspecOverride="""
-version: 0.2
-phases:
-  pre_build: {commands: ['exit 2']}
-  build: {commands: [echo built]}
-""")  # fmt: skip
+    spec = "version: 0.2\nphases: {pre_build: {commands: [exit 2]}, build: {commands: [echo built]}}\n"
+    ended = project(aws, files(), RIGHTS)(buildspecOverride=spec)
     assert [phase["phaseType"] for phase in ended["phases"]][4:] == [
         "INSTALL",
         "PRE_BUILD",
@@ -149,7 +87,7 @@ phases:
     ],
 )
 def test_a_build_may_what_its_role_may(aws: AwsStandIn, rights: list[Any], phase: str, message: str) -> None:
-    ended = project(aws, rights=rights)()
+    ended = project(aws, files(), rights)()
     failed = next(seen for seen in ended["phases"] if seen.get("phaseStatus") == "FAILED")
     assert failed["phaseType"] == phase and message in failed["contexts"][0]["message"]
 
@@ -158,11 +96,11 @@ def test_a_build_may_what_its_role_may(aws: AwsStandIn, rights: list[Any], phase
     "spec", ["version: 0.1\nphases: {}\n", "version: 0.2\nphases:\n  biuld: {commands: [a]}\n", "::"]
 )
 def test_a_buildspec_that_codebuild_does_not_take_fails_the_build(aws: AwsStandIn, spec: str) -> None:
-    assert project(aws, spec)()["buildStatus"] == "FAILED"
+    assert project(aws, files(spec=spec), RIGHTS)()["buildStatus"] == "FAILED"
 
 
 def test_projects_are_updated_refused_and_found_by_tag(aws: AwsStandIn) -> None:
-    project(aws)
+    project(aws, files(), RIGHTS)
     codebuild = aws.boto3_client("codebuild")
     described = codebuild.batch_get_projects(names=["demo", "none"])
     assert described["projectsNotFound"] == ["none"]
@@ -172,6 +110,8 @@ def test_projects_are_updated_refused_and_found_by_tag(aws: AwsStandIn) -> None:
     assert refused(lambda: codebuild.update_project(name="none"))[0] == "ResourceNotFoundException"
     other = role.replace("builder", "nobody")
     assert "sts:AssumeRole" in refused(lambda: codebuild.update_project(name="demo", serviceRole=other))[1]
+    artifacts = {"type": "S3", "location": "sources"}
+    assert "no artifacts" in refused(lambda: codebuild.update_project(name="demo", artifacts=artifacts))[1]
     assert refused(lambda: codebuild.start_build(projectName="none"))[0] == "ResourceNotFoundException"
     tagging = aws.boto3_client("resourcegroupstaggingapi")
     found = tagging.get_resources(ResourceTypeFilters=["codebuild:project"])["ResourceTagMappingList"]

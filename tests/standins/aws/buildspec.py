@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 PHASES = ("install", "pre_build", "build", "post_build")
-KNOWN_KEYS = {"version", "env", "phases", "artifacts", "cache", "run-as"}
+KNOWN_KEYS = {"version", "env", "phases", "cache"}
 KNOWN_PHASE_KEYS = {"commands", "finally", "on-failure", "runtime-versions"}
 
 

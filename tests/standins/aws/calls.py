@@ -49,7 +49,7 @@ class Call:
     region: str
     mutating: bool
     needs: tuple[Need, ...]
-    outcome: str = "ok"
+    outcome: str = "unanswered"
     executed: bool = False
     fault: str | None = None
 

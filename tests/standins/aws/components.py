@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from tests.standins.aws.containers import Container, StartError
+from tests.standins.aws.containers import Container, Launch, StartError
 from tests.standins.aws.ecr import image_fault
 from tests.standins.aws.endpoints import NO_CAPACITY, find_endpoint
 from tests.standins.aws.images import architecture_of, resolve
@@ -167,7 +167,8 @@ def _change_over(
 ) -> None:
     image = specification["Container"]["Image"]
     container = None
-    component.abandoned.wait(world.settings.component_seconds)
+    if component.abandoned.wait(world.settings.component_seconds):
+        return
     if reason is None:
         reason = _misfit(component, specification) or image_fault(world, image)
     if reason is None and component.copies > 0:
@@ -239,7 +240,9 @@ def _started(
         world.log(region, group, stream, [(int(time.time() * 1000), "exec serve: exec format error")])
         return None, unwell
     try:
-        container = world.runner.start(spec["Image"], spec.get("Environment", {}), spec.get("ArtifactUrl"))
+        most = specification["ComputeResourceRequirements"].get("MaxMemoryRequiredInMb")
+        launch = Launch(spec["Image"], spec.get("Environment", {}), spec.get("ArtifactUrl"), most)
+        container = world.runner.start(launch)
     except StartError as error:
         return None, f"CannotStartContainerError: {error}"
     world.follow(container, region, group, stream)

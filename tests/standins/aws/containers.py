@@ -19,10 +19,20 @@ class Container:
     lines: Callable[[], list[tuple[int, str]]] = lambda: []  # all log lines, with their times in milliseconds
 
 
+@dataclass(frozen=True)
+class Launch:
+    """What is to be started: an image with `serve`, its environment, s3://… of its model, its most memory."""
+
+    image: str
+    environment: dict[str, str]
+    model_data: str | None = None
+    memory_mb: int | None = None
+
+
 class Runner(Protocol):
     """Starts containers."""
 
-    def start(self, image: str, environment: dict[str, str], model_data: str | None) -> Container:
+    def start(self, launch: Launch) -> Container:
         """Start an image with `serve`, as SageMaker does. Raises StartError when it cannot start."""
 
 
@@ -87,11 +97,11 @@ class LightRunner:
     exits_saying: str | None = None
     ready_after_seconds: float = 0.0
     model: Model = plausible
-    started: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # images with their environments
+    started: list[Launch] = field(default_factory=list)
 
-    def start(self, image: str, environment: dict[str, str], model_data: str | None) -> Container:
+    def start(self, launch: Launch) -> Container:
         """Start a server, in the state that the runner is in now."""
-        self.started.append((image, dict(environment)))
+        self.started.append(launch)
         log: list[tuple[int, str]] = [(_milliseconds(), line) for line in self.says]
         if self.exits_saying is not None:
             log.append((_milliseconds(), self.exits_saying))

@@ -151,6 +151,10 @@ def _resources(request: Request) -> Iterable[str]:
         yield f"arn:aws:iam::{ACCOUNT}:role/{parameters['RoleName']}"
     if service == "iam" and "PolicySourceArn" in parameters:
         yield parameters["PolicySourceArn"]
+    if service == "logs" and "logStreamName" in parameters:
+        stream = f"{parameters['logGroupName']}:log-stream:{parameters['logStreamName']}"
+        yield request.arn("logs", f"log-group:{stream}")
+        return
     for name in ("ResourceArn", "resourceArn", "ResourceARN"):
         if name in parameters:
             yield parameters[name]

@@ -1,5 +1,6 @@
 """Start an AWS on this machine, tell it what shall go wrong, and read what was asked of it."""
 
+import contextlib
 import logging
 import os
 import threading
@@ -66,6 +67,7 @@ class AwsStandIn:
         """Stop listening, and every container."""
         self._recorder.clear()
         self.world.stop()
+        self.world.wait_until_stopped()
         if self._server:
             self._server.shutdown()
             self._server.server_close()
@@ -164,7 +166,9 @@ def main() -> None:
     names = [name for name in aws.environment() if name.startswith("AWS_")]
     for name in names:
         print(f"export {name}={aws.environment()[name]}", flush=True)
-    threading.Event().wait()
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    aws.stop()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from moto.logs.models import logs_backends
+
 from extensions.mcc import catalog
 from tests.standins.aws.containers import Container, LightRunner, Runner
 from tests.standins.aws.images import ImageStore, MemoryStore
@@ -15,6 +17,7 @@ from tests.standins.aws.motos import moto_tags
 from tests.standins.aws.wire import ACCOUNT
 
 Tags = dict[str, str]
+STOP_SECONDS = 45.0  # what a container may take to stop; Docker is told 30
 
 
 @dataclass
@@ -202,7 +205,9 @@ class World:
         self.sessions: dict[str, list[dict[str, Any]]] = {}  # what the bearer of an access key may
         self.builds: dict[str, _Stoppable] = {}
         self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
+        self.closed = False
         self._followed: list[_Followed] = []
+        self._stopping: list[threading.Thread] = []
 
     def region(self, name: str) -> Region:
         """Return a region, up to date."""
@@ -228,12 +233,14 @@ class World:
             return
         self.flush_logs()
         self._followed = [followed for followed in self._followed if followed.container is not container]
-        threading.Thread(target=container.stop, daemon=True).start()
+        thread = threading.Thread(target=container.stop, daemon=True)
+        thread.start()
+        self._stopping.append(thread)
 
     def log(self, region: str, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
         """Write lines with their times (milliseconds) to a stream of CloudWatch Logs."""
-        from moto.logs.models import logs_backends
-
+        if self.closed:
+            return
         backend = logs_backends[ACCOUNT][region]
         backend.ensure_log_group(group)
         if stream not in backend.groups[group].streams:
@@ -251,13 +258,19 @@ class World:
         return found | dict(moto_tags())
 
     def stop(self) -> None:
-        """Stop all containers and builds, and abandon what is being created."""
+        """Stop all containers and builds, abandon what is being created, and write no more logs."""
+        self.closed = True
         for build in list(self.builds.values()):
             build.stop()
         for region in list(self.regions.values()):
             for component in list(region.components.values()):
                 component.abandoned.set()
                 self.dispose(component.container)
+
+    def wait_until_stopped(self) -> None:
+        """Wait for the containers that were told to stop."""
+        for thread in self._stopping:
+            thread.join(STOP_SECONDS)
 
 
 def now() -> datetime:
