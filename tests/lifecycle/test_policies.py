@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """iam/: each policy is valid and least, CloudFormation says the same, and calls and policies agree."""
+=======
+"""iam/: every policy is valid and the least, and the CloudFormation stack says the same."""
+>>>>>>> images
 
 import json
 import re
@@ -27,17 +31,20 @@ PROJECTS: dict[str, dict[str, Any]] = {
         "base_image": "763104351884.dkr.ecr.us-west-2.amazonaws.com/python:3.12-slim",
     },
 }
-# Actions that AWS lets nobody narrow to a resource, and the condition that narrows one of them.
+# Actions that AWS lets nobody narrow to a resource.
 WITHOUT_RESOURCE = {
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
+    "logs:DescribeLogGroups",
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModels",
     "servicequotas:ListServiceQuotas",
     "tag:GetResources",
 }
+# Who sets when objects expire can delete them so: do/submit does it to the source in its own bucket.
+KNOWN = {"submit": ["RESOURCE_POLICY_PRIVILEGE_ESCALATION"]}
 HOLDERS = ["clean", "deploy", "doctor", "execution-role", "logs", "plan", "push", "status", "test"]
 WITH_CODEBUILD = sorted([*HOLDERS, "codebuild-role", "submit"])
 
@@ -71,7 +78,7 @@ def test_every_policy_is_valid(policies: dict[str, dict[str, Any]]) -> None:
         text = json.dumps(document)
         assert "{" not in "".join(re.findall(r'"arn:[^"]*"', text)), f"{holder}: {text}"
         analyzed = analyze_policy_string(text)
-        assert [str(finding) for finding in analyzed.findings] == [], holder
+        assert [finding.issue for finding in analyzed.findings] == KNOWN.get(holder, []), holder
         sids = [statement["Sid"] for statement in document["Statement"]]
         assert len(sids) == len(set(sids)), holder
 

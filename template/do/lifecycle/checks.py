@@ -36,7 +36,7 @@ def of_this_machine(settings: Config, program: str = "") -> Iterator[Finding]:
 def of_the_account(settings: Config, aws: Aws) -> Iterator[Finding]:
     """Yield what is found in AWS: who calls, the image, and what the place it will run at needs."""
     yield guarded("credentials", "credentials", lambda: credentials(aws))
-    yield guarded("pushed-image", "image in ECR", lambda: pushed(settings, aws))
+    yield from pushed(settings, aws)
     for name, (what, check) in target_checks.CHECKS.items():
         yield guarded(name, what, lambda check=check: check(settings, aws))  # type: ignore[misc]
 
@@ -77,14 +77,19 @@ def credentials(aws: Aws) -> Finding:
     return finding("credentials", OK, "credentials", f"{aws.identity['Arn']} in {aws.identity['Account']}")
 
 
-def pushed(settings: Config, aws: Aws) -> Finding:
+def pushed(settings: Config, aws: Aws) -> Iterator[Finding]:
     """Tell whether the image in ECR can be deployed."""
-    image = registry.image(settings, aws)
+    try:
+        image = registry.image(settings, aws)
+    except Failure as failure:
+        yield not_checked("pushed-image", "image in ECR", failure)
+        return
     if image is None:
-        return finding("pushed-image", WARNING, "no image in ECR", settings.image, "do/push")
-    if problem := image.problem(settings):
-        return of_failure(problem)
-    return finding("pushed-image", OK, "image in ECR", f"{image.uri}, {image.platform}")
+        yield finding("pushed-image", WARNING, "no image in ECR", settings.image, "do/push")
+        return
+    problem, seen = image.problem(settings), f"{image.uri}, {image.platform}"
+    yield of_failure(problem) if problem else finding("pushed-image", OK, "image in ECR", seen)
+    yield from target_checks.of_image(settings, image)
 
 
 def guarded(name: str, what: str, check: Callable[[], Finding]) -> Finding:
@@ -92,6 +97,9 @@ def guarded(name: str, what: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except Failure as failure:
-        if name == "credentials":
-            return of_failure(failure)
-        return finding(name, NOT_CHECKED, what, failure.finding["seen"], failure.finding["next"])
+        return of_failure(failure) if name == "credentials" else not_checked(name, what, failure)
+
+
+def not_checked(name: str, what: str, failure: Failure) -> Finding:
+    """Return that something could not be found out, and why."""
+    return finding(name, NOT_CHECKED, what, failure.finding["seen"], failure.finding["next"])

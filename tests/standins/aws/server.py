@@ -20,6 +20,7 @@ from tests.standins.aws import (
     components,
     ecr,
     endpoints,
+    hyperpod,
     invocations,
     models,
 )
@@ -31,7 +32,7 @@ from tests.standins.aws.permissions import load
 from tests.standins.aws.world import Settings, World
 
 # Importing these registers what they answer.
-OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, invocations, models)
+OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, hyperpod, invocations, models)
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples of AWS's own documentation
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

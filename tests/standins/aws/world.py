@@ -191,6 +191,24 @@ class _Followed:
     written: int = 0
 
 
+@dataclass
+class Cluster:
+    """A HyperPod cluster: where its Kubernetes API is, with the certificate of its authority (base64)."""
+
+    name: str
+    endpoint: str = ""
+    authority: str = ""
+    status: str = "InService"
+    orchestrator: str = "Eks"
+    eks_status: str = "ACTIVE"
+    created: datetime = field(default_factory=lambda: now())
+
+    @property
+    def eks_name(self) -> str:
+        """Return what the EKS cluster behind it is called."""
+        return f"{self.name}-eks"
+
+
 class World:
     """All regions, the settings, the runner of containers and the store of images; `lock` guards it all."""
 
@@ -203,6 +221,7 @@ class World:
         self.regions: dict[str, Region] = defaultdict(lambda: Region(""))
         self.policies: list[dict[str, Any]] | None = None  # what IAM allows; None: everything
         self.sessions: dict[str, list[dict[str, Any]]] = {}  # what the bearer of an access key may
+        self.clusters: dict[str, Cluster] = {}  # HyperPod's, by name
         self.builds: dict[str, _Stoppable] = {}
         self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
         self.closed = False

@@ -1,15 +1,36 @@
 """What an endpoint of SageMaker needs that can be checked beforehand; lifecycle/checks.py says how."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lifecycle.aws import Aws
 from lifecycle.findings import ERROR, NOT_CHECKED, OK, WARNING, Finding, finding
 from lifecycle.project import PROJECT, tomllib
+from lifecycle.registry import Image
 from lifecycle.target import Target
 
 HOSTING = "sagemaker.amazonaws.com"
+
+
+def of_image(settings: Target, image: Image) -> Iterator[Finding]:
+    """Yield what is found of the image in ECR beside its kind and processor."""
+    if settings.ami and (cuda := image.environment.get("CUDA_VERSION", "")):
+        yield driver(settings, cuda)
+
+
+def driver(settings: Target, cuda: str) -> Finding:
+    """Tell whether the driver of the instances is new enough for an image's CUDA."""
+    seen = f"the image has CUDA {cuda}, {settings.ami} runs up to {settings.ami_cuda}"
+    if numbers(cuda) <= numbers(settings.ami_cuda):
+        return finding("driver", OK, "driver", seen)
+    remedy = "set ami and ami_cuda to a newer version, or put CUDA's compatibility libraries into the image"
+    return finding("driver", WARNING, "the driver is older than the image's CUDA", seen, remedy)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version, to compare."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
 def role(settings: Target, aws: Aws) -> Finding:
