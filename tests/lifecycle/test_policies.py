@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""iam/: each policy is valid and least, CloudFormation says the same, and calls and policies agree."""
-=======
 """iam/: every policy is valid and the least, and the CloudFormation stack says the same."""
->>>>>>> images
 
 import json
 import re
