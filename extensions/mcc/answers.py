@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import catalog
+from . import catalog, triton
 from .errors import InvalidAnswer
 
 DEPLOYMENT_CONFIGS = {
@@ -16,6 +16,13 @@ DEPLOYMENT_CONFIGS = {
     "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
     "transformers-vllm": "vLLM: language models",
     "transformers-sglang": "SGLang: language models",
+    "triton-fil": "Triton with FIL: forests of XGBoost, LightGBM and scikit-learn",
+    "triton-onnxruntime": "Triton with ONNX Runtime: ONNX",
+    "triton-tensorflow": "Triton with TensorFlow: SavedModel",
+    "triton-pytorch": "Triton with PyTorch: TorchScript",
+    "triton-python": "Triton with Python: a model.py of your own, here for scikit-learn",
+    "triton-vllm": "Triton with vLLM: language models",
+    "triton-tensorrtllm": "Triton with TensorRT-LLM: language models",
 }
 PREDICTIVE = ("http-fastapi", "http-flask")
 SERVING_PROFILES = {
@@ -40,6 +47,16 @@ LANGUAGE_MODEL_QUESTIONS = (
     "max_model_len",
     "max_concurrency",
 )
+TRITON_QUESTIONS = (
+    "model_format",
+    "model_path",
+    "model_inputs",
+    "max_batch_size",
+    "max_queue_delay_us",
+    "model_instances",
+    "include_sample_model",
+    "include_tests",
+)
 QUESTIONS = (
     "deployment_config",
     "deployment_target",
@@ -51,6 +68,7 @@ QUESTIONS = (
     "offline",
     *PREDICTIVE_QUESTIONS,
     *LANGUAGE_MODEL_QUESTIONS,
+    *(name for name in TRITON_QUESTIONS if name not in PREDICTIVE_QUESTIONS),
 )
 DERIVED = ("model_facts", "engine_settings")  # stored, but worked out by the template alone
 # What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
@@ -69,7 +87,8 @@ ASKABLE = (
 )
 KEPT = ("framework_version", "region")  # questions that take more than they offer
 SECRETS = ("hf_token",)
-NUMBERS = ("max_model_len", "max_concurrency")
+NUMBERS = ("max_model_len", "max_concurrency", "max_batch_size", "max_queue_delay_us", "model_instances")
+MAY_BE_ZERO = ("max_queue_delay_us",)
 LARGEST_NUMBER = 10_000_000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
@@ -121,6 +140,9 @@ SHAPES = {
     "model_parameters": Shape(
         re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
     ),
+    "model_inputs": Shape(
+        re.compile(rf"|{triton.TENSOR}( {triton.TENSOR})*"), "a type and dimensions for each input", "FP32[8]"
+    ),
     "model_path": Shape(
         re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"
     ),
@@ -149,9 +171,11 @@ def default_region(environ: Mapping[str, str] = os.environ) -> str:
 
 def whole_number(question: str, value: object) -> str:
     """Return what is wrong with a count, or ''."""
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_NUMBER:
+    smallest = 0 if question in MAY_BE_ZERO else 1
+    if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= LARGEST_NUMBER:
         return ""
-    return f"{question}: {_quoted(value)} is not a whole number from 1 to {LARGEST_NUMBER}. Example: 16"
+    rule = f"a whole number from {smallest} to {LARGEST_NUMBER}"
+    return f"{question}: {_quoted(value)} is not {rule}. Example: 16"
 
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
@@ -180,6 +204,8 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
         problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
     if not problems and "model_path" in given:
         problems = _wrong_model_path(known)
+    if not problems and known.get("deployment_config") in triton.CONFIGS:
+        problems = triton.problems(given, known)
     if problems:
         raise InvalidAnswer("\n".join(problems))
 
@@ -202,25 +228,40 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
         return {target.title: name for name, target in catalog.targets().items()}
-    if question == "serving_profile" and framework in PREDICTIVE:
-        return {label: name for name, label in SERVING_PROFILES.items()}
-    if question == "serving_profile":
+    if question == "serving_profile" and serves_language_model(framework):
         return {profile.title: name for name, profile in catalog.profiles().items()}
+    if question == "serving_profile":
+        return {label: name for name, label in SERVING_PROFILES.items()}
     if question == "model_dtype":
         return {entry.title: name for name, entry in catalog.memory().quantizations.items()}
     if question == "framework":
         return {facts.title: name for name, facts in catalog.frameworks().items()}
-    facts = catalog.frameworks()[framework]
     if question == "model_format":
-        return {f"{name} ({fmt.title})": name for name, fmt in facts.formats.items()}
+        return {f"{name} ({fmt.title})": name for name, fmt in catalog.formats(framework).items()}
+    facts = catalog.frameworks()[framework]
     if question == "framework_version":
         return {version.number: version.number for version in facts.versions_for(model_format)}
     raise KeyError(question)
 
 
+def serves_language_model(deployment_config: str) -> bool:
+    """Return whether a deployment config is for language models."""
+    return deployment_config not in (*PREDICTIVE, *triton.MODEL_CONFIGS)
+
+
+def not_asked(deployment_config: str) -> set[str]:
+    """Return the questions that are asked for other deployment configs alone."""
+    asked: tuple[str, ...] = LANGUAGE_MODEL_QUESTIONS
+    if deployment_config in PREDICTIVE:
+        asked = PREDICTIVE_QUESTIONS
+    elif deployment_config in triton.MODEL_CONFIGS:
+        asked = TRITON_QUESTIONS
+    return {*PREDICTIVE_QUESTIONS, *LANGUAGE_MODEL_QUESTIONS, *TRITON_QUESTIONS} - set(asked)
+
+
 def relevant(values: Mapping[str, Any], deployment_config: str) -> dict[str, Any]:
     """Return the values of questions that a deployment config asks."""
-    others = LANGUAGE_MODEL_QUESTIONS if deployment_config in PREDICTIVE else PREDICTIVE_QUESTIONS
+    others = not_asked(deployment_config)
     return {name: value for name, value in values.items() if name not in others}
 
 
@@ -239,12 +280,14 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
 def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     """Return a line for each answer to a question that this deployment config does not ask."""
     config = str(known.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
-    others = LANGUAGE_MODEL_QUESTIONS if config in PREDICTIVE else PREDICTIVE_QUESTIONS
-    needed = "transformers-vllm" if config in PREDICTIVE else "http-fastapi"
+    if config not in DEPLOYMENT_CONFIGS:
+        return []
+    others, examples = not_asked(config), ("http-fastapi", "transformers-vllm", "triton-fil")
     return [
-        f"{question}: not a question of deployment_config {config}. Leave it out, or choose {needed}."
+        f"{question}: not a question of deployment_config {config}. Leave it out, or choose "
+        f"{next(name for name in examples if question not in not_asked(name))}."
         for question in given
-        if question in others and config in DEPLOYMENT_CONFIGS
+        if question in others
     ]
 
 
@@ -282,13 +325,17 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     check_choice("deployment_target", catalog.targets())
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
-    if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
+    config = str(known.get("deployment_config", PREDICTIVE[0]))
+    if serves_language_model(config):
         check_choice("serving_profile", catalog.profiles())
         check_choice("model_dtype", catalog.memory().quantizations)
         check_choice("instance_type", [item.name for item in catalog.instances().values()])
         return problems
     check_choice("serving_profile", SERVING_PROFILES)
     check_choice("instance_type", [i.name for i in catalog.instances().values() if i.kind in ("cpu", "gpu")])
+    if config in triton.MODEL_CONFIGS:
+        check_choice("model_format", catalog.formats(config), f" for {config}")
+        return problems
     if not check_choice("framework", catalog.frameworks()):
         return problems
     framework = str(known.get("framework", next(iter(catalog.frameworks()))))
@@ -309,11 +356,13 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
     if not given:
         return []
     path = Path(os.path.expanduser(given))
-    framework = str(data.get("framework", next(iter(catalog.frameworks()))))
-    formats = catalog.frameworks()[framework].formats
+    served = str(data.get("deployment_config"))
+    if served not in triton.CONFIGS:
+        served = str(data.get("framework", next(iter(catalog.frameworks()))))
+    formats = catalog.formats(served)
     model_format = str(data.get("model_format", next(iter(formats))))
     wanted = formats[model_format].file
-    if not Path(wanted).suffix:
+    if model_format == "SavedModel":
         if not os.path.isfile(path / "saved_model.pb"):
             return [f"model_path: {_quoted(given)} is no {model_format} directory (no saved_model.pb in it)."]
     elif not os.path.isfile(path):
@@ -323,6 +372,8 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
             f"model_path: {_quoted(path.name)} does not end in {Path(wanted).suffix}, the ending of "
             f"model_format {model_format}. Give the format it was saved in, or rename the file."
         ]
+    elif served in triton.CONFIGS and (wrong := triton.artefact_problem(path, model_format)):
+        return [f"model_path: {_quoted(path.name)}: {wrong}."]
     return []
 
 

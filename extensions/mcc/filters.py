@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, defaults, hub, language_model, quoting, summary
+from . import answers, catalog, cpu_sizer, defaults, hub, language_model, quoting, summary, triton
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -121,9 +121,9 @@ def default_project_name(destination: os.PathLike[str]) -> str:
     return name if answers.problem("project_name", name) == "" else "my-model"
 
 
-def default_format(framework: str) -> str:
-    """Return the first format of a framework."""
-    return next(iter(catalog.frameworks()[framework].formats))
+def default_format(served: str) -> str:
+    """Return the first format of a framework or of a Triton backend."""
+    return next(iter(catalog.formats(served)))
 
 
 def default_version(framework: str, model_format: str) -> str:
@@ -131,9 +131,9 @@ def default_version(framework: str, model_format: str) -> str:
     return catalog.frameworks()[framework].default_version(model_format).number
 
 
-def model_file(framework: str, model_format: str) -> str:
-    """Return the name of the model in model/."""
-    return catalog.frameworks()[framework].formats[model_format].file
+def model_file(served: str, model_format: str) -> str:
+    """Return the name of a project's model, of a framework or of a Triton backend."""
+    return catalog.formats(served)[model_format].file
 
 
 def default_max_concurrency(profile: str) -> int:
@@ -220,6 +220,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_format": default_format,
     "command_requirements": lambda target: catalog.targets()[target].requirements,
     "count_problem": lambda value, question: answers.whole_number(question, value),
+    "default_batch_size": lambda deployment_config: catalog.triton()[deployment_config].max_batch_size,
     "default_image": catalog.default_image,
     "default_max_concurrency": default_max_concurrency,
     "default_max_model_len": language_model.default_max_model_len,
@@ -228,8 +229,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_version": default_version,
     "dockerfile": told_to_the_user(quoting.dockerfile),
     "engine_settings": told_to_the_user(language_model.settings),
+    "inputs_problem": triton.inputs_problem,
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
+    "json": quoting.json,
     "length_problem": language_model.length_problem,
     "look_up": told_to_the_user(language_model.look_up),
     "memory_picture": told_to_the_user(language_model.picture),
@@ -243,6 +246,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
     "toml": quoting.toml,
+    "triton_backend": lambda deployment_config: catalog.triton()[deployment_config],
+    "triton_file": triton.checked_file,
+    "triton_instances": triton.default_instances,
+    "triton_requirements": triton.requirements,
+    "triton_settings": triton.settings,
     "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {

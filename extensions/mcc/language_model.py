@@ -60,7 +60,7 @@ def sized(need: Mapping[str, Any]) -> Sizing:
     """Judge every instance type for a need. Raises UnsizableModel when the model's size is not known."""
     known = lookup.from_answer(need["model"])
     shape = known.shape or _guessed(known.name, need["parameters"], need["dtype"])
-    server = catalog.servers()[need["server"]]
+    server = catalog.language_model_server(need["server"])
     load = Load(need["max_model_len"], need["max_concurrency"], server.engine, server.version(need["image"]))
     return sizing.size(known.name, known.source, shape, load)
 
