@@ -25,6 +25,11 @@ DEPLOYMENT_CONFIGS = {
     "triton-tensorrtllm": "Triton with TensorRT-LLM: language models",
 }
 PREDICTIVE = ("http-fastapi", "http-flask")
+HYPERPOD = "hyperpod-eks"
+HYPERPOD_MODES = {
+    "deployment": "deployment: a Deployment and what belongs to it, of Kubernetes alone",
+    "operator": "operator: an InferenceEndpointConfig, for HyperPod's inference operator",
+}
 SERVING_PROFILES = {
     "throughput": "throughput: many callers, one process a CPU",
     "latency": "latency: few callers with large batches, one process that uses every CPU",
@@ -36,6 +41,7 @@ PREDICTIVE_QUESTIONS = (
     "framework_version",
     "include_sample_model",
     "include_tests",
+    "hyperpod_max_replicas",
 )
 LANGUAGE_MODEL_QUESTIONS = (
     "model_name",
@@ -46,6 +52,7 @@ LANGUAGE_MODEL_QUESTIONS = (
     "model_dtype",
     "max_model_len",
     "max_concurrency",
+    "hyperpod_token_secret",
 )
 TRITON_QUESTIONS = (
     "model_format",
@@ -64,13 +71,26 @@ QUESTIONS = (
     "base_image",
     "region",
     "instance_type",
+    "instance_count",
+    "role_arn",
+    "build_target",
+    "codebuild_compute_type",
     "project_name",
     "offline",
     *PREDICTIVE_QUESTIONS,
     *LANGUAGE_MODEL_QUESTIONS,
     *(name for name in TRITON_QUESTIONS if name not in PREDICTIVE_QUESTIONS),
+    "hyperpod_cluster",
+    "hyperpod_namespace",
+    "hyperpod_mode",
+    "hyperpod_replicas",
+    "hyperpod_queue",
+    "hyperpod_model_source",
 )
-DERIVED = ("model_facts", "engine_settings")  # stored, but worked out by the template alone
+MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
+HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
+# Stored, but worked out by the template alone.
+DERIVED = ("model_facts", "engine_settings", "hosting", "pod_resources", "project_id")
 # What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
 ASKABLE = (
     "deployment_config",
@@ -87,9 +107,11 @@ ASKABLE = (
 )
 KEPT = ("framework_version", "region")  # questions that take more than they offer
 SECRETS = ("hf_token",)
-NUMBERS = ("max_model_len", "max_concurrency", "max_batch_size", "max_queue_delay_us", "model_instances")
+COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas", "model_instances")
+NUMBERS = ("max_model_len", "max_concurrency", "max_batch_size", "max_queue_delay_us", *COUNTS)
 MAY_BE_ZERO = ("max_queue_delay_us",)
 LARGEST_NUMBER = 10_000_000
+LARGEST_COUNT = 1000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
@@ -131,6 +153,31 @@ SHAPES = {
     "model_revision": Shape(
         re.compile(r"|(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}"), "a branch, tag or commit", "main"
     ),
+    "hyperpod_cluster": Shape(
+        re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"), "the name of a HyperPod cluster", "ml-cluster"
+    ),
+    "hyperpod_namespace": Shape(
+        re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "a Kubernetes namespace", "hyperpod-ns-team-a"
+    ),
+    "hyperpod_queue": Shape(
+        re.compile(r"|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
+        "the name of a LocalQueue of Kueue",
+        "hyperpod-ns-team-a-localqueue",
+    ),
+    "hyperpod_model_source": Shape(
+        re.compile(
+            r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()=+-]+)*/?"
+            r"|fsx://fs-[0-9a-f]{8,17}/[a-z0-9]{1,32}(/(?![.]{1,2}(/|\Z))[A-Za-z0-9_.-]+)*/?"
+            r"|pvc://[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(/(?![.]{1,2}(/|\Z))[A-Za-z0-9_.-]+)*/?"
+        ),
+        "an s3://, fsx:// or pvc:// address",
+        "s3://bucket/models/chat/, fsx://fs-0123456789abcdef0/mountname/models/chat, pvc://fsx-claim/models/chat",
+    ),
+    "hyperpod_token_secret": Shape(
+        re.compile(r"|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
+        "the name of a Secret in the cluster, never a token itself",
+        "hf-token",
+    ),
     "hf_token": Shape(re.compile(r"[\x21-\x7e]{0,500}"), "a token", "hf_…, or set HF_TOKEN"),
     "hf_token_secret_arn": Shape(
         re.compile(r"|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}"),
@@ -142,6 +189,13 @@ SHAPES = {
     ),
     "model_inputs": Shape(
         re.compile(rf"|{triton.TENSOR}( {triton.TENSOR})*"), "a type and dimensions for each input", "FP32[8]"
+    ),
+    "role_arn": Shape(
+        re.compile(
+            r"|arn:aws[a-z-]*:iam::[0-9]{12}:role(?=/.{1,512}\Z)(/[A-Za-z0-9+=,.@_-]+)*/[A-Za-z0-9+=,.@_-]{1,64}"
+        ),
+        "the ARN of an IAM role",
+        "arn:aws:iam::123456789012:role/service-role/inference",
     ),
     "model_path": Shape(
         re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"
@@ -172,10 +226,11 @@ def default_region(environ: Mapping[str, str] = os.environ) -> str:
 def whole_number(question: str, value: object) -> str:
     """Return what is wrong with a count, or ''."""
     smallest = 0 if question in MAY_BE_ZERO else 1
-    if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= LARGEST_NUMBER:
+    largest = LARGEST_COUNT if question in COUNTS else LARGEST_NUMBER
+    if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest:
         return ""
-    rule = f"a whole number from {smallest} to {LARGEST_NUMBER}"
-    return f"{question}: {_quoted(value)} is not {rule}. Example: 16"
+    rule = f"a whole number from {smallest} to {largest}"
+    return f"{question}: {_quoted(value)} is not {rule}. Example: {1 if question in COUNTS else 16}"
 
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
@@ -202,6 +257,8 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
         problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
+    if not problems and known.get("deployment_target") == HYPERPOD:
+        problems = _wrong_for_hyperpod(given, known)
     if not problems and "model_path" in given:
         problems = _wrong_model_path(known)
     if not problems and known.get("deployment_config") in triton.CONFIGS:
@@ -228,6 +285,13 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
         return {target.title: name for name, target in catalog.targets().items()}
+    if question == "build_target":
+        return {builder.title: name for name, builder in catalog.builders().items()}
+    if question == "codebuild_compute_type":
+        types = catalog.builders()["codebuild"].compute_types
+        return {f"{name} ({title})": name for name, title in types.items()}
+    if question == "hyperpod_mode":
+        return {label: name for name, label in HYPERPOD_MODES.items()}
     if question == "serving_profile" and serves_language_model(framework):
         return {profile.title: name for name, profile in catalog.profiles().items()}
     if question == "serving_profile":
@@ -259,10 +323,48 @@ def not_asked(deployment_config: str) -> set[str]:
     return {*PREDICTIVE_QUESTIONS, *LANGUAGE_MODEL_QUESTIONS, *TRITON_QUESTIONS} - set(asked)
 
 
-def relevant(values: Mapping[str, Any], deployment_config: str) -> dict[str, Any]:
-    """Return the values of questions that a deployment config asks."""
+def relevant(values: Mapping[str, Any], deployment_config: str, deployment_target: str) -> dict[str, Any]:
+    """Return the values of questions that are asked for a deployment config and target."""
     others = not_asked(deployment_config)
+    others.update(MANAGED_QUESTIONS if deployment_target == HYPERPOD else HYPERPOD_QUESTIONS)
     return {name: value for name, value in values.items() if name not in others}
+
+
+def check_complete(known: Mapping[str, Any]) -> None:
+    """Refuse answers that lack what only a person can tell, when nobody is asked. Raises InvalidAnswer."""
+    if known.get("deployment_target") == HYPERPOD and not known.get("hyperpod_cluster"):
+        raise InvalidAnswer(problem("hyperpod_cluster", ""))
+
+
+def replicas_problem(replicas: int, largest: object, mode: str = "deployment") -> str:
+    """Return what is wrong with the most copies that may run, or ''."""
+    if wrong := whole_number("hyperpod_max_replicas", largest):
+        return wrong
+    if mode == "operator" and largest != replicas:
+        return "hyperpod_max_replicas: not for hyperpod_mode operator. Leave it out, or choose deployment."
+    if isinstance(largest, int) and largest < replicas:
+        return f"hyperpod_max_replicas: {largest} is less than hyperpod_replicas. Example: {2 * replicas}"
+    return ""
+
+
+def source_problem(value: str, model_name: str, mode: str, language_model: bool) -> str:
+    """Return why a model cannot come to a pod from an address, or ''."""
+    if wrong := problem("hyperpod_model_source", value):
+        return wrong
+    if model_name.startswith("s3://") and not value:
+        return f"hyperpod_model_source: the model is not on the Hub. Example: {model_name}"
+    if mode == "operator" and not value:
+        if not language_model:
+            return (
+                "hyperpod_model_source: the inference operator mounts the model, it cannot be in the image. "
+                "Give an address, or choose hyperpod_mode deployment. Example: s3://bucket/models/mine/"
+            )
+        if "/" not in model_name:
+            return (
+                f"hyperpod_model_source: the inference operator takes no model called {model_name} from the "
+                "Hub, only organisation/name. Give an address, or choose hyperpod_mode deployment."
+            )
+    return ""
 
 
 def _unknown(data: Mapping[str, Any]) -> list[str]:
@@ -272,23 +374,34 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
             problems.append(f"{key}: is worked out by the template, not given. Leave it out.")
         elif key not in QUESTIONS:
             near = difflib.get_close_matches(key, QUESTIONS, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(QUESTIONS)}."
+            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(QUESTIONS[:5])}, …; docs/questions.md lists all."
             problems.append(f"{_quoted(key)} is not a question of this template. {hint}")
     return problems
 
 
 def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    """Return a line for each answer to a question that this deployment config does not ask."""
+    """Return a line for each answer to a question that this deployment config or target does not ask."""
     config = str(known.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
-    if config not in DEPLOYMENT_CONFIGS:
-        return []
-    others, examples = not_asked(config), ("http-fastapi", "transformers-vllm", "triton-fil")
-    return [
+    others = not_asked(config) if config in DEPLOYMENT_CONFIGS else set()
+    examples = ("http-fastapi", "transformers-vllm", "triton-fil")
+    problems = [
         f"{question}: not a question of deployment_config {config}. Leave it out, or choose "
         f"{next(name for name in examples if question not in not_asked(name))}."
         for question in given
         if question in others
     ]
+    target = str(known.get("deployment_target", next(iter(catalog.targets()))))
+    if target in catalog.targets():
+        elsewhere = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
+        needed = "managed-inference" if target == HYPERPOD else HYPERPOD
+        problems += [
+            f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
+            for question in given
+            if question in elsewhere
+        ]
+    if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
+        problems.append("codebuild_compute_type: only for build_target codebuild. Add it, or leave this out.")
+    return problems
 
 
 def _wrong_types(data: Mapping[str, Any]) -> list[str]:
@@ -322,17 +435,25 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
             problems.append(f"{question}: {_quoted(value)} is not offered{of}. Choose one of {listed}.")
         return False
 
-    check_choice("deployment_target", catalog.targets())
+    on_nodes = check_choice("deployment_target", catalog.targets()) and (
+        known.get("deployment_target") == HYPERPOD
+    )
+    check_choice("hyperpod_mode", HYPERPOD_MODES)
+    types = catalog.hyperpod_nodes() if on_nodes else tuple(catalog.instances().values())
+    where = " on HyperPod" if on_nodes else ""
+    check_choice("build_target", catalog.builders())
+    if known.get("build_target") == "codebuild":
+        check_choice("codebuild_compute_type", catalog.builders()["codebuild"].compute_types)
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
     config = str(known.get("deployment_config", PREDICTIVE[0]))
     if serves_language_model(config):
         check_choice("serving_profile", catalog.profiles())
         check_choice("model_dtype", catalog.memory().quantizations)
-        check_choice("instance_type", [item.name for item in catalog.instances().values()])
+        check_choice("instance_type", [item.name for item in types], where)
         return problems
     check_choice("serving_profile", SERVING_PROFILES)
-    check_choice("instance_type", [i.name for i in catalog.instances().values() if i.kind in ("cpu", "gpu")])
+    check_choice("instance_type", [item.name for item in types if item.kind in ("cpu", "gpu")], where)
     if config in triton.MODEL_CONFIGS:
         check_choice("model_format", catalog.formats(config), f" for {config}")
         return problems
@@ -345,6 +466,22 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
         versions = [version.number for version in facts.versions_for(model_format)]
         check_choice("framework_version", versions, f" for {framework} and {model_format}")
     return problems
+
+
+def _wrong_for_hyperpod(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """Return what does not go together among the answers for a HyperPod cluster."""
+    mode = str(known.get("hyperpod_mode", "deployment"))
+    source = str(known.get("hyperpod_model_source", ""))
+    language_model = known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE
+    model_name = str(known.get("model_name", "Qwen/Qwen3-8B")) if language_model else ""
+    problems = []
+    if given.keys() & {"deployment_target", "hyperpod_mode", "hyperpod_model_source", "model_name"}:
+        source = source or (model_name if model_name.startswith("s3://") else "")
+        problems.append(source_problem(source, model_name, mode, language_model))
+    if "hyperpod_max_replicas" in given:
+        replicas = int(known.get("hyperpod_replicas", 1))
+        problems.append(replicas_problem(replicas, _number(given["hyperpod_max_replicas"]), mode))
+    return [problem for problem in problems if problem]
 
 
 def _wrong_shapes(data: Mapping[str, Any]) -> list[str]:

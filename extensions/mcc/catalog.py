@@ -90,6 +90,15 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True)
+class Builder:
+    """Where images are built: in which image for each processor, and on which kinds of machines."""
+
+    title: str
+    images: Mapping[str, str]
+    compute_types: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
 class Region:
     """An AWS region where SageMaker hosts models."""
 
@@ -355,6 +364,64 @@ class Profile:
 
 
 @dataclasses.dataclass(frozen=True)
+class NodeRoom:
+    """What pods may have of a node: a share of its CPUs and memory, less what the cluster's daemons take."""
+
+    node_share: float
+    daemons_cpu: float
+    daemons_gib: float
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedMemory:
+    """GiB of /dev/shm for each GPU of a pod."""
+
+    gib_per_gpu: float
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class StartTime:
+    """What a start in a pod takes that it does not take on an endpoint; hosting.yml has the rest."""
+
+    fsx_mb_s: float
+    image_pull_s: int
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HyperPod:
+    """What is known of HyperPod clusters: the sizes of their nodes by family, and what pods get there."""
+
+    nodes: Mapping[str, tuple[str, ...]]
+    room: NodeRoom
+    shared_memory: SharedMemory
+    start: StartTime
+    metrics: Mapping[str, str]
+
+    def has(self, instance_type: str) -> bool:
+        """Return whether a cluster can have nodes of a type."""
+        family, _, size = instance_type.removeprefix("ml.").partition(".")
+        return size in self.nodes.get(family, ())
+
+
+@dataclasses.dataclass(frozen=True)
+class Hosting:
+    """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
+
+    hub_mb_s: float
+    s3_mb_s: float
+    load_mb_s: float
+    slack: float
+    startup_s: float
+    download_s: float
+    server_gib: float
+    gpu_gib: float
+    requests_per_worker: int
+
+
+@dataclasses.dataclass(frozen=True)
 class MemoryConstants:
     """The constants of the memory estimate, by name."""
 
@@ -369,6 +436,25 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
     """Return the constants of the memory estimate."""
     fields = _document(directory / "memory.yml")
     return _build(MemoryConstants, fields["memory"], "memory.yml")
+
+
+@lru_cache
+def hyperpod(directory: Path = CATALOG) -> HyperPod:
+    """Return what is known of HyperPod clusters."""
+    return _build(HyperPod, _document(directory / "hyperpod.yml")["hyperpod"], "hyperpod.yml")
+
+
+@lru_cache
+def hyperpod_nodes(directory: Path = CATALOG) -> tuple[Instance, ...]:
+    """Return the instance types that a HyperPod cluster can have nodes of and that can be sized."""
+    facts = hyperpod(directory)
+    return tuple(item for item in instances(directory).values() if facts.has(item.name))
+
+
+@lru_cache
+def hosting(directory: Path = CATALOG) -> Hosting:
+    """Return what limits of an endpoint are worked out from."""
+    return _build(Hosting, _document(directory / "hosting.yml")["hosting"], "hosting.yml")
 
 
 @lru_cache
@@ -462,6 +548,12 @@ def web_servers(directory: Path = CATALOG) -> Mapping[str, WebServer]:
 def targets(directory: Path = CATALOG) -> Mapping[str, Target]:
     """Return the deployment targets by name, in order of offer."""
     return _read(directory / "targets.yml", Target)[0]
+
+
+@lru_cache
+def builders(directory: Path = CATALOG) -> Mapping[str, Builder]:
+    """Return the places to build images in by name, in order of offer."""
+    return _read(directory / "builders.yml", Builder)[0]
 
 
 @lru_cache

@@ -1,7 +1,9 @@
 """From a model's size to the instance types that hold it, cheapest first."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import catalog
 from .catalog import Instance, Memory
@@ -46,14 +48,16 @@ def cpu_choices(
     return sorted(choices, key=_rank)
 
 
-def default_instance(framework: str, artefact_bytes: int | None, profile: str) -> Instance:
+def default_instance(
+    framework: str, artefact_bytes: int | None, profile: str, instances: Iterable[Instance] | None = None
+) -> Instance:
     """Return the cheapest type that holds the model, among x86_64 ones with steady CPUs and no GPU.
 
     Raises InvalidAnswer when there is none.
     """
     plain = [
         item
-        for item in catalog.instances().values()
+        for item in (catalog.instances().values() if instances is None else instances)
         if item.kind == "cpu" and item.arch == "x86_64" and not item.burstable
     ]
     choices = cpu_choices(framework, artefact_bytes, profile, plain)
@@ -69,13 +73,19 @@ def default_instance(framework: str, artefact_bytes: int | None, profile: str) -
     )
 
 
-def labels(framework: str, artefact_bytes: int | None, profile: str, kept: str = "") -> dict[str, str]:
+def labels(
+    framework: str,
+    artefact_bytes: int | None,
+    profile: str,
+    kept: str = "",
+    instances: Iterable[Instance] | None = None,
+) -> dict[str, str]:
     """Return label -> instance type of the cheapest that hold the model, in ranked order.
 
     Copier renders every label as a template, so all 264 would cost each copy a third of a second.
     `kept`, an answer given before or by -d, is offered even when it would not be chosen today.
     """
-    choices = cpu_choices(framework, artefact_bytes, profile)
+    choices = cpu_choices(framework, artefact_bytes, profile, instances)
     offered = {_label(choice): choice.instance.name for choice in choices[:OFFERED] if choice.reason is None}
     if kept and kept not in offered.values():
         known = {choice.instance.name: choice for choice in choices}.get(kept)
@@ -84,6 +94,16 @@ def labels(framework: str, artefact_bytes: int | None, profile: str, kept: str =
         else:
             offered[f"{kept} ({known.reason})" if known.reason else _label(known)] = kept
     return offered
+
+
+def model_bytes(model_path: str) -> int | None:
+    """Return the size of the person's model, or None when it is not known yet."""
+    path = Path(os.path.expanduser(model_path))
+    if not model_path or not os.path.exists(path):
+        return None
+    return sum(
+        file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
+    )
 
 
 def _choice(memory: Memory, artefact_bytes: int, profile: str, instance: Instance) -> Choice:

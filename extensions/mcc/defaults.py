@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from . import answers, mcp_client, settings
+from . import answers, catalog, mcp_client, settings
 from .errors import InvalidAnswer
 from .settings import Settings
 
@@ -70,8 +70,8 @@ def check(given: Mapping[str, Any], ask_servers: bool, environ: Mapping[str, str
 
 
 def _check(given: Mapping[str, Any], outside: Settings) -> None:
-    config = given.get("deployment_config", outside.values.get("deployment_config", answers.PREDICTIVE[0]))
-    used = answers.relevant({**outside.values, **given}, str(config))
+    known = {**outside.values, **given}
+    used = answers.relevant(known, *_kind(known))
     try:
         answers.check(used)
     except InvalidAnswer as refused:
@@ -80,20 +80,26 @@ def _check(given: Mapping[str, Any], outside: Settings) -> None:
         raise InvalidAnswer(f"{refused} ({origin})" if origin else str(refused)) from None
 
 
+def _kind(known: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the deployment config and target that decide which questions are asked."""
+    config = known.get("deployment_config", answers.PREDICTIVE[0])
+    return str(config), str(known.get("deployment_target", next(iter(catalog.targets()))))
+
+
 def _ask(run: Defaults, given: Mapping[str, Any]) -> list[str]:
     """Ask the MCP servers for what is not decided yet; keep what can be used."""
     known = {**run.outside.values, **given}
-    config = str(known.get("deployment_config", answers.PREDICTIVE[0]))
-    asked = answers.relevant({name: None for name in answers.ASKABLE if name not in known}, config)
+    config, target = _kind(known)
+    asked = answers.relevant({name: None for name in answers.ASKABLE if name not in known}, config, target)
     context = {name: value for name, value in known.items() if name not in answers.SECRETS}
     told = mcp_client.ask(run.outside.mcp_servers, list(asked), context)
     notes = list(told.warnings)
     values, origins = dict(run.outside.values), dict(run.outside.origins)
     for name, value in told.values.items():
-        if name == "instance_type" and config not in answers.PREDICTIVE:
+        if name == "instance_type" and answers.serves_language_model(config):
             continue  # the sizer knows what holds a language model; servers may suggest by their choices
         try:
-            answers.check(answers.relevant({**known, name: value}, config))
+            answers.check(answers.relevant({**known, name: value}, config, target))
         except InvalidAnswer as refused:
             notes.append(f"MCP server {told.origins[name]}: {refused}")
             continue

@@ -11,7 +11,19 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, defaults, hub, language_model, quoting, summary, triton
+from . import (
+    answers,
+    catalog,
+    cpu_sizer,
+    defaults,
+    hosting,
+    hub,
+    language_model,
+    pods,
+    quoting,
+    summary,
+    triton,
+)
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -38,6 +50,8 @@ def check_answers(conf: Mapping[str, Any]) -> str:
         answers.check_destination(Path(conf["dst_path"]))
     if not made_by_update(conf):
         answers.check(given, last_answers(conf))
+        if conf["defaults"]:
+            answers.check_complete({**defaults.of_run().outside.values, **last_answers(conf), **given})
     if is_new_project(conf):
         asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
         for note in defaults.check(given, asks):
@@ -66,7 +80,8 @@ def suggested_first(offered: Mapping[str, Any], suggested: Sequence[Any]) -> dic
 
 def changes_of_stack(conf: Mapping[str, Any]) -> str:
     """Return a warning when an update was told to go to another server, framework or model."""
-    changed = [name for name in ("deployment_config", "framework", "model_name") if name in conf["data"]]
+    decisive = ("deployment_config", "deployment_target", "framework", "model_name")
+    changed = [name for name in decisive if name in conf["data"]]
     if not changed:
         return ""
     return (
@@ -160,8 +175,9 @@ def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]
     suggested = outside.choices.get("instance_type", [])
     kept = kept or outside.values.get("instance_type", "")
     if "framework" in need:
-        size = model_bytes(need["model_path"])
-        return suggested_first(cpu_sizer.labels(need["framework"], size, need["profile"], kept), suggested)
+        size = cpu_sizer.model_bytes(need["model_path"])
+        offered = cpu_sizer.labels(need["framework"], size, need["profile"], kept, pods.nodes(need))
+        return suggested_first(offered, suggested)
     given = conf["data"].get("instance_type") or outside.values.get("instance_type")
     if given and is_new_project(conf) and (refusal := language_model.sized(need).refusal(given)):
         raise InvalidAnswer(refusal)
@@ -171,8 +187,8 @@ def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]
 def default_instance(need: Mapping[str, Any]) -> str:
     """Return the cheapest instance type that serves a need and takes no other processor to build for."""
     if "framework" in need:
-        size = model_bytes(need["model_path"])
-        return cpu_sizer.default_instance(need["framework"], size, need["profile"]).name
+        size = cpu_sizer.model_bytes(need["model_path"])
+        return cpu_sizer.default_instance(need["framework"], size, need["profile"], pods.nodes(need)).name
     return language_model.default_instance(need)
 
 
@@ -190,16 +206,6 @@ def stale_instance(
     return "" if instance_type == default_instance(need) else f"{instance_type} was for {before['model']}"
 
 
-def model_bytes(model_path: str) -> int | None:
-    """Return the size of the person's model, or None when it is not known yet."""
-    path = Path(os.path.expanduser(model_path))
-    if not model_path or not os.path.exists(path):
-        return None
-    return sum(
-        file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()
-    )
-
-
 def architecture(instance_type: str) -> str:
     """Return amd64 or arm64, the processor that container platforms name.
 
@@ -211,11 +217,24 @@ def architecture(instance_type: str) -> str:
     return {"x86_64": "amd64", "arm64": "arm64"}[known.arch]
 
 
+def base_repository(image: str) -> str:
+    """Return the ARN of the private ECR repository that an image is pulled from, '' when it is elsewhere."""
+    parts = re.match(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/([^:@]+)", image)
+    if parts is None:
+        return ""
+    account, region, china, name = parts.groups()
+    partition = "aws-cn" if china else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return f"arn:{partition}:ecr:{region}:{account}:repository/{name}"
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
+    "account": lambda role_arn: role_arn.split(":")[4] if role_arn else "",
     "after_copy": summary.after_copy,
     "architecture": architecture,
     "check_for_model": told_to_the_user(check_for_model),
     "check_answers": told_to_the_user(check_answers),
+    "base_repository": base_repository,
+    "build_image": lambda architecture: catalog.builders()["codebuild"].images[architecture],
     "choices": choices,
     "default_format": default_format,
     "command_requirements": lambda target: catalog.targets()[target].requirements,
@@ -229,6 +248,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_version": default_version,
     "dockerfile": told_to_the_user(quoting.dockerfile),
     "engine_settings": told_to_the_user(language_model.settings),
+    "hosting": told_to_the_user(hosting.hosting),
     "inputs_problem": triton.inputs_problem,
     "instance_choices": told_to_the_user(instance_choices),
     "model_file": model_file,
@@ -240,11 +260,18 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
     "setting": told_to_the_user(setting),
+    "project_id": hosting.project_id,
     "python": quoting.python,
     "server": lambda deployment_config: catalog.servers()[deployment_config],
     "stale_facts": language_model.stale_facts,
+    "stale_hosting": hosting.stale_hosting,
     "stale_instance": stale_instance,
     "stale_settings": language_model.stale_settings,
+    "replicas_problem": lambda value, replicas: answers.replicas_problem(replicas, value),
+    "source_problem": answers.source_problem,
+    "model_volume": pods.model_volume,
+    "pod_resources": told_to_the_user(pods.resources),
+    "stale_pods": pods.stale,
     "toml": quoting.toml,
     "triton_backend": lambda deployment_config: catalog.triton()[deployment_config],
     "triton_file": triton.checked_file,

@@ -157,9 +157,11 @@ def alternatives(
     return [item for item in advice if item.choice.usd_h < below]
 
 
-def cheaper(facts: ModelFacts, load: Load, best: Choice) -> list[Advice]:
+def cheaper(
+    facts: ModelFacts, load: Load, best: Choice, instances: Iterable[Instance] | None = None
+) -> list[Advice]:
     """Return what would do with a cheaper type than `best`: less of the load, or other number formats."""
-    offered = list(catalog.instances().values())
+    offered = list(catalog.instances().values() if instances is None else instances)
     advice = []
     if load.max_concurrency > 1:
         half = dataclasses.replace(load, max_concurrency=load.max_concurrency // 2)

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import catalog, facts, lookup, sizing, sizing_view
 from . import settings as outside
-from .answers import whole_number
+from .answers import HYPERPOD, whole_number
 from .errors import InvalidAnswer, UnsizableModel
 from .facts import ModelFacts
 from .gpu_sizer import Choice, Load
@@ -62,7 +62,8 @@ def sized(need: Mapping[str, Any]) -> Sizing:
     shape = known.shape or _guessed(known.name, need["parameters"], need["dtype"])
     server = catalog.language_model_server(need["server"])
     load = Load(need["max_model_len"], need["max_concurrency"], server.engine, server.version(need["image"]))
-    return sizing.size(known.name, known.source, shape, load)
+    instances = catalog.hyperpod_nodes() if need.get("target") == HYPERPOD else None
+    return sizing.size(known.name, known.source, shape, load, instances)
 
 
 def choices(need: Mapping[str, Any], kept: str) -> dict[str, Any]:

@@ -20,7 +20,34 @@ from .errors import InvalidAnswer
 PREFIX = "MCC_"
 CONFIG = "MCC_CONFIG"
 # Read by others: the commands of a project (do/config.toml) and the tests of this repository.
-NOT_QUESTIONS = (CONFIG, "MCC_ENGINE", "MCC_PLATFORM", "MCC_REAL_ALL")
+NOT_QUESTIONS = (
+    CONFIG,
+    "MCC_REAL_ALL",
+    "MCC_ACCOUNT",
+    "MCC_ACCELERATORS",
+    "MCC_AMI",
+    "MCC_CALL_ATTEMPTS",
+    "MCC_CALL_SECONDS",
+    "MCC_COPIES",
+    "MCC_DERIVED_FOR",
+    "MCC_DOWNLOAD_SECONDS",
+    "MCC_ENGINE",
+    "MCC_ENVIRONMENT",
+    "MCC_EXPIRES_AFTER_HOURS",
+    "MCC_MAX_COPIES",
+    "MCC_MAX_INSTANCE_COUNT",
+    "MCC_MAX_USD_PER_HOUR",
+    "MCC_MEMORY_MIB",
+    "MCC_MODEL_DATA",
+    "MCC_PLATFORM",
+    "MCC_POLL_SECONDS",
+    "MCC_PRICE_ESTIMATED",
+    "MCC_PROJECT_ID",
+    "MCC_REQUESTS_PER_COPY",
+    "MCC_SCALE_TO_ZERO",
+    "MCC_STARTUP_SECONDS",
+    "MCC_USD_PER_HOUR",
+)
 LARGEST_FILE = 1_000_000  # bytes
 SECRETS = re.compile(r"token|secret|password|api_?key", re.IGNORECASE)
 REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")

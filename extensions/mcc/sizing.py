@@ -1,10 +1,11 @@
 """What a model needs: the best instance type, why, and how to serve the model there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import catalog, gpu_sizer, memory
+from .catalog import Instance
 from .errors import UnsizableModel
 from .facts import ModelFacts
 from .gpu_sizer import Advice, Choice, Load
@@ -15,13 +16,17 @@ SHOWN_CHEAPER = 3
 
 @dataclass(frozen=True)
 class Sizing:
-    """A model and its load, judged: `ranked` holds every type with an accelerator, best first."""
+    """A model and its load, judged: `ranked` holds every type with an accelerator, best first.
+
+    `instances` are the types to choose from, None for the whole catalog.
+    """
 
     name: str
     source: str
     facts: ModelFacts
     load: Load
     ranked: list[Choice]
+    instances: Sequence[Instance] | None = None
 
     @property
     def best(self) -> Choice | None:
@@ -45,17 +50,20 @@ class Sizing:
     def advice(self) -> list[Advice]:
         """Return what would make it cheaper, or possible when nothing fits."""
         if self.best:
-            return gpu_sizer.cheaper(self.facts, self.load, self.best)
-        return gpu_sizer.ladder(self.facts, self.load)
+            return gpu_sizer.cheaper(self.facts, self.load, self.best, self.instances)
+        return gpu_sizer.ladder(self.facts, self.load, self.instances)
 
     def refusal(self, instance_type: str) -> str:
         """Return why a type cannot serve this model, in a line, or '' when it can."""
         choice = self.choice(instance_type)
         if choice is None:
+            known = catalog.instances().get(instance_type)
             reason = (
-                "it has no accelerator"
-                if instance_type in catalog.instances()
-                else "it is not in the catalog"
+                "it is not in the catalog"
+                if known is None
+                else "it has no accelerator"
+                if known.kind == "cpu"
+                else "the target has no such nodes"
             )
         elif choice.fits:
             return ""
@@ -84,15 +92,18 @@ class Sizing:
         }
 
 
-def size(name: str, source: str, facts: ModelFacts, load: Load) -> Sizing:
-    """Judge every instance type for a model and its load.
+def size(
+    name: str, source: str, facts: ModelFacts, load: Load, instances: Sequence[Instance] | None = None
+) -> Sizing:
+    """Judge every instance type, or those of `instances`, for a model and its load.
 
     `source` says where the facts are from. Raises UnsizableModel for a load the model cannot have.
     """
     if load.engine not in catalog.memory().engines:
         known = ", ".join(catalog.memory().engines)
         raise UnsizableModel(f"engine: {load.engine!r} is not known. Choose one of {known}.")
-    return Sizing(name, source, facts, load, gpu_sizer.choices(facts, load))
+    ranked = gpu_sizer.choices(facts, load, instances)
+    return Sizing(name, source, facts, load, ranked, instances)
 
 
 def as_json(sizing: Sizing) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +11,9 @@ import copier
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.standins.aws.docker_runner import DockerRunner
+from tests.standins.aws.registry_store import RegistryStore
+from tests.standins.aws.server import AwsStandIn
 
 Image = tuple[Path, str]
 
@@ -22,6 +25,40 @@ def engine() -> dict[str, str]:
     assert answer.returncode == 0, answer.stderr
     exports = (line.removeprefix("export ").split("=", 1) for line in answer.stdout.splitlines())
     return {**os.environ, **dict(exports), "PATH": f"/usr/bin:{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="session")
+def real_aws_server(engine: dict[str, str]) -> Iterator[AwsStandIn]:
+    """Return an AWS whose ECR is the registry of tests/standins/up and whose containers run in its engine."""
+    runner = DockerRunner(engine)
+    aws = AwsStandIn(runner, RegistryStore())
+    aws.start()
+    yield aws
+    aws.stop()
+    runner.close()
+
+
+@pytest.fixture(scope="session")
+def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an `aws` command, which CodeBuild's images have."""
+    environment = tmp_path_factory.mktemp("awscli")
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--clear", environment], check=True)
+    into = ["--python", str(environment / "bin" / "python")]
+    subprocess.run([uv, "pip", "install", "--quiet", *into, "awscli>=1.40,<2"], check=True)
+    return environment / "bin"
+
+
+@pytest.fixture
+def real_aws(real_aws_server: AwsStandIn, engine: dict[str, str], aws_cli: Path) -> Iterator[AwsStandIn]:
+    """Return that AWS, empty; its builds have the engine and `aws` too."""
+    real_aws_server.reset()
+    real_aws_server.settings.build_environment |= {
+        "DOCKER_HOST": engine["DOCKER_HOST"],
+        "PATH": f"{aws_cli}:{engine['PATH']}",
+    }
+    yield real_aws_server
+    real_aws_server.reset()
 
 
 @pytest.fixture(scope="session")

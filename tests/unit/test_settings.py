@@ -72,6 +72,7 @@ def given_but(*asked: str) -> list[str]:
         "serving_profile": "throughput",
         "region": "us-east-1",
         "instance_type": "ml.m5.large",
+        "role_arn": "",
         "framework_version": catalog.frameworks()["sklearn"].default_version().number,
         "include_sample_model": "true",
         "include_tests": "true",

@@ -10,7 +10,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from lifecycle.project import DONE, INTERRUPTED, Failure, load_config
+from lifecycle.project import DONE, INTERRUPTED, USAGE, Failure, load_config
+from lifecycle.target import Target
 
 FORMAT_VERSION = 1
 Result = dict[str, Any]
@@ -25,9 +26,12 @@ def main(verb: ModuleType) -> int:
     parser = argparse.ArgumentParser(f"do/{name}", description=verb.__doc__)
     verb.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, for this run only"
+    )
     arguments = parser.parse_args()
     try:
-        result = verb.run(load_config(), arguments)
+        result = verb.run(load_config(Target, given(arguments.set)), arguments)
     except Failure as failure:
         print(failure, file=sys.stderr)
         result = {"exit_code": failure.code, "findings": [failure.finding]}
@@ -42,3 +46,14 @@ def main(verb: ModuleType) -> int:
     elif text:
         print(text)
     return int(code)
+
+
+def given(settings: list[str]) -> dict[str, str]:
+    """Return the settings of the command line by name. Raises Failure (usage) for one without a value."""
+    values = {}
+    for setting in settings:
+        name, equals, values[name] = setting.partition("=")
+        if not equals:
+            what, remedy = "--set takes a name and a value", "--set poll_seconds=5"
+            raise Failure(USAGE, "bad-setting", what, setting, remedy)
+    return values

@@ -1,8 +1,10 @@
 """The container engine: which one there is, and how it is told to build and run the image."""
 
 import argparse
+import json
 import shutil
 import subprocess
+from typing import Any
 
 from lifecycle.project import PRECONDITION, Config, Failure
 
@@ -45,6 +47,13 @@ def run_command(engine: str, config: Config, port: int, options: list[str]) -> l
 
 def require_image(engine: str, image: str) -> None:
     """Raise Failure when the image has not been built."""
-    if subprocess.run([engine, "image", "inspect", image], capture_output=True).returncode:
+    inspect(engine, image)
+
+
+def inspect(engine: str, image: str) -> dict[str, Any]:
+    """Return what the engine knows of an image. Raises Failure when it has not been built."""
+    answer = subprocess.run([engine, "image", "inspect", image], capture_output=True)
+    if answer.returncode:
         what, seen = f"there is no image {image}", f"{engine} does not know it"
         raise Failure(PRECONDITION, "no-image", what, seen, "do/build")
+    return dict(json.loads(answer.stdout)[0])

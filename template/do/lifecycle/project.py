@@ -2,8 +2,10 @@
 
 import difflib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
 
 try:
     import tomllib
@@ -18,7 +20,10 @@ DONE = 0  # or nothing to do
 DEFECT = 1  # of ours
 USAGE = 2  # options or do/config.toml
 PRECONDITION = 3  # a tool, credentials or quota are missing
-VERIFICATION = 6  # it runs, but answers wrongly
+REFUSED = 4  # by AWS, or it failed there for good
+TIMED_OUT = 5  # what was started is still running
+VERIFICATION = 6  # it runs, but answers wrongly; or something is left that should be gone
+POLICY = 7  # the spend ceiling, another account, somebody else's resource, a lock
 INTERRUPTED = 130
 
 
@@ -43,40 +48,88 @@ class Failure(Exception):
         return "\n".join(told)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
-    """One field a setting; their meaning stands in do/config.toml."""
+    """One field a setting; their meaning stands in do/config.toml. target.py has those of where it runs."""
 
     project_name: str
+    project_id: str
     region: str
+    account: str
     instance_type: str
     platform: str
     engine: str = ""
+    call_seconds: float
+    call_attempts: int
+    poll_seconds: float
 
     @property
     def image(self) -> str:
         return f"{self.project_name}:latest"
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What everything made in AWS is tagged with."""
+        return {"mcc-project": self.project_name, "mcc-project-id": self.project_id}
 
-def load_config() -> Config:
-    """Return the settings of this project. Raises Failure (usage) for what is unknown or missing."""
+    def owns(self, tags: Mapping[str, str]) -> bool:
+        """Tell whether what carries these tags belongs to this project."""
+        return tags.get("mcc-project-id") == self.project_id
+
+
+C = TypeVar("C", bound=Config)
+
+
+def load_config(kind: type[C], given: Mapping[str, str]) -> C:
+    """Return the settings of this project: `given` beats the environment, which beats the file.
+
+    Raises Failure (usage) for what is unknown, missing or of the wrong type.
+    """
     try:
-        values = tomllib.loads(CONFIG.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        values = tomllib.loads(CONFIG.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise _unusable("unreadable", str(error), "mend the file") from None
-    known = [field.name for field in fields(Config)]
-    for name, value in values.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1) or known
+    hints = get_type_hints(kind)
+    environment = {name: os.environ[key] for name in hints if (key := f"MCC_{name.upper()}") in os.environ}
+    for name in (*values, *given):
+        if name not in hints:
+            near = difflib.get_close_matches(name, hints, n=1) or list(hints)
             seen = f"{name} is no setting; known are {', '.join(near)}"
             raise _unusable("unknown-key", seen, f"rename or remove {name}")
-        if not isinstance(value, str):
-            seen = f"{name} = {value!r} is not a text in quotes"
-            raise _unusable("not-text", seen, f'write {name} = "{value}"')
-    values.update({name: os.environ[key] for name in known if (key := f"MCC_{name.upper()}") in os.environ})
-    if missing := [name for name in known if name not in values and name != "engine"]:
+    texts = {name: _parsed(name, text, hints[name]) for name, text in {**environment, **given}.items()}
+    values = {name: _typed(name, value, hints[name]) for name, value in {**values, **texts}.items()}
+    needed = {field.name for field in fields(kind)} - {"engine"}
+    if missing := sorted(needed - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
-    return Config(**values)
+    return kind(**values)
+
+
+def _parsed(name: str, text: str, hint: Any) -> Any:
+    """Return a text of the environment or command line as a value: as it is, or as TOML has it."""
+    if hint is str:
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        return _typed(name, text, hint)
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    if hint is float and type(value) is int:
+        return float(value)
+    kind = getattr(hint, "__origin__", hint)
+    texts = list(value.values()) if type(value) is dict else []
+    negative = type(value) in (int, float) and not value >= 0
+    if type(value) is kind and not negative and all(isinstance(text, str) for text in texts):
+        return value
+    rule, example = {
+        str: ("a text in quotes", '"abc"'),
+        int: ("a whole number", "1"),
+        float: ("a number", "1.5"),
+        bool: ("true or false", "true"),
+        dict: ("a table of texts", '{LOG_LEVEL = "info"}'),
+    }[kind]
+    raise _unusable("wrong-type", f"{name} = {value!r} is not {rule}", f"write it like {name} = {example}")
 
 
 def _unusable(name: str, seen: str, remedy: str) -> Failure:

@@ -1,0 +1,117 @@
+"""What an endpoint of SageMaker is told: memory and GPUs of a copy, time limits, driver, price.
+
+Worked out once for a model on an instance type and stored, so that an update changes none of it silently.
+"""
+
+import getpass
+import hashlib
+import math
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+from . import catalog, cpu_sizer, lookup, memory
+
+MB, GIB = 10**6, 1024**3
+LONGEST_S = 3600  # that SageMaker waits
+STEP_S = 60
+MEMORY_STEP_MIB = 256
+SHARE = 0.7  # of an instance's memory that copies may take; SageMaker's own agents need some
+
+
+def project_id(project_name: str) -> str:
+    """Return eight digits that tell a person's project from another's of the same name.
+
+    The same person on the same machine gets the same ones, so that rendering again changes nothing.
+    """
+    try:
+        person = getpass.getuser()
+    except (KeyError, OSError):
+        person = ""
+    text = "\0".join([project_name, person, platform.node()])
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def hosting(
+    need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any], instances: int
+) -> dict[str, Any]:
+    """Return how an endpoint runs a model, with what that was worked out for, to be stored.
+
+    `settings` are the engine's, {} for a predictive model.
+    """
+    facts, instance = catalog.hosting(), catalog.instances().get(instance_type)
+    model = need.get("model", {})
+    size = cpu_sizer.model_bytes(need["model_path"]) if "framework" in need else _weights_bytes(need)
+    gpus = int(settings.get("tensor_parallel_size", 0))
+    on_s3 = str(model.get("name", "")).startswith("s3://")
+    from_hub = bool(model) and not on_s3
+    download = facts.download_s + (facts.slack * (size or 0) / facts.s3_mb_s / MB if on_s3 else 0)
+    startup = facts.startup_s + facts.slack * (size or 0) / facts.load_mb_s / MB
+    startup += facts.slack * (size or 0) / facts.hub_mb_s / MB if from_hub else 0
+    if size is None and "framework" not in need:
+        startup = LONGEST_S
+    price = instance.price if instance else None
+    usd = price.usd_h if price else 0.0
+    needed_mib, requests = _memory_mib(need, instance, gpus, size), int(need.get("max_concurrency", 0))
+    if "framework" in need:
+        workers = 1 if need["profile"] == "latency" or instance is None else instance.vcpu
+        requests = workers * facts.requests_per_worker
+    fitting = (instance.accelerator.count // gpus) if gpus and instance and instance.accelerator else 1
+    return {
+        "sized_for": sized_for(need, instance_type, instances),
+        "memory_mib": needed_mib,
+        "accelerators": gpus,
+        "max_instance_count": instances + 1,
+        "copies": instances * max(1, fitting),
+        "requests_per_copy": requests,
+        "ami": "",
+        "usd_per_hour": usd,
+        "price_estimated": bool(price and price.estimated),
+        "max_usd_per_hour": math.ceil(usd * (instances + 1) * 100) / 100,
+        "model_data": model["name"] if on_s3 else "",
+        "size_note": f" of {size / GIB:.1f} GiB" if size else ", which is not known",
+        "download_seconds": _rounded(download),
+        "startup_seconds": _rounded(startup),
+    }
+
+
+def sized_for(need: Mapping[str, Any], instance_type: str, instances: int) -> dict[str, Any]:
+    """Return what hosting is worked out for."""
+    model = need.get("model", {})
+    named = (
+        {"model": model["name"], "image": need["image"]} if model else {"model": need.get("model_path", "")}
+    )
+    return {**named, "instance_type": instance_type, "instance_count": instances}
+
+
+def stale_hosting(kept: Mapping[str, Any], need: Mapping[str, Any], instance_type: str, count: int) -> str:
+    """Return why what was stored is not for this model on these instances, or ''."""
+    return (
+        "" if kept.get("sized_for") == sized_for(need, instance_type, count) else "this is for another need"
+    )
+
+
+def _weights_bytes(need: Mapping[str, Any]) -> int | None:
+    """Return the bytes of a language model's checkpoint, None when nobody told its shape."""
+    shape = lookup.from_answer(need["model"]).shape
+    return (shape.checkpoint_bytes or int(memory.weights(shape) * GIB)) if shape else None
+
+
+def _memory_mib(
+    need: Mapping[str, Any], instance: catalog.Instance | None, gpus: int, model_bytes: int | None
+) -> int:
+    """Return the memory to keep for a copy: what it needs, and never more than its share of the instance."""
+    facts = catalog.hosting()
+    if "framework" in need:
+        chosen = [instance] if instance else None
+        gib = cpu_sizer.cpu_choices(need["framework"], model_bytes, need["profile"], chosen)[0].need_gib
+    else:
+        gib = facts.server_gib + facts.gpu_gib * gpus
+    if instance:
+        of = gpus / instance.accelerator.count if gpus and instance.accelerator else 1
+        gib = min(gib, SHARE * of * instance.memory_gib)
+    return max(1, round(gib * 1024 / MEMORY_STEP_MIB)) * MEMORY_STEP_MIB
+
+
+def _rounded(seconds: float) -> int:
+    return min(LONGEST_S, math.ceil(seconds / STEP_S) * STEP_S)

@@ -1,0 +1,153 @@
+"""What a pod on a HyperPod node is given: its share of the node, time to start, and a model from a volume."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import catalog, cpu_sizer, language_model
+from .answers import HYPERPOD
+from .catalog import Instance
+from .errors import InvalidAnswer
+
+MB, GIB = 10**6, 1024**3
+LONGEST_S = 3600  # as long as SageMaker would wait
+LARGEST_SHARE_OF_SHARED_MEMORY = 0.25
+PROBE_SECONDS = 10
+
+
+def nodes(need: Mapping[str, Any]) -> Sequence[Instance] | None:
+    """Return the instance types to choose from for a need: those of HyperPod's nodes, None for all."""
+    return catalog.hyperpod_nodes() if need.get("target") == HYPERPOD else None
+
+
+def resources(
+    need: Mapping[str, Any], instance_type: str, engine_settings: Mapping[str, Any], source: str
+) -> dict[str, Any]:
+    """Return what one pod asks for on a node of a type, with what that was worked out for, to be stored.
+
+    `cpu` in cores, `memory` and `shared_memory` in Mi or Gi, `gpus` a number. A start may take
+    `start_seconds`, which are `start_probes` probes, and a rollout `progress_seconds`. `source` is where the
+    model lies, '' for the image or the Hub. Raises InvalidAnswer when a pod cannot be large enough.
+    """
+    instance = catalog.instances().get(instance_type)
+    if instance is None:
+        raise InvalidAnswer(f"instance_type: {instance_type} is not in the catalog. Choose another.")
+    gpus = int(engine_settings.get("tensor_parallel_size", 0))
+    facts = catalog.hyperpod()
+    share = gpus / instance.accelerator.count if gpus and instance.accelerator else 1.0
+    cpu = share * (facts.room.node_share * instance.vcpu - facts.room.daemons_cpu)
+    memory = share * (facts.room.node_share * instance.memory_gib - facts.room.daemons_gib)
+    shared = min(gpus * facts.shared_memory.gib_per_gpu, LARGEST_SHARE_OF_SHARED_MEMORY * memory)
+    if gpus == 0:
+        _check_memory(need, instance, memory)
+    seconds = _start_seconds(need, instance_type, source)
+    return {
+        "sized_for": sized_for(instance_type, engine_settings, source),
+        "cpu": _cores(cpu, whole=gpus == 0),
+        "memory": _bytes(memory),
+        "gpus": gpus,
+        "shared_memory": _bytes(shared) if gpus else "",
+        "gpu_nodes": instance.kind == "gpu",
+        "metrics_path": facts.metrics.get(need.get("server", ""), ""),
+        "start_seconds": seconds,
+        "progress_seconds": seconds + facts.start.image_pull_s,
+        "start_probes": seconds // PROBE_SECONDS,
+        "probe_seconds": PROBE_SECONDS,
+    }
+
+
+def model_volume(source: str, project: str, namespace: str, region: str) -> dict[str, Any]:
+    """Return how a model at an address comes to /opt/ml/model of a pod; empty texts when no volume does.
+
+    Every kind has a `claim` and a `path` in it; `s3` and `fsx` have the volume's own fields, too.
+    """
+    if not source:
+        return {"kind": "", "claim": "", "path": ""}
+    kind, _, rest = source.partition("://")
+    place, _, path = rest.strip("/").partition("/")
+    if kind == "pvc":
+        return {"kind": kind, "claim": place, "path": path}
+    claim = f"{project}-model"
+    found: dict[str, Any] = {"kind": kind, "claim": claim, "volume": f"{namespace}-{claim}"}
+    if kind == "s3":
+        options = ["read-only", "allow-other", f"region {region}"]
+        return {
+            **found,
+            "path": "",
+            "bucket": place,
+            "prefix": path,
+            "access": "ReadOnlyMany",
+            "driver": "s3.csi.aws.com",
+            "handle": found["volume"],
+            "options": [*options, f"prefix {path}/"] if path else options,
+            "attributes": {"bucketName": place},
+        }
+    mount, _, path = path.partition("/")
+    known = catalog.regions().get(region)
+    china = known.partition == "aws-cn" if known else region.startswith("cn-")
+    domain = "amazonaws.com.cn" if china else "amazonaws.com"
+    return {
+        **found,
+        "path": path,
+        "access": "ReadWriteMany",
+        "driver": "fsx.csi.aws.com",
+        "handle": place,
+        "options": ["flock"],
+        "attributes": {"dnsname": f"{place}.fsx.{region}.{domain}", "mountname": mount},
+    }
+
+
+def sized_for(instance_type: str, engine_settings: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return what the resources of a pod follow from."""
+    gpus = int(engine_settings.get("tensor_parallel_size", 0))
+    return {"instance_type": instance_type, "gpus": gpus, "source": source}
+
+
+def stale(
+    kept: Mapping[str, Any], instance_type: str, engine_settings: Mapping[str, Any], source: str
+) -> str:
+    """Return why stored resources are not for this pod, or ''."""
+    if kept.get("sized_for") == sized_for(instance_type, engine_settings, source):
+        return ""
+    return "the resources are for another pod"
+
+
+def _check_memory(need: Mapping[str, Any], instance: Instance, memory_gib: float) -> None:
+    """Raise InvalidAnswer when a predictive model does not fit a pod on this type."""
+    size = cpu_sizer.model_bytes(need["model_path"])
+    choice = cpu_sizer.cpu_choices(need["framework"], size, need["profile"], [instance])[0]
+    if choice.need_gib > memory_gib:
+        raise InvalidAnswer(
+            f"instance_type: a pod on {instance.name} can have {max(memory_gib, 0):.1f} GiB, this server "
+            f"needs {choice.need_gib:.1f}. Choose a type with more memory."
+        )
+
+
+def _start_seconds(need: Mapping[str, Any], instance_type: str, source: str) -> int:
+    """Return the seconds that a start may take, a multiple of the time between probes."""
+    facts, place = catalog.hosting(), source.partition("://")[0]
+    speeds = {"s3": facts.s3_mb_s, "pvc": facts.s3_mb_s, "fsx": catalog.hyperpod().start.fsx_mb_s}
+    if "framework" in need:
+        size = float(cpu_sizer.model_bytes(need["model_path"]) or 0)
+    else:
+        choice = language_model.sized(need).choice(instance_type)
+        assert choice is not None and choice.estimate is not None
+        size = choice.estimate.weights * choice.tensor_parallel * GIB
+        speeds[""] = facts.hub_mb_s
+    seconds = facts.startup_s + facts.slack * size / MB / facts.load_mb_s
+    if place in speeds:
+        seconds += facts.slack * size / MB / speeds[place]
+    return math.ceil(min(seconds, LONGEST_S) / PROBE_SECONDS) * PROBE_SECONDS
+
+
+def _cores(cpu: float, whole: bool) -> str:
+    """Return CPUs rounded down: whole ones for a server that starts a process for each, else tenths."""
+    if whole:
+        return str(max(1, math.floor(cpu)))
+    tenths = math.floor(cpu * 10)
+    return str(tenths // 10) if tenths % 10 == 0 else f"{tenths * 100}m"
+
+
+def _bytes(gib: float) -> str:
+    """Return GiB rounded down to a Kubernetes quantity."""
+    return f"{math.floor(gib)}Gi" if gib >= 8 else f"{math.floor(gib * 1024)}Mi"

@@ -1,0 +1,35 @@
+"""The policies of iam/*.toml, filled in for this project: what each command and role may do in AWS."""
+
+import difflib
+import re
+from typing import Any
+
+from lifecycle.project import PROJECT, USAGE, Config, Failure, tomllib
+
+DIRECTORY = PROJECT / "iam"
+
+
+def policy(name: str, settings: Config, account: str, partition: str) -> dict[str, Any]:
+    """Return the policy of a command or role as IAM takes it.
+
+    `account` is the number of twelve digits, `partition` such as aws or aws-cn. Raises Failure (usage) for a
+    name that iam/ does not have.
+    """
+    files = [tomllib.loads(path.read_text("utf-8")) for path in sorted(DIRECTORY.glob("*.toml"))]
+    known = sorted({key for file in files for key in file})
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1) or known
+        seen = f"iam/ has no {name}; known are {', '.join(near)}"
+        raise Failure(USAGE, "no-policy", f"there is no policy {name}", seen, f"do/doctor --policy {near[0]}")
+    values = {**vars(settings), "account": account, "partition": partition}
+    statements = [statement for file in files for statement in file.get(name, [])]
+    filled = [_filled({"Effect": "Allow", **statement}, values) for statement in statements]
+    return {"Version": "2012-10-17", "Statement": filled}
+
+
+def _filled(value: Any, values: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, values) for item in value]
+    return re.sub(r"\{(\w+)\}", lambda match: str(values[match[1]]), value)

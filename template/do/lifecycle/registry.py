@@ -1,0 +1,134 @@
+"""The project's images in Amazon ECR: its repository, and what an image there is."""
+
+import base64
+import json
+import re
+import subprocess
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lifecycle.aws import Aws
+from lifecycle.console import say
+from lifecycle.project import POLICY, PRECONDITION, REFUSED, VERIFICATION, Config, Failure
+
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+HOST = re.compile(r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+KEPT_IMAGES = 20
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in the repository. `uri` names it by its digest, so it stays the same whatever is pushed."""
+
+    uri: str
+    digest: str
+    media_type: str
+    platform: str
+    environment: dict[str, str]
+
+    def problem(self, settings: Config) -> Failure | None:
+        """Return why it cannot be deployed as the settings say, or None."""
+        if self.media_type != DOCKER_MANIFEST:
+            what, seen = "SageMaker takes no image of this kind", f"{self.uri} is {self.media_type}"
+            cause = "a builder that writes OCI manifests, or adds attestations and makes an index of it"
+            remedy = "`do/build` and `do/push` again; on a builder of your own: oci-mediatypes=false, no provenance"
+            return Failure(VERIFICATION, "image-type", what, seen, remedy, cause)
+        if self.platform != settings.platform:
+            what = f"the image is not for {settings.instance_type}"
+            seen = f"{self.uri} is for {self.platform}, platform = {settings.platform} in do/config.toml"
+            return Failure(VERIFICATION, "image-platform", what, seen, "`do/build` and `do/push` again")
+        return None
+
+
+def image(settings: Config, aws: Aws, tag: str = "latest") -> Image | None:
+    """Return the image with a tag, or None when there is none. Raises Failure when AWS does not answer."""
+    name = settings.project_name
+    found = aws.find("ecr", "batch_get_image", repositoryName=name, imageIds=[{"imageTag": tag}])
+    if not found or not found["images"]:
+        return None
+    manifest = json.loads(found["images"][0]["imageManifest"])
+    media_type = found["images"][0].get("imageManifestMediaType") or manifest["mediaType"]
+    digest = found["images"][0]["imageId"]["imageDigest"]
+    config = _blob(settings, aws, manifest["config"]["digest"]) if "config" in manifest else {}
+    platform = f"{config['os']}/{config['architecture']}" if "architecture" in config else "several platforms"
+    variables = config.get("config", {}).get("Env") or []
+    environment = dict(variable.partition("=")[::2] for variable in variables)
+    return Image(f"{address(settings, aws)}@{digest}", digest, media_type, platform, environment)
+
+
+def address(settings: Config, aws: Aws) -> str:
+    """Return the repository as the engine names it."""
+    suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
+    return f"{aws.identity['Account']}.dkr.ecr.{aws.region}.{suffix}/{settings.project_name}"
+
+
+def ensure(settings: Config, aws: Aws) -> None:
+    """Create the repository if there is none. Raises Failure (policy) when it is somebody else's."""
+    name = settings.project_name
+    found = aws.find("ecr", "describe_repositories", repositoryNames=[name])
+    if found:
+        arn = found["repositories"][0]["repositoryArn"]
+        tags = {tag["Key"]: tag["Value"] for tag in aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]}
+        if not settings.tags.items() <= tags.items():
+            what, seen = f"the repository {name} is not this project's", f"its tags are {tags}"
+            remedy = f"rename the project, or give the repository the tags {settings.tags}"
+            raise Failure(POLICY, "not-ours", what, seen, remedy)
+    else:
+        say(f"creating the repository {name}")
+        aws.call(
+            "ecr",
+            "create_repository",
+            repositoryName=name,
+            imageScanningConfiguration={"scanOnPush": True},
+            tags=[{"Key": key, "Value": value} for key, value in settings.tags.items()],
+        )
+    if not aws.find("ecr", "get_lifecycle_policy", repositoryName=name):
+        text = json.dumps(lifecycle_policy())
+        aws.call("ecr", "put_lifecycle_policy", repositoryName=name, lifecyclePolicyText=text)
+
+
+def lifecycle_policy() -> dict[str, Any]:
+    """Return the rule by which old images go."""
+    selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES}
+    rule = {"rulePriority": 1, "description": f"the last {KEPT_IMAGES} images", "selection": selection}
+    return {"rules": [{**rule, "action": {"type": "expire"}}]}
+
+
+@contextmanager
+def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) -> Iterator[None]:
+    """Log the engine in to registries of ECR, each in its own region, and out again afterwards.
+
+    The token goes through standard input; where the engine keeps it meanwhile is the engine's affair. Raises
+    Failure when that is refused.
+    """
+    entered = []
+    try:
+        for host in sorted(set(hosts)):
+            region = HOST.fullmatch(host)[1]  # type: ignore[index]
+            answer = Aws(settings, verb, region=region).call("ecr", "get_authorization_token")
+            token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).partition(b":")[2]
+            command = [engine, "login", "--username", "AWS", "--password-stdin", host]
+            done = subprocess.run(command, input=token, capture_output=True)
+            told = done.stderr.decode(errors="replace").strip()
+            if done.returncode and "not implemented" not in told:  # a credential helper that logs in by itself
+                what, remedy = f"{engine} cannot log in to {host}", "mend what it says, then again"
+                raise Failure(PRECONDITION, "registry-login", what, told, remedy)
+            entered.append(host)
+        yield
+    finally:
+        for host in entered:
+            subprocess.run([engine, "logout", host], capture_output=True)
+
+
+def _blob(settings: Config, aws: Aws, digest: str) -> dict[str, Any]:
+    name = settings.project_name
+    url = aws.call("ecr", "get_download_url_for_layer", repositoryName=name, layerDigest=digest)["downloadUrl"]
+    try:
+        with urllib.request.urlopen(url, timeout=settings.call_seconds) as response:
+            return dict(json.load(response))
+    except (OSError, ValueError) as error:
+        what, remedy = "the image's configuration cannot be read", "check the network, then again"
+        raise Failure(REFUSED, "no-image-config", what, f"{digest}: {error}", remedy) from None

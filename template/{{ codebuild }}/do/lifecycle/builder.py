@@ -1,0 +1,153 @@
+"""What a build in AWS CodeBuild needs: a bucket for the source, a role, and the CodeBuild project."""
+
+import json
+import time
+from typing import IO, Any
+
+from lifecycle.aws import Aws, AwsFailure
+from lifecycle.console import say
+from lifecycle.policies import policy
+from lifecycle.project import POLICY, Config, Failure
+
+SOURCE_DAYS = 7  # the source is deleted from the bucket after so many
+BUILD_MINUTES = 120
+ROLE_SECONDS = 60  # until a new role is known everywhere
+
+
+def bucket_name(settings: Config, aws: Aws) -> str:
+    """Return the name of the bucket: one for each project, account and region."""
+    return f"mcc-{settings.project_id}-{aws.identity['Account']}-{aws.region}"
+
+
+def role_name(settings: Config) -> str:
+    """Return the name of the role that builds have."""
+    return f"mcc-{settings.project_id}-codebuild"
+
+
+def upload(settings: Config, aws: Aws, key: str, source: IO[bytes]) -> str:
+    """Put the source into the bucket, which is created if there is none; return bucket/key."""
+    bucket, owner = bucket_name(settings, aws), aws.identity["Account"]
+    ensure_bucket(settings, aws, bucket)
+    aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=source, ExpectedBucketOwner=owner)
+    return f"{bucket}/{key}"
+
+
+def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
+    """Create the bucket: private, encrypted, tagged. Raises Failure (policy) when it is somebody else's.
+
+    One without any tag is taken for one that was left half made: its name has this account and project.
+    """
+    owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identity["Account"]}
+    try:
+        tags = aws.call("s3", "get_bucket_tagging", **owner)["TagSet"]
+    except AwsFailure as error:
+        if error.error not in ("NoSuchBucket", "NoSuchTagSet"):
+            raise
+        if error.error == "NoSuchBucket":
+            say(f"creating the bucket {bucket}")
+            where = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
+            aws.call("s3", "create_bucket", Bucket=bucket, **({} if aws.region == "us-east-1" else where))
+        for operation, request in bucket_settings(settings).items():
+            aws.call("s3", operation, **owner, **request)
+        return
+    _require_ours(settings, f"the bucket {bucket}", {tag["Key"]: tag["Value"] for tag in tags})
+
+
+def bucket_settings(settings: Config) -> dict[str, dict[str, Any]]:
+    """Return the requests that make a new bucket private, encrypted, short-lived and, last of all, tagged."""
+    blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": "source/"}}
+    tags = [{"Key": key, "Value": value} for key, value in settings.tags.items()]
+    return {
+        "put_public_access_block": {"PublicAccessBlockConfiguration": dict.fromkeys(blocks, True)},
+        "put_bucket_encryption": {"ServerSideEncryptionConfiguration": {"Rules": [encryption]}},
+        "put_bucket_lifecycle_configuration": {
+            "LifecycleConfiguration": {"Rules": [{**expiry, "Expiration": {"Days": SOURCE_DAYS}}]}
+        },
+        "put_bucket_tagging": {"Tagging": {"TagSet": tags}},
+    }
+
+
+def ensure_role(settings: Config, aws: Aws) -> str:
+    """Create or update the role that builds have, and return its ARN."""
+    name, account = role_name(settings), aws.identity["Account"]
+    found = aws.find("iam", "get_role", RoleName=name)
+    if found:
+        tags = {tag["Key"]: tag["Value"] for tag in found["Role"].get("Tags", [])}
+        _require_ours(settings, f"the role {name}", tags)
+    else:
+        say(f"creating the role {name}")
+        tags_of_it = [{"Key": key, "Value": value} for key, value in settings.tags.items()]
+        trust = json.dumps(trust_policy(account))
+        found = aws.call(
+            "iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags_of_it
+        )
+    document = json.dumps(policy("codebuild-role", settings, account, aws.partition))
+    aws.call("iam", "put_role_policy", RoleName=name, PolicyName="build", PolicyDocument=document)
+    return str(found["Role"]["Arn"])
+
+
+def trust_policy(account: str) -> dict[str, Any]:
+    """Return who may take the role: CodeBuild, for projects of this account."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "codebuild.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            }
+        ],
+    }
+
+
+def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
+    """Create or update the CodeBuild project. A new role may take a while until CodeBuild may have it."""
+    found = aws.call("codebuild", "batch_get_projects", names=[settings.project_name])["projects"]
+    if found:
+        tags = {tag["key"]: tag["value"] for tag in found[0].get("tags", [])}
+        _require_ours(settings, f"the CodeBuild project {settings.project_name}", tags)
+    else:
+        say(f"creating the CodeBuild project {settings.project_name}")
+    end = time.monotonic() + ROLE_SECONDS
+    while True:
+        try:
+            aws.call("codebuild", "update_project" if found else "create_project", **request)
+            return
+        except AwsFailure as error:
+            if "sts:AssumeRole" not in error.finding["seen"] or time.monotonic() > end:
+                raise
+            time.sleep(settings.poll_seconds)
+
+
+def project_request(
+    settings: Config, role: str, location: str, image: str, environment: dict[str, str]
+) -> dict[str, Any]:
+    """Return the CodeBuild project: built on the instance's own processor, by the source's buildspec.yml.
+
+    `environment` has the compute type and the image of the machine that builds.
+    """
+    arm = settings.platform == "linux/arm64"
+    variables = {"IMAGE": image, "PLATFORM": settings.platform}
+    return {
+        "name": settings.project_name,
+        "source": {"type": "S3", "location": location},
+        "artifacts": {"type": "NO_ARTIFACTS"},
+        "environment": {
+            "type": "ARM_CONTAINER" if arm else "LINUX_CONTAINER",
+            **environment,
+            "privilegedMode": True,  # for a container engine
+            "environmentVariables": [{"name": key, "value": value} for key, value in variables.items()],
+        },
+        "serviceRole": role,
+        "timeoutInMinutes": BUILD_MINUTES,
+        "tags": [{"key": key, "value": value} for key, value in settings.tags.items()],
+    }
+
+
+def _require_ours(settings: Config, what: str, tags: dict[str, str]) -> None:
+    if not settings.owns(tags):
+        remedy = f"rename the project, or tag it {settings.tags} if it is this project's"
+        raise Failure(POLICY, "not-ours", f"{what} is not this project's", f"its tags are {tags}", remedy)

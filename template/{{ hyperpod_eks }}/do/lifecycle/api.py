@@ -1,0 +1,221 @@
+"""Calls to a cluster's Kubernetes API. There is one way in, so that each is bounded in time and explained.
+
+Every call made here can be repeated without harm, and is, when the cluster cannot be reached or is too busy.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+from lifecycle.manifests import Object
+from lifecycle.project import PRECONDITION, REFUSED, USAGE, Failure
+
+MANAGER = "ml-container-creator"
+PAGE = 500
+LONGEST_PAUSE = 10.0
+AGAIN = (429, 500, 502, 503, 504)
+
+
+class ApiFailure(Failure):
+    """A call failed; `status` is what HTTP has for it, 0 when there was no answer."""
+
+    status = 0
+
+
+class Api:
+    """The API of one cluster, as one identity sees it. `client` is an ApiClient of the kubernetes package."""
+
+    def __init__(self, client: Any, name: str, seconds: float, attempts: int) -> None:
+        self.client, self.name = client, name
+        self._seconds, self._attempts = seconds, max(1, attempts)
+        self._resources: dict[str, dict[str, Object]] = {}
+
+    def get(self, path: str, **query: str) -> Object | None:
+        """Return what lies at a path, None when nothing does. Raises ApiFailure."""
+        try:
+            return self.call("GET", path, query)
+        except ApiFailure as failure:
+            if failure.status == 404:
+                return None
+            raise
+
+    def items(self, path: str, selector: str = "", fields: str = "") -> list[Object]:
+        """Return every object of a listing, whole even when the cluster forgets where a page ended."""
+        asked = {"labelSelector": selector, "fieldSelector": fields, "limit": str(PAGE)}
+        query = {name: value for name, value in asked.items() if value}
+        while True:
+            found: list[Object] = []
+            place = ""
+            try:
+                while True:
+                    page = self.call("GET", path, {**query, **({"continue": place} if place else {})})
+                    found += page["items"]
+                    place = page["metadata"].get("continue", "")
+                    if not place:
+                        return found
+            except ApiFailure as failure:
+                if failure.status != 410:
+                    raise
+
+    def path_of(self, entry: Object) -> str:
+        """Return where an object lies. Raises Failure when the cluster does not know its kind."""
+        place = self.path(entry["apiVersion"], entry["kind"], entry["metadata"].get("namespace", ""))
+        return f"{place}/{quote(entry['metadata']['name'])}"
+
+    def path(self, version: str, kind: str, namespace: str) -> str:
+        """Return where the objects of a kind lie. Raises ApiFailure when the cluster does not know it."""
+        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        if version not in self._resources:
+            found = self.get(root) or {"resources": []}
+            self._resources[version] = {
+                resource["kind"]: resource for resource in found["resources"] if "/" not in resource["name"]
+            }
+        resource = self._resources[version].get(kind)
+        if resource is None:
+            what = f"the cluster does not know objects of kind {kind}"
+            remedy = "install what brings them, or leave them out"
+            failure = ApiFailure(PRECONDITION, "unknown-kind", what, f"{version} at {self.name}", remedy)
+            failure.status = 404
+            raise failure
+        within = f"/namespaces/{quote(namespace)}" if resource["namespaced"] else ""
+        return f"{root}{within}/{resource['name']}"
+
+    def apply(self, entry: Object, dry_run: bool = False, force: bool = False) -> Object:
+        """Have the cluster make an object as it is here, and return it; `dry_run` only shows how it would be.
+
+        Fields that somebody else set to something else are left alone, and are a Failure, unless `force`.
+        """
+        query = {"fieldManager": MANAGER, **({"dryRun": "All"} if dry_run else {})}
+        query["force"] = "true" if force else "false"
+        return self.call("PATCH", self.path_of(entry), query, entry, "application/apply-patch+yaml")
+
+    def delete(self, path: str) -> None:
+        """Delete an object, and first what it made; nothing happens when it is gone already."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
+        try:
+            self.call("DELETE", path, {}, options)
+        except ApiFailure as failure:
+            if failure.status != 404:
+                raise
+
+    def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:
+        """Return whether this identity may do something."""
+        asked = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
+        answer = self.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {}, review)
+        return bool(answer["status"]["allowed"])
+
+    def lines(self, path: str, **query: str) -> Iterator[str]:
+        """Yield the lines of a stream as they come. Raises ApiFailure when it cannot be opened."""
+
+        def opened() -> Any:
+            return self._request("GET", path, query, None, "", (self._seconds, None))
+
+        response = self._send(opened, f"GET {path}")
+        rest = b""
+        for part in response.stream(65536):
+            *whole, rest = (rest + part).split(b"\n")
+            yield from (line.decode(errors="replace") for line in whole)
+        if rest:
+            yield rest.decode(errors="replace")
+
+    def call(
+        self, method: str, path: str, query: dict[str, str], body: Object | None = None, content: str = ""
+    ) -> Object:
+        """Make one call and return its answer. Raises ApiFailure."""
+
+        def read() -> bytes:
+            response = self._request(method, path, query, body, content, (self._seconds, self._seconds))
+            return bytes(response.data)
+
+        found: Object = json.loads(self._send(read, f"{method} {path}"))
+        return found
+
+    def _request(
+        self, method: str, path: str, query: dict[str, str], body: Object | None, content: str, timeout: Any
+    ) -> Any:
+        headers = {"Accept": "application/json", **({"Content-Type": content} if content else {})}
+        return self.client.call_api(
+            path,
+            method,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+            _preload_content=False,
+            _request_timeout=timeout,
+        )
+
+    def _send(self, send: Callable[[], Any], call: str) -> Any:
+        """Send, again after a pause where that may help. Raises ApiFailure."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return send()
+            except ApiException as error:
+                pause = _pause(error, attempt)
+                if error.status not in AGAIN or attempt == self._attempts:
+                    raise refusal(error, call, self.name) from None
+            except (HTTPError, OSError) as error:
+                pause = _pause(None, attempt)
+                if attempt == self._attempts:
+                    raise _unreachable(error, call, self.name) from None
+            time.sleep(pause)
+        raise AssertionError
+
+
+def _pause(error: Any, attempt: int) -> float:
+    """Return the seconds to wait before the next attempt: as the cluster wishes, else longer each time."""
+    wished = str((getattr(error, "headers", None) or {}).get("Retry-After", ""))
+    seconds = float(wished) if wished.isdigit() else 0.25 * 2**attempt
+    return min(seconds, LONGEST_PAUSE)
+
+
+def _unreachable(error: Exception, call: str, name: str) -> ApiFailure:
+    what, seen = f"the cluster {name} does not answer {call}", " ".join(str(error).split())[:300]
+    cause = "its endpoint may be private: reached from inside its VPC only"
+    return ApiFailure(REFUSED, "cluster-unreachable", what, seen, "check network and VPN, then again", cause)
+
+
+def refusal(error: Any, call: str, name: str) -> ApiFailure:
+    """Return a refusal of the cluster as a failure that says what to do."""
+    try:
+        told = json.loads(error.body)
+    except (TypeError, ValueError):
+        told = {}
+    message = " ".join(str(told.get("message") or error.reason).split())
+    seen = f"{error.status} {message}"[:600]
+    failure = _explained(int(error.status or 0), told, call, name, seen)
+    failure.status = int(error.status or 0)
+    return failure
+
+
+def _explained(status: int, told: Object, call: str, name: str, seen: str) -> ApiFailure:
+    if status == 401:
+        what, remedy = (
+            f"the cluster {name} does not know this identity",
+            f"have an access entry made: aws eks create-access-entry --cluster-name {name} --principal-arn …",
+        )
+        return ApiFailure(PRECONDITION, "no-cluster-access", what, seen, remedy)
+    if status == 403:
+        remedy = f"have a role or access policy of the cluster {name} allow it"
+        return ApiFailure(PRECONDITION, "forbidden", f"the cluster refused {call}", seen, remedy)
+    if status == 409:
+        causes = (told.get("details") or {}).get("causes", [])
+        fields = [cause["field"] for cause in causes if "field" in cause]
+        what = f"somebody else has set {', '.join(fields) or 'fields of this object'}"
+        remedy = "take the value over into kubernetes/, or `do/deploy --force` to overrule"
+        return ApiFailure(REFUSED, "apply-conflict", what, seen, remedy)
+    if status in (400, 422):
+        remedy = "mend kubernetes/; what cannot be changed needs `do/clean` first"
+        return ApiFailure(USAGE, "invalid-object", "the cluster does not take an object", seen, remedy)
+    return ApiFailure(REFUSED, "cluster-refused", f"the cluster refused {call}", seen, "read what it says")

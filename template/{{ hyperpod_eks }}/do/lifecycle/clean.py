@@ -1,0 +1,102 @@
+"""Delete everything of this project from the cluster, and prove that nothing is left."""
+
+import argparse
+import sys
+import time
+
+from lifecycle import cluster, journal
+from lifecycle.api import Api, ApiFailure
+from lifecycle.aws import Aws
+from lifecycle.cli import Result
+from lifecycle.console import Progress, say
+from lifecycle.manifests import Manifests, Object
+from lifecycle.project import USAGE, VERIFICATION, Failure
+from lifecycle.target import Target
+
+# Whatever this project may have made there, in this mode or the other: the pods' makers first.
+KINDS = (
+    ("inference.sagemaker.aws.amazon.com/v1", "InferenceEndpointConfig"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("apps/v1", "Deployment"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("v1", "Service"),
+    ("v1", "ConfigMap"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "PersistentVolume"),
+)
+PODS = (("apps/v1", "ReplicaSet"), ("v1", "Pod"))
+SECONDS = 300.0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/clean."""
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(settings: Target, arguments: argparse.Namespace) -> Result:
+    """Find by label, delete, wait, and look again with a connection of its own."""
+    with journal.locked("clean"):
+        aws = Aws(settings, "clean")
+        _ = aws.identity
+        manifests = Manifests()
+        api = cluster.connect(aws, settings)
+        found = belonging(api, manifests)
+        named = [_name(entry) for entry in found]
+        if not found:
+            return {"deleted": [], "left": [], "text": f"nothing of this project is in {manifests.namespace}"}
+        say(f"in {manifests.namespace} of {api.name}: {', '.join(named)}")
+        if not arguments.yes:
+            _ask()
+        for entry in found:
+            journal.write(verb="clean", state="intent", call="delete", about={"object": _name(entry)})
+            api.delete(api.path_of(entry))
+        _wait(api, manifests, settings.poll_seconds)
+        left = [_name(entry) for entry in belonging(cluster.connect(aws, settings), manifests, PODS)]
+        receipt = {"cluster": api.name, "namespace": manifests.namespace, "deleted": named, "left": left}
+        path = journal.save("clean", receipt)
+        if left:
+            what, remedy = "not everything is gone", "do/clean again; finalizers of others may hold it"
+            raise Failure(VERIFICATION, "left-behind", what, ", ".join(left), remedy)
+        return {**receipt, "text": f"deleted {len(named)} objects, 0 are left; receipt: {path}"}
+
+
+def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] = ()) -> list[Object]:
+    """Return the project's objects; kinds that the cluster does not know have none."""
+    found = []
+    made = {entry["kind"] for entry in manifests.objects} | {kind for _, kind in PODS}
+    for version, kind in (*KINDS, *more):
+        try:
+            path = api.path(version, kind, manifests.namespace)
+        except ApiFailure as failure:
+            if failure.status != 404:
+                raise
+            continue
+        try:
+            items = api.items(path, manifests.selector)
+        except ApiFailure as failure:
+            if failure.status == 403 and kind not in made:
+                continue  # this identity cannot have made any
+            raise
+        found += [{**item, "apiVersion": version, "kind": kind} for item in items]
+    return found
+
+
+def _wait(api: Api, manifests: Manifests, pause: float) -> None:
+    """Return when nothing is left, or it takes too long; the caller looks for itself."""
+    progress = Progress("deleting", SECONDS)
+    while (left := belonging(api, manifests, PODS)) and progress.elapsed < SECONDS:
+        progress.show(f"{len(left)} objects are left")
+        time.sleep(pause)
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        what, seen = "do/clean asks before it deletes", "there is no terminal to ask at"
+        raise Failure(USAGE, "not-asked", what, seen, "do/clean --yes")
+    print("delete them? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Failure(USAGE, "declined", "nothing was deleted", "the answer was no", "do/clean")
+
+
+def _name(entry: Object) -> str:
+    return f"{entry['kind']} {entry['metadata']['name']}"

@@ -1,0 +1,94 @@
+"""The Kubernetes cluster behind a HyperPod cluster: found by its name, reached as this identity.
+
+Nothing is read from or written to a kubeconfig: the current context of the person's kubectl plays no part.
+"""
+
+import atexit
+import base64
+import os
+import tempfile
+import time
+from typing import Any
+
+from lifecycle.api import Api
+from lifecycle.aws import Aws, failure
+from lifecycle.project import PRECONDITION, Failure
+from lifecycle.target import Target
+
+TOKEN_SECONDS = 600  # EKS takes one for 15 minutes
+USABLE = ("InService", "Updating", "SystemUpdating")
+
+
+def connect(aws: Aws, settings: Target) -> Api:
+    """Return the API of the cluster that the settings name. Raises Failure when it cannot be used."""
+    eks = _eks(aws, settings)
+    from kubernetes.client import ApiClient, Configuration
+
+    configuration = Configuration()
+    configuration.host = eks["endpoint"]
+    configuration.ssl_ca_cert = _certificate(eks["certificateAuthority"]["data"])
+    configuration.retries = False  # Api repeats calls itself
+    configuration.api_key_prefix["authorization"] = "Bearer"
+    configuration.refresh_api_key_hook = Tokens(aws, eks["name"]).renew
+    configuration.refresh_api_key_hook(configuration)
+    return Api(ApiClient(configuration), eks["name"], settings.call_seconds, settings.call_attempts)
+
+
+class Tokens:
+    """Tokens for one cluster: signed requests to STS, which the cluster sends to learn who calls."""
+
+    def __init__(self, aws: Aws, cluster: str) -> None:
+        import boto3
+
+        self._aws, self._cluster, self._made = aws, cluster, -float(TOKEN_SECONDS)
+        self._sts = boto3.session.Session(region_name=aws.region).client("sts")
+        self._sts.meta.events.register("before-sign.sts.GetCallerIdentity", self._name_cluster)
+
+    def renew(self, configuration: Any) -> None:
+        """Put a token into a configuration that is good for some minutes yet."""
+        if time.monotonic() - self._made < TOKEN_SECONDS:
+            return
+        try:
+            url = self._sts.generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="GET")
+        except Exception as error:
+            raise failure(error, self._aws, "sts.get_caller_identity") from None
+        text = base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+        configuration.api_key["authorization"] = f"k8s-aws-v1.{text}"
+        self._made = time.monotonic()
+
+    def _name_cluster(self, request: Any, **_: Any) -> None:
+        request.headers["x-k8s-aws-id"] = self._cluster
+
+
+def _eks(aws: Aws, settings: Target) -> dict[str, Any]:
+    """Return the description of the EKS cluster. Raises Failure."""
+    name = settings.hyperpod_cluster
+    found = aws.find("sagemaker", "describe_cluster", ClusterName=name)
+    if found is None:
+        others = aws.pages("sagemaker", "list_clusters", "ClusterSummaries")
+        known = ", ".join(other["ClusterName"] for other in others)
+        what = f"there is no HyperPod cluster {name} in {aws.region}"
+        seen = f"known there: {known}" if known else "there is none"
+        raise Failure(PRECONDITION, "no-cluster", what, seen, "mend hyperpod_cluster in do/config.toml")
+    arn = found.get("Orchestrator", {}).get("Eks", {}).get("ClusterArn", "")
+    if not arn:
+        what, seen = f"the HyperPod cluster {name} is not run by Amazon EKS", "its orchestrator is Slurm"
+        raise Failure(PRECONDITION, "not-eks", what, seen, "name one that is, in do/config.toml")
+    if found["ClusterStatus"] not in USABLE:
+        what, seen = f"the HyperPod cluster {name} is not usable", found["ClusterStatus"]
+        seen += f": {found['FailureMessage']}" if found.get("FailureMessage") else ""
+        raise Failure(PRECONDITION, "cluster-not-usable", what, seen, "wait, or have it repaired")
+    described: dict[str, Any] = aws.call("eks", "describe_cluster", name=arn.rpartition("/")[2])["cluster"]
+    if described["status"] not in ("ACTIVE", "UPDATING"):
+        what, seen = f"the EKS cluster {described['name']} is not usable", described["status"]
+        raise Failure(PRECONDITION, "cluster-not-usable", what, seen, "wait, or have it repaired")
+    return described
+
+
+def _certificate(data: str) -> str:
+    """Return a file with the certificate of a cluster's authority, which lives as long as this process."""
+    descriptor, path = tempfile.mkstemp(prefix="cluster-", suffix=".pem")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.b64decode(data))
+    atexit.register(os.unlink, path)
+    return path

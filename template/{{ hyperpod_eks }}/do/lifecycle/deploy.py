@@ -1,0 +1,99 @@
+"""Apply kubernetes/ to the cluster, follow it until it serves, and undo it when it does not."""
+
+import argparse
+
+from lifecycle import changes, checks, cluster, deployed, images, journal, plan, pods, requests, rollout
+from lifecycle.api import Api
+from lifecycle.aws import Aws
+from lifecycle.changes import Change
+from lifecycle.cli import Result
+from lifecycle.console import say
+from lifecycle.manifests import Manifests
+from lifecycle.project import VERIFICATION, Failure
+from lifecycle.target import Target
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/deploy."""
+    parser.add_argument("--force", action="store_true", help="overrule what others set in the same objects")
+    parser.add_argument("--keep", action="store_true", help="leave what does not come to serve as it is")
+    parser.add_argument("--no-test", action="store_true", help="send no request when it serves")
+    requests.add_options(parser)
+
+
+def run(settings: Target, arguments: argparse.Namespace) -> Result:
+    """Deploy; it has succeeded when a request is answered."""
+    with journal.locked("deploy"):
+        aws = Aws(settings, "deploy")
+        _ = aws.identity
+        manifests = Manifests()
+        if not manifests.image:
+            manifests = Manifests(images.pushed(aws, settings))
+        api = cluster.connect(aws, settings)
+        found = checks.before_apply(api, manifests)
+        planned = changes.of(api, manifests, arguments.force)
+        for finding in plan.short(plan.capacity(found, manifests), manifests.workload, planned):
+            say(f"note: {finding['what']}; {finding['seen']}")
+        changed = [change for change in planned if change.action != "keep"]
+        result = {
+            "cluster": settings.hyperpod_cluster,
+            "namespace": manifests.namespace,
+            "image": manifests.image,
+            "changes": [{"object": change.name, "action": change.action} for change in planned],
+        }
+        _apply(api, settings, manifests, changed, arguments)
+        if removed := rollout.prune(api, manifests):
+            say(f"removed ConfigMaps of earlier settings: {', '.join(removed)}")
+        answer = {} if arguments.no_test else _test(api, manifests, arguments)
+        told = "nothing to change" if not changed else ", ".join(f"{c.action} {c.name}" for c in changed)
+        serving = f"serves {manifests.image} in namespace {manifests.namespace}"
+        return {**result, "answer": answer, "text": f"{told}\n{serving}"}
+
+
+def _apply(
+    api: Api, settings: Target, manifests: Manifests, changed: list[Change], arguments: argparse.Namespace
+) -> None:
+    """Apply and follow. Raises Failure after putting back what was before, unless it is to be kept."""
+    done: list[Change] = []
+    try:
+        for change in changed:
+            journal.write(verb="deploy", state="intent", call="apply", about={"object": change.name})
+            done.append(change)
+            api.apply(change.entry, force=arguments.force)
+            journal.write(verb="deploy", state="done", call="apply", about={"object": change.name})
+            say(f"{change.action:7} {change.name}")
+        rollout.Rollout(api, manifests, settings).follow()
+    except KeyboardInterrupt:
+        say("not waiting any longer; the rollout goes on. do/status shows it, do/clean ends it")
+        raise
+    except Failure as failure:
+        if failure.finding["id"] == "cluster-unreachable" or arguments.keep or not done:
+            raise
+        _show_logs(api, manifests)
+        say("undoing what was applied")
+        rollout.undo(api, done)
+        before = any(change.before for change in done)
+        failure.finding["seen"] += "; what was before is back" if before else "; what was made is deleted"
+        raise
+
+
+def _show_logs(api: Api, manifests: Manifests) -> None:
+    """Print the end of the log of each pod that does not serve, for they are gone soon."""
+    for pod in pods.listed(api, manifests.namespace, manifests.selector):
+        if not pods.ready(pod):
+            for line in pods.log_tail(api, pod, previous=pods.container(pod).get("restartCount", 0) > 0):
+                say(f"  | {pod['metadata']['name']}: {line}")
+
+
+def _test(api: Api, manifests: Manifests, arguments: argparse.Namespace) -> Result:
+    """Return the answer to a request. Raises Failure (verification) when it is not as it should be."""
+    try:
+        with deployed.server(api, manifests) as server:
+            answer = requests.check(server, arguments)
+    except Failure as failure:
+        failure.code = VERIFICATION
+        failure.finding["cause"] = "it is deployed and goes on running, but does not answer as it should"
+        raise
+    if text := answer.pop("text", ""):
+        say(text)
+    return answer

@@ -1,0 +1,69 @@
+"""A pod's port at an address of this machine, through the cluster's API."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from lifecycle.api import Api, refusal
+from lifecycle.project import Failure
+
+PORT = 8080
+
+
+class Forward:
+    """Connections to `url` go to a pod's server; `failure` says why the last one did not."""
+
+    def __init__(self, api: Api, namespace: str, pod: str, listening: socket.socket) -> None:
+        self._api, self._namespace, self._pod, self._listening = api, namespace, pod, listening
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.failure: Failure | None = None
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed: the forward has ended
+            while True:
+                near, _ = self._listening.accept()
+                threading.Thread(target=self._join, args=(near,), daemon=True).start()
+
+    def _join(self, near: socket.socket) -> None:
+        """Join a connection to a new one to the pod; close it when there is none."""
+        with near:
+            try:
+                far = self._connect()
+            except Failure as failure:
+                self.failure = failure
+                return
+            back = threading.Thread(target=_copy, args=(far, near), daemon=True)
+            back.start()
+            _copy(near, far)
+            back.join()
+
+    def _connect(self) -> Any:
+        from kubernetes.client import ApiClient, CoreV1Api
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.stream import portforward
+
+        # A client of its own: while a connection is made, the client cannot be used for anything else.
+        ask = CoreV1Api(ApiClient(self._api.client.configuration)).connect_get_namespaced_pod_portforward
+        try:
+            return portforward(ask, self._pod, self._namespace, ports=str(PORT)).socket(PORT)
+        except ApiException as error:
+            raise refusal(error, f"a connection to pod {self._pod}", self._api.name) from None
+
+
+@contextmanager
+def forwarded(api: Api, namespace: str, pod: str) -> Iterator[Forward]:
+    """Forward to a pod as long as the block lasts."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield Forward(api, namespace, pod, listening)
+
+
+def _copy(source: Any, target: Any) -> None:
+    """Send on what arrives until the source ends, then say so to the target."""
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

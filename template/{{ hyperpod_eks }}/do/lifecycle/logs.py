@@ -1,0 +1,58 @@
+"""Follow the logs of every pod, of those that come later, too. Ctrl-C ends it."""
+
+import argparse
+import sys
+import threading
+import time
+
+from lifecycle import cluster, deployed
+from lifecycle.api import Api
+from lifecycle.aws import Aws
+from lifecycle.cli import Result
+from lifecycle.console import say
+from lifecycle.manifests import Manifests
+from lifecycle.project import PRECONDITION, Failure
+from lifecycle.target import Target
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/logs."""
+    parser.add_argument("--tail", type=int, default=100, help="lines of each pod to begin with (100)")
+    parser.add_argument("--no-follow", action="store_true", help="end with what there is")
+
+
+def run(settings: Target, arguments: argparse.Namespace) -> Result:
+    """Print each line with the pod's name before it."""
+    manifests = Manifests()
+    api = cluster.connect(Aws(settings, "logs", read_only=True), settings)
+    followed: dict[str, threading.Thread] = {}
+    while True:
+        for pod in deployed.found(api, manifests):
+            name = str(pod["metadata"]["name"])
+            if name not in followed:
+                reader = threading.Thread(
+                    target=_print, args=(api, manifests.namespace, name, arguments), daemon=True
+                )
+                followed[name] = reader
+                reader.start()
+        if not followed:
+            what, seen = "there are no logs", f"no pod of this project in {manifests.namespace}"
+            raise Failure(PRECONDITION, "no-pods", what, seen, "do/deploy, or do/status")
+        if arguments.no_follow:
+            for reader in followed.values():
+                reader.join()
+            return {}
+        time.sleep(settings.poll_seconds)
+
+
+def _print(api: Api, namespace: str, pod: str, arguments: argparse.Namespace) -> None:
+    """Print a pod's log until the pod ends; go on where it was when the connection breaks."""
+    path, query = f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {"tailLines": str(arguments.tail)}
+    if not arguments.no_follow:
+        query["follow"] = "true"
+    try:
+        for line in api.lines(path, **query):
+            sys.stdout.write(f"{pod}: {line}\n")
+            sys.stdout.flush()
+    except Failure as failure:
+        say(f"{pod}: {failure}")

@@ -1,0 +1,176 @@
+"""The objects of kubernetes/, as kustomize builds them of its kustomization.yaml.
+
+What of kustomize is not understood here is refused by name, never left out.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lifecycle.project import PROJECT, USAGE, Failure
+
+DIRECTORY = PROJECT / "kubernetes"
+KEYS = (
+    "apiVersion",
+    "kind",
+    "namespace",
+    "labels",
+    "resources",
+    "configMapGenerator",
+    "images",
+    "configurations",
+)
+CLUSTER_SCOPED = ("PersistentVolume", "Namespace", "ClusterRole", "ClusterRoleBinding", "StorageClass")
+WORKLOADS = ("Deployment", "InferenceEndpointConfig")
+FIRST = ("PersistentVolume", "PersistentVolumeClaim", "ConfigMap")  # what pods need comes before them
+SECRET_NAME = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
+NO_SECRET = re.compile(r"_ARN$|_TOKENS$|TOKENS_|TOKENIZER", re.IGNORECASE)
+SECRET_VALUE = re.compile(r"hf_[A-Za-z0-9]{20,}|(AKIA|ASIA)[A-Z0-9]{16}")
+
+Object = dict[str, Any]
+
+
+class Manifests:
+    """The objects to apply, what they are found by, and the image that kustomization.yaml names, if any."""
+
+    def __init__(self, image: str = "") -> None:
+        """Build the objects with `image` where the project's own is named. Raises Failure (usage)."""
+        kustomization = _read(DIRECTORY / "kustomization.yaml")[0]
+        for key in kustomization:
+            if key not in KEYS:
+                remedy = f"write what it does into the files, or use `kubectl apply -k {DIRECTORY.name}`"
+                raise _unusable("kustomization.yaml", f"{key} is not understood by do/", remedy)
+        self.namespace: str = kustomization["namespace"]
+        self.labels: dict[str, str] = kustomization["labels"][0]["pairs"]
+        named = kustomization["images"][0]
+        self.image = image or _reference(named)
+        self.objects = [entry for name in kustomization["resources"] for entry in _read(DIRECTORY / name)]
+        for generator in kustomization.get("configMapGenerator", []):
+            self._generate(generator)
+        paths = [path for name in kustomization.get("configurations", []) for path in _image_paths(name)]
+        for entry in self.objects:
+            self._complete(entry, kustomization["labels"][0].get("includeTemplates", False))
+            for holder in _image_holders(entry, paths):
+                if holder["image"] == named["name"]:
+                    holder["image"] = self.image
+        self.objects.sort(key=lambda entry: FIRST.index(entry["kind"]) if entry["kind"] in FIRST else 9)
+        for entry in self.objects:
+            _refuse_secrets(entry)
+
+    @property
+    def selector(self) -> str:
+        """The label selector of everything that belongs to the project."""
+        return ",".join(f"{name}={value}" for name, value in sorted(self.labels.items()))
+
+    @property
+    def workload(self) -> Object:
+        """The object that makes pods."""
+        return next(entry for entry in self.objects if entry["kind"] in WORKLOADS)
+
+    def _generate(self, generator: Object) -> None:
+        """Add a ConfigMap with the hash of its data in its name, and put that name where it is used."""
+        data: dict[str, str] = {}
+        for name in generator["envs"]:
+            lines = (DIRECTORY / name).read_text("utf-8").splitlines()
+            data.update(line.split("=", 1) for line in lines if line.strip() and not line.startswith("#"))
+        full = f"{generator['name']}-{name_hash(generator['name'], data)}"
+        for entry in self.objects:
+            for container in (pod_spec(entry) or {}).get("containers", []):
+                for source in container.get("envFrom", []):
+                    if source.get("configMapRef", {}).get("name") == generator["name"]:
+                        source["configMapRef"]["name"] = full
+        self.objects.append(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": full}, "data": data}
+        )
+
+    def _complete(self, entry: Object, on_pods: bool) -> None:
+        metadata = entry["metadata"]
+        metadata["labels"] = {**metadata.get("labels", {}), **self.labels}
+        if entry["kind"] not in CLUSTER_SCOPED:
+            metadata["namespace"] = self.namespace
+        if on_pods and pod_spec(entry):
+            template = entry["spec"]["template"].setdefault("metadata", {})
+            template["labels"] = {**template.get("labels", {}), **self.labels}
+
+
+def name_hash(name: str, data: dict[str, str]) -> str:
+    """Return the end of a generated ConfigMap's name, as kustomize makes it of its contents."""
+    content = {"data": data, "kind": "ConfigMap", "name": name}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    for character, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(character, escaped)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return digest.translate(str.maketrans("013ae", "ghkmt"))
+
+
+def pod_spec(entry: Object) -> Object | None:
+    """Return the spec of the pods that an object makes, None when it has no template of them."""
+    spec: Object | None = entry.get("spec", {}).get("template", {}).get("spec")
+    return spec
+
+
+def _read(path: Path) -> list[Object]:
+    """Return the documents of a file. Raises Failure (usage)."""
+    import yaml
+
+    try:
+        found = [document for document in yaml.safe_load_all(path.read_text("utf-8")) if document]
+    except (OSError, yaml.YAMLError) as error:
+        raise _unusable(path.name, " ".join(str(error).split()), "mend the file") from None
+    for document in found:
+        if not isinstance(document, dict) or not document.get("kind", path.name):
+            raise _unusable(path.name, f"{str(document)[:60]} is no object", "mend the file")
+    return found
+
+
+def _image_paths(name: str) -> list[tuple[str, list[str]]]:
+    """Return kind and path of each image field that a configuration file adds."""
+    fields = _read(DIRECTORY / name)[0].get("images", [])
+    return [(field["kind"], field["path"].split("/")) for field in fields]
+
+
+def _image_holders(entry: Object, paths: list[tuple[str, list[str]]]) -> Iterator[Object]:
+    """Yield every mapping of an object whose `image` may be the project's."""
+    spec = pod_spec(entry) or {}
+    yield from (*spec.get("initContainers", []), *spec.get("containers", []))
+    for kind, path in paths:
+        holder: Any = entry if entry["kind"] == kind else {}
+        for key in path[:-1]:
+            holder = holder.get(key, {})
+        if path[-1] in holder:
+            yield holder
+
+
+def _reference(image: Object) -> str:
+    """Return the image that kustomization.yaml names, '' when it only says what do/ is to replace."""
+    if "newName" not in image:
+        return ""
+    if "digest" in image:
+        return f"{image['newName']}@{image['digest']}"
+    return f"{image['newName']}:{image.get('newTag', 'latest')}"
+
+
+def _refuse_secrets(entry: Object) -> None:
+    """Raise Failure (usage) for a secret that is written out: whoever reads the object would have it."""
+    where = f"{entry['kind']} {entry['metadata']['name']}"
+    if entry["kind"] == "Secret":
+        remedy = "remove it from kubernetes/, make it with `kubectl create secret`, and name it"
+        raise Failure(USAGE, "secret-in-manifests", "a Secret does not belong in kubernetes/", where, remedy)
+    written = dict(entry.get("data", {}))
+    containers = (pod_spec(entry) or {}).get("containers", [])
+    for holder in (*containers, entry.get("spec", {}).get("worker", {})):
+        for variable in (*holder.get("env", []), *holder.get("environmentVariables", [])):
+            written[variable["name"]] = variable.get("value", "")
+    for name, value in written.items():
+        named = SECRET_NAME.search(name) and not NO_SECRET.search(name)
+        if value and (named or SECRET_VALUE.search(str(value))):
+            what, seen = "a secret is written out in kubernetes/", f"{where} sets {name}"
+            remedy = "take it from a Secret of the cluster, by secretKeyRef"
+            raise Failure(USAGE, "secret-in-manifests", what, seen, remedy)
+
+
+def _unusable(file: str, seen: str, remedy: str) -> Failure:
+    return Failure(USAGE, "bad-manifest", f"cannot use kubernetes/{file}", seen, remedy)

@@ -1,0 +1,74 @@
+"""What the nodes of a cluster have, and what of it is free."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lifecycle import quantity
+from lifecycle.api import Api, ApiFailure
+from lifecycle.manifests import Object
+
+TYPE = "node.kubernetes.io/instance-type"
+GPU = "nvidia.com/gpu"
+PODS = "pods"
+COUNTED = ("cpu", "memory", GPU)
+
+
+@dataclass
+class Node:
+    """A node: its instance type, what pods may have of it, what they take, and whether it takes new ones."""
+
+    name: str
+    type: str
+    allocatable: dict[str, float]
+    ready: bool
+    taken: dict[str, float] = field(default_factory=dict)
+
+    def free(self, resource: str) -> float:
+        """Return how much of a resource is left, 0 on a node that takes no pods."""
+        left = self.allocatable.get(resource, 0.0) - self.taken.get(resource, 0.0)
+        return max(0.0, left) if self.ready else 0.0
+
+    def room(self, wanted: dict[str, float]) -> int:
+        """Return how many pods that want this much still go here."""
+        fitting = [int(self.free(name) / amount + 1e-9) for name, amount in wanted.items() if amount]
+        return min(fitting, default=0)
+
+
+def of_cluster(api: Api) -> list[Node] | None:
+    """Return the nodes, with what the pods of every namespace take; None when this identity must not look."""
+    try:
+        nodes = {node.name: node for node in map(_node, api.items("/api/v1/nodes"))}
+        pods = api.items("/api/v1/pods", fields="status.phase!=Succeeded,status.phase!=Failed")
+    except ApiFailure as failure:
+        if failure.status == 403:
+            return None
+        raise
+    for pod in pods:
+        node = nodes.get(pod["spec"].get("nodeName", ""))
+        if node:
+            for name, amount in requests(pod["spec"]).items():
+                node.taken[name] = node.taken.get(name, 0.0) + amount
+    return list(nodes.values())
+
+
+def requests(spec: Object) -> dict[str, float]:
+    """Return what a pod's containers ask for; a limit counts where there is no request."""
+    found: dict[str, float] = {}
+    for container in spec["containers"]:
+        resources = container.get("resources", {})
+        for name, amount in {**resources.get("limits", {}), **resources.get("requests", {})}.items():
+            if name in COUNTED:
+                found[name] = found.get(name, 0.0) + quantity.number(amount)
+    return found
+
+
+def _node(entry: Object) -> Node:
+    conditions = {item["type"]: item["status"] for item in entry["status"].get("conditions", [])}
+    cordoned: Any = entry["spec"].get("unschedulable", False)
+    allocatable = entry["status"].get("allocatable", {})
+    return Node(
+        entry["metadata"]["name"],
+        entry["metadata"].get("labels", {}).get(TYPE, "unknown"),
+        {name: quantity.number(amount) for name, amount in allocatable.items() if name in COUNTED},
+        conditions.get("Ready") == "True" and not cordoned,
+    )

@@ -1,0 +1,91 @@
+"""Show what do/deploy would create and change in the cluster, and whether it has room; change nothing."""
+
+import argparse
+from typing import Any
+
+from lifecycle import changes, checks, cluster, images
+from lifecycle.aws import Aws
+from lifecycle.changes import Change
+from lifecycle.cli import Result
+from lifecycle.manifests import Manifests, Object
+from lifecycle.nodes import Node
+from lifecycle.project import Failure
+from lifecycle.target import Target
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/plan."""
+    parser.add_argument("--force", action="store_true", help="as with do/deploy --force")
+
+
+def run(settings: Target, arguments: argparse.Namespace) -> Result:
+    """Have the cluster try what do/deploy would apply, without doing it."""
+    manifests, findings = Manifests(), []
+    aws = Aws(settings, "plan", read_only=True)
+    api = cluster.connect(aws, settings)
+    if not manifests.image:
+        try:
+            manifests = Manifests(images.pushed(aws, settings))
+        except Failure as failure:  # the rest can be planned all the same
+            findings.append(failure.finding)
+            manifests = Manifests(settings.image)
+    found = checks.before_apply(api, manifests)
+    planned = changes.of(api, manifests, arguments.force)
+    room = capacity(found, manifests)
+    findings += short(room, manifests.workload, planned)
+    text = [f"cluster {settings.hyperpod_cluster} (EKS {api.name}), namespace {manifests.namespace}"]
+    text += [f"image {manifests.image}", *described(planned), *_told(room)]
+    return {
+        "cluster": settings.hyperpod_cluster,
+        "eks_cluster": api.name,
+        "namespace": manifests.namespace,
+        "image": manifests.image,
+        "changes": [{"object": c.name, "action": c.action, "differences": c.lines} for c in planned],
+        "capacity": room,
+        "findings": findings,
+        "text": "\n".join([*text, *(f"note: {item['what']}; {item['seen']}" for item in findings)]),
+    }
+
+
+def described(planned: list[Change]) -> list[str]:
+    """Return a line for each object, and one for each difference."""
+    lines = []
+    for change in planned:
+        lines += [f"{change.action:7} {change.name}", *(f"          {line}" for line in change.lines)]
+    return lines
+
+
+def capacity(found: list[Node] | None, manifests: Manifests) -> dict[str, Any]:
+    """Return how much room the cluster has for the workload, {} when its nodes cannot be seen."""
+    return checks.capacity(found, *checks.wanted(manifests.workload)) if found is not None else {}
+
+
+def short(room: dict[str, Any], workload: Object, planned: list[Change]) -> list[dict[str, str]]:
+    """Return a finding when there is less room than the rollout needs."""
+    change = next(change for change in planned if change.entry is workload)
+    if not room or change.action == "keep":
+        return []
+    spec = workload["spec"]
+    needed = int(spec.get("replicas", 1))
+    if change.before:  # one pod more than before, unless one of those may end first
+        needed = 0 if spec.get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable") else 1
+    if room["room_for_pods"] >= needed:
+        return []
+    return [
+        {
+            "id": "little-room",
+            "what": f"the rollout needs room for {needed} more pods",
+            "seen": f"the {room['nodes_ready']} ready nodes of type {room['instance_type']} have room for "
+            f"{room['room_for_pods']}, {room['free_gpus']} of {room['gpus']} GPUs are free",
+            "next": "free some, add nodes, or have pods wait: schedule_seconds in do/config.toml",
+        }
+    ]
+
+
+def _told(room: dict[str, Any]) -> list[str]:
+    if not room:
+        return ["nodes: this identity must not see them"]
+    return [
+        f"nodes: {room['nodes_ready']} of {room['nodes']} of type {room['instance_type']} ready, room for "
+        f"{room['room_for_pods']} pods, {room['free_gpus']} of {room['gpus']} GPUs free"
+    ]

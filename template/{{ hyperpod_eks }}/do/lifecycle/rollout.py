@@ -1,0 +1,149 @@
+"""Following what was applied until it serves, and undoing it when it does not."""
+
+import time
+from dataclasses import dataclass, field
+
+from lifecycle import changes, pods
+from lifecycle.api import Api
+from lifecycle.changes import Change
+from lifecycle.console import Progress
+from lifecycle.manifests import Manifests, Object, pod_spec
+from lifecycle.project import REFUSED, Failure
+from lifecycle.target import Target
+
+REVISION, HASH = "deployment.kubernetes.io/revision", "pod-template-hash"
+
+
+@dataclass
+class Rollout:
+    """One rollout as it is followed: which events were told, and since when a pod waits for what."""
+
+    api: Api
+    manifests: Manifests
+    settings: Target
+    told: set[str] = field(default_factory=set)
+    waiting: dict[str, float] = field(default_factory=dict)
+
+    def follow(self) -> None:
+        """Return when every pod serves. Raises Failure when one will not, or in time."""
+        workload = self.manifests.workload
+        limit = _limit(workload)
+        progress = Progress("rollout", limit)
+        while True:
+            live = self.api.get(self.api.path_of(workload))
+            if live is None:
+                seen = f"{workload['kind']} {workload['metadata']['name']} is gone"
+                raise Failure(REFUSED, "deleted", "somebody else deleted it", seen, "do/deploy")
+            found = current(self.api, self.manifests, live)
+            status, done = progress_of(live)
+            if done:
+                progress.end(status)
+                return
+            progress.show(f"{status}; {summary(found)}")
+            self._tell_events(progress, found)
+            self._check(live, found, progress)
+            progress.sleep(self.settings.poll_seconds)
+
+    def _check(self, live: Object, found: list[Object], progress: Progress) -> None:
+        """Raise Failure for what waiting does not help, or no longer."""
+        now = time.monotonic()
+        for pod in found:
+            name = pod["metadata"]["name"]
+            trouble = None if pods.ready(pod) else pods.trouble(self.api, pod)
+            if trouble is None:
+                self.waiting.pop(name, None)
+            elif not trouble.may_pass or (
+                now - self.waiting.setdefault(name, now) >= self.settings.schedule_seconds
+            ):
+                raise trouble.failure
+        reason = pods.condition(live, "Progressing").get("reason", "")
+        failed = live.get("status", {}).get("state") == "DeploymentFailed"
+        if reason == "ProgressDeadlineExceeded" or failed or progress.elapsed > progress.limit:
+            seen = f"{summary(found)} after {int(progress.elapsed)} s"
+            for pod in found:
+                if not pods.ready(pod) and (trouble := pods.unanswered(self.api, pod, seen)):
+                    raise trouble.failure
+            if failed:
+                seen = "; ".join(item["message"] for item in live["status"].get("conditions", [])) or seen
+            what, remedy = "the pods did not become ready in time", "do/logs; startupProbe sets the time"
+            raise Failure(REFUSED, "rollout-timed-out", what, seen, remedy)
+
+    def _tell_events(self, progress: Progress, found: list[Object]) -> None:
+        for pod in found:
+            for event in pods.events(self.api, pod):
+                line = f"{pod['metadata']['name']}: {event}"
+                if line not in self.told:
+                    self.told.add(line)
+                    progress.line(line)
+
+
+def selector(manifests: Manifests, live: Object) -> str:
+    """Return the label selector of a workload's pods."""
+    given = live["spec"].get("selector", {}).get("matchLabels")
+    if given:
+        return ",".join(f"{name}={value}" for name, value in sorted(given.items()))
+    return str(live.get("status", {}).get("selector") or manifests.selector)
+
+
+def current(api: Api, manifests: Manifests, live: Object) -> list[Object]:
+    """Return the pods of what was applied last, without those of the revisions before it."""
+    found = pods.listed(api, manifests.namespace, selector(manifests, live))
+    revision = live["metadata"].get("annotations", {}).get(REVISION)
+    if not revision:
+        return found
+    path = api.path("apps/v1", "ReplicaSet", manifests.namespace)
+    for entry in api.items(path, selector(manifests, live)):
+        if entry["metadata"].get("annotations", {}).get(REVISION) == revision:
+            of_it = entry["metadata"]["labels"].get(HASH)
+            return [pod for pod in found if pod["metadata"]["labels"].get(HASH) == of_it]
+    return []
+
+
+def progress_of(live: Object) -> tuple[str, bool]:
+    """Return how far a workload is, in words, and whether it is there."""
+    status, wanted = live.get("status", {}), int(live["spec"].get("replicas", 1))
+    seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1)
+    if "state" in status or not pod_spec(live):
+        state = status.get("state", "not looked at yet")
+        return state, seen and state == "DeploymentComplete"
+    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    done = seen and updated >= wanted and available >= wanted and status.get("replicas", 0) == updated
+    return f"{min(updated, available)} of {wanted} pods serve", done
+
+
+def summary(found: list[Object]) -> str:
+    """Return the states of pods in a line."""
+    counted: dict[str, int] = {}
+    for pod in found:
+        counted[pods.state(pod)] = counted.get(pods.state(pod), 0) + 1
+    return ", ".join(f"{number} {state}" for state, number in sorted(counted.items())) or "no pod yet"
+
+
+def undo(api: Api, done: list[Change]) -> None:
+    """Put every object back as it was applied before; delete those that there were not."""
+    for change in reversed(done):
+        path = api.path_of(change.entry)
+        before = changes.set_by_us(change.before) if change.before else None
+        if change.before is None:
+            api.delete(path)
+        elif before and change.lines:
+            api.apply(before, force=True)
+
+
+def prune(api: Api, manifests: Manifests) -> list[str]:
+    """Delete the ConfigMaps of earlier settings that no kept revision needs; return their names."""
+    used = {entry["metadata"]["name"] for entry in manifests.objects}
+    for entry in api.items(api.path("apps/v1", "ReplicaSet", manifests.namespace), manifests.selector):
+        for container in (pod_spec(entry) or {})["containers"]:
+            used |= {source.get("configMapRef", {}).get("name") for source in container.get("envFrom", [])}
+    path = api.path("v1", "ConfigMap", manifests.namespace)
+    names = [entry["metadata"]["name"] for entry in api.items(path, manifests.selector)]
+    unused = [name for name in names if name not in used]
+    for name in unused:
+        api.delete(f"{path}/{name}")
+    return unused
+
+
+def _limit(workload: Object) -> float:
+    spec = workload["spec"]
+    return float(spec.get("progressDeadlineSeconds") or spec.get("maxDeployTimeInSeconds") or 3600)

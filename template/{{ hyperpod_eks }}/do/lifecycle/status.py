@@ -1,0 +1,56 @@
+"""Show what runs in the cluster: the pods, where they are, what state they are in, and what they hold."""
+
+import argparse
+from typing import Any
+
+from lifecycle import cluster, deployed, nodes, pods, rollout
+from lifecycle.aws import Aws
+from lifecycle.cli import Result
+from lifecycle.manifests import Manifests, Object
+from lifecycle.target import Target
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/status: it has none."""
+
+
+def run(settings: Target, arguments: argparse.Namespace) -> Result:
+    """Ask the cluster, and change nothing."""
+    manifests = Manifests()
+    api = cluster.connect(Aws(settings, "status", read_only=True), settings)
+    place = f"cluster {settings.hyperpod_cluster}, namespace {manifests.namespace}"
+    live = api.get(api.path_of(manifests.workload))
+    if live is None:
+        return {"deployed": False, "text": f"nothing is deployed in {place}"}
+    progress, done = rollout.progress_of(live)
+    found = deployed.found(api, manifests)
+    listed = [_pod(pod) for pod in found]
+    troubles = [trouble.failure.finding for pod in found if (trouble := _trouble(api, pod))]
+    gpus = int(sum(nodes.requests(pod["spec"]).get(nodes.GPU, 0) for pod in found))
+    held = f", holding {gpus} GPUs" if gpus else ""
+    text = [f"{place}: {progress}{held} (billed with the cluster's nodes)"]
+    text += ["{name}  {state}  {restarts} restarts  {node}".format(**pod) for pod in listed]
+    text += [f"{finding['what']}: {finding['seen']}" for finding in troubles]
+    return {
+        "deployed": True,
+        "serves": done,
+        "progress": progress,
+        "gpus": gpus,
+        "pods": listed,
+        "findings": troubles,
+        "text": "\n".join(text),
+    }
+
+
+def _trouble(api: Any, pod: Object) -> pods.Trouble | None:
+    return None if pods.ready(pod) else pods.trouble(api, pod)
+
+
+def _pod(pod: Object) -> dict[str, Any]:
+    return {
+        "name": pod["metadata"]["name"],
+        "state": pods.state(pod),
+        "restarts": pods.container(pod).get("restartCount", 0),
+        "node": pod["spec"].get("nodeName", "no node"),
+        "image": pods.container(pod).get("imageID") or pod["spec"]["containers"][0]["image"],
+    }

@@ -1,0 +1,264 @@
+"""What exists in the stand-in, in every region, and how it behaves."""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+from moto.logs.models import logs_backends
+
+from extensions.mcc import catalog
+from tests.standins.aws.containers import Container, LightRunner, Runner
+from tests.standins.aws.images import ImageStore, MemoryStore
+from tests.standins.aws.motos import moto_tags
+from tests.standins.aws.wire import ACCOUNT
+
+Tags = dict[str, str]
+STOP_SECONDS = 45.0  # what a container may take to stop; Docker is told 30
+
+
+@dataclass
+class Settings:
+    """How long things take and how AWS decides where its documentation leaves two answers open."""
+
+    endpoint_seconds: float = 0.1
+    component_seconds: float = 0.1
+    deletion_seconds: float = 0.1
+    startup_limit_seconds: float | None = None  # None: what StartupParameters allow
+    invocation_seconds: float = 60.0
+    deletable_while_creating: bool = False
+    image_refused: Literal["at the call", "while creating"] = "while creating"
+    failed_update: Literal["rolls back", "fails"] = "rolls back"
+    default_quota: float = 4
+    quotas: dict[str, float] = field(default_factory=dict)  # by instance type, for endpoint usage
+    role_usable_after_seconds: float = 0  # how long a new role is unknown to CodeBuild
+    build_environment: dict[str, str] = field(default_factory=dict)  # of every build, besides AWS's own
+    missing_roles: set[str] = field(default_factory=set)  # roles that SageMaker cannot assume
+
+
+@dataclass
+class EndpointConfig:
+    name: str
+    arn: str
+    request: dict[str, Any]
+    tags: Tags
+    created: datetime = field(default_factory=lambda: now())
+
+    @property
+    def variants(self) -> list[dict[str, Any]]:
+        """Return the production variants as they were requested."""
+        variants: list[dict[str, Any]] = self.request["ProductionVariants"]
+        return variants
+
+
+@dataclass
+class Endpoint:
+    """An endpoint. While it changes, `due` says when and `becomes` into what."""
+
+    name: str
+    arn: str
+    config: EndpointConfig
+    tags: Tags
+    status: str = "Creating"
+    failure_reason: str | None = None
+    due: float = 0.0
+    becomes: str | None = "InService"
+    failing: str | None = None
+    created: datetime = field(default_factory=lambda: now())
+    modified: datetime = field(default_factory=lambda: now())
+
+    def begin(self, status: str, becomes: str, seconds: float, failing: str | None = None) -> None:
+        """Enter a passing state that ends after some seconds, in failure when a reason is given."""
+        self.status, self.becomes, self.failing = status, becomes, failing
+        self.due, self.modified = time.monotonic() + seconds, now()
+
+    def settle(self) -> None:
+        """Leave a passing state whose time is over."""
+        if self.becomes is None or time.monotonic() < self.due:
+            return
+        self.status = "Failed" if self.failing else self.becomes
+        self.failure_reason, self.becomes, self.modified = self.failing, None, now()
+
+
+@dataclass
+class Component:
+    """An inference component, and the container that answers for it."""
+
+    name: str
+    arn: str
+    endpoint: Endpoint
+    variant: str
+    specification: dict[str, Any]
+    copies: int
+    tags: Tags
+    status: str = "Creating"
+    current_copies: int = 0
+    failure_reason: str | None = None
+    deployment: dict[str, Any] | None = None
+    container: Container | None = None
+    resolved_image: str | None = None
+    abandoned: threading.Event = field(default_factory=threading.Event)
+    gone_at: float | None = None
+    created: datetime = field(default_factory=lambda: now())
+    modified: datetime = field(default_factory=lambda: now())
+
+    @property
+    def instance(self) -> catalog.Instance:
+        """Return the type of the instances that the component is placed on."""
+        variants = {variant["VariantName"]: variant for variant in self.endpoint.config.variants}
+        return catalog.instances()[variants[self.variant]["InstanceType"]]
+
+
+@dataclass
+class Region:
+    """Everything of ours in one region; what moto keeps is not here."""
+
+    name: str
+    configs: dict[str, EndpointConfig] = field(default_factory=dict)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    components: dict[str, Component] = field(default_factory=dict)
+    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    policies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    projects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    builds: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Let time pass: end passing states that are due, and drop what is deleted."""
+        moment = time.monotonic()
+        for endpoint in self.endpoints.values():
+            endpoint.settle()
+        self.endpoints = {name: e for name, e in self.endpoints.items() if e.status != "Gone"}
+        self.components = {
+            name: c for name, c in self.components.items() if c.gone_at is None or moment < c.gone_at
+        }
+
+    def sagemaker_tags(self) -> Iterator[tuple[str, Tags]]:
+        """Yield the ARN and the tags of every SageMaker resource."""
+        kinds: tuple[Mapping[str, EndpointConfig | Endpoint | Component], ...] = (
+            self.configs,
+            self.endpoints,
+            self.components,
+        )
+        for kind in kinds:
+            for resource in kind.values():
+                yield resource.arn, resource.tags
+
+    def tagged(self) -> Iterator[tuple[str, Tags]]:
+        """Yield the ARN and the tags of everything of ours."""
+        yield from self.sagemaker_tags()
+        for target in self.targets.values():
+            yield target["ScalableTargetARN"], target["Tags"]
+        for policy in self.policies.values():
+            yield policy["PolicyARN"], {}
+        for project in self.projects.values():
+            yield project["arn"], {tag["key"]: tag["value"] for tag in project.get("tags", [])}
+
+
+class _Stoppable(Protocol):
+    described: dict[str, Any]
+
+    def stop(self) -> None: ...
+
+
+@dataclass
+class _Followed:
+    container: Container
+    region: str
+    group: str
+    stream: str
+    written: int = 0
+
+
+class World:
+    """All regions, the settings, the runner of containers and the store of images; `lock` guards it all."""
+
+    def __init__(self, runner: Runner | None = None, images: ImageStore | None = None) -> None:
+        self.lock = threading.RLock()
+        self.settings = Settings()
+        self.light = LightRunner()
+        self.runner: Runner = runner or self.light
+        self.images: ImageStore = images or MemoryStore()
+        self.regions: dict[str, Region] = defaultdict(lambda: Region(""))
+        self.policies: list[dict[str, Any]] | None = None  # what IAM allows; None: everything
+        self.sessions: dict[str, list[dict[str, Any]]] = {}  # what the bearer of an access key may
+        self.builds: dict[str, _Stoppable] = {}
+        self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
+        self.closed = False
+        self._followed: list[_Followed] = []
+        self._stopping: list[threading.Thread] = []
+
+    def region(self, name: str) -> Region:
+        """Return a region, up to date."""
+        region = self.regions[name]
+        region.name = name
+        region.settle()
+        return region
+
+    def follow(self, container: Container, region: str, group: str, stream: str) -> None:
+        """Keep a log stream of CloudWatch Logs in step with what a container says."""
+        self._followed.append(_Followed(container, region, group, stream))
+
+    def flush_logs(self) -> None:
+        """Write what containers have said since the last time."""
+        for followed in list(self._followed):
+            lines = followed.container.lines()
+            self.log(followed.region, followed.group, followed.stream, lines[followed.written :])
+            followed.written = len(lines)
+
+    def dispose(self, container: Container | None) -> None:
+        """Stop a container, without waiting for it; what it said stays."""
+        if container is None:
+            return
+        self.flush_logs()
+        self._followed = [followed for followed in self._followed if followed.container is not container]
+        thread = threading.Thread(target=container.stop, daemon=True)
+        thread.start()
+        self._stopping.append(thread)
+
+    def log(self, region: str, group: str, stream: str, lines: list[tuple[int, str]]) -> None:
+        """Write lines with their times (milliseconds) to a stream of CloudWatch Logs."""
+        if self.closed:
+            return
+        backend = logs_backends[ACCOUNT][region]
+        backend.ensure_log_group(group)
+        if stream not in backend.groups[group].streams:
+            backend.create_log_stream(group, stream)
+        if lines:
+            events = [{"timestamp": moment, "message": line} for moment, line in lines]
+            backend.groups[group].streams[stream].put_log_events(events)
+
+    def inventory(self) -> dict[str, Tags]:
+        """Return the tags of all that exists, ours and moto's, by ARN."""
+        found: dict[str, Tags] = {}
+        with self.lock:
+            for name in list(self.regions):
+                found |= dict(self.region(name).tagged())
+        return found | dict(moto_tags())
+
+    def stop(self) -> None:
+        """Stop all containers and builds, abandon what is being created, and write no more logs."""
+        self.closed = True
+        for build in list(self.builds.values()):
+            build.stop()
+        for region in list(self.regions.values()):
+            for component in list(region.components.values()):
+                component.abandoned.set()
+                self.dispose(component.container)
+
+    def wait_until_stopped(self) -> None:
+        """Wait for the containers that were told to stop."""
+        for thread in self._stopping:
+            thread.join(STOP_SECONDS)
+
+
+def now() -> datetime:
+    """Return the time of day."""
+    return datetime.now(UTC)
+
+
+def tags_of(request: dict[str, Any]) -> Tags:
+    """Return the tags of a SageMaker request."""
+    return {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
