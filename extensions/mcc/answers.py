@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import catalog, triton
+from . import catalog, engines, extra_arguments, triton
 from .errors import InvalidAnswer
 
 DEPLOYMENT_CONFIGS = {
@@ -16,6 +16,9 @@ DEPLOYMENT_CONFIGS = {
     "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
     "transformers-vllm": "vLLM: language models",
     "transformers-sglang": "SGLang: language models",
+    "transformers-tensorrt-llm": "TensorRT-LLM: language models, on NVIDIA's own engine",
+    "transformers-lmi": "LMI: language models, in AWS's image of vLLM under DJL Serving",
+    "transformers-djl": "DJL Serving: language models by plain transformers, one request at a time",
     "triton-fil": "Triton with FIL: forests of XGBoost, LightGBM and scikit-learn",
     "triton-onnxruntime": "Triton with ONNX Runtime: ONNX",
     "triton-tensorflow": "Triton with TensorFlow: SavedModel",
@@ -40,7 +43,6 @@ PREDICTIVE_QUESTIONS = (
     "model_path",
     "framework_version",
     "include_sample_model",
-    "include_tests",
     "hyperpod_max_replicas",
 )
 LANGUAGE_MODEL_QUESTIONS = (
@@ -52,6 +54,9 @@ LANGUAGE_MODEL_QUESTIONS = (
     "model_dtype",
     "max_model_len",
     "max_concurrency",
+    "kv_cache_dtype",
+    "chat_template",
+    "extra_arguments",
     "hyperpod_token_secret",
 )
 TRITON_QUESTIONS = (
@@ -62,8 +67,10 @@ TRITON_QUESTIONS = (
     "max_queue_delay_us",
     "model_instances",
     "include_sample_model",
-    "include_tests",
+    "hyperpod_max_replicas",
 )
+NOT_IN_TRITON = ("chat_template", "extra_arguments")  # questions about language models
+
 QUESTIONS = (
     "deployment_config",
     "deployment_target",
@@ -71,6 +78,7 @@ QUESTIONS = (
     "base_image",
     "region",
     "instance_type",
+    "include_tests",
     "instance_count",
     "role_arn",
     "build_target",
@@ -90,7 +98,9 @@ QUESTIONS = (
 MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 # Stored, but worked out by the template alone.
-DERIVED = ("model_facts", "engine_settings", "hosting", "pod_resources", "project_id")
+DERIVED = (
+    *("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources", "project_id"),
+)
 # What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
 ASKABLE = (
     "deployment_config",
@@ -104,13 +114,15 @@ ASKABLE = (
     "framework_version",
     "max_model_len",
     "max_concurrency",
+    "kv_cache_dtype",
 )
-KEPT = ("framework_version", "region")  # questions that take more than they offer
+KEPT = ("framework_version", "region", "base_image")  # questions that take more than they offer
 SECRETS = ("hf_token",)
 COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas", "model_instances")
 NUMBERS = ("max_model_len", "max_concurrency", "max_batch_size", "max_queue_delay_us", *COUNTS)
 MAY_BE_ZERO = ("max_queue_delay_us",)
 LARGEST_NUMBER = 10_000_000
+KV_CACHE_DTYPES = {"auto": "auto: the model's own", "fp8": "fp8: half as large"}
 LARGEST_COUNT = 1000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
@@ -190,6 +202,11 @@ SHAPES = {
     "model_inputs": Shape(
         re.compile(rf"|{triton.TENSOR}( {triton.TENSOR})*"), "a type and dimensions for each input", "FP32[8]"
     ),
+    "chat_template": Shape(
+        re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"),
+        "a path, a model of the Hub or none, on one line",
+        "~/chat_template.jinja",
+    ),
     "role_arn": Shape(
         re.compile(
             r"|arn:aws[a-z-]*:iam::[0-9]{12}:role(?=/.{1,512}\Z)(/[A-Za-z0-9+=,.@_-]+)*/[A-Za-z0-9+=,.@_-]{1,64}"
@@ -256,7 +273,7 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     given = {name: value for name, value in given.items() if name not in before or value != before[name]}
     problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
-        problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
+        problems = [*_wrong_choices(given, known), *_wrong_shapes(given, known)]
     if not problems and known.get("deployment_target") == HYPERPOD:
         problems = _wrong_for_hyperpod(given, known)
     if not problems and "model_path" in given:
@@ -296,6 +313,15 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {profile.title: name for name, profile in catalog.profiles().items()}
     if question == "serving_profile":
         return {label: name for name, label in SERVING_PROFILES.items()}
+    if question == "base_image" and framework in triton.CONFIGS:
+        return triton.image_choices(framework)
+    if question == "base_image":
+        default = catalog.default_image(framework)
+        return engines.image_choices(framework) if framework in catalog.servers() else {default: default}
+    if question == "kv_cache_dtype":
+        server = catalog.servers().get(framework)
+        kept = server is None or catalog.memory().engines[server.engine].fp8_kv_cache
+        return {label: name for name, label in KV_CACHE_DTYPES.items() if kept or name == "auto"}
     if question == "model_dtype":
         return {entry.title: name for name, entry in catalog.memory().quantizations.items()}
     if question == "framework":
@@ -320,7 +346,8 @@ def not_asked(deployment_config: str) -> set[str]:
         asked = PREDICTIVE_QUESTIONS
     elif deployment_config in triton.MODEL_CONFIGS:
         asked = TRITON_QUESTIONS
-    return {*PREDICTIVE_QUESTIONS, *LANGUAGE_MODEL_QUESTIONS, *TRITON_QUESTIONS} - set(asked)
+    others = {*PREDICTIVE_QUESTIONS, *LANGUAGE_MODEL_QUESTIONS, *TRITON_QUESTIONS} - set(asked)
+    return others.union(NOT_IN_TRITON) if deployment_config in triton.CONFIGS else others
 
 
 def relevant(values: Mapping[str, Any], deployment_config: str, deployment_target: str) -> dict[str, Any]:
@@ -374,7 +401,11 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
             problems.append(f"{key}: is worked out by the template, not given. Leave it out.")
         elif key not in QUESTIONS:
             near = difflib.get_close_matches(key, QUESTIONS, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(QUESTIONS[:5])}, …; docs/questions.md lists all."
+            hint = (
+                f"Did you mean {near[0]}?"
+                if near
+                else f"Known are {', '.join(QUESTIONS[:5])}, …; docs/questions.md lists all."
+            )
             problems.append(f"{_quoted(key)} is not a question of this template. {hint}")
     return problems
 
@@ -450,6 +481,7 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     if serves_language_model(config):
         check_choice("serving_profile", catalog.profiles())
         check_choice("model_dtype", catalog.memory().quantizations)
+        check_choice("kv_cache_dtype", _values("kv_cache_dtype", config, "").values(), f" for {config}")
         check_choice("instance_type", [item.name for item in types], where)
         return problems
     check_choice("serving_profile", SERVING_PROFILES)
@@ -484,8 +516,12 @@ def _wrong_for_hyperpod(given: Mapping[str, Any], known: Mapping[str, Any]) -> l
     return [problem for problem in problems if problem]
 
 
-def _wrong_shapes(data: Mapping[str, Any]) -> list[str]:
-    return [text for name in SHAPES if name in data and (text := problem(name, data[name]))]
+def _wrong_shapes(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    problems = [text for name in SHAPES if name in data and (text := problem(name, data[name]))]
+    if "extra_arguments" in data:
+        said = extra_arguments.problem(data["extra_arguments"], str(known["deployment_config"]))
+        problems += [said] if said else []
+    return problems
 
 
 def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:

@@ -100,10 +100,11 @@ class Builder:
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """An AWS region where SageMaker hosts models."""
+    """An AWS region where SageMaker hosts models; `containers` is the account of AWS's own images there."""
 
     title: str
     partition: str
+    containers: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,6 +187,7 @@ class Engine:
     title: str
     default_version: str
     releases: tuple[EngineRelease, ...]
+    fp8_kv_cache: bool = True
 
     def release(self, version: str) -> EngineRelease:
         """Return the constants that hold for a version."""
@@ -203,6 +205,15 @@ class Quantization:
     evidence: str
     experts_only: bool = False
     padding: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class NumberFormat:
+    """The compute capability from which GPUs compute in a format, or an engine keeps its cache in it."""
+
+    title: str
+    compute_capability: float
+    evidence: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,50 +236,87 @@ class ModelKind:
 
 @dataclasses.dataclass(frozen=True)
 class ServerImage:
-    """An image of a server of language models; `verified` says whether its tag has been checked."""
+    """An image of a server of language models; servers.yml says what the fields mean."""
 
     image: str
     version: str
     cuda: str
     verified: bool
+    package: str
     default: bool = False
+    warning: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class ServerSetting:
-    """The flag that tells a server one of our settings, its type, and since which version it exists."""
+    """What carries one of our settings to a server, its type, and since which version: one of three."""
 
-    flag: str
-    type: Literal["int", "float", "str"]
+    type: Literal["int", "float", "str", "text"]
     since: str
+    flag: str | None = None
+    variable: str | None = None
+    key: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerEnvironment:
+    """Environment variables that are always set for a server, from a version on."""
+
+    since: str
+    set: Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelServer:
     """A server of language models; servers.yml says what the fields mean. `images` are newest first.
 
-    `package` is where its argument parser can be read, without a GPU.
+    `regional` images are AWS's own and lie in an account of each region. `user` is who the server runs as.
     """
 
     title: str
     engine: str
     images: tuple[ServerImage, ...]
-    package: str
     command: tuple[str, ...]
-    model_flag: str
+    native: bool
+    routes: Mapping[str, str]
+    requests: tuple[str, ...]
     settings: Mapping[str, ServerSetting]
-    note: str
+    example: str
     values: Mapping[str, str] | None = None
+    environment: tuple[ServerEnvironment, ...] = ()
+    regional: bool = False
+    user: str = "serving"
+    note: str = ""
 
     @property
-    def default_image(self) -> str:
+    def default_image(self) -> ServerImage:
         """The image a project gets when nothing else is said."""
-        return next(image.image for image in self.images if image.default)
+        return next(image for image in self.images if image.default)
 
-    def version(self, image: str) -> str:
-        """Return the engine's version in an image; for an image of the person's own, the default's."""
-        known = {entry.image: entry.version for entry in self.images}
-        return known.get(image, known[self.default_image])
+    def image(self, image: str) -> ServerImage:
+        """Return what is known of an image; for one of the person's own, what the default is like."""
+        return next((entry for entry in self.images if entry.image == image), self.default_image)
+
+    def settings_of(self, image: str) -> dict[str, ServerSetting]:
+        """Return the settings that the version in an image knows."""
+        version = version_key(self.image(image).version)
+        return {name: item for name, item in self.settings.items() if version_key(item.since) <= version}
+
+    def environment_of(self, image: str) -> dict[str, str]:
+        """Return the variables that are always set for the version in an image."""
+        version, found = version_key(self.image(image).version), dict[str, str]()
+        for item in self.environment:
+            found |= item.set if version_key(item.since) <= version else {}
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class DriverAmi:
+    """A machine image of SageMaker: its NVIDIA driver, and the newest CUDA that runs on it as it is."""
+
+    driver: str
+    cuda: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -337,9 +385,9 @@ class TritonBackend:
             return self.default_image
         return [image for image in self.images if image.release >= since][-1]
 
-    def version(self, image: str) -> str:
-        """Return the engine's version in an image; for an image of the person's own, the default's."""
-        return next((item for item in self.images if item.image == image), self.default_image).version
+    def image(self, image: str) -> TritonImage:
+        """Return what is known of an image; for one of the person's own, what the default is like."""
+        return next((entry for entry in self.images if entry.image == image), self.default_image)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -356,11 +404,15 @@ class OldKey:
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """A way to serve a language model: tokens a request may have, and requests at once."""
+    """A way to serve a language model: tokens a request may have, and requests at once.
+
+    `max_num_batched_tokens` are those computed in a step; 0 leaves them to the engine.
+    """
 
     title: str
     max_model_len: int
     max_concurrency: int
+    max_num_batched_tokens: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -427,6 +479,7 @@ class MemoryConstants:
 
     engines: Mapping[str, Engine]
     quantizations: Mapping[str, Quantization]
+    formats: Mapping[str, NumberFormat]
     encoders: Mapping[str, Encoder]
     kinds: Mapping[str, ModelKind]
 
@@ -495,7 +548,13 @@ def default_image(deployment_config: str, model_format: str = "", directory: Pat
     if deployment_config in triton(directory):
         return triton(directory)[deployment_config].image_for(model_format).image
     known = servers(directory)
-    return known[deployment_config].default_image if deployment_config in known else PYTHON_IMAGE
+    return known[deployment_config].default_image.image if deployment_config in known else PYTHON_IMAGE
+
+
+@lru_cache
+def driver_amis(directory: Path = CATALOG) -> Mapping[str, DriverAmi]:
+    """Return the machine images of GPU instances by name, oldest first."""
+    return _read(directory / "driver_amis.yml", DriverAmi)[0]
 
 
 @lru_cache

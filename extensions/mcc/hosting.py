@@ -10,7 +10,7 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from . import catalog, cpu_sizer, lookup, memory
+from . import catalog, cpu_sizer, engines, lookup, memory
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # that SageMaker waits
@@ -64,7 +64,7 @@ def hosting(
         "max_instance_count": instances + 1,
         "copies": instances * max(1, fitting),
         "requests_per_copy": requests,
-        "ami": "",
+        "ami": engines.driver_ami(need["image"], need["server"]) if model else "",
         "usd_per_hour": usd,
         "price_estimated": bool(price and price.estimated),
         "max_usd_per_hour": math.ceil(usd * (instances + 1) * 100) / 100,

@@ -13,7 +13,7 @@ from .errors import InvalidAnswer, MccError
 
 READ = (
     *("deployment_config", "framework", "serving_profile", "base_image", "model_name", "model_revision"),
-    *("model_parameters", "model_dtype", "max_model_len", "max_concurrency", "offline"),
+    *("model_parameters", "model_dtype", "max_model_len", "max_concurrency", "kv_cache_dtype", "offline"),
 )
 Offer = tuple[str, list[str]]  # the value, '' when there is none of its own, and the choices
 
@@ -135,6 +135,8 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
             "dtype": known.get("model_dtype", "none"),
             "server": config,
             "image": known.get("base_image", catalog.default_image(config)),
+            "profile": profile,
+            "kv_cache_dtype": known.get("kv_cache_dtype", "auto"),
             "max_model_len": length,
             "max_concurrency": int(known.get("max_concurrency") or asked.max_concurrency),
         }

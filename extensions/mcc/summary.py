@@ -78,6 +78,8 @@ def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str
     lines.append(
         "  chosen for {max_concurrency} requests at once of {max_model_len} tokens".format(**answers)
     )
+    if problem := language_model.token_problem(known, answers["hf_token_secret_arn"]):
+        lines.append(f"  no token   {problem}")
     lines += [f"  {line}" for line in language_model.summary(need, answers["instance_type"])]
     return lines
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import catalog
-from .catalog import TritonBackend
+from .catalog import TritonBackend, TritonImage
 
 CONFIGS = (  # in order of offer; catalog/triton.yml has the facts
     "triton-fil",
@@ -45,6 +45,12 @@ def image_problem(deployment_config: str, model_format: str, image: str) -> str:
     else:
         return ""
     return f"base_image: {reason}. Example: {backend.image_for(model_format).image}"
+
+
+def image_choices(deployment_config: str) -> dict[str, str]:
+    """Return label -> image of the releases a backend is offered in, the default first."""
+    ranked = sorted(catalog.triton()[deployment_config].images, key=lambda image: not image.default)
+    return {_label(image): image.image for image in ranked}
 
 
 def artefact_problem(path: Path, model_format: str) -> str:
@@ -149,6 +155,11 @@ def _torchscript_problem(path: Path) -> str:
     if not any("/code/" in name for name in names):
         return "it holds weights without code; save the model with torch.jit.script(model).save(path)"
     return ""
+
+
+def _label(image: TritonImage) -> str:
+    unchecked = "" if image.verified else ", this tag was not checked"
+    return f"Triton {image.release}: {image.image.rpartition(':')[2]} (CUDA {image.cuda}{unchecked})"
 
 
 def _name(deployment_config: str) -> str:

@@ -8,13 +8,16 @@ import tempfile
 
 def drop() -> None:
     """Go on as the user named by SERVING_USER when started as root."""
-    name = os.environ.get("SERVING_USER", "root")
+    name = os.environ.get("SERVING_USER") or "root"
     if os.getuid() != 0 or name == "root":
         return
-    user = pwd.getpwnam(name)
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        sys.exit(f"serve: SERVING_USER: there is no user {name!r}")
     try:
         for stream in (1, 2):
-            os.fchown(stream, user.pw_uid, user.pw_gid)  # nginx opens its log anew, as this user
+            os.fchown(stream, user.pw_uid, user.pw_gid)  # a child may open its log anew, as this user
         os.setgroups([])
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
