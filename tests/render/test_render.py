@@ -69,7 +69,7 @@ def test_a_project_is_complete_and_holds_nothing_else(
 
 OWN_MODULES = [  # of projects, imported by their names
     *("lifecycle", "codec", "inference", "model_handler", "forest", "engine", "tests", "abalone"),
-    *("backend", "signature", "models", "pbtxt", "repository", "hub_token", "privileges", "supervisor"),
+    *("backend", "signature", "weights", "pbtxt", "repository", "hub_token", "privileges", "supervisor"),
 ]
 TRITON_VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},

@@ -14,12 +14,11 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     from pip._vendor import tomli as tomllib
 
-from backend import DIRECTIVE, MODEL_FILE, read
-from signature import Signature, Tensor
+from backend import DIRECTIVE, MODEL_FILE, Signature, Tensor, read
 
 PROJECT = Path(__file__).resolve().parent.parent
 REPOSITORY = PROJECT / "model_repository"
-SETTINGS = Path(__file__).resolve().with_name("settings.toml")
+SETTINGS = REPOSITORY / "settings.toml"
 
 
 def main(model: Path) -> None:
@@ -28,7 +27,7 @@ def main(model: Path) -> None:
     if "/" in settings["name"] or settings["name"] in ("", ".", ".."):
         sys.exit(f"settings.toml: name {settings['name']!r} cannot name a folder; write one without a slash")
     try:
-        signature = read(model, settings)
+        signature = inputs, outputs, _ = read(model, settings)
     except Exception as error:  # libraries raise many kinds for a file that they cannot read
         reason = " ".join(str(error).split())[:300]
         sys.exit(f"cannot read what {model} takes and gives: {type(error).__name__}: {reason}")
@@ -36,8 +35,8 @@ def main(model: Path) -> None:
     target = directory / "1" / MODEL_FILE
     place(model, target)
     (directory / "config.pbtxt").write_text(config(settings, signature), "utf-8")
-    for tensor in (*signature.inputs, *signature.outputs):
-        print(f"  {tensor.name}: {tensor.datatype}{list(tensor.shape)}")
+    for name, datatype, shape in inputs + outputs:
+        print(f"  {name}: {datatype}{list(shape)}")
     print(f"written to {directory.relative_to(PROJECT)}: config.pbtxt and 1/{MODEL_FILE}")
 
 
@@ -55,26 +54,27 @@ def place(model: Path, target: Path) -> None:
 
 def config(settings: dict[str, Any], signature: Signature) -> str:
     """Return the config.pbtxt of a model."""
-    every = (*signature.inputs, *signature.outputs)
-    batched = all(tensor.shape[:1] == (-1,) for tensor in every)  # the first dimension is the batch
+    inputs, outputs, parameters = signature
+    batched = all(shape[:1] == (-1,) for _, _, shape in inputs + outputs)  # the first dimension is the batch
     size = settings["max_batch_size"] if batched else 0
     named = {"name": settings["name"], **DIRECTIVE}
     lines = [*(f"{field}: {text(value)}" for field, value in named.items()), f"max_batch_size: {size}"]
-    for field, tensors in (("input", signature.inputs), ("output", signature.outputs)):
+    for field, tensors in (("input", inputs), ("output", outputs)):
         lines += [f"{field} [", ",\n".join(f"  {described(tensor, batched)}" for tensor in tensors), "]"]
     lines.append(f"instance_group [{message(kind=settings['kind'], count=settings['instances'])}]")
     if size > 1:
         delay = message(max_queue_delay_microseconds=settings["max_queue_delay_us"])
         lines.append(f"dynamic_batching {delay}")
-    for key, value in {**settings["parameters"], **signature.parameters}.items():
+    for key, value in {**settings["parameters"], **parameters}.items():
         lines.append(f"parameters {message(key=text(key), value=message(string_value=text(value)))}")
     return "\n".join(lines) + "\n"
 
 
 def described(tensor: Tensor, batched: bool) -> str:
     """Return a tensor as config.pbtxt has it: the dimension of the batch is not among its dims."""
-    shape = tensor.shape[1:] if batched else tensor.shape
-    fields = {"name": text(tensor.name), "data_type": f"TYPE_{tensor.datatype}", "dims": list(shape) or [1]}
+    name, datatype, shape = tensor
+    shape = shape[1:] if batched else shape
+    fields = {"name": text(name), "data_type": f"TYPE_{datatype}", "dims": list(shape) or [1]}
     return message(**fields) if shape else message(**fields, reshape=message(shape=[]))
 
 
