@@ -320,6 +320,77 @@ class DriverAmi:
 
 
 @dataclasses.dataclass(frozen=True)
+class TritonImage:
+    """An image of Triton, its release, and the version of the engine in it."""
+
+    image: str
+    release: str
+    version: str
+    cuda: str
+    verified: bool
+    default: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class TritonFormat:
+    """A file format that a Triton backend loads, and what its config.pbtxt says of it."""
+
+    title: str
+    file: str
+    environment: str
+    parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    since: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """Packages, and everything they need, pinned."""
+
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TritonBackend:
+    """A backend of Triton; triton.yml says what the fields mean. `images` are newest first.
+
+    Those that serve language models have an `engine`; the others have formats, environments and `memory`.
+    """
+
+    title: str
+    directive: Mapping[str, str]
+    images: tuple[TritonImage, ...]
+    variant: str
+    gpu: bool = False
+    until: str = ""
+    engine: str = ""
+    formats: Mapping[str, TritonFormat] = dataclasses.field(default_factory=dict)
+    environments: Mapping[str, Environment] = dataclasses.field(default_factory=dict)
+    memory: Memory | None = None
+    max_batch_size: int = 0
+    thread_parameter: str = ""
+    class_parameter: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    entry: str = ""
+    sample: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def default_image(self) -> TritonImage:
+        """The image a project gets when nothing else is said."""
+        return next(image for image in self.images if image.default)
+
+    def image_for(self, model_format: str) -> TritonImage:
+        """Return the default image, or the oldest known that reads `model_format` when it does not."""
+        since = self.formats[model_format].since if model_format else ""
+        if self.default_image.release >= since:
+            return self.default_image
+        return [image for image in self.images if image.release >= since][-1]
+
+    def image(self, image: str) -> TritonImage:
+        """Return what is known of an image; for one of the person's own, what the default is like."""
+        return next((entry for entry in self.images if entry.image == image), self.default_image)
+
+
+@dataclasses.dataclass(frozen=True)
 class OldKey:
     """A key of the predecessor's configuration: our question, or None when there is none, and its flag.
 
@@ -445,8 +516,37 @@ def servers(directory: Path = CATALOG) -> Mapping[str, LanguageModelServer]:
     return _read(directory / "servers.yml", LanguageModelServer)[0]
 
 
-def default_image(deployment_config: str, directory: Path = CATALOG) -> str:
+@lru_cache
+def triton(directory: Path = CATALOG) -> Mapping[str, TritonBackend]:
+    """Return the backends of Triton by deployment config, in order of offer."""
+    return _read(directory / "triton.yml", TritonBackend)[0]
+
+
+def language_model_server(deployment_config: str, directory: Path = CATALOG) -> Any:
+    """Return what serves a language model: a server of its own, or a backend of Triton."""
+    known = servers(directory)
+    return known[deployment_config] if deployment_config in known else triton(directory)[deployment_config]
+
+
+def formats(served: str, directory: Path = CATALOG) -> Mapping[str, Format | TritonFormat]:
+    """Return the formats of a framework, or of a Triton backend (its deployment config), in order."""
+    backends = triton(directory)
+    return backends[served].formats if served in backends else frameworks(directory)[served].formats
+
+
+def server_memory(served: str, directory: Path = CATALOG) -> Memory:
+    """Return what a server needs besides the model, of a framework or of a Triton backend."""
+    if served in frameworks(directory):
+        return frameworks(directory)[served].memory
+    found = triton(directory)[served].memory
+    assert found is not None  # every backend with formats has it
+    return found
+
+
+def default_image(deployment_config: str, model_format: str = "", directory: Path = CATALOG) -> str:
     """Return the image a project's own is built from."""
+    if deployment_config in triton(directory):
+        return triton(directory)[deployment_config].image_for(model_format).image
     known = servers(directory)
     return known[deployment_config].default_image.image if deployment_config in known else PYTHON_IMAGE
 
@@ -645,4 +745,5 @@ def _hints(kind: type[Any]) -> Mapping[str, Any]:
 
 @lru_cache
 def _required(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING)
+    fields = dataclasses.fields(kind)
+    return tuple(f.name for f in fields if dataclasses.MISSING is f.default is f.default_factory)

@@ -69,7 +69,7 @@ def gpu_lines(instance_type: str) -> list[str]:
 
 def driver_ami(image: str, deployment_config: str) -> str:
     """Return the machine image (InferenceAmiVersion) whose driver runs an image's CUDA."""
-    return ami_for(catalog.servers()[deployment_config].image(image).cuda)
+    return ami_for(catalog.language_model_server(deployment_config).image(image).cuda)
 
 
 def ami_for(cuda: str) -> str:

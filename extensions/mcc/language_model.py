@@ -63,7 +63,7 @@ def sized(need: Mapping[str, Any]) -> Sizing:
     """Judge every instance type for a need. Raises UnsizableModel when the model's size is not known."""
     known = lookup.from_answer(need["model"])
     shape = known.shape or _guessed(known.name, need["parameters"], need["dtype"])
-    server, length = catalog.servers()[need["server"]], need["max_model_len"]
+    server, length = catalog.language_model_server(need["server"]), need["max_model_len"]
     batched = catalog.profiles()[need["profile"]].max_num_batched_tokens
     load = Load(
         max_model_len=length,
@@ -137,7 +137,7 @@ def stale_settings(kept: Mapping[str, Any], need: Mapping[str, Any], instance_ty
 
 def gpu_needs(need: Mapping[str, Any]) -> Mapping[str, float]:
     """Return what -> the compute capability it needs of a GPU, where a need is served."""
-    judged, server = sized(need), catalog.servers()[need["server"]]
+    judged, server = sized(need), catalog.language_model_server(need["server"])
     return engines.gpu_needs(server, need["image"], judged.facts, need["kv_cache_dtype"])
 
 

@@ -15,7 +15,7 @@ import copier
 import pytest
 import yaml
 
-from tests.conftest import COMBINATIONS, Render
+from tests.conftest import COMBINATIONS, TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
 
 OTHERS = {
     "sklearn": ("xgboost", "tensorflow"),
@@ -67,6 +67,15 @@ def test_a_project_is_complete_and_holds_nothing_else(
     assert stored["framework"] == framework and "given" not in stored and "predictive" not in stored
 
 
+OWN_MODULES = [  # of projects, imported by their names
+    *("lifecycle", "codec", "inference", "model_handler", "forest", "engine", "tests", "abalone"),
+    *("backend", "signature", "weights", "pbtxt", "repository", "hub_token", "privileges", "supervisor"),
+]
+TRITON_VARIANTS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "bare": {"include_sample_model": False, "include_tests": False},
+    "latency-gpu": {"serving_profile": "latency", "instance_type": "ml.g5.xlarge"},
+}
 TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
 SERVERS = ("vllm", "sglang", "tensorrt-llm", "lmi", "djl")
 WORDS = {  # that only projects of a server may hold
@@ -189,6 +198,10 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     every = [
         {**answers_of(*combination), **extra} for combination in COMBINATIONS for extra in VARIANTS.values()
     ]
+    for config, model_format in TRITON_MODELS:
+        triton: dict[str, object] = {"deployment_config": config, "model_format": model_format}
+        every += [{**triton, **extra} for extra in TRITON_VARIANTS.values()]
+    every += [{"deployment_config": config, "offline": True} for config in TRITON_LANGUAGE_MODELS]
     for data in [*every, *map(language_model, LANGUAGE_MODELS)]:
         project = tmp_path_factory.mktemp("lint") / "abalone-age"
         copier.run_copy(
@@ -228,7 +241,6 @@ def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp
         target.parent.mkdir(parents=True)
         shutil.copy(path, target)
     rules = ["--isolated", "--line-length", "110", "--select", "E,F,I,UP,B,SIM,D100,D101,D103,RUF"]
-    others = "['lifecycle','codec','inference','model_handler','forest','engine','tests']"
     for folder in sorted(tmp_path.iterdir()):
         target_version = ["--target-version", folder.name]
         run(
@@ -237,7 +249,7 @@ def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp
             *rules,
             *target_version,
             "--config",
-            f"lint.isort.known-third-party={others}",
+            f"lint.isort.known-third-party={OWN_MODULES}",
             str(folder),
         )
     run("ruff", "format", "--isolated", "--line-length", "110", "--check", str(tmp_path))
