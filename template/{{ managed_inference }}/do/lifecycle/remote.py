@@ -36,9 +36,12 @@ class Endpoint:
         status = component.status if component else "missing"
         return Answer(200 if status in ("InService", "Updating") else 503, json.dumps({}).encode())
 
-    def invoke(self, body: bytes, content_type: str, accept: str = "application/json") -> Answer:
+    def invoke(
+        self, body: bytes, content_type: str, accept: str = "application/json", attributes: str = ""
+    ) -> Answer:
         """Send one request; what the container refuses is an answer, too."""
         request = {**self._target, "Body": body, "ContentType": content_type, "Accept": accept}
+        request |= {"CustomAttributes": attributes} if attributes else {}
         try:
             answer = self._aws.call("sagemaker-runtime", "invoke_endpoint", **request)
             return Answer(answer["ResponseMetadata"]["HTTPStatusCode"], answer["Body"].read())
