@@ -181,7 +181,7 @@ def _refusal(error: Any, aws: Aws, call: str) -> AwsFailure:
     elif DENIED.search(code):
         action = re.search(r"perform: (\S+)", message)
         missing = action[1] if action else call
-        remedy = f"have {missing} allowed, as in iam/{aws.verb}.json; then {again}"
+        remedy = f"have {missing} allowed (`do/doctor --policy {aws.verb}` prints all it needs), then {again}"
         found = AwsFailure(REFUSED, "access-denied", what, seen, remedy)
         found.denied = True
     elif code == "ResourceLimitExceeded":
