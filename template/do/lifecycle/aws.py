@@ -27,7 +27,7 @@ REFUSALS = (
     ),
     (
         r"AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|^403$",
-        (REFUSED, "access-denied", "have {action} allowed, as in `do/doctor --policy {verb}`"),
+        (REFUSED, "access-denied", "have {action} allowed (`do/doctor --policy {verb}` prints all it needs)"),
     ),
     (
         r"^ResourceLimitExceeded$",
