@@ -230,6 +230,16 @@ def base_repository(image: str) -> str:
     return f"arn:{partition}:ecr:{region}:{account}:repository/{name}"
 
 
+def model_arns(address: str) -> dict[str, str]:
+    """Return the ARNs of the bucket and of the objects of s3://bucket/prefix/ or s3://bucket/key.
+
+    The partition is left to be filled in.
+    """
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    arn = "arn:{partition}:s3:::" + bucket
+    return {"bucket": arn, "objects": f"{arn}/{key}" + ("*" if key.endswith("/") or not key else "")}
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "account": lambda role_arn: role_arn.split(":")[4] if role_arn else "",
     "after_copy": summary.after_copy,
@@ -263,6 +273,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "hosting": told_to_the_user(hosting.hosting),
     "inputs_problem": triton.inputs_problem,
     "instance_choices": told_to_the_user(instance_choices),
+    "model_arns": model_arns,
     "model_file": model_file,
     "json": quoting.json,
     "length_problem": language_model.length_problem,

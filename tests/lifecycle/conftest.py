@@ -1,9 +1,17 @@
-"""The AWS stand-in: one for the session, empty for every test."""
+"""The AWS stand-in, one for the session and empty for every test, and projects whose commands use it."""
 
+import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import copier
 import pytest
 
+from tests.lifecycle.commands import NAME, ROLE, Project, clean_environment
 from tests.lifecycle.deployment import Deployment
 from tests.standins.aws.server import AwsStandIn
 
@@ -29,3 +37,51 @@ def aws(aws_server: AwsStandIn) -> Iterator[AwsStandIn]:
 def deployment(aws: AwsStandIn) -> Deployment:
     """Return what deploys to an empty AWS, call by call."""
     return Deployment(aws)
+
+
+@pytest.fixture(scope="session")
+def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project of a predictive model with its .venv, to be copied."""
+    project = tmp_path_factory.mktemp("rendered") / NAME
+    render(template, project)
+    example = {"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]], "expected": [9]}
+    (project / "sample_model" / "examples.json").write_text(json.dumps(example))
+    make_environment(project)
+    return project
+
+
+@pytest.fixture
+def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> Project:
+    """Return a project of a predictive model, ready to be deployed to an AWS without endpoints."""
+    return Project(copied(rendered, tmp_path / NAME), aws)
+
+
+@pytest.fixture
+def chat(template: Path, rendered: Path, aws: AwsStandIn, tmp_path: Path) -> Project:
+    """Return a project of a language model, likewise."""
+    path = tmp_path / NAME
+    render(template, path, deployment_config="transformers-vllm", offline=True)
+    (path / ".venv").symlink_to(rendered / ".venv")
+    return Project(path, aws)
+
+
+def render(template: Path, project: Path, **answers: Any) -> None:
+    options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
+    data = {"role_arn": ROLE, "region": "us-east-1", **answers}
+    copier.run_copy(str(template), project, data=data, **options)
+
+
+def make_environment(project: Path) -> None:
+    """Make a project's .venv as its commands do on first use."""
+    made = (
+        "from lifecycle import environment, project as p;"
+        "environment.made(p.PROJECT / '.venv', p.PROJECT / 'do' / 'requirements.txt')"
+    )
+    subprocess.run([sys.executable, "-c", made], cwd=project / "do", env=clean_environment(), check=True)
+
+
+def copied(source: Path, target: Path) -> Path:
+    """Return a copy of a project that shares its .venv."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
+    (target / ".venv").symlink_to(source / ".venv")
+    return target

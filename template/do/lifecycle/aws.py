@@ -5,7 +5,8 @@ cannot be made at all by a command that only looks.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lifecycle import environment, journal
@@ -13,7 +14,6 @@ from lifecycle.console import say
 from lifecycle.project import DEFECT, POLICY, PRECONDITION, REFUSED, USAGE, Config, Failure
 
 READING = ("describe_", "list_", "get_", "head_", "batch_get_", "batch_check_", "filter_", "invoke_")
-INVOKE_SECONDS = 70  # SageMaker gives a model 60
 THROTTLED = re.compile("Throttl|TooManyRequests|LimitExceededException|RequestLimitExceeded|SlowDown")
 DENIED = re.compile("AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|^403$")
 EXPIRED = re.compile("Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken")
@@ -32,6 +32,7 @@ class AwsFailure(Failure):
     missing = False  # what was asked for does not exist
     present = False  # what was to be made exists
     denied = False  # this identity must not do it
+    response: Mapping[str, Any] = MappingProxyType({})  # what AWS answered, nothing when it did not
 
 
 class Aws:
@@ -51,9 +52,6 @@ class Aws:
         attempts = {"mode": "standard", "total_max_attempts": max(1, settings.call_attempts)}
         seconds = settings.call_seconds
         self._config = ClientConfig(connect_timeout=seconds, read_timeout=seconds, retries=attempts)
-        self._invoking = self._config.merge(
-            ClientConfig(read_timeout=INVOKE_SECONDS, retries={"mode": "standard", "total_max_attempts": 1})
-        )
         self._clients: dict[str, Any] = {}
         self._identity: dict[str, str] = {}
 
@@ -133,9 +131,8 @@ class Aws:
     def client(self, service: str) -> Any:
         """Return the client of a service."""
         if service not in self._clients:
-            config = self._invoking if service == "sagemaker-runtime" else self._config
             try:
-                self._clients[service] = self._session.client(service, config=config)
+                self._clients[service] = self._session.client(service, config=self._config)
             except Exception as error:
                 raise failure(error, self, service) from None
         return self._clients[service]
@@ -199,5 +196,5 @@ def _refusal(error: Any, aws: Aws, call: str) -> AwsFailure:
         found = AwsFailure(REFUSED, "aws-refused", what, seen, f"mend what it says, then {again}")
         found.missing = bool(MISSING.search(code) or ABSENT.search(message))
         found.present = bool(PRESENT.search(f"{code} {message}") or "AlreadyExists" in code)
-    found.error = code
+    found.error, found.response = code, error.response
     return found

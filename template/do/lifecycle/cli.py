@@ -34,7 +34,7 @@ def main(verb: ModuleType) -> int:
         result = verb.run(load_config(Target, given(arguments.set)), arguments)
     except Failure as failure:
         print(failure, file=sys.stderr)
-        result = {"exit_code": failure.code, "findings": [failure.finding]}
+        result = {"exit_code": failure.code, "findings": [failure.finding], "left": failure.left}
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -30,12 +31,13 @@ INTERRUPTED = 130
 class Failure(Exception):
     """A command cannot go on: an exit code, an id, what failed, what was seen and what to do next.
 
-    `cause` is the likely one, where that is not what was seen.
+    `cause` is the likely one, where that is not what was seen; `left` names what exists in AWS all the same.
     """
 
     def __init__(self, code: int, name: str, what: str, seen: str, remedy: str, cause: str = "") -> None:
         super().__init__(what)
         self.code = code
+        self.left: list[str] = []
         self.finding = {"id": name, "what": what, "seen": seen, "next": remedy}
         if cause:
             self.finding["cause"] = cause
@@ -45,7 +47,7 @@ class Failure(Exception):
         told += [
             f"  {name}: {self.finding[name]}" for name in ("seen", "cause", "next") if name in self.finding
         ]
-        return "\n".join(told)
+        return "\n".join([*told, *(f"  left: {item}" for item in self.left)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,8 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     needed = {field.name for field in fields(kind)} - {"engine"}
     if missing := sorted(needed - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
+    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", values["region"]):
+        raise _unusable("not-a-region", f"region = {values['region']!r}", 'write it like region = "eu-west-1"')
     return kind(**values)
 
 

@@ -5,9 +5,10 @@ import json
 import subprocess
 import sys
 
-from lifecycle import engine, local, requests
+from lifecycle import engine, local, remote, requests
 from lifecycle.cli import Result
-from lifecycle.project import PRECONDITION, PROJECT, Config, Failure
+from lifecycle.project import PRECONDITION, PROJECT, Failure
+from lifecycle.target import Target
 from lifecycle.transport import Http
 
 
@@ -15,6 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/test."""
     engine.add_option(parser)
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the server (http://127.0.0.1:8080)")
+    parser.add_argument("--remote", action="store_true", help="ask what do/deploy has made, not this machine")
     requests.add_options(parser)
     contract = parser.add_argument_group("the contract suite: all that SageMaker expects of a container")
     contract.add_argument("--contract", action="store_true", help="run it on the image of do/build")
@@ -23,14 +25,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     contract.add_argument("--soak", action="store_true", help="with 100,000 requests for the memory check")
 
 
-def run(settings: Config, arguments: argparse.Namespace) -> Result:
+def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Ask the server, or run the suite."""
     if arguments.contract:
         return _contract(settings, arguments)
-    return requests.check(Http(arguments.url), arguments)
+    return requests.check(remote.server(settings) if arguments.remote else Http(arguments.url), arguments)
 
 
-def _contract(settings: Config, arguments: argparse.Namespace) -> Result:
+def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
     if not (PROJECT / "tests" / "contract").is_dir():
         seen = "tests/contract is not there"
         remedy = "run `copier update` in the project and answer yes to include_tests"

@@ -12,6 +12,7 @@ from tests.standins.aws.ecr import image_fault
 from tests.standins.aws.endpoints import NO_CAPACITY, find_endpoint
 from tests.standins.aws.images import architecture_of, resolve
 from tests.standins.aws.listing import listed
+from tests.standins.aws.models import find_model
 from tests.standins.aws.wire import Request, invalid, operation
 from tests.standins.aws.world import Component, Region, World, now, tags_of
 
@@ -37,21 +38,27 @@ def create(world: World, request: Request) -> dict[str, Any]:
         raise invalid("RuntimeConfig is required.")
     copies = parameters["RuntimeConfig"]["CopyCount"]
     component = Component(name, arn, endpoint, variant, {}, copies, tags_of(parameters))
-    specification = _specification(world, component, parameters)
+    specification = _specification(world, component, request)
     component.specification = specification
     region.components[name] = component
     _roll_out(world, region, component, specification)
     return {"InferenceComponentArn": arn}
 
 
-def _specification(world: World, component: Component, parameters: dict[str, Any]) -> dict[str, Any]:
+def _specification(world: World, component: Component, request: Request) -> dict[str, Any]:
     """Return the specification of a request. Raises Refusal for one that SageMaker does not accept."""
-    specification: dict[str, Any] | None = parameters.get("Specification")
+    region = world.region(request.region)
+    specification: dict[str, Any] | None = request.parameters.get("Specification")
     if specification is None:
         raise invalid("Specification is required.")
+    if "ModelName" in specification:
+        if "Container" in specification:
+            raise invalid("Specify either ModelName or Container.")
+        model = find_model(region, request, specification["ModelName"])
+        specification = specification | {"Container": model.container}
     container = specification.get("Container", {})
     if "Image" not in container:
-        raise invalid("The stand-in runs a Container with an Image; it has no models and no adapters.")
+        raise invalid("The stand-in runs a model, or a Container with an Image; it has no adapters.")
     needs = specification.get("ComputeResourceRequirements")
     if needs is None:
         raise invalid("ComputeResourceRequirements is required.")
@@ -75,7 +82,7 @@ def update(world: World, request: Request) -> dict[str, Any]:
         raise invalid("Specification or RuntimeConfig is required.")
     specification = component.specification
     if "Specification" in parameters:
-        specification = _specification(world, component, parameters)
+        specification = _specification(world, component, request)
     component.copies = parameters.get("RuntimeConfig", {"CopyCount": component.copies})["CopyCount"]
     component.deployment = parameters.get("DeploymentConfig")
     component.status, component.modified = "Updating", now()
@@ -102,6 +109,8 @@ def describe(world: World, request: Request) -> dict[str, Any]:
     if component.resolved_image:
         image["ResolvedImage"] = component.resolved_image
     specification["Container"] = container | {"DeployedImage": image}
+    if "ModelName" in specification:
+        del specification["Container"]
     copies = {"DesiredCopyCount": component.copies, "CurrentCopyCount": component.current_copies}
     described = _summary(component) | {"Specification": specification, "RuntimeConfig": copies}
     if component.failure_reason:

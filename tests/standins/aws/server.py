@@ -13,7 +13,17 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from tests.standins.aws import account, autoscaling, codebuild, components, ecr, endpoints, invocations
+from tests.standins.aws import (
+    account,
+    autoscaling,
+    codebuild,
+    components,
+    ecr,
+    endpoints,
+    hyperpod,
+    invocations,
+    models,
+)
 from tests.standins.aws.calls import Call, Fault, Kind, Recorder
 from tests.standins.aws.containers import LightRunner, Runner
 from tests.standins.aws.gateway import Gateway
@@ -22,7 +32,7 @@ from tests.standins.aws.permissions import load
 from tests.standins.aws.world import Settings, World
 
 # Importing these registers what they answer.
-OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, invocations)
+OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, hyperpod, invocations, models)
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples of AWS's own documentation
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

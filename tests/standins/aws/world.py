@@ -55,6 +55,23 @@ class EndpointConfig:
 
 
 @dataclass
+class Model:
+    name: str
+    arn: str
+    request: dict[str, Any]
+    tags: Tags
+    created: datetime = field(default_factory=lambda: now())
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """Return the container as a component would have it, its files named by their address."""
+        primary = self.request["PrimaryContainer"]
+        source = primary.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
+        kept = {name: primary[name] for name in ("Image", "Environment") if name in primary}
+        return kept | ({"ArtifactUrl": source} if source else {})
+
+
+@dataclass
 class Endpoint:
     """An endpoint. While it changes, `due` says when and `becomes` into what."""
 
@@ -118,6 +135,7 @@ class Region:
 
     name: str
     configs: dict[str, EndpointConfig] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     components: dict[str, Component] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -137,8 +155,9 @@ class Region:
 
     def sagemaker_tags(self) -> Iterator[tuple[str, Tags]]:
         """Yield the ARN and the tags of every SageMaker resource."""
-        kinds: tuple[Mapping[str, EndpointConfig | Endpoint | Component], ...] = (
+        kinds: tuple[Mapping[str, EndpointConfig | Model | Endpoint | Component], ...] = (
             self.configs,
+            self.models,
             self.endpoints,
             self.components,
         )
@@ -172,6 +191,24 @@ class _Followed:
     written: int = 0
 
 
+@dataclass
+class Cluster:
+    """A HyperPod cluster: where its Kubernetes API is, with the certificate of its authority (base64)."""
+
+    name: str
+    endpoint: str = ""
+    authority: str = ""
+    status: str = "InService"
+    orchestrator: str = "Eks"
+    eks_status: str = "ACTIVE"
+    created: datetime = field(default_factory=lambda: now())
+
+    @property
+    def eks_name(self) -> str:
+        """Return what the EKS cluster behind it is called."""
+        return f"{self.name}-eks"
+
+
 class World:
     """All regions, the settings, the runner of containers and the store of images; `lock` guards it all."""
 
@@ -184,6 +221,7 @@ class World:
         self.regions: dict[str, Region] = defaultdict(lambda: Region(""))
         self.policies: list[dict[str, Any]] | None = None  # what IAM allows; None: everything
         self.sessions: dict[str, list[dict[str, Any]]] = {}  # what the bearer of an access key may
+        self.clusters: dict[str, Cluster] = {}  # HyperPod's, by name
         self.builds: dict[str, _Stoppable] = {}
         self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
         self.closed = False

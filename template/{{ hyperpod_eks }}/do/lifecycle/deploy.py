@@ -2,7 +2,7 @@
 
 import argparse
 
-from lifecycle import changes, checks, cluster, deployed, images, journal, plan, pods, requests, rollout
+from lifecycle import changes, cluster, deployed, images, journal, plan, pods, preflight, requests, rollout
 from lifecycle.api import Api
 from lifecycle.aws import Aws
 from lifecycle.changes import Change
@@ -30,7 +30,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         if not manifests.image:
             manifests = Manifests(images.pushed(aws, settings))
         api = cluster.connect(aws, settings)
-        found = checks.before_apply(api, manifests)
+        found = preflight.before_apply(api, manifests)
         planned = changes.of(api, manifests, arguments.force)
         for finding in plan.short(plan.capacity(found, manifests), manifests.workload, planned):
             say(f"note: {finding['what']}; {finding['seen']}")

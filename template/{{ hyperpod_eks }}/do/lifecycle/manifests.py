@@ -76,7 +76,7 @@ class Manifests:
         for name in generator["envs"]:
             lines = (DIRECTORY / name).read_text("utf-8").splitlines()
             data.update(line.split("=", 1) for line in lines if line.strip() and not line.startswith("#"))
-        full = f"{generator['name']}-{name_hash(generator['name'], data)}"
+        full = f"{generator['name']}-{name_hash(data)}"
         for entry in self.objects:
             for container in (pod_spec(entry) or {}).get("containers", []):
                 for source in container.get("envFrom", []):
@@ -96,9 +96,10 @@ class Manifests:
             template["labels"] = {**template.get("labels", {}), **self.labels}
 
 
-def name_hash(name: str, data: dict[str, str]) -> str:
+def name_hash(data: dict[str, str]) -> str:
     """Return the end of a generated ConfigMap's name, as kustomize makes it of its contents."""
-    content = {"data": data, "kind": "ConfigMap", "name": name}
+    # kustomize means to count the name in, but looks it up in vain.
+    content = {"data": data, "kind": "ConfigMap", "name": ""}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     for character, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(character, escaped)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from lifecycle import changes, checks, cluster, images
+from lifecycle import changes, cluster, images, preflight
 from lifecycle.aws import Aws
 from lifecycle.changes import Change
 from lifecycle.cli import Result
@@ -29,7 +29,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         except Failure as failure:  # the rest can be planned all the same
             findings.append(failure.finding)
             manifests = Manifests(settings.image)
-    found = checks.before_apply(api, manifests)
+    found = preflight.before_apply(api, manifests)
     planned = changes.of(api, manifests, arguments.force)
     room = capacity(found, manifests)
     findings += short(room, manifests.workload, planned)
@@ -57,7 +57,7 @@ def described(planned: list[Change]) -> list[str]:
 
 def capacity(found: list[Node] | None, manifests: Manifests) -> dict[str, Any]:
     """Return how much room the cluster has for the workload, {} when its nodes cannot be seen."""
-    return checks.capacity(found, *checks.wanted(manifests.workload)) if found is not None else {}
+    return preflight.capacity(found, *preflight.wanted(manifests.workload)) if found is not None else {}
 
 
 def short(room: dict[str, Any], workload: Object, planned: list[Change]) -> list[dict[str, str]]:

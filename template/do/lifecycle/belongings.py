@@ -1,0 +1,109 @@
+"""What a project has in AWS wherever it runs: its images, the place where they are built, and logs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lifecycle.aws import Aws, AwsFailure
+from lifecycle.project import Config
+
+MOST_KEYS = 1000  # that S3 deletes with one call
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Something in AWS: its kind, name and state, and whether it belongs to this project."""
+
+    kind: str
+    name: str
+    arn: str
+    ours: bool
+    status: str = ""
+    described: dict[str, Any] = field(default_factory=dict, repr=False)
+    tags: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def passing(self) -> bool:
+        """Whether it is on its way to another state, during which AWS lets nobody change it."""
+        return self.status.endswith(("ing", "RollingBack"))
+
+    @property
+    def created(self) -> datetime | None:
+        """When it was made."""
+        found: datetime | None = self.described.get("CreationTime")
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}{f' ({self.status})' if self.status else ''}"
+
+
+def find_build(settings: Config, aws: Aws) -> Iterator[Resource]:
+    """Yield the CodeBuild project, its role and the bucket for the source."""
+    name, role = settings.project_name, f"mcc-{settings.project_id}-codebuild"
+    for project in aws.call("codebuild", "batch_get_projects", names=[name])["projects"]:
+        tags = {tag["key"]: tag["value"] for tag in project.get("tags", [])}
+        yield Resource("build project", name, project["arn"], settings.owns(tags))
+    if found := aws.find("iam", "get_role", RoleName=role):
+        tags = {tag["Key"]: tag["Value"] for tag in found["Role"].get("Tags", [])}
+        yield Resource("role", role, found["Role"]["Arn"], settings.owns(tags))
+    account = aws.identity["Account"]
+    bucket = f"mcc-{settings.project_id}-{account}-{aws.region}"
+    arn = f"arn:{aws.partition}:s3:::{bucket}"
+    try:
+        pairs = aws.call("s3", "get_bucket_tagging", Bucket=bucket, ExpectedBucketOwner=account)["TagSet"]
+        yield Resource("bucket", bucket, arn, settings.owns({tag["Key"]: tag["Value"] for tag in pairs}))
+    except AwsFailure as error:
+        if error.error == "NoSuchTagSet":  # one that was left half made: only this project gives such a name
+            yield Resource("bucket", bucket, arn, True)
+        elif not error.missing:
+            raise
+
+
+def find_images(settings: Config, aws: Aws) -> Iterator[Resource]:
+    """Yield the repository of the project's images."""
+    found = aws.find("ecr", "describe_repositories", repositoryNames=[settings.project_name])
+    for repository in found["repositories"] if found else []:
+        arn = repository["repositoryArn"]
+        answer = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)
+        tags = {tag["Key"]: tag["Value"] for tag in answer["tags"]}
+        yield Resource("image repository", settings.project_name, arn, settings.owns(tags))
+
+
+def find_logs(aws: Aws, groups: list[str]) -> Iterator[Resource]:
+    """Yield those of these log groups that exist; AWS makes them itself, so they have no tags of ours."""
+    for name in groups:
+        for group in aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name):
+            if group["logGroupName"] == name:
+                yield Resource("log group", name, group["arn"], True)
+
+
+def remove(aws: Aws, resource: Resource) -> None:
+    """Remove one of these. Raises AwsFailure."""
+    name = resource.name
+    if resource.kind == "build project":
+        aws.call("codebuild", "delete_project", name=name)
+    elif resource.kind == "role":
+        _remove_role(aws, name)
+    elif resource.kind == "bucket":
+        _remove_bucket(aws, name)
+    elif resource.kind == "image repository":
+        aws.call("ecr", "delete_repository", repositoryName=name, force=True)
+    else:
+        aws.call("logs", "delete_log_group", logGroupName=name)
+
+
+def _remove_role(aws: Aws, name: str) -> None:
+    for policy in list(aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)):
+        aws.call("iam", "delete_role_policy", RoleName=name, PolicyName=policy)
+    for attached in list(aws.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)):
+        aws.call("iam", "detach_role_policy", RoleName=name, PolicyArn=attached["PolicyArn"])
+    aws.call("iam", "delete_role", RoleName=name)
+
+
+def _remove_bucket(aws: Aws, name: str) -> None:
+    keys = [{"Key": item["Key"]} for item in aws.pages("s3", "list_objects_v2", "Contents", Bucket=name)]
+    for start in range(0, len(keys), MOST_KEYS):
+        some = {"Objects": keys[start : start + MOST_KEYS], "Quiet": True}
+        aws.call("s3", "delete_objects", Bucket=name, Delete=some)
+    aws.call("s3", "delete_bucket", Bucket=name)

@@ -1,0 +1,123 @@
+"""Runs the commands of a rendered project as a person does, against the AWS stand-in."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.standins.aws.server import AwsStandIn
+
+NAME = "abalone-age"
+ROLE = "arn:aws:iam::123456789012:role/service-role/exec"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "sagemaker.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+SERVING = ("endpoint", "endpoint-config", "inference-component", "model", "scalable-target", "alarm")
+QUICK = {"MCC_POLL_SECONDS": "0.05", "MCC_CALL_SECONDS": "3", "MCC_CALL_ATTEMPTS": "3"}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """Return the document that --json printed."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+
+@dataclass
+class Project:
+    """A rendered project with an image in ECR and a role, and what its commands are run with."""
+
+    path: Path
+    aws: AwsStandIn
+    environment: dict[str, str] = field(default_factory=dict)
+    made_by_the_test: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        roles = self.aws.boto3_client("iam")
+        roles.create_role(Path="/service-role/", RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
+        tags = [{"Key": "mcc-project", "Value": NAME}, {"Key": "mcc-project-id", "Value": self.id}]
+        self.aws.boto3_client("ecr").create_repository(repositoryName=NAME, tags=tags)
+        self.push("one")
+        self.made_by_the_test = mutations(self.aws)
+
+    @property
+    def id(self) -> str:
+        """Return what tells this project from others of the same name."""
+        found: str = tomllib.loads((self.path / "do" / "config.toml").read_text())["project_id"]
+        return found
+
+    def push(self, content: str, **details: str) -> str:
+        """Put an image there as do/push does, and return its digest."""
+        return self.aws.push(NAME, "latest", content=content, **details)
+
+    def do(self, verb: str, *arguments: str, **environment: str) -> Done:
+        """Run a command and wait for its end."""
+        started = time.monotonic()
+        process = subprocess.run(
+            self.command(verb, *arguments),
+            env=self.variables(environment),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            cwd=self.path,
+        )
+        return Done(process.returncode, process.stdout, process.stderr, time.monotonic() - started)
+
+    def command(self, verb: str, *arguments: str) -> list[str]:
+        return [str(self.path / "do" / verb), *arguments]
+
+    def variables(self, environment: dict[str, str]) -> dict[str, str]:
+        return self.aws.environment(**{**QUICK, **self.environment, **environment})
+
+    def succeed(self, verb: str, *arguments: str, **environment: str) -> Done:
+        """Run a command that must succeed."""
+        done = self.do(verb, *arguments, **environment)
+        assert done.code == 0, done.err + done.out
+        return done
+
+    def left(self) -> list[str]:
+        """Return the ARNs of what serves the model."""
+        return serving(self.aws.resources())
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Return the lines of the journal."""
+        file = self.path / ".do" / "journal.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def serving(arns: Iterable[str]) -> list[str]:
+    """Return those ARNs that are of an endpoint, what it is made of, or what scales it."""
+    return [arn for arn in arns if any(f":{kind}/" in arn or f":{kind}:" in arn for kind in SERVING)]
+
+
+def mutations(aws: AwsStandIn) -> list[str]:
+    """Return the operations that changed something, in order."""
+    return [call.operation for call in aws.mutations]
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this environment without settings, and with uv, which makes environments quickly."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MCC_"))}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -1,0 +1,160 @@
+"""A project on a HyperPod cluster: its commands, run as a person runs them, and the cluster they meet."""
+
+import json
+import os
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+from tests.standins.aws.server import AwsStandIn
+from tests.standins.kubernetes.actor import Actor
+from tests.standins.kubernetes.api import KubernetesApi
+
+Object = dict[str, Any]
+NAMESPACE = "hyperpod-ns-team"
+ANSWERS: Object = {
+    "deployment_target": "hyperpod-eks",
+    "hyperpod_cluster": "ml-cluster",
+    "hyperpod_namespace": NAMESPACE,
+    "hyperpod_replicas": 2,
+    "instance_type": "ml.c5.xlarge",
+}
+GPU_ANSWERS: Object = {
+    **ANSWERS,
+    "deployment_config": "transformers-vllm",
+    "offline": True,
+    "instance_type": "ml.g6e.xlarge",
+    "hyperpod_replicas": 1,
+}
+
+
+class Ran(NamedTuple):
+    """How a command ended: its exit code, its JSON document, and what it said on stderr."""
+
+    code: int
+    document: Object
+    said: str
+
+    @property
+    def id(self) -> str:
+        """The id of the first finding."""
+        return str(self.document["findings"][0]["id"])
+
+    @property
+    def seen(self) -> str:
+        """What the first finding saw."""
+        return str(self.document["findings"][0]["seen"])
+
+
+class Server:
+    """What answers in a pod."""
+
+    def __init__(self) -> None:
+        self.status = 200
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(handler) -> None:
+                handler.answer(200, {"row_shape": [7]})
+
+            def do_POST(handler) -> None:
+                body = handler.rfile.read(int(handler.headers["Content-Length"]))
+                rows = json.loads(body)["instances"]
+                handler.answer(self.status, {"predictions": [float(len(rows))] * len(rows)})
+
+            def answer(handler, status: int, document: Object) -> None:
+                body = json.dumps(document).encode()
+                handler.send_response(status)
+                handler.send_header("Content-Length", str(len(body)))
+                handler.end_headers()
+                handler.wfile.write(body)
+
+            def log_message(handler, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class AnyPod(dict[str, int]):
+    """One server for the pods of every name."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def __missing__(self, name: str) -> int:
+        return self.port
+
+
+class Cluster:
+    """A cluster of two nodes and the project whose commands are run against it."""
+
+    def __init__(self, aws: AwsStandIn, api: KubernetesApi, actor: Actor, project: Path) -> None:
+        self.aws, self.api, self.actor, self.project = aws, api, actor, project
+        self.server = Server()
+        self.api.ports = AnyPod(self.server.port)
+
+    def run(self, verb: str, *arguments: str, **settings: str) -> Ran:
+        """Run a command to its end."""
+        quick = {"MCC_POLL_SECONDS": "0.05", "MCC_CALL_SECONDS": "5", "MCC_SCHEDULE_SECONDS": "0.6"}
+        done = subprocess.run(
+            [sys.executable, f"do/{verb}", "--json", *arguments],
+            cwd=self.project,
+            env=self.aws.environment(**{**quick, **settings}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        document = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+        return Ran(done.returncode, document, done.stderr)
+
+    def deploy(self, *arguments: str, **settings: str) -> Ran:
+        """Push an image and deploy it; it must come to serve."""
+        ran = self.run("deploy", *arguments, **settings)
+        assert ran.code == 0, ran.said
+        return ran
+
+    def push(self) -> str:
+        """Push another image, and return its digest."""
+        return self.aws.push(self.project.name, "latest", content=os.urandom(8).hex())
+
+    def objects(self) -> dict[str, Object]:
+        """Return everything of the project in the cluster, by kind and name."""
+        kept = {}
+        for resource, entries in self.api.store.objects.items():
+            for (namespace, name), entry in entries.items():
+                if (namespace == NAMESPACE and resource != "v1/events") or "persistentvolumes" in resource:
+                    kept[f"{entry['kind']} {name}"] = entry
+        return kept
+
+    def deployed(self, kind: str = "Deployment") -> Object:
+        """Return the object that makes pods."""
+        return self.objects()[f"{kind} {self.project.name}"]
+
+    @property
+    def changing(self) -> list[str]:
+        """The calls that were to change something in the cluster."""
+        calls = [call for call in self.api.calls if not call.startswith(("GET", "POST"))]
+        return [call for call in calls if "dryRun" not in call]
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Edit a file of the project."""
+        path = self.project / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def close(self) -> None:
+        self.actor.stop()
+        self.api.close()
+        self.server.close()
+        assert not self.actor.errors, self.actor.errors[:3]

