@@ -424,7 +424,7 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     target = str(known.get("deployment_target", next(iter(catalog.targets()))))
     if target in catalog.targets():
         elsewhere = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
-        needed = next(name for name in catalog.targets() if (name == HYPERPOD) != (target == HYPERPOD))
+        needed = "managed-inference" if target == HYPERPOD else HYPERPOD
         problems += [
             f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
             for question in given

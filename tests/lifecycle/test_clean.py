@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.commands import NAME, Project, mutations, serving
+from tests.lifecycle.commands import NAME, TRUST, Project, mutations, serving
 from tests.standins.aws.world import Region
 
 OTHERS = [{"Key": "mcc-project", "Value": NAME}, {"Key": "mcc-project-id", "Value": "someone1"}]
@@ -137,10 +137,11 @@ def test_the_place_of_builds_goes_too(project: Project) -> None:
     tags = [{"Key": "mcc-project-id", "Value": project.id}]
     role = f"mcc-{project.id}-codebuild"
     iam, s3 = project.aws.boto3_client("iam"), project.aws.boto3_client("s3")
-    iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}", Tags=tags)
-    iam.put_role_policy(
-        RoleName=role, PolicyName="build", PolicyDocument='{"Version": "2012-10-17", "Statement": []}'
-    )
+    trust = json.dumps(TRUST).replace("sagemaker.", "codebuild.")
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust, Tags=tags)
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="build", PolicyDocument=document)
     bucket = f"mcc-{project.id}-123456789012-us-east-1"
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})

@@ -104,7 +104,9 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     if missing := sorted(needed - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
     if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", values["region"]):
-        raise _unusable("not-a-region", f"region = {values['region']!r}", 'write it like region = "eu-west-1"')
+        raise _unusable(
+            "not-a-region", f"region = {values['region']!r}", 'write it like region = "eu-west-1"'
+        )
     return kind(**values)
 
 

@@ -1,0 +1,49 @@
+"""Runs commands of projects quickly: fork_server.py says how."""
+
+import json
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from tests.lifecycle.commands import Done
+
+SERVER = Path(__file__).with_name("fork_server.py")
+
+
+class Forks:
+    """Runs commands with the Python of a .venv, one after the other."""
+
+    def __init__(self, python: Path) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([str(python), str(SERVER)], stdin=pipe, stdout=pipe, text=True)
+
+    def run(
+        self, command: list[str], environment: dict[str, str], directory: Path, kill_after: int = 0
+    ) -> Done:
+        """Run a command and wait for its end; a signal that ended it is a negative code.
+
+        `kill_after` lets it be killed when so many lines of its journal are on the disk.
+        """
+        assert self._process.stdin and self._process.stdout
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
+            task = {
+                "command": command,
+                "environment": environment,
+                "directory": str(directory),
+                "out": str(out),
+                "err": str(err),
+                "kill_after": kill_after,
+            }
+            self._process.stdin.write(json.dumps(task) + "\n")
+            self._process.stdin.flush()
+            code = int(self._process.stdout.readline())
+            return Done(code, out.read_text(), err.read_text(), time.monotonic() - started)
+
+    def close(self) -> None:
+        """End."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(10)
