@@ -41,7 +41,7 @@ class TritonPythonModel:
             self.llm = LLM(**settings)
         except Exception as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            raise pb_utils.TritonModelException(f"cannot load {settings['model']}: {reason}") from None
+            raise pb_utils.TritonModelException(f"{settings['model']} cannot be used: {reason}") from None
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
