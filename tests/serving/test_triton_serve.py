@@ -325,6 +325,19 @@ def test_a_language_model_answers_with_text(
         assert done.returncode == 0 and "The sea is" in done.stdout, done.stderr
 
 
+def test_the_contract_of_a_language_model_is_kept(
+    template: Path, tmp_path: Path, chat_libraries: Path
+) -> None:
+    tritonserver.directory()
+    project = chat(template, tmp_path, "triton-tensorrtllm", include_tests=True)
+    environ = {**tritonserver.on_path(chat_libraries), **variables(tmp_path, "none")}
+    command = [sys.executable, "-m", "tests.contract", "--local", "--json"]
+    done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True)
+    checks: list[dict[str, Any]] = json.loads(done.stdout)["checks"]
+    assert [c for c in checks if c["result"] != "passed" and c["number"] not in {53, 54}] == []
+    assert done.returncode == 0 and len(checks) == 27, done.stderr
+
+
 @pytest.mark.parametrize("config", ["triton-vllm", "triton-tensorrtllm"])
 def test_weights_that_sagemaker_brings_are_served_in_place_of_the_hubs(
     template: Path, tmp_path: Path, chat_libraries: Path, config: str

@@ -39,7 +39,9 @@ def per_hour(settings: Target, endpoint: Resource) -> float | None:
     """
     variants = endpoint.described.get("ProductionVariants") or [{}]
     count = sum(variant.get("CurrentInstanceCount", settings.instance_count) for variant in variants)
-    return 0.0 if endpoint.status == "Failed" else count * settings.usd_per_hour or None
+    if endpoint.status == "Failed":
+        return 0.0
+    return count * settings.usd_per_hour if settings.usd_per_hour else None
 
 
 def since_creation(settings: Target, endpoint: Resource) -> float | None:
