@@ -65,7 +65,7 @@ def given(called: dict[str, Any], project: Path) -> dict[str, str]:
             told[name] = called["environment"][variable]
     if config == "transformers-tensorrt-llm":
         told["model"] = words[2]
-        told |= {"options": Path(told["options_file"]).read_text()}
+        told |= {"options": called["files"][told["options_file"]]}
     return told
 
 
@@ -206,7 +206,9 @@ def test_what_else_is_in_the_environment_changes_nothing(
     _, plain = serve(project, "serve", **fixed)
     done, called = serve(project, "serve", **fixed, **environ)
     assert called, done.stderr
-    changing = {"pid", "time", "HF_TOKEN"} | ({"command"} if config == "transformers-tensorrt-llm" else set())
+    changing = {"pid", "time", "HF_TOKEN"} | (
+        {"command", "files"} if config == "transformers-tensorrt-llm" else set()
+    )
     for name in plain.keys() - changing:
         assert called[name] == plain[name]
 
