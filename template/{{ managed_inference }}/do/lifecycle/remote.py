@@ -30,9 +30,12 @@ class Endpoint:
         ready = component is not None and component.status in ("InService", "Updating")
         return Answer(200 if ready else 503, b"{}")
 
-    def invoke(self, body: bytes, content_type: str, accept: str = "application/json") -> Answer:
+    def invoke(
+        self, body: bytes, content_type: str, accept: str = "application/json", attributes: str = ""
+    ) -> Answer:
         """Send one request; what the container refuses is an answer, too."""
         request = {**self._target, "Body": body, "ContentType": content_type, "Accept": accept}
+        request |= {"CustomAttributes": attributes} if attributes else {}
         try:
             with self._aws.explained("sagemaker-runtime.invoke_endpoint"):
                 answer = self._aws.call("sagemaker-runtime", "invoke_endpoint", **request)
