@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+from tests.lifecycle import forks
 from tests.standins.aws.server import AwsStandIn
 from tests.standins.kubernetes.actor import Actor
 from tests.standins.kubernetes.api import KubernetesApi
@@ -104,18 +103,10 @@ class Cluster:
     def run(self, verb: str, *arguments: str, **settings: str) -> Ran:
         """Run a command to its end."""
         quick = {"MCC_POLL_SECONDS": "0.05", "MCC_CALL_SECONDS": "5", "MCC_SCHEDULE_SECONDS": "0.6"}
-        done = subprocess.run(
-            [sys.executable, f"do/{verb}", "--json", *arguments],
-            cwd=self.project,
-            env=self.aws.environment(**{**quick, **settings}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        document = json.loads(done.stdout) if done.stdout.startswith("{") else {}
-        return Ran(done.returncode, document, done.stderr)
+        environment = self.aws.environment(**{**quick, **settings})
+        code, out, said = forks.run(self.project, verb, ["--json", *arguments], environment)
+        assert "Traceback" not in said, said
+        return Ran(code, json.loads(out) if out.startswith("{") else {}, said)
 
     def deploy(self, *arguments: str, **settings: str) -> Ran:
         """Push an image and deploy it; it must come to serve."""

@@ -102,9 +102,9 @@ def test_a_rollback_goes_back_to_what_was_deployed_before(project: Project) -> N
     assert image_of(project) == second
     project.succeed("deploy", "--rollback")
     assert image_of(project) == first
-    assert project.aws.light.started[-1][1] == {"LEVEL": "info"}
+    assert project.aws.light.started[-1].environment == {"LEVEL": "info"}
     project.succeed("deploy")
-    assert image_of(project) == second and project.aws.light.started[-1][1] == {"LEVEL": "debug"}
+    assert image_of(project) == second and project.aws.light.started[-1].environment == {"LEVEL": "debug"}
 
 
 def test_other_instances_take_another_config_and_the_old_one_goes(project: Project) -> None:

@@ -29,7 +29,7 @@ BEHAVIOURS = ("ready", "starting", "image", "config", "oom", "crash", "probe", "
 class Actor:
     """The controllers, the scheduler and the kubelets of one cluster, in one thread."""
 
-    def __init__(self, url: str, certificate: Path, token: str, pause: float = 0.03) -> None:
+    def __init__(self, url: str, certificate: Path, token: str, pause: float = 0.15) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         trusted = ssl.create_default_context(cafile=certificate)
         self._http = httpx.Client(base_url=url, verify=trusted, headers=headers, timeout=10)
