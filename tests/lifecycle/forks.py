@@ -13,16 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = (
-    "boto3",
-    "kubernetes.client",
-    "kubernetes.stream",
-    "yaml",
-    "argparse",
-    "json",
-    "pytest",
-    __name__,
-)
+LIBRARIES = ("tests.lifecycle.preloaded", "argparse", "json", "pytest", __name__)
 SECONDS = 120
 
 
