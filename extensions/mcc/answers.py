@@ -89,6 +89,7 @@ ASKABLE = (
 )
 KEPT = ("framework_version", "region")  # questions that take more than they offer
 SECRETS = ("hf_token",)
+NEVER_SHOWN = (*SECRETS, "hyperpod_token_secret")  # a token may have been given by mistake
 COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas")
 NUMBERS = ("max_model_len", "max_concurrency", *COUNTS)
 LARGEST_NUMBER = 10_000_000
@@ -191,7 +192,7 @@ def problem(question: str, value: object) -> str:
         if isinstance(value, str) or question == "model_parameters":
             return ""
         return f"{question}: {value!r} was read as a number. Put it in quotes."
-    shown = "what was given" if question in SECRETS else _quoted(value)
+    shown = "what was given" if question in NEVER_SHOWN else _quoted(value)
     return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
 
 
@@ -231,7 +232,7 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     before = last or {}
     known = {**before, **given}
     given = {name: value for name, value in given.items() if name not in before or value != before[name]}
-    problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
+    problems = [*_unknown(given, known), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
         problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
     if not problems and known.get("deployment_target") == HYPERPOD:
@@ -327,14 +328,16 @@ def source_problem(value: str, model_name: str, mode: str, language_model: bool)
     return ""
 
 
-def _unknown(data: Mapping[str, Any]) -> list[str]:
+def _unknown(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     problems = []
+    config = str(known.get("deployment_config", PREDICTIVE[0]))
+    asked = relevant(dict.fromkeys(QUESTIONS), config, str(known.get("deployment_target", "")))
     for key in data:
         if key in DERIVED:
             problems.append(f"{key}: is worked out by the template, not given. Leave it out.")
         elif key not in QUESTIONS:
             near = difflib.get_close_matches(key, QUESTIONS, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(QUESTIONS)}."
+            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(asked)}."
             problems.append(f"{_quoted(key)} is not a question of this template. {hint}")
     return problems
 

@@ -16,8 +16,14 @@ PROBE_SECONDS = 10
 
 
 def nodes(need: Mapping[str, Any]) -> Sequence[Instance] | None:
-    """Return the instance types to choose from for a need: those of HyperPod's nodes, None for all."""
-    return catalog.hyperpod_nodes() if need.get("target") == HYPERPOD else None
+    """Return the instance types for a need: those of HyperPod's nodes that have room for it, None for all."""
+    if need.get("target") != HYPERPOD:
+        return None
+    if "framework" not in need:
+        return catalog.hyperpod_nodes()
+    size = cpu_sizer.model_bytes(need["model_path"])
+    judged = cpu_sizer.cpu_choices(need["framework"], size, need["profile"], catalog.hyperpod_nodes())
+    return [choice.instance for choice in judged if choice.need_gib <= _memory_gib(choice.instance)]
 
 
 def resources(
@@ -36,7 +42,7 @@ def resources(
     facts = catalog.hyperpod()
     share = gpus / instance.accelerator.count if gpus and instance.accelerator else 1.0
     cpu = share * (facts.room.node_share * instance.vcpu - facts.room.daemons_cpu)
-    memory = share * (facts.room.node_share * instance.memory_gib - facts.room.daemons_gib)
+    memory = share * _memory_gib(instance)
     shared = min(gpus * facts.shared_memory.gib_per_gpu, LARGEST_SHARE_OF_SHARED_MEMORY * memory)
     if gpus == 0:
         _check_memory(need, instance, memory)
@@ -110,6 +116,12 @@ def stale(
     if kept.get("sized_for") == sized_for(instance_type, engine_settings, source):
         return ""
     return "the resources are for another pod"
+
+
+def _memory_gib(instance: Instance) -> float:
+    """Return the memory that pods may have of a node."""
+    room = catalog.hyperpod().room
+    return room.node_share * instance.memory_gib - room.daemons_gib
 
 
 def _check_memory(need: Mapping[str, Any], instance: Instance, memory_gib: float) -> None:
