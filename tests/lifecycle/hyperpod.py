@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tests.lifecycle import forks
 from tests.standins.aws.server import AwsStandIn
-from tests.standins.kubernetes.actor import Actor
+from tests.standins.kubernetes.actor import OPERATOR, POLICY, Actor
 from tests.standins.kubernetes.api import KubernetesApi
 
 Object = dict[str, Any]
@@ -27,6 +27,21 @@ GPU_ANSWERS: Object = {
     "offline": True,
     "instance_type": "ml.g6e.xlarge",
     "hyperpod_replicas": 1,
+}
+
+
+IN_NAMESPACE = f"/namespaces/{NAMESPACE}"
+LISTED = {
+    "ConfigMap": f"/api/v1{IN_NAMESPACE}/configmaps",
+    "Deployment": f"/apis/apps/v1{IN_NAMESPACE}/deployments",
+    "HorizontalPodAutoscaler": f"/apis/autoscaling/v2{IN_NAMESPACE}/horizontalpodautoscalers",
+    "InferenceEndpointConfig": f"{OPERATOR}{IN_NAMESPACE}/inferenceendpointconfigs",
+    "PersistentVolume": "/api/v1/persistentvolumes",
+    "PersistentVolumeClaim": f"/api/v1{IN_NAMESPACE}/persistentvolumeclaims",
+    "Pod": f"/api/v1{IN_NAMESPACE}/pods",
+    "PodDisruptionBudget": f"{POLICY}{IN_NAMESPACE}/poddisruptionbudgets",
+    "ReplicaSet": f"/apis/apps/v1{IN_NAMESPACE}/replicasets",
+    "Service": f"/api/v1{IN_NAMESPACE}/services",
 }
 
 
@@ -120,12 +135,16 @@ class Cluster:
 
     def objects(self) -> dict[str, Object]:
         """Return everything of the project in the cluster, by kind and name."""
-        kept = {}
-        for resource, entries in self.api.store.objects.items():
-            for (namespace, name), entry in entries.items():
-                if (namespace == NAMESPACE and resource != "v1/events") or "persistentvolumes" in resource:
-                    kept[f"{entry['kind']} {name}"] = entry
-        return kept
+        found = {}
+        for kind, path in LISTED.items():
+            for entry in self.actor.items(path):
+                found[f"{kind} {entry['metadata']['name']}"] = entry
+        return found
+
+    @property
+    def is_real(self) -> bool:
+        """Whether a real kube-apiserver keeps the objects."""
+        return self.api.behind is not None
 
     def deployed(self, kind: str = "Deployment") -> Object:
         """Return the object that makes pods."""

@@ -79,8 +79,9 @@ def in_aws(settings: Target, aws: Aws, arguments: argparse.Namespace) -> list[Re
 def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] = ()) -> list[Object]:
     """Return the project's objects; kinds that the cluster does not know have none."""
     found = []
-    made = {entry["kind"] for entry in manifests.objects} | {kind for _, kind in PODS}
-    for version, kind in (*KINDS, *more):
+    own = [(entry["apiVersion"], entry["kind"]) for entry in manifests.objects]
+    made = {kind for _, kind in (*own, *PODS)}
+    for version, kind in dict.fromkeys((*own, *KINDS, *more)):
         try:
             path = api.path(version, kind, manifests.namespace)
         except ApiFailure as failure:
