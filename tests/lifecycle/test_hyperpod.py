@@ -213,7 +213,7 @@ def test_a_pod_without_a_node_says_which_resource_is_short(cluster: Cluster) -> 
     ran = cluster.run("deploy", "--no-test")
     assert (ran.code, ran.id) == (4, "pod-unschedulable")
     assert "2 Insufficient nvidia.com/gpu" in ran.seen
-    assert "too little free: nvidia.com/gpu" in ran.document["findings"][0]["cause"]
+    assert ran.document["findings"][0]["cause"] == "too little free: cpu, memory, nvidia.com/gpu"
     assert cluster.deployed()["spec"]["replicas"] == 1
 
 

@@ -362,7 +362,7 @@ class _Handler(BaseHTTPRequestHandler):
                     server.sendall(data)
 
     def _answers(self, server: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # the other side has closed the connection
             while data := server.recv(65536):
                 self._frame(b"\x00" + data)
             self._frame(b"", opcode=8)

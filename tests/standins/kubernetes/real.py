@@ -1,4 +1,4 @@
-"""A real kube-apiserver with its etcd, of Debian's source: see `build`. It has no controllers and no nodes."""
+"""A real kube-apiserver with its etcd, of Debian's source: see `build`. No controllers, no nodes."""
 
 import contextlib
 import json

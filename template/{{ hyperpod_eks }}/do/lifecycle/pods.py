@@ -104,7 +104,7 @@ def _unscheduled(name: str, scheduled: dict[str, Any]) -> Trouble:
         what, remedy = f"pod {name} waits in its queue", "wait, or have the queue's quota raised"
         failure = Failure(REFUSED, "pod-queued", what, message or "its scheduling is gated", remedy)
         return Trouble(failure, may_pass=True)
-    short = re.findall(r"Insufficient ([a-z0-9./-]+)", message)
+    short = re.findall(r"Insufficient ([a-z0-9-]+(?:[./][a-z0-9-]+)*)", message)
     what = f"pod {name} finds no node"
     cause = f"too little free: {', '.join(dict.fromkeys(short))}" if short else ""
     remedy = "free what is short (`do/plan` shows it), or add nodes"
