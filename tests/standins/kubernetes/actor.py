@@ -80,7 +80,7 @@ class Actor:
         self.patch_status(f"/api/v1/nodes/{name}", status)
 
     def empty(self, namespace: str) -> None:
-        """Have a namespace and nothing in it, no nodes and no volumes: a real server keeps those of before."""
+        """Have a namespace, and nothing in it, no nodes, no volumes: a real server keeps those of before."""
         with contextlib.suppress(httpx.HTTPStatusError):
             self.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
         places = [(f"{group}/namespaces/{namespace}", plural) for group, plural in (*COLLECTED, *OTHERS)]
