@@ -1,6 +1,7 @@
 """What Copier runs once, after a copy: bring the model into the project, or train the sample.
 
-Called as `after_copy.py MODEL_PATH MODEL_FILE` in the new project. It always ends with 0, for Copier
+Called as `after_copy.py MODEL_PATH MODEL_FILE` in the new project, with an empty MODEL_FILE where the project
+itself reads the model to make a repository of it. It always ends with 0, for Copier
 would delete the whole project otherwise; what did not work is said in a line.
 """
 
@@ -10,12 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-TRAIN = """
+CALL = """
 import sys
+from pathlib import Path
 from lifecycle import local, project
 
 try:
-    local.train()
+    getattr(local, sys.argv[1])(*map(Path, sys.argv[2:]))
 except project.Failure as failure:
     sys.exit(str(failure))
 """
@@ -23,7 +25,9 @@ except project.Failure as failure:
 
 def main(model_path: str, model_file: str) -> None:
     """Copy the model at `model_path` to model/, or train the sample model when it is empty."""
-    if model_path:
+    if model_path and not model_file:
+        read(Path(os.path.expanduser(model_path)))
+    elif model_path:
         bring(Path(os.path.expanduser(model_path)), Path("model") / model_file)
     else:
         print(
@@ -45,8 +49,21 @@ def bring(source: Path, target: Path) -> None:
 
 def train() -> None:
     """Train with the project's own code; say how to do it later when that fails."""
-    if subprocess.run([sys.executable, "-c", TRAIN], env={**os.environ, "PYTHONPATH": "do"}).returncode:
-        print("The sample model was not trained. `do/run --local` tries again.", file=sys.stderr)
+    if not call("train"):
+        again = "do/build" if Path("model_repository").is_dir() else "do/run --local"
+        print(f"The sample model was not trained. `{again}` tries again.", file=sys.stderr)
+
+
+def read(model: Path) -> None:
+    """Have the project make its model repository; say how to do it later when that fails."""
+    if not call("build_repository", str(model)):
+        print(f"The model was not taken. Later: do/repository {model}", file=sys.stderr)
+
+
+def call(function: str, *arguments: str) -> bool:
+    """Call a function of the project's do/lifecycle/local.py; return whether it succeeded."""
+    command = [sys.executable, "-c", CALL, function, *arguments]
+    return subprocess.run(command, env={**os.environ, "PYTHONPATH": "do"}).returncode == 0
 
 
 if __name__ == "__main__":

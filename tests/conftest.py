@@ -20,6 +20,18 @@ COMBINATIONS = [
     }.items()
     for model_format in formats
 ]
+TRITON_MODELS = [  # backends that load a model's file, with its formats
+    ("triton-fil", "json"),
+    ("triton-fil", "ubj"),
+    ("triton-fil", "txt"),
+    ("triton-fil", "tl"),
+    ("triton-onnxruntime", "onnx"),
+    ("triton-tensorflow", "SavedModel"),
+    ("triton-pytorch", "pt"),
+    ("triton-python", "joblib"),
+    ("triton-python", "pkl"),
+]
+TRITON_LANGUAGE_MODELS = ["triton-vllm", "triton-tensorrtllm"]
 TEMPLATE = ("copier.yml", "questions", "catalog", "extensions", "template", "hooks")
 Render = Callable[..., Path]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import catalog
+from . import catalog, engines, extra_arguments, triton
 from .errors import InvalidAnswer
 
 DEPLOYMENT_CONFIGS = {
@@ -16,6 +16,16 @@ DEPLOYMENT_CONFIGS = {
     "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
     "transformers-vllm": "vLLM: language models",
     "transformers-sglang": "SGLang: language models",
+    "transformers-tensorrt-llm": "TensorRT-LLM: language models, on NVIDIA's own engine",
+    "transformers-lmi": "LMI: language models, in AWS's image of vLLM under DJL Serving",
+    "transformers-djl": "DJL Serving: language models by plain transformers, one request at a time",
+    "triton-fil": "Triton with FIL: forests of XGBoost, LightGBM and scikit-learn",
+    "triton-onnxruntime": "Triton with ONNX Runtime: ONNX",
+    "triton-tensorflow": "Triton with TensorFlow: SavedModel",
+    "triton-pytorch": "Triton with PyTorch: TorchScript",
+    "triton-python": "Triton with Python: a model.py of your own, here for scikit-learn",
+    "triton-vllm": "Triton with vLLM: language models",
+    "triton-tensorrtllm": "Triton with TensorRT-LLM: language models",
 }
 PREDICTIVE = ("http-fastapi", "http-flask")
 HYPERPOD = "hyperpod-eks"
@@ -33,7 +43,6 @@ PREDICTIVE_QUESTIONS = (
     "model_path",
     "framework_version",
     "include_sample_model",
-    "include_tests",
     "hyperpod_max_replicas",
 )
 LANGUAGE_MODEL_QUESTIONS = (
@@ -45,8 +54,23 @@ LANGUAGE_MODEL_QUESTIONS = (
     "model_dtype",
     "max_model_len",
     "max_concurrency",
+    "kv_cache_dtype",
+    "chat_template",
+    "extra_arguments",
     "hyperpod_token_secret",
 )
+TRITON_QUESTIONS = (
+    "model_format",
+    "model_path",
+    "model_inputs",
+    "max_batch_size",
+    "max_queue_delay_us",
+    "model_instances",
+    "include_sample_model",
+    "hyperpod_max_replicas",
+)
+NOT_IN_TRITON = ("chat_template", "extra_arguments")  # questions about language models
+
 QUESTIONS = (
     "deployment_config",
     "deployment_target",
@@ -54,6 +78,7 @@ QUESTIONS = (
     "base_image",
     "region",
     "instance_type",
+    "include_tests",
     "instance_count",
     "role_arn",
     "build_target",
@@ -62,6 +87,7 @@ QUESTIONS = (
     "offline",
     *PREDICTIVE_QUESTIONS,
     *LANGUAGE_MODEL_QUESTIONS,
+    *(name for name in TRITON_QUESTIONS if name not in PREDICTIVE_QUESTIONS),
     "hyperpod_cluster",
     "hyperpod_namespace",
     "hyperpod_mode",
@@ -72,7 +98,9 @@ QUESTIONS = (
 MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 # Stored, but worked out by the template alone.
-DERIVED = ("model_facts", "engine_settings", "hosting", "pod_resources", "project_id")
+DERIVED = (
+    *("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources", "project_id"),
+)
 # What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
 ASKABLE = (
     "deployment_config",
@@ -86,13 +114,16 @@ ASKABLE = (
     "framework_version",
     "max_model_len",
     "max_concurrency",
+    "kv_cache_dtype",
 )
-KEPT = ("framework_version", "region")  # questions that take more than they offer
+KEPT = ("framework_version", "region", "base_image")  # questions that take more than they offer
 SECRETS = ("hf_token",)
 NEVER_SHOWN = (*SECRETS, "hyperpod_token_secret")  # a token may have been given by mistake
-COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas")
-NUMBERS = ("max_model_len", "max_concurrency", *COUNTS)
+COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas", "model_instances")
+NUMBERS = ("max_model_len", "max_concurrency", "max_batch_size", "max_queue_delay_us", *COUNTS)
+MAY_BE_ZERO = ("max_queue_delay_us",)
 LARGEST_NUMBER = 10_000_000
+KV_CACHE_DTYPES = {"auto": "auto: the model's own", "fp8": "fp8: half as large"}
 LARGEST_COUNT = 1000
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 YES = ("true", "yes", "y", "1", "on")
@@ -169,6 +200,14 @@ SHAPES = {
     "model_parameters": Shape(
         re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
     ),
+    "model_inputs": Shape(
+        re.compile(rf"|{triton.TENSOR}( {triton.TENSOR})*"), "a type and dimensions for each input", "FP32[8]"
+    ),
+    "chat_template": Shape(
+        re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"),
+        "a path, a model of the Hub or none, on one line",
+        "~/chat_template.jinja",
+    ),
     "role_arn": Shape(
         re.compile(
             r"|arn:aws[a-z-]*:iam::[0-9]{12}:role(?=/.{1,512}\Z)(/[A-Za-z0-9+=,.@_-]+)*/[A-Za-z0-9+=,.@_-]{1,64}"
@@ -204,11 +243,12 @@ def default_region(environ: Mapping[str, str] = os.environ) -> str:
 
 def whole_number(question: str, value: object) -> str:
     """Return what is wrong with a count, or ''."""
+    smallest = 0 if question in MAY_BE_ZERO else 1
     largest = LARGEST_COUNT if question in COUNTS else LARGEST_NUMBER
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= largest:
+    if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest:
         return ""
-    example = 1 if question in COUNTS else 16
-    return f"{question}: {_quoted(value)} is not a whole number from 1 to {largest}. Example: {example}"
+    rule = f"a whole number from {smallest} to {largest}"
+    return f"{question}: {_quoted(value)} is not {rule}. Example: {1 if question in COUNTS else 16}"
 
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
@@ -232,13 +272,15 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     before = last or {}
     known = {**before, **given}
     given = {name: value for name, value in given.items() if name not in before or value != before[name]}
-    problems = [*_unknown(given, known), *_misplaced(given, known), *_wrong_types(given)]
+    problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
-        problems = [*_wrong_choices(given, known), *_wrong_shapes(given)]
+        problems = [*_wrong_choices(given, known), *_wrong_shapes(given, known)]
     if not problems and known.get("deployment_target") == HYPERPOD:
         problems = _wrong_for_hyperpod(given, known)
     if not problems and "model_path" in given:
         problems = _wrong_model_path(known)
+    if not problems and known.get("deployment_config") in triton.CONFIGS:
+        problems = triton.problems(given, known)
     if problems:
         raise InvalidAnswer("\n".join(problems))
 
@@ -268,25 +310,50 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {f"{name} ({title})": name for name, title in types.items()}
     if question == "hyperpod_mode":
         return {label: name for name, label in HYPERPOD_MODES.items()}
-    if question == "serving_profile" and framework in PREDICTIVE:
-        return {label: name for name, label in SERVING_PROFILES.items()}
-    if question == "serving_profile":
+    if question == "serving_profile" and serves_language_model(framework):
         return {profile.title: name for name, profile in catalog.profiles().items()}
+    if question == "serving_profile":
+        return {label: name for name, label in SERVING_PROFILES.items()}
+    if question == "base_image" and framework in triton.CONFIGS:
+        return triton.image_choices(framework)
+    if question == "base_image":
+        default = catalog.default_image(framework)
+        return engines.image_choices(framework) if framework in catalog.servers() else {default: default}
+    if question == "kv_cache_dtype":
+        server = catalog.servers().get(framework)
+        kept = server is None or catalog.memory().engines[server.engine].fp8_kv_cache
+        return {label: name for name, label in KV_CACHE_DTYPES.items() if kept or name == "auto"}
     if question == "model_dtype":
         return {entry.title: name for name, entry in catalog.memory().quantizations.items()}
     if question == "framework":
         return {facts.title: name for name, facts in catalog.frameworks().items()}
-    facts = catalog.frameworks()[framework]
     if question == "model_format":
-        return {f"{name} ({fmt.title})": name for name, fmt in facts.formats.items()}
+        return {f"{name} ({fmt.title})": name for name, fmt in catalog.formats(framework).items()}
+    facts = catalog.frameworks()[framework]
     if question == "framework_version":
         return {version.number: version.number for version in facts.versions_for(model_format)}
     raise KeyError(question)
 
 
+def serves_language_model(deployment_config: str) -> bool:
+    """Return whether a deployment config is for language models."""
+    return deployment_config not in (*PREDICTIVE, *triton.MODEL_CONFIGS)
+
+
+def not_asked(deployment_config: str) -> set[str]:
+    """Return the questions that are asked for other deployment configs alone."""
+    asked: tuple[str, ...] = LANGUAGE_MODEL_QUESTIONS
+    if deployment_config in PREDICTIVE:
+        asked = PREDICTIVE_QUESTIONS
+    elif deployment_config in triton.MODEL_CONFIGS:
+        asked = TRITON_QUESTIONS
+    others = {*PREDICTIVE_QUESTIONS, *LANGUAGE_MODEL_QUESTIONS, *TRITON_QUESTIONS} - set(asked)
+    return others.union(NOT_IN_TRITON) if deployment_config in triton.CONFIGS else others
+
+
 def relevant(values: Mapping[str, Any], deployment_config: str, deployment_target: str) -> dict[str, Any]:
     """Return the values of questions that are asked for a deployment config and target."""
-    others = set(LANGUAGE_MODEL_QUESTIONS if deployment_config in PREDICTIVE else PREDICTIVE_QUESTIONS)
+    others = not_asked(deployment_config)
     others.update(MANAGED_QUESTIONS if deployment_target == HYPERPOD else HYPERPOD_QUESTIONS)
     return {name: value for name, value in values.items() if name not in others}
 
@@ -328,16 +395,18 @@ def source_problem(value: str, model_name: str, mode: str, language_model: bool)
     return ""
 
 
-def _unknown(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+def _unknown(data: Mapping[str, Any]) -> list[str]:
     problems = []
-    config = str(known.get("deployment_config", PREDICTIVE[0]))
-    asked = relevant(dict.fromkeys(QUESTIONS), config, str(known.get("deployment_target", "")))
     for key in data:
         if key in DERIVED:
             problems.append(f"{key}: is worked out by the template, not given. Leave it out.")
         elif key not in QUESTIONS:
             near = difflib.get_close_matches(key, QUESTIONS, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(asked)}."
+            hint = (
+                f"Did you mean {near[0]}?"
+                if near
+                else f"Known are {', '.join(QUESTIONS[:5])}, …; docs/questions.md lists all."
+            )
             problems.append(f"{_quoted(key)} is not a question of this template. {hint}")
     return problems
 
@@ -345,17 +414,18 @@ def _unknown(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
 def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     """Return a line for each answer to a question that this deployment config or target does not ask."""
     config = str(known.get("deployment_config", next(iter(DEPLOYMENT_CONFIGS))))
-    others = LANGUAGE_MODEL_QUESTIONS if config in PREDICTIVE else PREDICTIVE_QUESTIONS
-    needed = "transformers-vllm" if config in PREDICTIVE else "http-fastapi"
+    others = not_asked(config) if config in DEPLOYMENT_CONFIGS else set()
+    examples = ("http-fastapi", "transformers-vllm", "triton-fil")
     problems = [
-        f"{question}: not a question of deployment_config {config}. Leave it out, or choose {needed}."
+        f"{question}: not a question of deployment_config {config}. Leave it out, or choose "
+        f"{next(name for name in examples if question not in not_asked(name))}."
         for question in given
-        if question in others and config in DEPLOYMENT_CONFIGS
+        if question in others
     ]
     target = str(known.get("deployment_target", next(iter(catalog.targets()))))
     if target in catalog.targets():
         elsewhere = MANAGED_QUESTIONS if target == HYPERPOD else HYPERPOD_QUESTIONS
-        needed = next(name for name in catalog.targets() if (name == HYPERPOD) != (target == HYPERPOD))
+        needed = "managed-inference" if target == HYPERPOD else HYPERPOD
         problems += [
             f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
             for question in given
@@ -408,13 +478,18 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
         check_choice("codebuild_compute_type", catalog.builders()["codebuild"].compute_types)
     if not check_choice("deployment_config", DEPLOYMENT_CONFIGS):
         return problems
-    if known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE:
+    config = str(known.get("deployment_config", PREDICTIVE[0]))
+    if serves_language_model(config):
         check_choice("serving_profile", catalog.profiles())
         check_choice("model_dtype", catalog.memory().quantizations)
+        check_choice("kv_cache_dtype", _values("kv_cache_dtype", config, "").values(), f" for {config}")
         check_choice("instance_type", [item.name for item in types], where)
         return problems
     check_choice("serving_profile", SERVING_PROFILES)
     check_choice("instance_type", [item.name for item in types if item.kind in ("cpu", "gpu")], where)
+    if config in triton.MODEL_CONFIGS:
+        check_choice("model_format", catalog.formats(config), f" for {config}")
+        return problems
     if not check_choice("framework", catalog.frameworks()):
         return problems
     framework = str(known.get("framework", next(iter(catalog.frameworks()))))
@@ -442,8 +517,12 @@ def _wrong_for_hyperpod(given: Mapping[str, Any], known: Mapping[str, Any]) -> l
     return [problem for problem in problems if problem]
 
 
-def _wrong_shapes(data: Mapping[str, Any]) -> list[str]:
-    return [text for name in SHAPES if name in data and (text := problem(name, data[name]))]
+def _wrong_shapes(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    problems = [text for name in SHAPES if name in data and (text := problem(name, data[name]))]
+    if "extra_arguments" in data:
+        said = extra_arguments.problem(data["extra_arguments"], str(known["deployment_config"]))
+        problems += [said] if said else []
+    return problems
 
 
 def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
@@ -451,11 +530,13 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
     if not given:
         return []
     path = Path(os.path.expanduser(given))
-    framework = str(data.get("framework", next(iter(catalog.frameworks()))))
-    formats = catalog.frameworks()[framework].formats
+    served = str(data.get("deployment_config"))
+    if served not in triton.CONFIGS:
+        served = str(data.get("framework", next(iter(catalog.frameworks()))))
+    formats = catalog.formats(served)
     model_format = str(data.get("model_format", next(iter(formats))))
     wanted = formats[model_format].file
-    if not Path(wanted).suffix:
+    if model_format == "SavedModel":
         if not os.path.isfile(path / "saved_model.pb"):
             return [f"model_path: {_quoted(given)} is no {model_format} directory (no saved_model.pb in it)."]
     elif not os.path.isfile(path):
@@ -465,6 +546,8 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
             f"model_path: {_quoted(path.name)} does not end in {Path(wanted).suffix}, the ending of "
             f"model_format {model_format}. Give the format it was saved in, or rename the file."
         ]
+    elif served in triton.CONFIGS and (wrong := triton.artefact_problem(path, model_format)):
+        return [f"model_path: {_quoted(path.name)}: {wrong}."]
     return []
 
 

@@ -100,10 +100,11 @@ class Builder:
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """An AWS region where SageMaker hosts models."""
+    """An AWS region where SageMaker hosts models; `containers` is the account of AWS's own images there."""
 
     title: str
     partition: str
+    containers: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,6 +187,7 @@ class Engine:
     title: str
     default_version: str
     releases: tuple[EngineRelease, ...]
+    fp8_kv_cache: bool = True
 
     def release(self, version: str) -> EngineRelease:
         """Return the constants that hold for a version."""
@@ -203,6 +205,15 @@ class Quantization:
     evidence: str
     experts_only: bool = False
     padding: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class NumberFormat:
+    """The compute capability from which GPUs compute in a format, or an engine keeps its cache in it."""
+
+    title: str
+    compute_capability: float
+    evidence: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,9 +236,95 @@ class ModelKind:
 
 @dataclasses.dataclass(frozen=True)
 class ServerImage:
-    """An image of a server of language models; `verified` says whether its tag has been checked."""
+    """An image of a server of language models; servers.yml says what the fields mean."""
 
     image: str
+    version: str
+    cuda: str
+    verified: bool
+    package: str
+    default: bool = False
+    warning: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSetting:
+    """What carries one of our settings to a server, its type, and since which version: one of three."""
+
+    type: Literal["int", "float", "str", "text"]
+    since: str
+    flag: str | None = None
+    variable: str | None = None
+    key: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerEnvironment:
+    """Environment variables that are always set for a server, from a version on."""
+
+    since: str
+    set: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageModelServer:
+    """A server of language models; servers.yml says what the fields mean. `images` are newest first.
+
+    `regional` images are AWS's own and lie in an account of each region. `user` is who the server runs as.
+    """
+
+    title: str
+    engine: str
+    images: tuple[ServerImage, ...]
+    command: tuple[str, ...]
+    native: bool
+    routes: Mapping[str, str]
+    requests: tuple[str, ...]
+    settings: Mapping[str, ServerSetting]
+    example: str
+    values: Mapping[str, str] | None = None
+    environment: tuple[ServerEnvironment, ...] = ()
+    regional: bool = False
+    user: str = "serving"
+    note: str = ""
+
+    @property
+    def default_image(self) -> ServerImage:
+        """The image a project gets when nothing else is said."""
+        return next(image for image in self.images if image.default)
+
+    def image(self, image: str) -> ServerImage:
+        """Return what is known of an image; for one of the person's own, what the default is like."""
+        return next((entry for entry in self.images if entry.image == image), self.default_image)
+
+    def settings_of(self, image: str) -> dict[str, ServerSetting]:
+        """Return the settings that the version in an image knows."""
+        version = version_key(self.image(image).version)
+        return {name: item for name, item in self.settings.items() if version_key(item.since) <= version}
+
+    def environment_of(self, image: str) -> dict[str, str]:
+        """Return the variables that are always set for the version in an image."""
+        version, found = version_key(self.image(image).version), dict[str, str]()
+        for item in self.environment:
+            found |= item.set if version_key(item.since) <= version else {}
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class DriverAmi:
+    """A machine image of SageMaker: its NVIDIA driver, and the newest CUDA that runs on it as it is."""
+
+    driver: str
+    cuda: str
+
+
+@dataclasses.dataclass(frozen=True)
+class TritonImage:
+    """An image of Triton, its release, and the version of the engine in it."""
+
+    image: str
+    release: str
     version: str
     cuda: str
     verified: bool
@@ -235,40 +332,62 @@ class ServerImage:
 
 
 @dataclasses.dataclass(frozen=True)
-class ServerSetting:
-    """The flag that tells a server one of our settings, its type, and since which version it exists."""
+class TritonFormat:
+    """A file format that a Triton backend loads, and what its config.pbtxt says of it."""
 
-    flag: str
-    type: Literal["int", "float", "str"]
-    since: str
+    title: str
+    file: str
+    environment: str
+    parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    since: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
-class LanguageModelServer:
-    """A server of language models; servers.yml says what the fields mean. `images` are newest first.
+class Environment:
+    """Packages, and everything they need, pinned."""
 
-    `package` is where its argument parser can be read, without a GPU.
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TritonBackend:
+    """A backend of Triton; triton.yml says what the fields mean. `images` are newest first.
+
+    Those that serve language models have an `engine`; the others have formats, environments and `memory`.
     """
 
     title: str
-    engine: str
-    images: tuple[ServerImage, ...]
-    package: str
-    command: tuple[str, ...]
-    model_flag: str
-    settings: Mapping[str, ServerSetting]
-    note: str
-    values: Mapping[str, str] | None = None
+    directive: Mapping[str, str]
+    images: tuple[TritonImage, ...]
+    variant: str
+    gpu: bool = False
+    until: str = ""
+    engine: str = ""
+    formats: Mapping[str, TritonFormat] = dataclasses.field(default_factory=dict)
+    environments: Mapping[str, Environment] = dataclasses.field(default_factory=dict)
+    memory: Memory | None = None
+    max_batch_size: int = 0
+    thread_parameter: str = ""
+    class_parameter: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    entry: str = ""
+    sample: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
-    def default_image(self) -> str:
+    def default_image(self) -> TritonImage:
         """The image a project gets when nothing else is said."""
-        return next(image.image for image in self.images if image.default)
+        return next(image for image in self.images if image.default)
 
-    def version(self, image: str) -> str:
-        """Return the engine's version in an image; for an image of the person's own, the default's."""
-        known = {entry.image: entry.version for entry in self.images}
-        return known.get(image, known[self.default_image])
+    def image_for(self, model_format: str) -> TritonImage:
+        """Return the default image, or the oldest known that reads `model_format` when it does not."""
+        since = self.formats[model_format].since if model_format else ""
+        if self.default_image.release >= since:
+            return self.default_image
+        return [image for image in self.images if image.release >= since][-1]
+
+    def image(self, image: str) -> TritonImage:
+        """Return what is known of an image; for one of the person's own, what the default is like."""
+        return next((entry for entry in self.images if entry.image == image), self.default_image)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -285,11 +404,15 @@ class OldKey:
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """A way to serve a language model: tokens a request may have, and requests at once."""
+    """A way to serve a language model: tokens a request may have, and requests at once.
+
+    `max_num_batched_tokens` are those computed in a step; 0 leaves them to the engine.
+    """
 
     title: str
     max_model_len: int
     max_concurrency: int
+    max_num_batched_tokens: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -356,6 +479,7 @@ class MemoryConstants:
 
     engines: Mapping[str, Engine]
     quantizations: Mapping[str, Quantization]
+    formats: Mapping[str, NumberFormat]
     encoders: Mapping[str, Encoder]
     kinds: Mapping[str, ModelKind]
 
@@ -392,10 +516,45 @@ def servers(directory: Path = CATALOG) -> Mapping[str, LanguageModelServer]:
     return _read(directory / "servers.yml", LanguageModelServer)[0]
 
 
-def default_image(deployment_config: str, directory: Path = CATALOG) -> str:
-    """Return the image a project's own is built from."""
+@lru_cache
+def triton(directory: Path = CATALOG) -> Mapping[str, TritonBackend]:
+    """Return the backends of Triton by deployment config, in order of offer."""
+    return _read(directory / "triton.yml", TritonBackend)[0]
+
+
+def language_model_server(deployment_config: str, directory: Path = CATALOG) -> Any:
+    """Return what serves a language model: a server of its own, or a backend of Triton."""
     known = servers(directory)
-    return known[deployment_config].default_image if deployment_config in known else PYTHON_IMAGE
+    return known[deployment_config] if deployment_config in known else triton(directory)[deployment_config]
+
+
+def formats(served: str, directory: Path = CATALOG) -> Mapping[str, Format | TritonFormat]:
+    """Return the formats of a framework, or of a Triton backend (its deployment config), in order."""
+    backends = triton(directory)
+    return backends[served].formats if served in backends else frameworks(directory)[served].formats
+
+
+def server_memory(served: str, directory: Path = CATALOG) -> Memory:
+    """Return what a server needs besides the model, of a framework or of a Triton backend."""
+    if served in frameworks(directory):
+        return frameworks(directory)[served].memory
+    found = triton(directory)[served].memory
+    assert found is not None  # every backend with formats has it
+    return found
+
+
+def default_image(deployment_config: str, model_format: str = "", directory: Path = CATALOG) -> str:
+    """Return the image a project's own is built from."""
+    if deployment_config in triton(directory):
+        return triton(directory)[deployment_config].image_for(model_format).image
+    known = servers(directory)
+    return known[deployment_config].default_image.image if deployment_config in known else PYTHON_IMAGE
+
+
+@lru_cache
+def driver_amis(directory: Path = CATALOG) -> Mapping[str, DriverAmi]:
+    """Return the machine images of GPU instances by name, oldest first."""
+    return _read(directory / "driver_amis.yml", DriverAmi)[0]
 
 
 @lru_cache
@@ -586,4 +745,5 @@ def _hints(kind: type[Any]) -> Mapping[str, Any]:
 
 @lru_cache
 def _required(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING)
+    fields = dataclasses.fields(kind)
+    return tuple(f.name for f in fields if dataclasses.MISSING is f.default is f.default_factory)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import catalog
-from .catalog import Framework, Instance
+from .catalog import Instance, Memory
 from .errors import InvalidAnswer
 
 GIB = 1024**3
@@ -41,10 +41,10 @@ def cpu_choices(
     "throughput" (a worker process a vCPU) or "latency" (one). After price counts headroom, then the newer
     generation. Types for other accelerators than GPUs are left out: their containers are of another kind.
     """
-    facts = catalog.frameworks()[framework]
+    memory = catalog.server_memory(framework)
     offered = catalog.instances().values() if instances is None else instances
     artefact = UNKNOWN_ARTEFACT_BYTES if artefact_bytes is None else artefact_bytes
-    choices = [_choice(facts, artefact, profile, item) for item in offered if item.kind in ("cpu", "gpu")]
+    choices = [_choice(memory, artefact, profile, item) for item in offered if item.kind in ("cpu", "gpu")]
     return sorted(choices, key=_rank)
 
 
@@ -106,10 +106,10 @@ def model_bytes(model_path: str) -> int | None:
     )
 
 
-def _choice(facts: Framework, artefact_bytes: int, profile: str, instance: Instance) -> Choice:
+def _choice(memory: Memory, artefact_bytes: int, profile: str, instance: Instance) -> Choice:
     workers = 1 if profile == "latency" else instance.vcpu
-    models = workers if facts.memory.model_per_worker else 1
-    server_mib = facts.memory.base_mib + workers * facts.memory.worker_mib
+    models = workers if memory.model_per_worker else 1
+    server_mib = memory.base_mib + workers * memory.worker_mib
     need = server_mib / 1024 + models * COPIES_OF_ARTEFACT * artefact_bytes / GIB
     usable = USABLE_SHARE * instance.memory_gib
     reason = None

@@ -96,7 +96,7 @@ def _ask(run: Defaults, given: Mapping[str, Any]) -> list[str]:
     notes = list(told.warnings)
     values, origins = dict(run.outside.values), dict(run.outside.origins)
     for name, value in told.values.items():
-        if name == "instance_type" and config not in answers.PREDICTIVE:
+        if name == "instance_type" and answers.serves_language_model(config):
             continue  # the sizer knows what holds a language model; servers may suggest by their choices
         try:
             answers.check(answers.relevant({**known, name: value}, config, target))

@@ -11,7 +11,22 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import answers, catalog, cpu_sizer, defaults, hosting, hub, language_model, pods, quoting, summary
+from . import (
+    answers,
+    catalog,
+    chat_templates,
+    cpu_sizer,
+    defaults,
+    engines,
+    extra_arguments,
+    hosting,
+    hub,
+    language_model,
+    pods,
+    quoting,
+    summary,
+    triton,
+)
 from .errors import InvalidAnswer, MccError
 
 P = ParamSpec("P")
@@ -124,9 +139,9 @@ def default_project_name(destination: os.PathLike[str]) -> str:
     return name if answers.problem("project_name", name) == "" else "my-model"
 
 
-def default_format(framework: str) -> str:
-    """Return the first format of a framework."""
-    return next(iter(catalog.frameworks()[framework].formats))
+def default_format(served: str) -> str:
+    """Return the first format of a framework or of a Triton backend."""
+    return next(iter(catalog.formats(served)))
 
 
 def default_version(framework: str, model_format: str) -> str:
@@ -134,9 +149,9 @@ def default_version(framework: str, model_format: str) -> str:
     return catalog.frameworks()[framework].default_version(model_format).number
 
 
-def model_file(framework: str, model_format: str) -> str:
-    """Return the name of the model in model/."""
-    return catalog.frameworks()[framework].formats[model_format].file
+def model_file(served: str, model_format: str) -> str:
+    """Return the name of a project's model, of a framework or of a Triton backend."""
+    return catalog.formats(served)[model_format].file
 
 
 def default_max_concurrency(profile: str) -> int:
@@ -215,18 +230,32 @@ def base_repository(image: str) -> str:
     return f"arn:{partition}:ecr:{region}:{account}:repository/{name}"
 
 
+def model_arns(address: str) -> dict[str, str]:
+    """Return the ARNs of the bucket and of the objects of s3://bucket/prefix/ or s3://bucket/key.
+
+    The partition is left to be filled in.
+    """
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    arn = "arn:{partition}:s3:::" + bucket
+    return {"bucket": arn, "objects": f"{arn}/{key}" + ("*" if key.endswith("/") or not key else "")}
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "account": lambda role_arn: role_arn.split(":")[4] if role_arn else "",
     "after_copy": summary.after_copy,
     "architecture": architecture,
+    "arguments_of": extra_arguments.parsed,
+    "carriers": engines.carriers,
     "check_for_model": told_to_the_user(check_for_model),
     "check_answers": told_to_the_user(check_answers),
     "base_repository": base_repository,
     "build_image": lambda architecture: catalog.builders()["codebuild"].images[architecture],
     "choices": choices,
+    "default_chat_template": language_model.default_chat_template,
     "default_format": default_format,
     "command_requirements": lambda target: catalog.targets()[target].requirements,
     "count_problem": lambda value, question: answers.whole_number(question, value),
+    "default_batch_size": lambda deployment_config: catalog.triton()[deployment_config].max_batch_size,
     "default_image": catalog.default_image,
     "default_max_concurrency": default_max_concurrency,
     "default_max_model_len": language_model.default_max_model_len,
@@ -234,13 +263,24 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_project_name": default_project_name,
     "default_version": default_version,
     "dockerfile": told_to_the_user(quoting.dockerfile),
+    "driver_ami": engines.driver_ami,
     "engine_settings": told_to_the_user(language_model.settings),
+    "extra_arguments_problem": extra_arguments.problem,
+    "fixed_environment": engines.fixed_environment,
+    "gpu_needs": language_model.gpu_needs,
+    "gpu_lines": engines.gpu_lines,
+    "image_in": engines.image_in,
     "hosting": told_to_the_user(hosting.hosting),
+    "inputs_problem": triton.inputs_problem,
     "instance_choices": told_to_the_user(instance_choices),
+    "model_arns": model_arns,
     "model_file": model_file,
+    "json": quoting.json,
     "length_problem": language_model.length_problem,
     "look_up": told_to_the_user(language_model.look_up),
+    "look_up_chat_template": told_to_the_user(chat_templates.look_up),
     "memory_picture": told_to_the_user(language_model.picture),
+    "other_names": engines.other_names,
     "problem": lambda value, question: answers.problem(question, value),
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
@@ -248,6 +288,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "project_id": hosting.project_id,
     "python": quoting.python,
     "server": lambda deployment_config: catalog.servers()[deployment_config],
+    "stale_chat_template": chat_templates.stale,
     "stale_facts": language_model.stale_facts,
     "stale_hosting": hosting.stale_hosting,
     "stale_instance": stale_instance,
@@ -258,6 +299,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "pod_resources": told_to_the_user(pods.resources),
     "stale_pods": pods.stale,
     "toml": quoting.toml,
+    "triton_backend": lambda deployment_config: catalog.triton()[deployment_config],
+    "triton_file": triton.checked_file,
+    "triton_instances": triton.default_instances,
+    "triton_requirements": triton.requirements,
+    "triton_settings": triton.settings,
     "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -20,18 +20,21 @@ REACHED_BANDWIDTH = 0.6  # of the printed figure, by decoding at best
 SHORTEST = 1024  # tokens; a shorter context is of no use
 STEP = 512  # tokens, in which a shorter context is looked for
 LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
-FP8_KV_CAPABILITY = 8.9
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of a model: tokens a request may have, requests at once, and the engine for it."""
+    """What is asked of a model: tokens a request may have, requests at once, and the engine for it.
+
+    `max_num_batched_tokens` are those computed in a step; 0 leaves them to the engine.
+    """
 
     max_model_len: int
     max_concurrency: int
     engine: str = "vllm"
     version: str = ""
     kv_cache_dtype: Literal["auto", "fp8"] = "auto"
+    max_num_batched_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ def alternatives(
     """Return the changes of number formats that need a cheaper type than `below` dollars an hour."""
     offered = list(instances)
     advice = []
-    if load.kv_cache_dtype == "auto" and facts.kv_cache_dtype == "auto":
+    engine = catalog.memory().engines[load.engine]
+    if engine.fp8_kv_cache and load.kv_cache_dtype == "auto" and facts.kv_cache_dtype == "auto":
         advice += _tried(
             "keep the KV cache in FP8", facts, dataclasses.replace(load, kv_cache_dtype="fp8"), offered
         )
@@ -227,10 +231,13 @@ def _impossible(facts: ModelFacts, load: Load, instance: Instance) -> str:
         return f"{card.name} does not compute in bfloat16, the model's type"
     quantization = constants.quantizations[facts.quantization]
     if capability < quantization.compute_capability:
-        needed = f"{quantization.compute_capability:g}"
-        return f"{quantization.title} needs compute capability {needed}, {card.name} has {capability:g}"
-    if load.kv_cache_dtype == "fp8" and capability < FP8_KV_CAPABILITY:
-        return f"{card.name} keeps no KV cache in FP8"
+        needed = quantization.compute_capability
+        return f"{quantization.title} needs compute capability {needed:g}, {card.name} has {capability:g}"
+    if load.kv_cache_dtype == "fp8" and not engine.fp8_kv_cache:
+        return f"{engine.title} keeps no KV cache in FP8"
+    needed = constants.formats["fp8_kv_cache"].compute_capability
+    if load.kv_cache_dtype == "fp8" and capability < needed:
+        return f"an FP8 KV cache needs compute capability {needed:g}, {card.name} has {capability:g}"
     return ""
 
 
@@ -252,6 +259,7 @@ def _serving(load: Load, degree: int) -> Serving:
         version=load.version,
         max_model_len=load.max_model_len,
         max_num_seqs=load.max_concurrency,
+        max_num_batched_tokens=load.max_num_batched_tokens,
         tensor_parallel=degree,
         kv_cache_dtype=load.kv_cache_dtype,
     )

@@ -10,7 +10,7 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from . import catalog, cpu_sizer, lookup, memory
+from . import catalog, cpu_sizer, engines, lookup, memory
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # that SageMaker waits
@@ -56,6 +56,7 @@ def hosting(
     if "framework" in need:
         workers = 1 if need["profile"] == "latency" or instance is None else instance.vcpu
         requests = workers * facts.requests_per_worker
+    ami = engines.driver_ami(need["image"], need["server"]) if model else ""
     fitting = (instance.accelerator.count // gpus) if gpus and instance and instance.accelerator else 1
     return {
         "sized_for": sized_for(need, instance_type, instances),
@@ -64,8 +65,8 @@ def hosting(
         "max_instance_count": instances + 1,
         "copies": instances * max(1, fitting),
         "requests_per_copy": requests,
-        "ami": "",
-        "ami_cuda": "",
+        "ami": ami,
+        "ami_cuda": catalog.driver_amis()[ami].cuda if ami else "",
         "usd_per_hour": usd,
         "price_estimated": bool(price and price.estimated),
         "max_usd_per_hour": math.ceil(usd * (instances + 1) * 100) / 100,

@@ -104,6 +104,21 @@ def lookup(
     )
 
 
+def chat_template(
+    name: str, token: str | None = None, *, environ: Mapping[str, str] = os.environ, deadline: float = 5.0
+) -> str:
+    """Return the chat template of a model's tokenizer, "" when it has none. Raises as `lookup` does."""
+    hub = _Hub(name, "main", (token or environ.get("HF_TOKEN", "")).strip(), _endpoint(environ))
+    end = time.monotonic() + deadline
+    info = _in_time(end, hub, _start(hub.info, end))
+    for file in (*CHAT_TEMPLATES, TOKENIZER):
+        if file in info.files:
+            found = _in_time(end, hub, _start(hub.template, file, info.commit, end))
+            if found:
+                return found
+    return ""
+
+
 @dataclass(frozen=True)
 class _Info:
     """What the Hub's list says of a repository: `files` maps its files to bytes, None when unknown."""
@@ -189,6 +204,17 @@ class _Hub:
         """Return a JSON file of the model at `commit`. Raises HubError."""
         return self._get(f"{self.name}/resolve/{commit}/{file}", file, end)
 
+    def template(self, file: str, commit: str, end: float) -> str:
+        """Return the chat template in a file of the model at `commit`. Raises HubError."""
+        path = f"{self.name}/resolve/{commit}/{file}"
+        if not file.endswith(".json"):
+            return self._body(path, file, end).decode("utf-8", "replace")
+        found = self._get(path, file, end).get("chat_template")
+        if isinstance(found, list):  # several with names
+            named = {item.get("name"): item.get("template") for item in found if isinstance(item, dict)}
+            found = named.get("default")
+        return found if isinstance(found, str) else ""
+
     def timed_out(self) -> HubError:
         return self._error("timeout", "no complete answer in time", "Try again, or give offline=true")
 
@@ -200,7 +226,17 @@ class _Hub:
         )
 
     def _get(self, path: str, what: str, end: float) -> dict[str, Any]:
-        """Return the JSON object at `path`, read no further than LARGEST_BODY bytes."""
+        """Return the JSON object at `path`."""
+        try:
+            data = json.loads(self._body(path, what, end))
+        except (ValueError, RecursionError):
+            raise self._malformed(what, "it is not JSON") from None
+        if not isinstance(data, dict):
+            raise self._malformed(what, "it is not a JSON object")
+        return data
+
+    def _body(self, path: str, what: str, end: float) -> bytes:
+        """Return what is at `path`, read no further than LARGEST_BODY bytes."""
         import httpx
         from huggingface_hub.utils import get_session
 
@@ -231,13 +267,7 @@ class _Hub:
         except (httpx.InvalidURL, ValueError) as error:
             # Its text may hold the address of a proxy with a password.
             raise self._unreachable(f"an address is not one ({type(error).__name__})") from None
-        try:
-            data = json.loads(body)
-        except (ValueError, RecursionError):
-            raise self._malformed(what, "it is not JSON") from None
-        if not isinstance(data, dict):
-            raise self._malformed(what, "it is not a JSON object")
-        return data
+        return bytes(body)
 
     def _refusal(self, response: "httpx.Response", what: str) -> HubError:
         """Return the error for an answer that is no success, by the Hub's X-Error-Code or the status."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import catalog, facts, lookup, sizing, sizing_view
+from . import catalog, engines, facts, lookup, sizing, sizing_view
 from . import settings as outside
 from .answers import HYPERPOD, whole_number
 from .errors import InvalidAnswer, UnsizableModel
@@ -19,17 +19,20 @@ OFFERED = 20
 SHOWN_IMPOSSIBLE = 5
 
 
-def look_up(name: str, revision: str, token: str, offline: bool) -> dict[str, Any]:
+def look_up(name: str, revision: str, token: str, offline: bool, secret: str = "") -> dict[str, Any]:
     """Return what is known of a model, to be stored; say on stderr what could not be found out.
+
+    `secret` is the ARN of the token that the container will have.
 
     Raises InvalidAnswer for a name or revision that no model can have.
     """
     found = lookup.model(name, revision, outside.dereferenced("hf_token", token) or None, offline or None)
     if found.note:
         print(found.note, file=sys.stderr)
-    if found.gated and not token:
-        print(f"{name} is gated: whoever runs it needs access and a token.", file=sys.stderr)
-    return found.answer()
+    answer = found.answer()
+    if not found.note and (problem := token_problem(answer, secret)):
+        print(f"model_name: {problem}.", file=sys.stderr)
+    return answer
 
 
 def stale_facts(model_facts: Mapping[str, Any], name: str, revision: str) -> str:
@@ -60,8 +63,17 @@ def sized(need: Mapping[str, Any]) -> Sizing:
     """Judge every instance type for a need. Raises UnsizableModel when the model's size is not known."""
     known = lookup.from_answer(need["model"])
     shape = known.shape or _guessed(known.name, need["parameters"], need["dtype"])
-    server = catalog.servers()[need["server"]]
-    load = Load(need["max_model_len"], need["max_concurrency"], server.engine, server.version(need["image"]))
+    server, length = catalog.language_model_server(need["server"]), need["max_model_len"]
+    batched = catalog.profiles()[need["profile"]].max_num_batched_tokens
+    load = Load(
+        max_model_len=length,
+        max_concurrency=need["max_concurrency"],
+        engine=server.engine,
+        version=server.image(need["image"]).version,
+        kv_cache_dtype=need["kv_cache_dtype"],
+        # Where prompts are not read in chunks, an engine refuses steps that are shorter than a request.
+        max_num_batched_tokens=batched if batched >= length else 0,
+    )
     instances = catalog.hyperpod_nodes() if need.get("target") == HYPERPOD else None
     return sizing.size(known.name, known.source, shape, load, instances)
 
@@ -96,7 +108,7 @@ def settings(need: Mapping[str, Any], instance_type: str) -> dict[str, Any]:
     choice = judged.choice(instance_type)
     if choice is None or not choice.tensor_parallel:
         raise UnsizableModel(judged.refusal(instance_type))
-    heads = judged.facts.num_attention_heads
+    heads = 0 if judged.facts.guessed else judged.facts.num_attention_heads
     found = {"sized_for": sized_for(need, instance_type), **judged.settings(choice)}
     return {**found, "num_attention_heads": heads}
 
@@ -110,6 +122,8 @@ def sized_for(need: Mapping[str, Any], instance_type: str) -> dict[str, Any]:
         "image": need["image"],
         "max_model_len": need["max_model_len"],
         "max_concurrency": need["max_concurrency"],
+        "kv_cache_dtype": need["kv_cache_dtype"],
+        "profile": need["profile"],
         "instance_type": instance_type,
     }
 
@@ -119,6 +133,28 @@ def stale_settings(kept: Mapping[str, Any], need: Mapping[str, Any], instance_ty
     return (
         "" if kept.get("sized_for") == sized_for(need, instance_type) else "the settings are for another need"
     )
+
+
+def gpu_needs(need: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return what -> the compute capability it needs of a GPU, where a need is served."""
+    judged, server = sized(need), catalog.language_model_server(need["server"])
+    return engines.gpu_needs(server, need["image"], judged.facts, need["kv_cache_dtype"])
+
+
+def token_problem(model_facts: Mapping[str, Any], secret: str) -> str:
+    """Return why the container will not get the model from the Hub, or ''."""
+    if not model_facts.get("gated") or secret:
+        return ""
+    return (
+        f"{model_facts['name']} is gated: the container ends at once unless it is given HF_TOKEN. "
+        "Give hf_token_secret_arn, the ARN of a secret with a token"
+    )
+
+
+def default_chat_template(model_facts: Mapping[str, Any], deployment_config: str) -> str:
+    """Return none where no chats are served, by a server that cannot or a model without a template."""
+    chats = "chat" in catalog.servers()[deployment_config].requests
+    return "" if chats and model_facts.get("chat_template") is not False else "none"
 
 
 def summary(need: Mapping[str, Any], instance_type: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What is known of a language model: asked of the Hugging Face Hub, else read in the shipped catalog."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class KnownModel:
 
     def answer(self) -> dict[str, Any]:
         """Return the model as a stored answer: plain values, without those that say nothing."""
-        kept = {name: value for name, value in vars(self).items() if value not in (None, "", False)}
+        silent = {name for name, value in vars(self).items() if value in (None, "")}
+        kept = {name: value for name, value in vars(self).items() if name not in silent}
         shape = self.shape.answer() if self.shape else None
         return {**kept, "shape": shape, "revision": self.revision, "commit": self.commit}
 
@@ -62,7 +64,8 @@ def model(
         if asks:
             return _of_hub(hub.lookup(name, revision or None, token, environ=environ), revision)
     except HubError as error:
-        return _of_catalog(name, revision, str(error) if asks else "")
+        note = str(error) if asks else ""
+        return dataclasses.replace(_of_catalog(name, revision, note), gated=error.kind == "gated")
     return _of_catalog(name, revision, "")
 
 

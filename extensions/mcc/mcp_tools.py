@@ -13,7 +13,7 @@ from .errors import InvalidAnswer, MccError
 
 READ = (
     *("deployment_config", "framework", "serving_profile", "base_image", "model_name", "model_revision"),
-    *("model_parameters", "model_dtype", "max_model_len", "max_concurrency", "offline"),
+    *("model_parameters", "model_dtype", "max_model_len", "max_concurrency", "kv_cache_dtype", "offline"),
 )
 Offer = tuple[str, list[str]]  # the value, '' when there is none of its own, and the choices
 
@@ -91,7 +91,8 @@ def regions() -> dict[str, Any]:
 def base_images(deployment_config: str) -> dict[str, Any]:
     """List the images that a deployment config can be built from, newest first, and the default."""
     answers.check({"deployment_config": deployment_config})
-    server = catalog.servers().get(deployment_config)
+    servers: dict[str, Any] = {**catalog.servers(), **catalog.triton()}
+    server = servers.get(deployment_config)
     images = [_plain(image) for image in server.images] if server else [{"image": catalog.PYTHON_IMAGE}]
     return {"default": catalog.default_image(deployment_config), "images": images}
 
@@ -109,8 +110,9 @@ TOOLS: tuple[Callable[..., dict[str, Any]], ...] = (
 
 def _instance_type(context: Mapping[str, Any]) -> Offer:
     known, config = _known(context)
-    if config in answers.PREDICTIVE:
+    if not answers.serves_language_model(config):
         framework = known.get("framework", next(iter(catalog.frameworks())))
+        framework = config if config in catalog.triton() else framework
         profile = known.get("serving_profile", next(iter(answers.SERVING_PROFILES)))
         value = cpu_sizer.default_instance(framework, None, profile).name
         ranked = cpu_sizer.cpu_choices(framework, None, profile)
@@ -133,6 +135,8 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
             "dtype": known.get("model_dtype", "none"),
             "server": config,
             "image": known.get("base_image", catalog.default_image(config)),
+            "profile": profile,
+            "kv_cache_dtype": known.get("kv_cache_dtype", "auto"),
             "max_model_len": length,
             "max_concurrency": int(known.get("max_concurrency") or asked.max_concurrency),
         }

@@ -89,6 +89,7 @@ class Sizing:
             "max_num_seqs": self.load.max_concurrency,
             "gpu_memory_utilization": release.utilisation,
             "kv_cache_dtype": self.load.kv_cache_dtype,
+            "max_num_batched_tokens": self.load.max_num_batched_tokens,
         }
 
 

@@ -8,6 +8,11 @@ from typing import Any
 from . import catalog, language_model
 
 NOT_MODELS = ("README.md",)
+CONTAINER_STEPS = [
+    "  do/build   builds the image",
+    "  do/run     serves it on port 8080",
+    "  do/test    calls it",
+]
 
 
 def after_copy(
@@ -27,6 +32,9 @@ def after_copy(
     if "model_name" in answers:
         lines = [*_language_model(project, answers, need), *_told(origins)]
         return "\n".join([*lines, "", f"  cd {_shown(project)}"])
+    if answers["deployment_config"] in catalog.triton():
+        lines = [*_triton(project, answers), *_told(origins)]
+        return "\n".join([*lines, "", f"  cd {_shown(project)}", *CONTAINER_STEPS])
     facts = catalog.frameworks()[answers["framework"]]
     lines = [
         "",
@@ -47,8 +55,22 @@ def after_copy(
     return "\n".join(lines)
 
 
+def _triton(project: Path, answers: Mapping[str, Any]) -> list[str]:
+    backend = catalog.triton()[answers["deployment_config"]]
+    title = backend.formats[answers["model_format"]].title
+    lines = ["", f"{answers['project_name']}: {title}, Triton's {backend.title} backend"]
+    lines.append(f"  runs on    {_machine(answers['instance_type'], predictive=not backend.gpu)}")
+    lines += _region(answers["region"])
+    if not any((project / "model_repository").glob("*/config.pbtxt")):
+        missing = "do/repository MODEL makes a repository of yours"
+        if answers.get("include_sample_model"):
+            missing = "the sample model is not trained yet: do/build does it first"
+        lines.append(f"  no model   {missing}")
+    return lines
+
+
 def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str, Any]) -> list[str]:
-    server, known = catalog.servers()[answers["deployment_config"]], answers["model_facts"]
+    server, known = catalog.language_model_server(answers["deployment_config"]), answers["model_facts"]
     at = f"commit {known['commit'][:7]}" if known.get("commit") else "not pinned to a commit"
     lines = ["", f"{answers['project_name']}: {answers['model_name']} ({at}), {server.title}"]
     lines.append(f"  runs on    {_machine(answers['instance_type'])}")
@@ -56,6 +78,8 @@ def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str
     lines.append(
         "  chosen for {max_concurrency} requests at once of {max_model_len} tokens".format(**answers)
     )
+    if problem := language_model.token_problem(known, answers["hf_token_secret_arn"]):
+        lines.append(f"  no token   {problem}")
     lines += [f"  {line}" for line in language_model.summary(need, answers["instance_type"])]
     return lines
 

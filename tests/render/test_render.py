@@ -15,7 +15,7 @@ import copier
 import pytest
 import yaml
 
-from tests.conftest import COMBINATIONS, Render
+from tests.conftest import COMBINATIONS, TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
 
 OTHERS = {
     "sklearn": ("xgboost", "tensorflow"),
@@ -67,9 +67,38 @@ def test_a_project_is_complete_and_holds_nothing_else(
     assert stored["framework"] == framework and "given" not in stored and "predictive" not in stored
 
 
+OWN_MODULES = [  # of projects, imported by their names
+    *("lifecycle", "codec", "inference", "model_handler", "forest", "engine", "tests", "abalone"),
+    *("backend", "signature", "weights", "pbtxt", "repository", "hub_token", "privileges", "supervisor"),
+]
+TRITON_VARIANTS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "bare": {"include_sample_model": False, "include_tests": False},
+    "latency-gpu": {"serving_profile": "latency", "instance_type": "ml.g5.xlarge"},
+}
+TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
+SERVERS = ("vllm", "sglang", "tensorrt-llm", "lmi", "djl")
+WORDS = {  # that only projects of a server may hold
+    "vllm": ("vllm",),
+    "sglang": ("sglang",),
+    "tensorrt-llm": ("tensorrt", "trtllm"),
+    "lmi": ("lmi", "djl-inference"),
+    "djl": ("transformers behind", "djl-serving:"),
+}
+NEUTRAL = {
+    ("lmi", "vllm"),
+    ("djl", "vllm"),
+    ("djl", "lmi"),
+}  # LMI has vLLM in it, DJL Serving says what it lacks
 LANGUAGE_MODELS: dict[str, dict[str, object]] = {
+    **{name: {"deployment_config": f"transformers-{name}"} for name in SERVERS},
     "default": {},
-    "sglang": {"deployment_config": "transformers-sglang"},
+    "with-suite": {"include_tests": True},
+    "fp8-cache": {"kv_cache_dtype": "fp8", "deployment_config": "transformers-tensorrt-llm"},
+    "completions": {"chat_template": "none", "deployment_config": "transformers-sglang"},
+    "token": {"hf_token_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:hf-a1b2c3"},
+    "extra": {"extra_arguments": '--override \'{"a": "b c"}\'', "base_image": "vllm/vllm-openai:v0.32.0"},
+    "china": {"deployment_config": "transformers-lmi", "region": "cn-north-1"},
     "several-gpus": {"model_name": "meta-llama/Llama-3.1-70B-Instruct", "serving_profile": "throughput"},
     "unknown": {"model_name": "team/secret", "model_parameters": "13", "model_dtype": "fp8"},
     "s3": {"model_name": "s3://bucket/models/mine/", "model_parameters": "7"},
@@ -78,30 +107,45 @@ LANGUAGE_MODELS: dict[str, dict[str, object]] = {
 
 
 def language_model(variant: str) -> dict[str, object]:
-    return {"deployment_config": "transformers-vllm", "offline": True, **LANGUAGE_MODELS[variant]}
+    return {
+        "deployment_config": "transformers-vllm",
+        "include_tests": False,
+        "offline": True,
+        **LANGUAGE_MODELS[variant],
+    }
 
 
 @pytest.mark.parametrize("variant", LANGUAGE_MODELS)
 def test_a_language_model_project_is_complete_and_holds_nothing_else(render: Render, variant: str) -> None:
     project = render("chat", **language_model(variant))
     files = files_of(project)
+    server = str(language_model(variant)["deployment_config"]).removeprefix("transformers-")
+    others = [name for name in SERVERS if name != server and (server, name) not in NEUTRAL]
+    forbidden = [
+        "sklearn",
+        "flask",
+        "gunicorn",
+        "abalone",
+        *(word for name in others for word in WORDS[name]),
+    ]
+    forbidden += ["nginx"] * (server not in ("sglang", "tensorrt-llm"))
     for path in files:
         check_text(path)
-        for word in ("sklearn", "flask", "nginx", "abalone", "vllm" if variant == "sglang" else "sglang"):
+        for word in forbidden if path.parts[-3:-1] != ("tests", "contract") else []:
             assert not re.search(rf"\b{word}", path.read_text(), re.IGNORECASE), f"{path} speaks of {word}"
     for source in copy_sources((project / "Dockerfile").read_text()):
         assert (project / source).exists(), f"the Dockerfile copies {source}, which is not there"
     stored = yaml.safe_load((project / ".copier-answers.yml").read_text())
     settings = tomllib.loads((project / "serving" / "settings.toml").read_text())
     assert settings["model"] == stored["model_name"]
-    assert settings["max_model_len"] == stored["max_model_len"]
+    assert settings.get("max_model_len", stored["max_model_len"]) == stored["max_model_len"]
     assert settings["tensor_parallel_size"] == stored["engine_settings"]["tensor_parallel_size"]
     assert stored["instance_type"] in (project / "README.md").read_text()
     check_scripts(project)
     picture = ElementTree.parse(project / "memory.svg").getroot()
     assert stored["instance_type"] in "".join(picture.itertext())
     assert not {"framework", "need", "hf_token", "predictive"} & set(stored)
-    assert_small(project, files=15, lines=900)
+    assert_small(project, files=15, lines=900)  # the suite aside
 
 
 def check_scripts(project: Path) -> None:
@@ -154,6 +198,10 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     every = [
         {**answers_of(*combination), **extra} for combination in COMBINATIONS for extra in VARIANTS.values()
     ]
+    for config, model_format in TRITON_MODELS:
+        triton: dict[str, object] = {"deployment_config": config, "model_format": model_format}
+        every += [{**triton, **extra} for extra in TRITON_VARIANTS.values()]
+    every += [{"deployment_config": config, "offline": True} for config in TRITON_LANGUAGE_MODELS]
     for data in [*every, *map(language_model, LANGUAGE_MODELS)]:
         project = tmp_path_factory.mktemp("lint") / "abalone-age"
         copier.run_copy(
@@ -193,7 +241,6 @@ def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp
         target.parent.mkdir(parents=True)
         shutil.copy(path, target)
     rules = ["--isolated", "--line-length", "110", "--select", "E,F,I,UP,B,SIM,D100,D101,D103,RUF"]
-    others = "['lifecycle','codec','inference','model_handler','forest','engine','tests']"
     for folder in sorted(tmp_path.iterdir()):
         target_version = ["--target-version", folder.name]
         run(
@@ -202,7 +249,7 @@ def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp
             *rules,
             *target_version,
             "--config",
-            f"lint.isort.known-third-party={others}",
+            f"lint.isort.known-third-party={OWN_MODULES}",
             str(folder),
         )
     run("ruff", "format", "--isolated", "--line-length", "110", "--check", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a .npy body, the caller is told so; arrays of every kind of number are read."""
+"""Bodies are read the same whichever way they take; whatever is wrong with one, the caller is told so."""
 
 import pytest
 
@@ -44,3 +44,56 @@ def test_a_malformed_npy_body_is_refused(render: Render) -> None:
     project = render(deployment_config="http-flask")
     answer = run_among_libraries(project, "sklearn", "http-flask", TRY)
     assert answer.stdout.strip() == "refused 17", answer.stdout + answer.stderr
+
+
+BOTH_WAYS = """
+import random
+import sys
+sys.path.insert(0, "serving")
+import codec
+import numpy as np
+import orjson
+
+WIDTH = 3
+ODD = (None, True, "1", "", [], [1.5], {}, {"a": 1}, "abc", 2**63, 2**64 - 1, -(2**63), 1e308, 5e-324, -0.0)
+
+def tried(rows, allow_missing):
+    try:
+        array = codec.to_array(rows, (WIDTH,), allow_missing)
+    except codec.RequestError as error:
+        return str(error)
+    assert array.flags.writeable and array.dtype == np.float64
+    return array.shape, array.tobytes()
+
+def value():
+    return random.choice((random.gauss(0, 1), random.randint(-9, 9), random.randint(-(2**60), 2**60)))
+
+def row(oddity):
+    width = WIDTH if random.random() > oddity else random.randint(0, WIDTH + 1)
+    cells = [value() if random.random() > oddity else random.choice(ODD) for _ in range(width)]
+    other = (*ODD, dict.fromkeys("abc", 1.0), [cells], cells + [cells])
+    return cells if random.random() > oddity else random.choice(other)
+
+random.seed(0)
+quick = codec._read_numbers
+seen = set()
+for _ in range(20_000):
+    oddity = random.choice((0, 0, 0.02, 0.2))
+    rows = codec.decode(orjson.dumps([row(oddity) for _ in range(random.randint(0, 4))]), None)
+    for allow_missing in (False, True):
+        codec._read_numbers = quick
+        one = tried(rows, allow_missing)
+        codec._read_numbers = lambda rows, shape: np.array(rows)
+        other = tried(rows, allow_missing)
+        assert one == other, (rows, one, other)
+        seen.add(one if isinstance(one, str) else "read")
+assert len(seen) > 5 and "read" in seen, seen
+print("same")
+"""
+
+
+@pytest.mark.xdist_group("http-flask-sklearn")
+def test_rows_are_read_the_same_the_quick_way_and_by_numpy(render: Render) -> None:
+    project = render(deployment_config="http-flask")
+    answer = run_among_libraries(project, "sklearn", "http-flask", BOTH_WAYS)
+    assert answer.stdout.strip() == "same", answer.stdout + answer.stderr

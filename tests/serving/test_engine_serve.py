@@ -1,25 +1,30 @@
-"""The rendered serve of a language model: what it refuses, and what it becomes.
+"""The rendered serve of language models: what it refuses, and how it calls the engine.
 
-A recorder stands in for the engine: it writes down how it was called. It serves nothing.
+The engine is the project's own stub, found on PATH in its place: it writes down how it was called.
 """
 
 import http.server
 import json
-import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
+import yaml
 
+from extensions.mcc import catalog, engines
 from tests.conftest import Render
+from tests.serving import llm
 
-RECORDER = '#!/bin/sh\nprintf \'%s\\n\' "$@" ${HF_TOKEN:+"HF_TOKEN=$HF_TOKEN"} > "$RECORD"\n'
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:hf-token-a1b2c3"
-TOKEN = "hf_known_to_the_secret"
-SMI = '#!/bin/sh\nfor gpu in $(seq "$GPUS"); do echo "GPU $gpu: a stand-in"; done\n'
+TOKEN = "hf_KnownToTheSecretAlone"
+MODEL = "Qwen/Qwen3-8B"
+each_server = pytest.mark.parametrize("config", llm.SERVERS)
+Done: TypeAlias = "subprocess.CompletedProcess[str]"
 
 
 @pytest.fixture
@@ -28,63 +33,205 @@ def project(render: Render) -> Path:
 
 
 def serve(
-    project: Path, *arguments: str, gpus: int = 1, **environ: str
-) -> tuple["subprocess.CompletedProcess[str]", list[str]]:
-    """Run serve with an engine that records its arguments; return how it ended, and them."""
-    tools, record = project.parent / "tools", project.parent / "record"
-    tools.mkdir(exist_ok=True)
-    record.unlink(missing_ok=True)
-    for name, text in (("python3", RECORDER), ("nvidia-smi", SMI)):
-        (tools / name).write_text(text)
-        (tools / name).chmod(0o755)
-    own = {"PATH": f"{tools}:{os.environ['PATH']}", "RECORD": str(record), "GPUS": str(gpus)}
+    project: Path, *arguments: str, gpus: str | None = None, **changes: str
+) -> tuple[Done, dict[str, Any]]:
+    """Run serve with a stub that ends once it has shown how it was called; return how it ended, and that.
+
+    `gpus` are those of the project's instance type when not given.
+    """
+    (project.parent / "record.json").unlink(missing_ok=True)
     done = subprocess.run(
         [sys.executable, "serving/serve", *arguments],
         cwd=project,
-        env={**os.environ, "MODEL_DIR": str(project.parent / "model"), **own, **environ},
+        env=llm.variables(
+            project, STUB_ONLY_SHOWS="1", **({} if gpus is None else {"STUB_GPUS": gpus}), **changes
+        ),
         capture_output=True,
         text=True,
+        timeout=30,
     )
-    return done, record.read_text().splitlines() if record.exists() else []
+    return done, llm.record(project)
 
 
-def test_it_becomes_the_engine_with_the_settings_of_the_interview(project: Path) -> None:
-    done, argv = serve(project, "serve")
+def given(called: dict[str, Any], project: Path) -> dict[str, str]:
+    """Return setting -> value as the engine was told, by flags, variables or its options file."""
+    words, told = called["command"], dict[str, str]()
+    config, image = stored(project)["deployment_config"], stored(project)["base_image"]
+    for name, flag in engines.carriers(image, config, "flag").items():
+        if flag in words:
+            told[name] = words[words.index(flag) + 1]
+    for name, variable in engines.carriers(image, config, "variable").items():
+        if variable in called["environment"]:
+            told[name] = called["environment"][variable]
+    if config == "transformers-tensorrt-llm":
+        told["model"] = words[2]
+        told |= {"options": Path(told["options_file"]).read_text()}
+    return told
+
+
+def stored(project: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load((project / ".copier-answers.yml").read_text()))
+
+
+def test_it_becomes_vllm_with_the_settings_of_the_interview(project: Path) -> None:
+    done, called = serve(project, "serve")
     assert done.returncode == 0, done.stderr
-    given = dict(zip(argv[2::2], argv[3::2], strict=True))
-    assert argv[:2] == ["-m", "vllm.entrypoints.openai.api_server"]
-    assert given == {
-        "--host": "0.0.0.0",
-        "--port": "8080",
-        "--model": "Qwen/Qwen3-8B",
-        "--served-model-name": "Qwen/Qwen3-8B",
-        "--revision": "v1.0",
-        "--tensor-parallel-size": "1",
-        "--max-model-len": "8192",
-        "--max-num-seqs": "16",
-        "--gpu-memory-utilization": "0.9",
-        "--kv-cache-dtype": "auto",
+    assert called["command"][:3] == ["python3", "-m", "vllm.entrypoints.openai.api_server"]
+    assert given(called, project) == {
+        "host": "0.0.0.0",
+        "port": "8080",
+        "model": MODEL,
+        "served_model_name": MODEL,
+        "revision": "v1.0",
+        "tensor_parallel_size": "1",
+        "max_model_len": "8192",
+        "max_num_seqs": "16",
+        "gpu_memory_utilization": "0.9",
+        "kv_cache_dtype": "auto",
     }
     assert "serve: python3 -m vllm" in done.stdout
 
 
 def test_sglang_is_told_the_same_in_its_own_words(render: Render) -> None:
     project = render("chat", deployment_config="transformers-sglang", offline=True)
-    done, argv = serve(project, "serve", SERVING_KV_CACHE_DTYPE="fp8")
-    assert done.returncode == 0, done.stderr
-    given = dict(zip(argv[2::2], argv[3::2], strict=True))
-    assert argv[:2] == ["-m", "sglang.launch_server"]
-    assert given == {
-        "--host": "0.0.0.0",
-        "--port": "8080",
-        "--model-path": "Qwen/Qwen3-8B",
-        "--served-model-name": "Qwen/Qwen3-8B",
-        "--tensor-parallel-size": "1",
-        "--context-length": "8192",
-        "--max-running-requests": "16",
-        "--mem-fraction-static": "0.88",
-        "--kv-cache-dtype": "fp8_e5m2",
+    _, called = serve(project, "serve", SERVE_KV_CACHE_DTYPE="fp8", SAGEMAKER_SAFE_PORT_RANGE="21500-21599")
+    assert called["command"][:3] == ["python3", "-m", "sglang.launch_server"]
+    told = given(called, project)
+    assert 21500 <= int(told.pop("port")) <= 21599
+    assert told == {
+        "host": "127.0.0.1",
+        "model": MODEL,
+        "served_model_name": MODEL,
+        "tensor_parallel_size": "1",
+        "max_model_len": "8192",
+        "max_num_seqs": "16",
+        "gpu_memory_utilization": "0.88",
+        "kv_cache_dtype": "fp8_e4m3",
     }
+    assert called["environment"] == {"SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION": "false"}
+
+
+def test_tensorrt_llm_gets_what_has_no_flag_in_a_file(render: Render) -> None:
+    project = render(
+        "chat", deployment_config="transformers-tensorrt-llm", offline=True, serving_profile="throughput"
+    )
+    _, called = serve(project, "serve")
+    assert called["command"][:3] == ["trtllm-serve", "serve", MODEL]
+    told = given(called, project)
+    options = json.loads(told.pop("options"))
+    assert options == {
+        "enable_chunked_prefill": True,
+        "kv_cache_config": {"free_gpu_memory_fraction": 0.9, "dtype": "auto"},
+    }
+    assert (
+        told.items()
+        >= {"max_model_len": "4096", "max_num_seqs": "64", "max_num_batched_tokens": "8192"}.items()
+    )
+    assert not [word for word in called["command"] if word.startswith("--") and "-" in word[2:]]
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (
+            "transformers-lmi",
+            {
+                "HF_MODEL_ID": MODEL,
+                "OPTION_MAX_MODEL_LEN": "8192",
+                "OPTION_MAX_ROLLING_BATCH_SIZE": "16",
+                "OPTION_GPU_MEMORY_UTILIZATION": "0.9",
+                "OPTION_KV_CACHE_DTYPE": "auto",
+                "OPTION_ROLLING_BATCH": "vllm",
+            },
+        ),
+        (
+            "transformers-djl",
+            {"HF_MODEL_ID": MODEL, "OPTION_ROLLING_BATCH": "disable", "OPTION_DEVICE_MAP": "auto"},
+        ),
+    ],
+)
+def test_djl_is_configured_by_its_variables(render: Render, config: str, expected: dict[str, str]) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    hostile = {"HF_MODEL_ID": "other/model", "OPTION_MODEL_ID": "other/model", "HF_REVISION": "other"}
+    done, called = serve(project, "serve", SAGEMAKER_BIND_TO_PORT="8099", **hostile)
+    assert done.returncode == 0, done.stderr
+    assert called["command"] == ["dockerd-entrypoint.sh", "serve"]
+    address = dict.fromkeys(
+        ("SERVING_INFERENCE_ADDRESS", "SERVING_MANAGEMENT_ADDRESS"), "http://0.0.0.0:8099"
+    )
+    assert called["environment"] == {**expected, **address, "TENSOR_PARALLEL_DEGREE": "1"}
+
+
+def test_djl_finds_a_model_that_sagemaker_brings_by_itself(render: Render) -> None:
+    project = render("chat", deployment_config="transformers-lmi", offline=True)
+    done, called = serve(
+        project, MODEL_DIR=str(llm.model(project.parent / "model")), HF_MODEL_ID="other/model"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "HF_MODEL_ID" not in called["environment"]
+
+
+@each_server
+@pytest.mark.parametrize("profile", catalog.profiles())
+def test_profiles_reach_the_engine(render: Render, config: str, profile: str) -> None:
+    asked = catalog.profiles()[profile]
+    project = render("chat", deployment_config=config, serving_profile=profile, offline=True)
+    _, called = serve(project, "serve")
+    told, server = given(called, project), catalog.servers()[config]
+    assert told["model"] == MODEL
+    assert told["tensor_parallel_size"] == str(stored(project)["engine_settings"]["tensor_parallel_size"])
+    if "max_model_len" in server.settings:
+        assert told["max_model_len"] == str(asked.max_model_len)
+        assert told["max_num_seqs"] == str(asked.max_concurrency)
+        assert told.get("max_num_batched_tokens", "0") == str(asked.max_num_batched_tokens)
+
+
+HOSTILE: dict[str, dict[str, str]] = {
+    "a port of Kubernetes": {"VLLM_PORT": "tcp://10.0.0.1:80", "VLLM_API_KEY": "x", "SGLANG_PORT": "tcp://x"},
+    "spaces": {"MODEL_NAME": " a  b ", "OPTIONS": "--port 1", "PYTHONPATH": " "},
+    "quotes": {"ARGS": "\"'`$(id)`", "HOST": "'; rm -rf /"},
+    "JSON": {"MODEL": '{"a": ["b", 1]}', "TENSOR_PARALLEL_SIZE": '{"a": 1}'},
+    "false": {"TRUST_REMOTE_CODE": "false", "PORT": "false", "SERVING_USER": "root"},
+    "empty": {"HF_TOKEN": "", "HOST": "", "PORT": "", "CUDA_HOME": "", "SERVING_USER": ""},
+}
+
+
+@each_server
+@pytest.mark.parametrize("environ", HOSTILE.values(), ids=HOSTILE)
+def test_what_else_is_in_the_environment_changes_nothing(
+    render: Render, config: str, environ: dict[str, str]
+) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    fixed = {"SAGEMAKER_SAFE_PORT_RANGE": "21600-21600"} if config in llm.BEHIND_NGINX else {}
+    _, plain = serve(project, "serve", **fixed)
+    done, called = serve(project, "serve", **fixed, **environ)
+    assert called, done.stderr
+    changing = {"pid", "time", "HF_TOKEN"} | ({"command"} if config == "transformers-tensorrt-llm" else set())
+    for name in plain.keys() - changing:
+        assert called[name] == plain[name]
+
+
+@each_server
+def test_extra_arguments_arrive_word_by_word(render: Render, config: str) -> None:
+    server = catalog.servers()[config]
+    by_environment = server.settings["model"].variable is not None
+    text = (
+        "OPTION_A='a b' OPTION_B='{\"c\": \"d\"}'"
+        if by_environment
+        else "--a 'a b' --b '{\"c\": \"d\"}' --no-e"
+    )
+    project = render("chat", deployment_config=config, extra_arguments=text, offline=True)
+    _, called = serve(project, "serve")
+    if by_environment:
+        assert called["environment"]["OPTION_A"] == "a b"
+        assert called["environment"]["OPTION_B"] == '{"c": "d"}'
+    else:
+        assert called["command"][-5:] == ["--a", "a b", "--b", '{"c": "d"}', "--no-e"]
+
+
+@each_server
+def test_the_catalogs_example_is_accepted(render: Render, config: str) -> None:
+    render("chat", deployment_config=config, extra_arguments=catalog.servers()[config].example, offline=True)
 
 
 class Secrets(http.server.BaseHTTPRequestHandler):
@@ -115,72 +262,181 @@ def secrets() -> Iterator[dict[str, str]]:
     server.shutdown()
 
 
-def test_the_token_is_read_from_its_secret_and_shown_nowhere(render: Render, secrets: dict[str, str]) -> None:
-    project = render("chat", deployment_config="transformers-vllm", offline=True, hf_token_secret_arn=ARN)
+@pytest.mark.parametrize("config", ["transformers-vllm", "transformers-lmi"])
+def test_the_token_is_read_from_its_secret_and_shown_nowhere(
+    render: Render, secrets: dict[str, str], config: str
+) -> None:
+    project = render("chat", deployment_config=config, offline=True, hf_token_secret_arn=ARN)
     assert "boto3==" in (project / "Dockerfile").read_text()
-    done, argv = serve(project, gpus=1, **secrets)
+    done, called = serve(project, **secrets)
     assert done.returncode == 0, done.stderr
-    assert argv[-1] == f"HF_TOKEN={TOKEN}"
-    assert TOKEN not in done.stdout + done.stderr + "".join(argv[:-1])
-    other, argv = serve(project, gpus=1, SERVING_HF_TOKEN_SECRET_ARN=ARN[:-1], **secrets)
-    assert other.returncode == 1 and not argv
+    assert called.pop("HF_TOKEN") == TOKEN
+    assert TOKEN not in done.stdout + done.stderr + json.dumps(called)
+    other, called = serve(project, SERVE_HF_TOKEN_SECRET_ARN=ARN[:-1], **secrets)
+    assert other.returncode == 1 and not called
     assert "ResourceNotFoundException" in other.stderr and other.stderr.count("\n") == 1
 
 
 def test_a_token_in_the_environment_needs_no_secret(render: Render) -> None:
     project = render("chat", deployment_config="transformers-vllm", offline=True, hf_token_secret_arn=ARN)
-    _, argv = serve(project, HF_TOKEN="of the environment")
-    assert argv[-1] == "HF_TOKEN=of the environment"
+    _, called = serve(project, HF_TOKEN="of the environment")
+    assert called["HF_TOKEN"] == "of the environment"
 
 
-def test_a_model_that_sagemaker_brings_is_served_instead(project: Path) -> None:
-    model = project.parent / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    _, argv = serve(project)
-    assert argv[argv.index("--model") + 1] == str(model) and "--revision" not in argv
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("transformers-vllm", ["--api-key", TOKEN]),
+        ("transformers-vllm", [f"--api-key={TOKEN}"]),
+        ("transformers-sglang", ["--hf-token", "anything at all"]),
+        ("transformers-sglang", ["--header", f"Bearer {TOKEN}"]),
+        ("transformers-lmi", ["OPTION_HF_TOKEN=anything at all"]),
+        ("transformers-lmi", [f"OPTION_HEADER=Bearer {TOKEN}"]),
+    ],
+)
+def test_secrets_are_left_out_of_the_printed_command(render: Render, config: str, words: list[str]) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    done, _ = serve(project, SERVE_EXTRA_ARGUMENTS=json.dumps(words))
+    shown = next(line for line in done.stdout.splitlines() if line.startswith("serve:"))
+    assert TOKEN not in shown and "anything" not in shown and "***" in shown
+
+
+@pytest.mark.parametrize("config", [name for name in llm.SERVERS if name != "transformers-djl"])
+def test_a_model_that_sagemaker_brings_is_served_instead(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True, model_revision="v1")
+    model = llm.model(project.parent / "model", num_attention_heads=6)
+    gpus = "\n".join([llm.GPU] * 4)
+    done, called = serve(project, gpus=gpus, MODEL_DIR=str(model), SERVE_TENSOR_PARALLEL_SIZE="3")
+    assert called, done.stderr
+    told = given(called, project)
+    assert told.get("model", str(model)) == str(model) and "revision" not in told
+    assert told["tensor_parallel_size"] == "3"  # divides the heads of this model, not those of the settings
+    assert told.get("served_model_name", MODEL) == MODEL
 
 
 def test_the_environment_beats_the_file(project: Path) -> None:
-    extra = ["--chat-template", "a b'c\"", "--enforce-eager"]
-    _, argv = serve(
+    extra = ["--chat-template-content-format", "a b'c\"", "--enforce-eager"]
+    _, called = serve(
         project,
-        gpus=2,
-        SERVING_TENSOR_PARALLEL_SIZE="0",
-        SERVING_MAX_MODEL_LEN="4096",
-        SERVING_EXTRA_ARGUMENTS=json.dumps(extra),
+        gpus=f"{llm.GPU}\n{llm.GPU}",
+        SERVE_TENSOR_PARALLEL_SIZE="0",
+        SERVE_MAX_MODEL_LEN="4096",
+        SERVE_EXTRA_ARGUMENTS=json.dumps(extra),
         SAGEMAKER_BIND_TO_PORT="8099",
     )
-    assert argv[argv.index("--tensor-parallel-size") + 1] == "2"
-    assert argv[argv.index("--max-model-len") + 1] == "4096"
-    assert argv[argv.index("--port") + 1] == "8099"
-    assert argv[-3:] == extra
+    told = given(called, project)
+    assert (told["tensor_parallel_size"], told["max_model_len"], told["port"]) == ("2", "4096", "8099")
+    assert called["command"][-3:] == extra
+
+
+def test_gpus_that_cuda_hides_are_not_counted(project: Path) -> None:
+    four = "\n".join([llm.GPU] * 4)
+    _, called = serve(project, gpus=four, SERVE_TENSOR_PARALLEL_SIZE="0", CUDA_VISIBLE_DEVICES="0,2")
+    assert given(called, project)["tensor_parallel_size"] == "2"
 
 
 @pytest.mark.parametrize(
     ("gpus", "environ", "said"),
     [
-        (0, {}, "no GPU is visible"),
-        (1, {"SERVING_TENSOR_PARALLEL_SIZE": "2"}, "tensor_parallel_size is 2, but 1 GPUs are visible"),
-        (3, {"SERVING_TENSOR_PARALLEL_SIZE": "3"}, "does not divide the model's 32 attention heads"),
+        ("", {}, "no GPU is visible"),
+        (llm.GPU, {"SERVE_TENSOR_PARALLEL_SIZE": "2"}, "tensor_parallel_size is 2, but 1 GPUs are visible"),
         (
-            1,
-            {"SERVING_MAX_MODEL_LENGTH": "1"},
-            "SERVING_MAX_MODEL_LENGTH is no setting; known are max_model_len",
+            "\n".join([llm.GPU] * 3),
+            {"SERVE_TENSOR_PARALLEL_SIZE": "3"},
+            "does not divide the model's 32 attention heads",
         ),
-        (1, {"SERVING_MAX_MODEL_LEN": "long"}, "'long' is not of type int"),
-        (1, {"SERVING_EXTRA_ARGUMENTS": "--x"}, "is not of type list"),
-        (1, {"SERVING_MODEL": "s3://bucket/model"}, "SageMaker must bring s3://bucket"),
+        ("Tesla T4, 7.5", {}, "Tesla T4 has compute capability 7.5, bfloat16 needs 8.0"),
+        ("Tesla P100, 6.0", {}, "Tesla P100 has compute capability 6.0, vLLM needs 7.0"),
+        (
+            llm.GPU,
+            {"SERVE_MAX_MODEL_LENGTH": "1"},
+            "SERVE_MAX_MODEL_LENGTH is no setting; known are max_model_len",
+        ),
+        (llm.GPU, {"SERVE_COMPUTE_CAPABILITY": "1"}, "SERVE_COMPUTE_CAPABILITY is no setting"),
+        (llm.GPU, {"SERVE_MAX_MODEL_LEN": "long"}, "'long' is not of type int"),
+        (llm.GPU, {"SERVE_MAX_MODEL_LEN": ""}, "'' is not of type int"),
+        (llm.GPU, {"SERVE_MAX_MODEL_LEN": "1.5"}, "'1.5' is not of type int"),
+        (llm.GPU, {"SERVE_REQUIRE_GPU": "perhaps"}, "'perhaps' is not of type bool"),
+        (llm.GPU, {"SERVE_EXTRA_ARGUMENTS": "--x"}, "is not of type list"),
+        (llm.GPU, {"SERVE_EXTRA_ARGUMENTS": "[1]"}, "is not of type list"),
+        (llm.GPU, {"SERVE_MODEL": "s3://bucket/model"}, "SageMaker must bring s3://bucket"),
+        (llm.GPU, {"SERVE_CHAT_TEMPLATE": "gone.jinja"}, "chat_template: there is no"),
+        (llm.GPU, {"SERVE_GATED": "true"}, "is gated and there is no token"),
+        (llm.GPU, {"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT: 'http' is not a port"),
+        (llm.GPU, {"SAGEMAKER_BIND_TO_PORT": "70000"}, "is not a port"),
     ],
 )
 def test_what_cannot_work_ends_in_one_line(
-    project: Path, gpus: int, environ: dict[str, str], said: str
+    project: Path, gpus: str, environ: dict[str, str], said: str
 ) -> None:
-    done, argv = serve(project, gpus=gpus, **environ)
-    assert done.returncode == 1 and not argv
+    done, called = serve(project, gpus=gpus, **environ)
+    assert done.returncode == 1 and not called
     assert said in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"config.json": "{"}, "cannot load"),
+        ({"config.json": "[]"}, "it holds no object"),
+        ({"model.safetensors": None}, "holds no weights"),
+        ({"tokenizer_config.json": "{}"}, "has no chat template"),
+    ],
+)
+def test_a_model_that_cannot_be_served_ends_in_one_line(
+    project: Path, files: dict[str, str | None], said: str
+) -> None:
+    model = llm.model(project.parent / "model")
+    for name, text in files.items():
+        (model / name).unlink() if text is None else (model / name).write_text(text)
+    done, called = serve(project, MODEL_DIR=str(model))
+    assert done.returncode == 1 and not called
+    assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_completions_alone_need_no_chat_template(project: Path) -> None:
+    model = llm.model(project.parent / "model")
+    (model / "tokenizer_config.json").unlink()
+    done, called = serve(project, MODEL_DIR=str(model), SERVE_CHAT_TEMPLATE="none")
+    assert done.returncode == 0 and "chat_template" not in given(called, project)
+
+
+@pytest.mark.parametrize("config", [name for name in llm.SERVERS if name != "transformers-djl"])
+def test_a_chat_template_of_the_persons_own_is_passed_on(render: Render, tmp_path: Path, config: str) -> None:
+    text = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    (tmp_path / "mine.jinja").write_text(text)
+    project = render(
+        "chat", deployment_config=config, offline=True, chat_template=str(tmp_path / "mine.jinja")
+    )
+    _, called = serve(project)
+    told = given(called, project)["chat_template"]
+    assert (told if config == "transformers-lmi" else Path(told).read_text()) == f"{text}\n"
+
+
+def test_an_engine_for_cpus_needs_no_gpu(project: Path) -> None:
+    done, called = serve(project, gpus="", SERVE_REQUIRE_GPU="false")
+    assert done.returncode == 0 and given(called, project)["tensor_parallel_size"] == "1"
+
+
 def test_other_arguments_are_refused(project: Path) -> None:
-    done, argv = serve(project, "train")
-    assert (done.returncode, argv) == (2, [])
+    done, called = serve(project, "train")
+    assert (done.returncode, called) == (2, {})
+
+
+def test_it_is_replaced_by_the_engine(render: Render) -> None:
+    """A native engine is the same process, so that signals and the exit code are its own."""
+    project = render("chat", deployment_config="transformers-vllm", offline=True)
+    process = llm.start(project, 8080, STUB_ONLY_SHOWS="1")
+    process.communicate(timeout=30)
+    assert llm.record(project)["pid"] == process.pid
+
+
+@each_server
+def test_it_starts_the_engine_in_no_time(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    seconds = []
+    for _ in range(3):
+        before = time.time()
+        serve(project, "serve")
+        seconds.append(llm.record(project)["time"] - before)
+    assert min(seconds) < 0.3, seconds

@@ -9,10 +9,20 @@ COMPARE = """
 import sys
 sys.path.insert(0, "serving")
 import numpy as np
-from forest import FEW_ROWS, fast_predict
+from forest import BLOCK_ROWS, FEW_ROWS, fast_predict
 from sklearn.datasets import make_classification, make_regression
 from sklearn.ensemble import (ExtraTreesClassifier, ExtraTreesRegressor, GradientBoostingRegressor,
                               RandomForestClassifier, RandomForestRegressor)
+
+# A row on each threshold of a forest, and on its neighbours among the numbers of 32 bits.
+def on_thresholds(model):
+    trees = [estimator.tree_ for estimator in model.estimators_]
+    feature = np.concatenate([tree.feature[tree.feature >= 0] for tree in trees])
+    on = np.concatenate([tree.threshold[tree.feature >= 0] for tree in trees]).astype(np.float32)
+    rows = np.random.default_rng(0).normal(size=(3, len(on), model.n_features_in_)).astype(np.float32)
+    for some, value in zip(rows, (on, *(np.nextafter(on, np.float32(to)) for to in (-9e9, 9e9)))):
+        some[np.arange(len(on)), feature] = value
+    return rows.reshape(-1, model.n_features_in_).astype(np.float64)
 
 X, y = make_regression(400, 6, noise=5, random_state=1)
 C, c = make_classification(400, 6, n_informative=4, n_classes=3, random_state=1)
@@ -23,6 +33,9 @@ for kind in (RandomForestRegressor, ExtraTreesRegressor):
         fast = fast_predict(model)
         for rows in (1, 2, FEW_ROWS, FEW_ROWS + 1, 400):
             assert abs(fast(X[:rows]) - model.predict(X[:rows])).max() < 1e-9, (kind, trees, rows)
+        edges = on_thresholds(model)
+        assert len(edges) > (trees > 1) * BLOCK_ROWS
+        assert abs(fast(edges) - model.predict(edges)).max() < 1e-9, (kind, trees)
 for kind in (RandomForestClassifier, ExtraTreesClassifier):
     model = kind(25, random_state=0).fit(C, names)
     fast = fast_predict(model)
@@ -30,8 +43,10 @@ for kind in (RandomForestClassifier, ExtraTreesClassifier):
         assert (fast(C[:rows]) == model.predict(C[:rows])).all(), (kind, rows)
 holes = X.copy()
 holes[::7, 2] = np.nan
-model = RandomForestRegressor(20, random_state=0).fit(holes, y)
-assert abs(fast_predict(model)(holes[:8]) - model.predict(holes[:8])).max() < 1e-9
+for trained_on in (holes, X):
+    model = RandomForestRegressor(20, random_state=0).fit(trained_on, y)
+    for rows in (8, 400):
+        assert abs(fast_predict(model)(holes[:rows]) - model.predict(holes[:rows])).max() < 1e-9
 assert fast_predict(GradientBoostingRegressor().fit(X, y)) is None
 assert fast_predict(RandomForestRegressor(3).fit(X, np.c_[y, y])) is None
 print("same")

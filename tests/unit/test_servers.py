@@ -1,19 +1,44 @@
-"""The flags of servers.yml against the engines' own argument parsers, read without installing an engine."""
+"""The names of servers.yml against the engines' own argument parsers, read without installing an engine."""
 
 import ast
+import itertools
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
-from extensions.mcc import catalog
-from extensions.mcc.catalog import LanguageModelServer, version_key
+from extensions.mcc import catalog, engines
+from extensions.mcc.catalog import LanguageModelServer, ServerImage, version_key
 from tests.conftest import REPOSITORY
 
 KEPT = REPOSITORY / ".demo" / "engines"
-FIXED = ("--host", "--port", "--served-model-name", "--revision")
+SERVERS = catalog.servers()
+IMAGES = [(name, image) for name, server in SERVERS.items() for image in server.images]
+READABLE = [(name, image) for name, image in IMAGES if image.package]
+# trtllm-serve's options, as TensorRT-LLM's documentation and source have them: nobody publishes a package
+# that can be read without NVIDIA's index. Dashed forms do not exist.
+TRTLLM_SERVE = (
+    *(
+        "--tokenizer",
+        "--host",
+        "--port",
+        "--backend",
+        "--max_batch_size",
+        "--max_num_tokens",
+        "--max_seq_len",
+    ),
+    *("--tp_size", "--tensor_parallel_size", "--pp_size", "--ep_size", "--gpus_per_node", "--revision"),
+    *("--free_gpu_memory_fraction", "--extra_llm_api_options", "--config", "--reasoning_parser"),
+    *("--tool_parser", "--chat_template", "--kv_cache_free_gpu_memory_fraction"),
+)
+
+
+def label(value: object) -> str:
+    return value.version if isinstance(value, ServerImage) else str(value)
 
 
 def archive(package: str) -> Path:
@@ -28,48 +53,167 @@ def archive(package: str) -> Path:
     return found[0]
 
 
-def options(package: str) -> set[str]:
-    """Return every option that the engine's files add to a parser, in dashed spelling."""
+@cache
+def options(package: str) -> frozenset[str]:
+    """Return every option that the engine's files add to a parser."""
     known: set[str] = set()
     with zipfile.ZipFile(archive(package)) as wheel:
         for name in wheel.namelist():
-            if not name.endswith(("arg_utils.py", "cli_args.py", "server_args.py")):
-                continue
-            for node in ast.walk(ast.parse(wheel.read(name))):
-                if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
-                    words = [word.value for word in node.args if isinstance(word, ast.Constant)]
-                    known |= {str(word).replace("_", "-") for word in words}
-                elif (
-                    isinstance(node, ast.ClassDef) and node.name == "FrontendArgs"
-                ):  # vLLM: a field an option
-                    fields = [item.target for item in node.body if isinstance(item, ast.AnnAssign)]
-                    known |= {
-                        f"--{field.id}".replace("_", "-") for field in fields if isinstance(field, ast.Name)
-                    }
+            if name.endswith(("arg_utils.py", "cli_args.py", "server_args.py")):
+                known |= added_options(ast.parse(wheel.read(name)))
+            elif "/arg_groups/fields/" in name and name.endswith(".py"):
+                known |= declared_options(ast.parse(wheel.read(name)))
+    return frozenset(known)
+
+
+def added_options(tree: ast.Module) -> set[str]:
+    """Return the options of `parser.add_argument("--name")`, and of vLLM's class with a field an option."""
+    known: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+            words = [word.value for word in node.args if isinstance(word, ast.Constant)]
+            known |= {dashed(word) for word in words}
+        elif isinstance(node, ast.ClassDef) and node.name in ("FrontendArgs", "BaseFrontendArgs"):
+            known |= {f"--{dashed(name)}" for name in fields(node)}
     return known
 
 
-@pytest.mark.parametrize("name", catalog.servers())
-def test_every_flag_is_one_of_the_engine(name: str) -> None:
-    server = catalog.servers()[name]
-    known = options(server.package)
+def declared_options(tree: ast.Module) -> set[str]:
+    """Return the options of SGLang's later way: an annotated field an option, with its aliases."""
+    known: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            known |= {f"--{dashed(name)}" for name in fields(node)}
+        elif isinstance(node, ast.keyword) and node.arg in ("aliases", "cli_name"):
+            words = [word.value for word in ast.walk(node.value) if isinstance(word, ast.Constant)]
+            known |= {f"--{dashed(str(word).lstrip('-'))}" for word in words}
+    return known
+
+
+def fields(node: ast.ClassDef) -> list[str]:
+    targets = [item.target for item in node.body if isinstance(item, ast.AnnAssign)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def dashed(word: object) -> str:
+    return str(word).replace("_", "-")
+
+
+@pytest.mark.parametrize(("name", "image"), READABLE, ids=label)
+def test_every_flag_is_one_of_the_engine(name: str, image: ServerImage) -> None:
+    known, server = options(image.package), SERVERS[name]
     assert len(known) > 100, "the argument files were not found"
-    unknown = {setting.flag for setting in server.settings.values()} - known
-    assert not unknown
-    missing = {server.model_flag, *FIXED} - known
-    assert not missing
+    flags = engines.carriers(image.image, name, "flag").values()
+    assert not set(flags) - known
+    aliases = {alias for item in server.settings_of(image.image).values() for alias in item.aliases}
+    assert not {alias for alias in aliases if alias.startswith("--")} - known
     assert "--no-such-option" not in known
 
 
-@pytest.mark.parametrize("name", catalog.servers())
+def test_the_parsers_of_several_versions_are_read() -> None:
+    read = {name: {image.version for other, image in READABLE if other == name} for name, _ in READABLE}
+    assert {name: len(versions) for name, versions in read.items()} == {
+        "transformers-vllm": 3,
+        "transformers-sglang": 3,
+    }
+
+
+@pytest.mark.parametrize("flag", [*engines.carriers("", "transformers-tensorrt-llm", "flag").values()])
+def test_trtllm_serve_takes_the_option(flag: str) -> None:
+    """By click itself, on a command with the options that are documented: a stand-in for the real one."""
+    parameters: list[click.Parameter] = [click.Argument(["model"])]
+    parameters += [click.Option([option, f"p{number}"]) for number, option in enumerate(TRTLLM_SERVE)]
+    command = click.Command("serve", params=parameters)
+    words = ["model", flag, "1"] if flag else ["model"]
+    command.make_context("serve", [*words])
+    if "_" in flag:
+        with pytest.raises(click.NoSuchOption):
+            command.make_context("serve", ["model", f"--{dashed(flag.lstrip('-'))}", "1"])
+
+
+@pytest.mark.parametrize("name", SERVERS)
 def test_a_server_is_complete(name: str) -> None:
-    server: LanguageModelServer = catalog.servers()[name]
+    server: LanguageModelServer = SERVERS[name]
     assert server.engine in catalog.memory().engines
     assert sum(image.default for image in server.images) == 1
     versions = [version_key(image.version) for image in server.images]
     assert versions == sorted(versions, reverse=True)
+    assert len({image.image for image in server.images}) == len(server.images)
     for image in server.images:
         assert all(
             version_key(setting.since) <= version_key(image.version) for setting in server.settings.values()
         )
         assert catalog.memory().engines[server.engine].release(image.version)
+    for setting in server.settings.values():
+        carriers = (setting.flag, setting.variable, setting.key)
+        assert sum(carrier is not None for carrier in carriers) == 1
+    assert set(server.requests) <= {"chat", "completion", "inputs"}
+
+
+def test_only_default_images_and_what_a_vendor_names_are_called_verified() -> None:
+    for _, image in IMAGES:
+        named_by_aws = "djl-inference:" in image.image
+        assert not image.verified or image.default or named_by_aws
+
+
+def test_labels_say_which_tags_were_not_checked() -> None:
+    for name, server in SERVERS.items():
+        labels = engines.image_choices(name)
+        assert next(iter(labels.values())) == server.default_image.image
+        for text, image in labels.items():
+            known = server.image(image)
+            assert ("CUDA" in text) and ("not checked" in text or known.verified or known.warning in text)
+    assert "no such tag" in next(iter(engines.image_choices("transformers-djl")))
+
+
+LMI = SERVERS["transformers-lmi"].default_image.image
+TAG = "djl-inference:0.32.0-lmi14.0.0-cu126"
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "763104351884.dkr.ecr.us-east-1.amazonaws.com"),
+        ("eu-central-1", "763104351884.dkr.ecr.eu-central-1.amazonaws.com"),
+        ("me-south-1", "217643126080.dkr.ecr.me-south-1.amazonaws.com"),
+        ("cn-north-1", "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn"),
+        ("cn-northwest-1", "727897471807.dkr.ecr.cn-northwest-1.amazonaws.com.cn"),
+        ("us-gov-west-1", "442386744353.dkr.ecr.us-gov-west-1.amazonaws.com"),
+        ("us-gov-east-1", "446045086412.dkr.ecr.us-gov-east-1.amazonaws.com"),
+        ("ap-southeast-6", "763104351884.dkr.ecr.us-east-1.amazonaws.com"),  # AWS publishes none there
+        ("xx-nowhere-1", "763104351884.dkr.ecr.us-east-1.amazonaws.com"),
+    ],
+)
+def test_an_image_of_aws_is_that_of_the_region(region: str, host: str) -> None:
+    assert engines.image_in(LMI, region, "transformers-lmi") == f"{host}/{TAG}"
+
+
+def test_other_images_are_the_same_everywhere() -> None:
+    own = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"
+    for name, image in (("transformers-lmi", own), ("transformers-vllm", LMI), ("http-flask", "python:3")):
+        assert engines.image_in(image, "eu-west-1", name) == image
+
+
+@pytest.mark.parametrize(
+    ("cuda", "generation"),
+    [("11.8", "3-1"), ("12.4", "3-1"), ("12.6", "4-1"), ("12.9", "4-1"), ("13.0", "4-1"), ("13.1", "4-1")],
+)
+def test_the_driver_follows_the_image(cuda: str, generation: str) -> None:
+    assert engines.ami_for(cuda).endswith(generation)
+    for name, image in IMAGES:
+        if image.cuda == cuda:
+            assert engines.driver_ami(image.image, name) == engines.ami_for(cuda)
+
+
+def test_what_is_set_follows_the_version() -> None:
+    server = SERVERS["transformers-lmi"]
+    modes = {image.version: server.environment_of(image.image) for image in server.images}
+    assert modes["0.32.0"] == {"OPTION_ROLLING_BATCH": "vllm"}
+    assert modes["0.36.0"] == {"OPTION_ROLLING_BATCH": "auto"}
+
+
+def test_no_two_settings_share_a_carrier() -> None:
+    for server in SERVERS.values():
+        names = [[item.flag, item.variable, item.key, *item.aliases] for item in server.settings.values()]
+        given = [name for name in itertools.chain(*names) if name]
+        assert len(given) == len(set(given))

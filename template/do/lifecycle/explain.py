@@ -33,6 +33,12 @@ def explain(log: str, reason: str = "", status: str = "") -> list[dict[str, str]
     return list((found or symptoms).values())
 
 
+def explained(log: str, otherwise: str) -> tuple[str, str]:
+    """Return the first cause of a failure and what to do; `otherwise` is what to do when none is known."""
+    found = explain(log)
+    return (found[0]["cause"], found[0]["next"]) if found else ("", otherwise)
+
+
 def _finding(cause: dict[str, Any], match: re.Match[str]) -> dict[str, str]:
     start = match.string.rfind("\n", 0, match.start()) + 1
     line = match.string[start:].partition("\n")[0].strip()

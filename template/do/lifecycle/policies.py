@@ -16,20 +16,24 @@ def policy(name: str, settings: Config, account: str, partition: str) -> dict[st
     name that iam/ does not have.
     """
     files = [tomllib.loads(path.read_text("utf-8")) for path in sorted(DIRECTORY.glob("*.toml"))]
-    known = sorted({key for file in files for key in file})
+    statements = [statement for file in files for statement in file["statements"]]
+    known = sorted({holder for statement in statements for holder in statement["for"]})
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1) or known
         seen = f"iam/ has no {name}; known are {', '.join(near)}"
         raise Failure(USAGE, "no-policy", f"there is no policy {name}", seen, f"do/doctor --policy {near[0]}")
-    values = {**vars(settings), "account": account, "partition": partition}
-    statements = [statement for file in files for statement in file.get(name, [])]
-    filled = [_filled({"Effect": "Allow", **statement}, values) for statement in statements]
+    filled = []
+    for statement in statements:
+        if name in statement.pop("for"):
+            filled.append({"Effect": "Allow", **_filled(statement, settings, account, partition)})
     return {"Version": "2012-10-17", "Statement": filled}
 
 
-def _filled(value: Any, values: dict[str, Any]) -> Any:
+def _filled(value: Any, settings: Config, account: str, partition: str) -> Any:
+    """Return a value with the names in braces replaced: `account`, `partition`, or one of the settings."""
     if isinstance(value, dict):
-        return {key: _filled(item, values) for key, item in value.items()}
+        return {key: _filled(item, settings, account, partition) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, values) for item in value]
-    return re.sub(r"\{(\w+)\}", lambda match: str(values[match[1]]), value)
+        return [_filled(item, settings, account, partition) for item in value]
+    given = {"account": account, "partition": partition}
+    return re.sub(r"\{(\w+)\}", lambda name: given.get(name[1]) or str(getattr(settings, name[1])), value)

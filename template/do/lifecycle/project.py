@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -102,6 +103,10 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     needed = {field.name for field in fields(kind)} - {"engine"}
     if missing := sorted(needed - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
+    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", values["region"]):
+        raise _unusable(
+            "not-a-region", f"region = {values['region']!r}", 'write it like region = "eu-west-1"'
+        )
     return kind(**values)
 
 

@@ -8,7 +8,7 @@ from lifecycle import engine, journal, registry
 from lifecycle.aws import Aws
 from lifecycle.cli import Result
 from lifecycle.console import say
-from lifecycle.explain import explain
+from lifecycle.explain import explained
 from lifecycle.project import DEFECT, PRECONDITION, REFUSED, Config, Failure
 
 LAST_LINES = 40
@@ -63,10 +63,6 @@ def _push(program: str, image: str, target: str) -> None:
             print(line, end="", file=sys.stderr, flush=True)
             lines = [*lines, line.rstrip()][-LAST_LINES:]
     if process.returncode:
-        known = explain("\n".join(lines)) or [
-            {"cause": "", "next": "read the lines above, then do/push again"}
-        ]
-        seen = (lines or ["nothing was said"])[-1]
-        raise Failure(
-            REFUSED, "push-failed", f"{target} was not pushed", seen, known[0]["next"], known[0]["cause"]
-        )
+        cause, remedy = explained("\n".join(lines), "read the lines above, then do/push again")
+        what, seen = f"{target} was not pushed", (lines or ["nothing was said"])[-1]
+        raise Failure(REFUSED, "push-failed", what, seen, remedy, cause)

@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import subprocess
-import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +33,9 @@ class Image:
         if self.media_type != DOCKER_MANIFEST:
             what, seen = "SageMaker takes no image of this kind", f"{self.uri} is {self.media_type}"
             cause = "a builder that writes OCI manifests, or adds attestations and makes an index of it"
-            remedy = "`do/build` and `do/push` again; on a builder of your own: oci-mediatypes=false, no provenance"
+            remedy = (
+                "`do/build` and `do/push` again; elsewhere build with oci-mediatypes=false and no provenance"
+            )
             return Failure(VERIFICATION, "image-type", what, seen, remedy, cause)
         if self.platform != settings.platform:
             what = f"the image is not for {settings.instance_type}"
@@ -71,11 +72,8 @@ def ensure(settings: Config, aws: Aws) -> None:
     found = aws.find("ecr", "describe_repositories", repositoryNames=[name])
     if found:
         arn = found["repositories"][0]["repositoryArn"]
-        tags = {
-            tag["Key"]: tag["Value"]
-            for tag in aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
-        }
-        if not settings.tags.items() <= tags.items():
+        tags = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
+        if not settings.owns({tag["Key"]: tag["Value"] for tag in tags}):
             what, seen = f"the repository {name} is not this project's", f"its tags are {tags}"
             remedy = f"rename the project, or give the repository the tags {settings.tags}"
             raise Failure(POLICY, "not-ours", what, seen, remedy)
@@ -116,9 +114,8 @@ def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) ->
             command = [engine, "login", "--username", "AWS", "--password-stdin", host]
             done = subprocess.run(command, input=token, capture_output=True)
             told = done.stderr.decode(errors="replace").strip()
-            if (
-                done.returncode and "not implemented" not in told
-            ):  # a credential helper that logs in by itself
+            # A credential helper of ECR logs in by itself, and says this of being told to.
+            if done.returncode and "not implemented" not in told:
                 what, remedy = f"{engine} cannot log in to {host}", "mend what it says, then again"
                 raise Failure(PRECONDITION, "registry-login", what, told, remedy)
             entered.append(host)
@@ -129,12 +126,12 @@ def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) ->
 
 
 def _blob(settings: Config, aws: Aws, digest: str) -> dict[str, Any]:
+    import urllib.request  # slow to load, and not needed for --help
+
     name = settings.project_name
-    url = aws.call("ecr", "get_download_url_for_layer", repositoryName=name, layerDigest=digest)[
-        "downloadUrl"
-    ]
+    found = aws.call("ecr", "get_download_url_for_layer", repositoryName=name, layerDigest=digest)
     try:
-        with urllib.request.urlopen(url, timeout=settings.call_seconds) as response:
+        with urllib.request.urlopen(found["downloadUrl"], timeout=settings.call_seconds) as response:
             return dict(json.load(response))
     except (OSError, ValueError) as error:
         what, remedy = "the image's configuration cannot be read", "check the network, then again"

@@ -16,6 +16,7 @@ from codec import JSON, RequestError, decode, encode, negotiate
 from model_handler import ModelHandler
 
 QUICK_SECONDS = 0.05
+GC_THRESHOLD = 20_000  # objects: a request of 1,000 rows makes as many lists
 MAX_BODY_BYTES = 25 * 1024 * 1024
 logging.basicConfig(level=os.environ.get("SERVING_LOG_LEVEL", "warning").upper())
 log = logging.getLogger("serving")
@@ -54,6 +55,8 @@ class Inference:
             give_up(f"cannot load the model {self.path}: {type(error).__name__}: {reason}")
         # Frozen objects are left alone by the collector, so forked workers keep sharing their memory.
         gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+        gc.enable()
 
     def is_quick(self, body: bytes) -> bool:
         """Return whether `answer` will soon be done with this body, judged by recent ones."""

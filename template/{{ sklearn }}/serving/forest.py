@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 from sklearn import ensemble
+from sklearn.ensemble._gradient_boosting import predict_stages
 from sklearn.tree._tree import Tree
 
 CLASSIFIERS = (ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier)
 REGRESSORS = (ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor)
 FEW_ROWS = 24
+BLOCK_ROWS = 1024
 PROBE_ROWS = 64
 
 log = logging.getLogger("serving")
@@ -50,6 +53,7 @@ class Forest:
         selectors = np.zeros((self.count - 1, self.values[0].shape[1]))
         self.joined_values = np.concatenate([selectors, *self.values])
         self.numbers = np.arange(self.count, dtype=np.float32)
+        self.stages = np.array([[SimpleNamespace(tree_=lean_left(tree))] for tree in self.trees])
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Return predictions for `rows` of shape (rows, features), as `model.predict` does."""
@@ -81,13 +85,23 @@ class Forest:
         # Rows that share a leaf of one tree take similar ways down the others: neighbours then
         # follow the same branches, which the processor predicts.
         order = np.argsort(self.trees[0].apply(rows))
-        rows = rows[order]
+        rows = rows.take(order, axis=0)
         total = np.zeros((len(rows), self.values[0].shape[1]))
-        for tree, values in zip(self.trees, self.values, strict=True):
-            total += values.take(tree.apply(rows), axis=0)
+        if self.classes is None and not np.isnan(rows).any():
+            self._add_up(rows, total)
+        else:
+            for tree, values in zip(self.trees, self.values, strict=True):
+                total += values.take(tree.apply(rows), axis=0)
         result = np.empty_like(total)
         result[order] = total
         return result
+
+    def _add_up(self, rows: np.ndarray, total: np.ndarray) -> None:
+        """Add each tree's values to `total`, in the loop of gradient boosting: quicker, but without NaN."""
+        mirrored = np.concatenate([rows, -rows], axis=1)
+        for first in range(0, len(rows), BLOCK_ROWS):  # other threads have their turn in between
+            block = slice(first, first + BLOCK_ROWS)
+            predict_stages(self.stages, mirrored[block], 1.0, total[block])
 
     def _leaf_values(self, tree: Tree) -> np.ndarray:
         values = tree.value[:, 0, :]
@@ -123,3 +137,21 @@ class Forest:
         values = np.zeros((len(joined), 1, 1))
         tree.__setstate__({"max_depth": depth, "node_count": len(joined), "nodes": joined, "values": values})
         return tree
+
+
+def lean_left(tree: Tree) -> Tree:
+    """Return `tree` for rows and their negatives side by side, with the busier child always on the left.
+
+    Rows that mostly turn the same way are easier for the processor to predict. A node is turned
+    around by asking -x < -threshold in place of x <= threshold.
+    """
+    state = tree.__getstate__()
+    nodes = state["nodes"].copy()
+    left, right, samples = nodes["left_child"], nodes["right_child"], nodes["weighted_n_node_samples"]
+    turned = np.flatnonzero((left >= 0) & (samples[left] < samples[right]))
+    left[turned], right[turned] = right[turned], left[turned]
+    nodes["feature"][turned] += tree.n_features
+    nodes["threshold"][turned] = np.nextafter(-nodes["threshold"][turned], -np.inf)
+    leaning = Tree(2 * tree.n_features, tree.n_classes, tree.n_outputs)
+    leaning.__setstate__({**state, "nodes": nodes})
+    return leaning

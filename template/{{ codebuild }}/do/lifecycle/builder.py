@@ -80,9 +80,7 @@ def ensure_role(settings: Config, aws: Aws) -> str:
         say(f"creating the role {name}")
         tags_of_it = [{"Key": key, "Value": value} for key, value in settings.tags.items()]
         trust = json.dumps(trust_policy(account))
-        found = aws.call(
-            "iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags_of_it
-        )
+        found = aws.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags_of_it)
     document = json.dumps(policy("codebuild-role", settings, account, aws.partition))
     aws.call("iam", "put_role_policy", RoleName=name, PolicyName="build", PolicyDocument=document)
     return str(found["Role"]["Arn"])

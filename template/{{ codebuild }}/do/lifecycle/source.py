@@ -58,7 +58,7 @@ def _seen(root: Path, folder: Path, patterns: list[Pattern], matched_above: list
     for path in sorted(folder.iterdir()):
         name, ignored, matched = path.relative_to(root).as_posix(), False, list(matched_above)
         for place, pattern in enumerate(patterns):
-            # As Docker does it: a pattern that would change nothing is not tried, so it is not passed on either.
+            # As Docker does it: a pattern that would change nothing is not tried, so not passed on either.
             if not matched[place] and pattern.seen == ignored:
                 matched[place] = bool(pattern.expression.fullmatch(name))
             if matched[place]:
@@ -71,7 +71,7 @@ def _seen(root: Path, folder: Path, patterns: list[Pattern], matched_above: list
 
 
 def _expression(pattern: str) -> str:
-    """Return a regular expression for a pattern: `*` within a name, `**` over any of them, `?`, `[a-z]`, `\\`."""
+    """Return a regular expression for a pattern: `*` within a name, `**` over many, `?`, `[a-z]`, `\\`."""
     parts = []
     tokens = iter(re.findall(r"\*\*/?|\\.|\[|\]|.", pattern, re.DOTALL))
     rest = len(pattern)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from lifecycle import journal
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.belongings import Resource
-from lifecycle.specification import Request, name_prefix, scalable_target
+from lifecycle.specification import Request, scalable_target
 from lifecycle.target import Target
 
 # What SageMaker makes for us, by its name in requests, in the order in which it is removed.
@@ -85,7 +85,7 @@ def _word(kind: str) -> str:
 
 def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
     """Yield the names that look like this project's, as SageMaker lists them."""
-    noun, prefix = SAGEMAKER[kind], name_prefix(settings)
+    noun, prefix = SAGEMAKER[kind], settings.name_prefix
     for entry in aws.pages("sagemaker", f"list_{_word(kind)}s", f"{noun}s", NameContains=prefix):
         if re.fullmatch(f"{prefix}[0-9a-f]{{8}}", entry[f"{noun}Name"]):
             yield entry[f"{noun}Name"]

@@ -143,20 +143,4 @@ def _of_image(settings: Target, image: registry.Image | None) -> Iterator[Findin
     problem = image.problem(settings)
     seen = f"{image.uri}, {image.media_type}, {image.platform}"
     yield of_failure(problem) if problem else finding("pushed-image", OK, "image in ECR", seen)
-    cuda = image.environment.get("CUDA_VERSION", "")
-    if settings.ami and cuda:
-        yield driver(settings, cuda)
-
-
-def driver(settings: Target, cuda: str) -> Finding:
-    """Tell whether the driver of the instances is new enough for an image's CUDA."""
-    seen = f"the image has CUDA {cuda}, {settings.ami} runs up to {settings.ami_cuda}"
-    if numbers(cuda) <= numbers(settings.ami_cuda):
-        return finding("driver", OK, "driver", seen)
-    remedy = "set ami and ami_cuda to a newer version, or put CUDA's compatibility libraries into the image"
-    return finding("driver", "warning", "the driver is older than the image's CUDA", seen, remedy)
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return the first two numbers of a version, to compare."""
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    yield from target_checks.of_image(settings, image)

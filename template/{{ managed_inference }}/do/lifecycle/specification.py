@@ -8,7 +8,6 @@ from typing import Any
 from lifecycle.target import Target
 
 VARIANT = "main"
-LONGEST_PREFIX = 54  # of a name that ends in a dash and the eight digits of its content
 Request = dict[str, Any]
 
 
@@ -156,11 +155,6 @@ def tags(settings: Target, created_by: str) -> dict[str, str]:
     return named
 
 
-def name_prefix(settings: Target) -> str:
-    """Return how names begin that end in the digits of their content."""
-    return f"{settings.project_name[:LONGEST_PREFIX].rstrip('-')}-"
-
-
 def _name_of(settings: Target, content: Request) -> str:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"{name_prefix(settings)}{digest[:8]}"
+    return f"{settings.name_prefix}{digest[:8]}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lifecycle.project import PRECONDITION, USAGE, Config, Failure
 
+LONGEST_PREFIX = 54  # of a name that ends in a dash and the eight digits of its content
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]+")
 SECRET = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
 PLAIN = re.compile(r"_ARN$|TOKENIZER|_TOKENS$|TOKENS_", re.IGNORECASE)
@@ -41,6 +42,11 @@ class Target(Config):
     def scales(self) -> bool:
         """Whether the number of copies follows the load."""
         return self.scale_to_zero or self.max_copies > self.copies
+
+    @property
+    def name_prefix(self) -> str:
+        """How names begin that end in the eight digits of their content."""
+        return f"{self.project_name[:LONGEST_PREFIX].rstrip('-')}-"
 
     def check(self) -> None:
         """Raise Failure (usage) for settings that do not go together, (precondition) without a role."""

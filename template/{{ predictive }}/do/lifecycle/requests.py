@@ -62,7 +62,7 @@ def _ping(server: Server) -> dict[str, Any]:
 def _zeros(shape: list[int | None] | None) -> dict[str, Any]:
     if shape is None:
         seen = "the model does not tell how many features it has"
-        raise Failure(USAGE, "no-data", "there is nothing to send", seen, "do/test --data FILE")
+        raise Failure(USAGE, "no-data", "there is nothing to send", seen, "add --data FILE")
     row: Any = 0.0
     for size in reversed(shape):
         row = [row] * (size or 1)

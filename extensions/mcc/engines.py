@@ -1,0 +1,99 @@
+"""Servers of language models: their images, what carries a setting to them, and what they need of a GPU."""
+
+import re
+from collections.abc import Mapping
+
+from . import catalog
+from .catalog import LanguageModelServer
+from .facts import ModelFacts
+
+OWN_IMAGE = re.compile(
+    r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<rest>.+)"
+)
+PARTITION_HOSTS = {"aws-cn": "amazonaws.com.cn"}
+
+
+def image_choices(deployment_config: str) -> dict[str, str]:
+    """Return label -> image of the versions a server is offered in, the default first."""
+    server = catalog.servers()[deployment_config]
+    ranked = sorted(server.images, key=lambda image: not image.default)
+    return {_label(server, image): image.image for image in ranked}
+
+
+def _label(server: LanguageModelServer, image: catalog.ServerImage) -> str:
+    known = [f"CUDA {image.cuda}"]
+    if not image.verified:
+        known.append(image.warning or "this tag was not checked")
+    return f"{server.title} {image.version}: {image.image.rpartition(':')[2]} ({', '.join(known)})"
+
+
+def image_in(image: str, region: str, deployment_config: str) -> str:
+    """Return an image as it is pulled in a region: AWS's own lie in an account of each, others are the same.
+
+    In a region where AWS publishes none, that of us-east-1 is built from.
+    """
+    server, known = catalog.servers().get(deployment_config), catalog.regions().get(region)
+    found = OWN_IMAGE.fullmatch(image)
+    if server is None or not server.regional or not found or not known or not known.containers:
+        return image
+    if image not in {entry.image for entry in server.images}:
+        return image
+    host = PARTITION_HOSTS.get(known.partition, "amazonaws.com")
+    return f"{known.containers}.dkr.ecr.{region}.{host}/{found['rest']}"
+
+
+def carriers(image: str, deployment_config: str, kind: str) -> dict[str, str]:
+    """Return setting -> what carries it (`kind`: flag, variable or key) for the version in an image."""
+    settings = catalog.servers()[deployment_config].settings_of(image)
+    found = {name: getattr(item, kind) for name, item in settings.items()}
+    return {name: carrier for name, carrier in found.items() if carrier is not None}
+
+
+def other_names(image: str, deployment_config: str) -> list[str]:
+    """Return the variables that carry the same as ours and would win over them."""
+    settings = catalog.servers()[deployment_config].settings_of(image).values()
+    return [name for item in settings if item.variable for name in item.aliases]
+
+
+def fixed_environment(image: str, deployment_config: str) -> dict[str, str]:
+    """Return the variables that are always set for the version in an image."""
+    return catalog.servers()[deployment_config].environment_of(image)
+
+
+def gpu_lines(instance_type: str) -> list[str]:
+    """Return the name and compute capability of each GPU of a type, as nvidia-smi lists them."""
+    instance = catalog.instances().get(instance_type)
+    card = instance.accelerator if instance else None
+    return [f"{card.name}, {card.compute_capability}"] * card.count if card else []
+
+
+def driver_ami(image: str, deployment_config: str) -> str:
+    """Return the machine image (InferenceAmiVersion) whose driver runs an image's CUDA."""
+    return ami_for(catalog.language_model_server(deployment_config).image(image).cuda)
+
+
+def ami_for(cuda: str) -> str:
+    """Return the oldest machine image whose driver runs a CUDA as it is, else the newest there is."""
+    amis = catalog.driver_amis()
+    needed = catalog.version_key(cuda)
+    enough = (name for name, ami in amis.items() if catalog.version_key(ami.cuda) >= needed)
+    return next(enough, list(amis)[-1])
+
+
+def gpu_needs(
+    server: LanguageModelServer, image: str, shape: ModelFacts, kv_cache_dtype: str
+) -> Mapping[str, float]:
+    """Return what -> the compute capability it needs, of the engine, the model and its KV cache."""
+    constants = catalog.memory()
+    engine = constants.engines[server.engine].release(server.image(image).version)
+    needs = {server.title: engine.compute_capability[0]}
+    if shape.dtype in constants.formats and not shape.guessed:
+        number_format = constants.formats[shape.dtype]
+        needs[number_format.title] = number_format.compute_capability
+    quantization = constants.quantizations[shape.quantization]
+    if quantization.compute_capability:
+        needs[quantization.title] = quantization.compute_capability
+    if kv_cache_dtype == "fp8":
+        cache = constants.formats["fp8_kv_cache"]
+        needs[cache.title] = cache.compute_capability
+    return needs

@@ -1,0 +1,81 @@
+"""The one way to give an engine arguments that have no question: read as a shell does, kept as a list.
+
+Refused are arguments that the container sets itself, and whatever would put a secret into a file.
+"""
+
+import re
+import shlex
+
+from . import catalog
+
+LONGEST = 4000
+SECRET_NAME = re.compile(r"(^|[-_])(api[-_]?key|key|token|secret|password)$", re.IGNORECASE)
+SECRET_VALUE = re.compile(r"hf_[A-Za-z0-9]{16,}|(AKIA|ASIA)[A-Z0-9]{16}|sk-[A-Za-z0-9_-]{20,}")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
+
+
+def parsed(text: str) -> list[str]:
+    """Return the words of a text, split and unquoted as in sh. Raises ValueError for a quote left open."""
+    return shlex.split(text)
+
+
+def problem(text: object, deployment_config: str) -> str:
+    """Return what is wrong with extra arguments for a server, or ''."""
+    example = catalog.servers()[deployment_config].example
+    if not isinstance(text, str):
+        return f"extra_arguments: {text!r} is not a text. Write it as in a shell. Example: {example}"
+    if len(text) > LONGEST or re.search(r"[\x00-\x1f\x7f]", text):
+        return f"extra_arguments: not one line of at most {LONGEST} characters. Example: {example}"
+    try:
+        words = parsed(text)
+    except ValueError as error:
+        return f"extra_arguments: {str(error).lower()}. Quote as in a shell. Example: {example}"
+    if SECRET_VALUE.search(text):
+        return "extra_arguments: this holds a secret, and would be stored. Give hf_token_secret_arn instead."
+    if _by_environment(deployment_config):
+        said = next(filter(None, (_of_variable(word, deployment_config) for word in words)), "")
+    else:
+        said = _of_flags(words, deployment_config)
+    return f"extra_arguments: {said}. Example: {example}" if said else ""
+
+
+def _of_flags(words: list[str], deployment_config: str) -> str:
+    if words and not words[0].startswith("-"):
+        return f"{words[0]!r} is no argument: it does not begin with --"
+    ours = {}
+    for name, setting in catalog.servers()[deployment_config].settings.items():
+        for flag in (setting.flag, *setting.aliases):
+            ours[_plain(flag or "")] = name
+    for word in words:
+        flag = _plain(word.partition("=")[0])
+        if not re.match("-[A-Za-z-]", word):
+            continue
+        if SECRET_NAME.search(flag):
+            return f"{flag} takes a secret, which would be stored"
+        short = (
+            known for known in ours if flag.startswith("--") and len(flag) > 2 and known.startswith(flag)
+        )
+        if known := flag if flag in ours else next(short, None):
+            return f"{word.partition('=')[0]} is set by the container, from {ours[known]}"
+    return ""
+
+
+def _of_variable(word: str, deployment_config: str) -> str:
+    if not VARIABLE.fullmatch(word):
+        return f"{word!r} is not NAME=value, a variable of this server"
+    name = word.partition("=")[0]
+    if SECRET_NAME.search(name):
+        return f"{name} takes a secret, which would be stored"
+    server = catalog.servers()[deployment_config]
+    for ours, setting in server.settings.items():
+        if name in (setting.variable, *setting.aliases):
+            return f"{name} is set by the container, from {ours}"
+    return ""
+
+
+def _by_environment(deployment_config: str) -> bool:
+    return catalog.servers()[deployment_config].settings["model"].variable is not None
+
+
+def _plain(flag: str) -> str:
+    return flag.replace("_", "-")

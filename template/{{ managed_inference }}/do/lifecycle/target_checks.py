@@ -1,0 +1,120 @@
+"""What an endpoint of SageMaker needs that can be checked beforehand; lifecycle/checks.py says how."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lifecycle.aws import Aws
+from lifecycle.findings import ERROR, NOT_CHECKED, OK, WARNING, Finding, finding
+from lifecycle.project import PROJECT, tomllib
+from lifecycle.registry import Image
+from lifecycle.target import Target
+
+HOSTING = "sagemaker.amazonaws.com"
+
+
+def of_image(settings: Target, image: Image) -> Iterator[Finding]:
+    """Yield what is found of the image in ECR beside its kind and processor."""
+    if settings.ami and (cuda := image.environment.get("CUDA_VERSION", "")):
+        yield driver(settings, cuda)
+
+
+def driver(settings: Target, cuda: str) -> Finding:
+    """Tell whether the driver of the instances is new enough for an image's CUDA."""
+    seen = f"the image has CUDA {cuda}, {settings.ami} runs up to {settings.ami_cuda}"
+    if numbers(cuda) <= numbers(settings.ami_cuda):
+        return finding("driver", OK, "driver", seen)
+    remedy = "set ami and ami_cuda to a newer version, or put CUDA's compatibility libraries into the image"
+    return finding("driver", WARNING, "the driver is older than the image's CUDA", seen, remedy)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version, to compare."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def role(settings: Target, aws: Aws) -> Finding:
+    """Tell whether SageMaker may take the role."""
+    what, remedy = "the role cannot be used", "make one with iam/stack.yml, and name it in do/config.toml"
+    if not settings.role_arn:
+        return finding("role", ERROR, "there is no role for the container", "role_arn is empty", remedy)
+    found = aws.find("iam", "get_role", RoleName=settings.role_arn.rpartition("/")[2])
+    if found is None:
+        return finding("role", ERROR, what, f"{settings.role_arn} does not exist", remedy)
+    trust = found["Role"]["AssumeRolePolicyDocument"]
+    if not trusts(trust, HOSTING):
+        seen = f"its trust policy does not name {HOSTING}: {json.dumps(trust)}"
+        return finding("role", ERROR, what, seen, remedy)
+    return finding("role", OK, "role", settings.role_arn)
+
+
+def trusts(document: dict[str, Any], service: str) -> bool:
+    """Return whether a trust policy lets a service take the role."""
+    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+    named = []
+    for statement in statements:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
+        if statement["Effect"] == "Allow":
+            named += [services] if isinstance(services, str) else services
+    return service in named
+
+
+def quota(settings: Target, aws: Aws) -> Finding:
+    """Tell whether the account may have as many instances of the type."""
+    name = f"{settings.instance_type} for endpoint usage"
+    found = (q for q in aws.pages("service-quotas", "list_service_quotas", "Quotas", ServiceCode="sagemaker"))
+    value = next((entry["Value"] for entry in found if entry["QuotaName"] == name), None)
+    if value is None:
+        return finding("quota", NOT_CHECKED, "quota", f"Service Quotas does not list '{name}'")
+    seen = f"'{name}' is {value:.0f}"
+    remedy = f"ask for more of '{name}' in Service Quotas, or set another instance_type"
+    if value < settings.instance_count:
+        return finding("quota", ERROR, "the account may not have so many instances", seen, remedy)
+    if value < settings.max_instance_count:
+        what = f"the account may not have max_instance_count = {settings.max_instance_count}"
+        return finding("quota", WARNING, what, seen, remedy)
+    return finding("quota", OK, "quota", seen)
+
+
+def model_source(settings: Target, aws: Aws) -> Finding:
+    """Tell whether the model is where the container will look for it, as far as can be seen from here."""
+    file = PROJECT / "serving" / "settings.toml"
+    named = tomllib.loads(file.read_text("utf-8")).get("model", "") if file.exists() else ""
+    source = settings.model_data or named
+    if source.startswith("s3://"):
+        bucket, _, prefix = source.removeprefix("s3://").partition("/")
+        if aws.call("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
+            return finding("model-source", OK, "model", source)
+        return finding("model-source", ERROR, "there is no model there", source, f"aws s3 ls {source}")
+    if not source:
+        return finding("model-source", OK, "model", "in the image")
+    return _of_the_hub(source, settings.call_seconds)
+
+
+def _of_the_hub(model: str, seconds: float) -> Finding:
+    import urllib.error
+    import urllib.request
+
+    url = f"https://huggingface.co/api/models/{model}"
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as response:
+            known = json.load(response)
+    except urllib.error.HTTPError as error:
+        what, seen = "the Hugging Face Hub does not show this model", f"{url} answered {error.code}"
+        remedy = "check its name; a private one needs hf_token_secret_arn"
+        return finding("model-source", WARNING, what, seen, remedy)
+    except (OSError, ValueError) as error:
+        return finding("model-source", NOT_CHECKED, "model", f"{url}: {error}", "check the network")
+    if known.get("gated"):
+        remedy = f"ask for access at https://huggingface.co/{model}, and set hf_token_secret_arn"
+        return finding("model-source", WARNING, "the model is gated", model, remedy)
+    return finding("model-source", OK, "model", f"{model} on the Hugging Face Hub")
+
+
+# id -> (what it is about, the check)
+CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {
+    "role": ("role", role),
+    "quota": ("quota", quota),
+    "model-source": ("model", model_source),
+}

@@ -1,0 +1,112 @@
+"""Processes that are started together and end together: nginx, and the server behind it."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+DRAIN_SECONDS = 25  # for requests in flight
+LAST_SECONDS = 4  # for a process that ends after another took all of them; SIGKILL comes at 30
+PR_SET_PDEATHSIG = 1
+
+
+class Child(NamedTuple):
+    """A process started here, and the signal that makes it finish its requests and end."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    graceful: signal.Signals
+
+
+def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
+    """Run until a signal arrives (exit code 0) or a child dies (its code, or 1).
+
+    `start_children` is given a directory of its own for sockets and the like.
+    """
+    for stream in (1, 2):
+        # nginx opens its log anew: appending keeps it and the other writers from overwriting each other.
+        fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_APPEND)
+    for expected in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(expected, stop)
+    run_dir = Path(tempfile.mkdtemp(prefix="serving-"))
+    children: list[Child] = []
+    try:
+        for child in start_children(run_dir):
+            children.append(child)
+        return wait_for_any(children)
+    finally:
+        end(children)
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def find_nginx() -> str | None:
+    """Return the path of nginx, which is often in no user's PATH."""
+    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def nginx(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -> Child:
+    """Start nginx with a configuration in which port, directory and what is `replaced` are this run's.
+
+    Raises OSError when it is not installed.
+    """
+    text = config.read_text()
+    for old, new in {"listen 8080": f"listen {port}", "/tmp/serving": str(run_dir), **replaced}.items():
+        text = text.replace(old, new)
+    own = run_dir / "nginx.conf"
+    own.write_text(text)
+    command = [find_nginx() or "nginx", "-e", "stderr", "-c", str(own)]
+    if os.getuid() == 0:
+        command += ["-g", "user root;"]  # as root nginx would pick a user that cannot read run_dir
+    return Child("nginx", start(command), graceful=signal.SIGQUIT)
+
+
+def start(command: list[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, so that only this one receives Ctrl-C."""
+    return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_parent)
+
+
+def end_with_parent() -> None:
+    """Have Linux end this process when the one that started it is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def wait_for_any(children: list[Child]) -> int:
+    """Wait until a child ends and return a non-zero code for it; reap orphans on the way."""
+    while True:
+        pid, status = os.wait()
+        for child in children:
+            if child.process.pid == pid:
+                child.process.returncode = os.waitstatus_to_exitcode(status)
+                print(f"serve: {child.name} ended with code {child.process.returncode}", file=sys.stderr)
+                return max(child.process.returncode, 1)
+
+
+def end(children: list[Child]) -> None:
+    """Finish the requests in flight, nginx first, and end all children with what they have started."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    for number, child in enumerate(children):
+        child.process.send_signal(child.graceful)
+        left = deadline - time.monotonic()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(left if number == 0 else max(left, LAST_SECONDS))
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+
+
+def stop(signum: int, frame: FrameType | None) -> None:
+    """Leave supervise with exit code 0, once."""
+    for expected in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(expected, signal.SIG_IGN)
+    sys.exit(0)

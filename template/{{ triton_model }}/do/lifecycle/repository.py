@@ -1,0 +1,23 @@
+"""Write model_repository/ from a model: its file, and the config.pbtxt that describes it to Triton."""
+
+import argparse
+from pathlib import Path
+
+from lifecycle import local
+from lifecycle.cli import Result
+from lifecycle.project import USAGE, Config, Failure
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of do/repository."""
+    parser.add_argument("model", type=Path, help="the model's file, or its directory for a SavedModel")
+
+
+def run(settings: Config, arguments: argparse.Namespace) -> Result:
+    """Read the model and write the repository."""
+    model = arguments.model.expanduser()
+    if not model.exists():
+        seen = f"there is no {model}"
+        raise Failure(USAGE, "no-such-model", "the repository was not written", seen, "mend the path")
+    local.build_repository(model)
+    return {"repository": str(local.REPOSITORY)}

@@ -1,0 +1,92 @@
+"""Requests to a running server in the KServe v2 protocol, as config.pbtxt has them: what does it predict?"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from lifecycle import local
+from lifecycle.cli import Result
+from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure
+from lifecycle.transport import Server
+
+sys.path.append(str(PROJECT / "serving"))
+
+import pbtxt
+
+EXAMPLES = PROJECT / "sample_model" / "examples.json"
+JSON = "application/json"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what to send."""
+    parser.add_argument("--data", type=Path, help="a file with a KServe v2 request, as JSON")
+
+
+def check(server: Server, arguments: argparse.Namespace) -> Result:
+    """Return predictions for --data, else for the sample model's unseen rows, else for a row of zeros."""
+    if (status := server.ping().status) != 200:
+        seen, remedy = f"/ping answered {status}", "wait, or read its log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+    expected: list[Any] = []
+    if arguments.data:
+        body = _read(arguments.data)
+    elif EXAMPLES.exists():
+        examples = json.loads(EXAMPLES.read_text())
+        body, expected = request(config(), examples["rows"]), examples["expected"]
+    else:
+        body = request(config())
+    answer = server.invoke(body, JSON)
+    if answer.status != 200:
+        what, remedy = f"/invocations answered {answer.status}", "mend the request, or read the server's log"
+        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), remedy)
+    outputs = json.loads(answer.body)["outputs"]
+    return {"outputs": outputs, "expected": expected, "text": table(outputs, expected)}
+
+
+def config() -> pbtxt.Message:
+    """Return the config.pbtxt of the repository's model. Raises Failure when there is none."""
+    found = sorted(local.REPOSITORY.glob("*/config.pbtxt"))
+    if not found:
+        what, seen = "there is nothing to send", "model_repository/ has no config.pbtxt"
+        raise Failure(PRECONDITION, "no-model", what, seen, "do/repository MODEL")
+    try:
+        return pbtxt.parse(found[0].read_text("utf-8"))
+    except ValueError as error:
+        raise Failure(USAGE, "bad-config", f"cannot read {found[0]}", str(error), "mend the file") from None
+
+
+def request(config: pbtxt.Message, rows: list[list[float]] | None = None) -> bytes:
+    """Return a request with these rows for the model's one input, or with zeros for each of its inputs."""
+    batch = [len(rows or [0])] if config.get("max_batch_size", [0])[0] else []
+    inputs = []
+    for tensor in config["input"]:
+        shape = batch + [max(size, 1) for size in tensor["dims"]]
+        datatype = tensor["data_type"][0].removeprefix("TYPE_").replace("STRING", "BYTES")
+        zero: Any = {"BYTES": "", "BOOL": False}.get(datatype, 0)
+        data = rows if rows is not None else _filled(shape, zero)
+        inputs.append({"name": tensor["name"][0], "shape": shape, "datatype": datatype, "data": data})
+    return json.dumps({"inputs": inputs}).encode()
+
+
+def table(outputs: list[dict[str, Any]], expected: list[Any]) -> str:
+    """Return outputs as lines of text, beside the true values where they are known."""
+    numbers = outputs[0]["data"]
+    if len(expected) != len(numbers):
+        return "\n".join("{name}: {datatype}{shape} {data}".format(**output) for output in outputs)
+    lines = [f"{number:9.2f}  {truth:9.2f}" for number, truth in zip(numbers, expected, strict=True)]
+    return "\n".join([f"{'predicted':>9}  {'true':>9}", *lines])
+
+
+def _filled(shape: list[int], value: Any) -> Any:
+    for size in reversed(shape):
+        value = [value] * size
+    return value
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Failure(USAGE, "unreadable-data", "cannot use --data", str(error), "mend the path") from None

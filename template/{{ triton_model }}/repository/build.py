@@ -1,0 +1,92 @@
+"""Write model_repository/ from a model: its file, and the config.pbtxt that describes it to Triton.
+
+`do/repository MODEL` runs this in .venv-model. Names, types and dimensions are the model's own (backend.py).
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    from pip._vendor import tomli as tomllib
+
+from backend import DIRECTIVE, MODEL_FILE, Signature, Tensor, read
+
+PROJECT = Path(__file__).resolve().parent.parent
+REPOSITORY = PROJECT / "model_repository"
+SETTINGS = REPOSITORY / "settings.toml"
+
+
+def main(model: Path) -> None:
+    """Put a model into the repository, in place of the one there. Ends with one line when that fails."""
+    settings = tomllib.loads(SETTINGS.read_text("utf-8"))
+    if "/" in settings["name"] or settings["name"] in ("", ".", ".."):
+        sys.exit(f"settings.toml: name {settings['name']!r} cannot name a folder; write one without a slash")
+    try:
+        signature = inputs, outputs, _ = read(model, settings)
+    except Exception as error:  # libraries raise many kinds for a file that they cannot read
+        reason = " ".join(str(error).split())[:300]
+        sys.exit(f"cannot read what {model} takes and gives: {type(error).__name__}: {reason}")
+    directory = REPOSITORY / settings["name"]
+    target = directory / "1" / MODEL_FILE
+    place(model, target)
+    (directory / "config.pbtxt").write_text(config(settings, signature), "utf-8")
+    for name, datatype, shape in inputs + outputs:
+        print(f"  {name}: {datatype}{list(shape)}")
+    print(f"written to {directory.relative_to(PROJECT)}: config.pbtxt and 1/{MODEL_FILE}")
+
+
+def place(model: Path, target: Path) -> None:
+    """Copy a model's file or directory into the repository, unless it is the one there."""
+    if model.resolve() == target.resolve():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if model.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(model, target)
+    else:
+        shutil.copyfile(model, target)
+
+
+def config(settings: dict[str, Any], signature: Signature) -> str:
+    """Return the config.pbtxt of a model."""
+    inputs, outputs, parameters = signature
+    batched = all(shape[:1] == (-1,) for _, _, shape in inputs + outputs)  # the first dimension is the batch
+    size = settings["max_batch_size"] if batched else 0
+    named = {"name": settings["name"], **DIRECTIVE}
+    lines = [*(f"{field}: {text(value)}" for field, value in named.items()), f"max_batch_size: {size}"]
+    for field, tensors in (("input", inputs), ("output", outputs)):
+        lines += [f"{field} [", ",\n".join(f"  {described(tensor, batched)}" for tensor in tensors), "]"]
+    lines.append(f"instance_group [{message(kind=settings['kind'], count=settings['instances'])}]")
+    if size > 1:
+        delay = message(max_queue_delay_microseconds=settings["max_queue_delay_us"])
+        lines.append(f"dynamic_batching {delay}")
+    for key, value in {**settings["parameters"], **parameters}.items():
+        lines.append(f"parameters {message(key=text(key), value=message(string_value=text(value)))}")
+    return "\n".join(lines) + "\n"
+
+
+def described(tensor: Tensor, batched: bool) -> str:
+    """Return a tensor as config.pbtxt has it: the dimension of the batch is not among its dims."""
+    name, datatype, shape = tensor
+    shape = shape[1:] if batched else shape
+    fields = {"name": text(name), "data_type": f"TYPE_{datatype}", "dims": list(shape) or [1]}
+    return message(**fields) if shape else message(**fields, reshape=message(shape=[]))
+
+
+def message(**fields: Any) -> str:
+    """Return a message of protobuf's text format; values are written as they are."""
+    return "{ " + ", ".join(f"{name}: {value}" for name, value in fields.items()) + " }"
+
+
+def text(value: str) -> str:
+    """Return a text as protobuf's text format writes it: JSON's escapes are among its own."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).expanduser())

@@ -1,0 +1,161 @@
+"""do/clean gets to zero from every state, touches nothing of others, and says what it could not remove."""
+
+import json
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lifecycle.commands import NAME, TRUST, Project, mutations, serving
+from tests.standins.aws.world import Region
+
+OTHERS = [{"Key": "mcc-project", "Value": NAME}, {"Key": "mcc-project-id", "Value": "someone1"}]
+
+
+def region(project: Project) -> Region:
+    return project.aws.world.region("us-east-1")
+
+
+def make_others(project: Project, name: str) -> list[str]:
+    """Make somebody else's endpoint config and endpoint, and return their ARNs."""
+    sagemaker = project.aws.boto3_client("sagemaker")
+    variant = {"VariantName": "main", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    role = "arn:aws:iam::123456789012:role/service-role/exec"
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=f"{name}-0123abcd",
+        ExecutionRoleArn=role,
+        ProductionVariants=[variant],
+        Tags=OTHERS,
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-0123abcd", Tags=OTHERS)
+    return serving(project.aws.resources())
+
+
+def forget(project: Project) -> None:
+    shutil.rmtree(project.path / ".do", ignore_errors=True)
+
+
+@pytest.mark.parametrize("state", ["Creating", "Updating", "Deleting", "Failed"])
+@pytest.mark.parametrize("of", ["endpoint", "component"])
+def test_every_state_is_cleaned_with_the_journal_deleted(project: Project, of: str, state: str) -> None:
+    project.succeed("deploy")
+    forget(project)
+    endpoint, component = region(project).endpoints[NAME], region(project).components[NAME]
+    if of == "endpoint":
+        endpoint.begin(state, "Gone" if state == "Deleting" else "InService", 0.6)
+        if state == "Failed":
+            endpoint.becomes = None
+        if state == "Deleting":
+            del region(project).components[NAME]
+    else:
+        component.status = state
+        settled = threading.Timer(0.6, setattr, [component, "status", "InService"])
+        if state == "Deleting":
+            component.gone_at = time.monotonic() + 0.6
+        elif state != "Failed":
+            settled.start()
+    done = project.succeed("clean", "--yes")
+    assert project.left() == [] and "nothing is left" in done.out
+
+
+def test_half_a_deployment_is_cleaned(project: Project) -> None:
+    project.aws.fault("deny", "sagemaker", "CreateInferenceComponent", times=None)
+    assert project.do("deploy").code == 4
+    assert len(project.left()) == 2
+    forget(project)
+    project.aws.forget_calls()
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+
+
+def test_what_lost_its_tags_api_is_found_by_name(project: Project) -> None:
+    project.succeed("deploy")
+    forget(project)
+    project.aws.fault("deny", "resourcegroupstaggingapi", times=None)
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+
+
+def test_a_renamed_project_is_found_by_its_tag(project: Project) -> None:
+    project.succeed("deploy")
+    forget(project)
+    project.succeed("clean", "--yes", "--set", "project_name=another")
+    assert project.left() == []
+
+
+def test_nothing_of_others_is_touched(project: Project) -> None:
+    theirs = make_others(project, NAME)
+    refused = project.do("deploy", "--json")
+    assert refused.code == 7 and refused.json["findings"][0]["id"] == "not-ours"
+    assert project.do("plan").code == 7
+    before = mutations(project.aws)
+    done = project.succeed("clean", "--yes", "--logs")
+    assert "left alone" in done.err and mutations(project.aws) == before and project.left() == theirs
+
+
+def test_a_name_that_begins_alike_is_not_in_the_way(project: Project) -> None:
+    theirs = make_others(project, f"{NAME}-2")
+    project.succeed("deploy")
+    project.succeed("clean", "--yes")
+    assert project.left() == theirs
+
+
+def test_only_what_has_expired(project: Project) -> None:
+    project.succeed("deploy")
+    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    assert len(project.left()) == 3
+    region(project).endpoints[NAME].tags["mcc-expires-at"] = "2020-01-01T00:00:00+00:00"
+    assert "EXPIRED" in project.succeed("status").out
+    project.succeed("clean", "--expired", "--yes")
+    assert project.left() == []
+
+
+def test_nobody_to_ask_is_no_yes(project: Project) -> None:
+    project.succeed("deploy")
+    refused = project.do("clean")
+    assert refused.code == 2 and "do/clean --yes" in refused.err and len(project.left()) == 3
+
+
+def test_what_cannot_be_removed_is_named(project: Project) -> None:
+    project.succeed("deploy")
+    project.aws.fault("deny", "sagemaker", "DeleteEndpoint", times=None)
+    done = project.do("clean", "--yes", "--json")
+    assert done.code == 6
+    left = done.json["result"]["left"]
+    assert left == [arn for arn in project.left()] and any(f":endpoint/{NAME}" in arn for arn in left)
+    assert done.json["findings"][0]["id"] == "access-denied"
+    receipt = json.loads(Path(done.json["result"]["receipt"]).read_text())
+    assert receipt["left"] == left
+    project.aws.forget_calls()
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+
+
+def test_the_place_of_builds_goes_too(project: Project) -> None:
+    tags = [{"Key": "mcc-project-id", "Value": project.id}]
+    role = f"mcc-{project.id}-codebuild"
+    iam, s3 = project.aws.boto3_client("iam"), project.aws.boto3_client("s3")
+    trust = json.dumps(TRUST).replace("sagemaker.", "codebuild.")
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust, Tags=tags)
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="build", PolicyDocument=document)
+    bucket = f"mcc-{project.id}-123456789012-us-east-1"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+    s3.put_object(Bucket=bucket, Key="source/1.zip", Body=b"zip")
+    project.aws.boto3_client("codebuild").create_project(
+        name=NAME,
+        source={"type": "S3", "location": f"{bucket}/source/1.zip"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=f"arn:aws:iam::123456789012:role/{role}",
+        tags=[{"key": "mcc-project-id", "value": project.id}],
+    )
+    removed = project.succeed("clean", "--yes", "--images", "--json").json["result"]["removed"]
+    assert removed == [
+        f"build project {NAME}", f"role {role}", f"bucket {bucket}", f"image repository {NAME}",
+    ]  # fmt: skip
+    assert project.aws.resources() == ["arn:aws:iam::123456789012:role/service-role/exec"]

@@ -1,0 +1,151 @@
+"""iam/: every policy is valid and the least, and the CloudFormation stack says the same."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from parliament import analyze_policy_string
+
+from tests.lifecycle.projects import ROLE, rendered
+
+ACCOUNT = "123456789012"
+PROJECTS: dict[str, dict[str, Any]] = {
+    "predictive": {"build_target": "codebuild"},
+    "language_model": {
+        "deployment_config": "transformers-vllm",
+        "offline": True,
+        "model_name": "s3://team-models/mine/",
+        "model_parameters": "7",
+        "hf_token_secret_arn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:hf-token-a1b2c3",
+    },
+    "base_image_of_ecr": {
+        "build_target": "codebuild",
+        "base_image": "763104351884.dkr.ecr.us-west-2.amazonaws.com/python:3.12-slim",
+    },
+}
+# Actions that AWS lets nobody narrow to a resource.
+WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "logs:DescribeLogGroups",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListModels",
+    "servicequotas:ListServiceQuotas",
+    "tag:GetResources",
+}
+# Who sets when objects expire can delete them so: do/submit does it to the source in its own bucket.
+KNOWN = {"submit": ["RESOURCE_POLICY_PRIVILEGE_ESCALATION"]}
+HOLDERS = ["clean", "deploy", "doctor", "execution-role", "logs", "plan", "push", "status", "test"]
+WITH_CODEBUILD = sorted([*HOLDERS, "codebuild-role", "submit"])
+
+
+@pytest.fixture(scope="module", params=PROJECTS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def project(kind: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rendered(template, tmp_path_factory.mktemp(kind) / "abalone-age", **PROJECTS[kind])
+
+
+def policy(project: Path, holder: str) -> dict[str, Any]:
+    command = [str(project / "do" / "doctor"), "--policy", holder, "--account", ACCOUNT, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)["result"]["policy"]
+    return document
+
+
+@pytest.fixture(scope="module")
+def policies(project: Path, kind: str) -> dict[str, dict[str, Any]]:
+    holders = HOLDERS if kind == "language_model" else WITH_CODEBUILD
+    return {holder: policy(project, holder) for holder in holders}
+
+
+def test_every_policy_is_valid(policies: dict[str, dict[str, Any]]) -> None:
+    for holder, document in policies.items():
+        text = json.dumps(document)
+        assert "{" not in "".join(re.findall(r'"arn:[^"]*"', text)), f"{holder}: {text}"
+        analyzed = analyze_policy_string(text)
+        assert [finding.issue for finding in analyzed.findings] == KNOWN.get(holder, []), holder
+        sids = [statement["Sid"] for statement in document["Statement"]]
+        assert len(sids) == len(set(sids)), holder
+
+
+def test_every_policy_is_the_least(policies: dict[str, dict[str, Any]]) -> None:
+    for holder, document in policies.items():
+        for statement in document["Statement"]:
+            assert statement["Effect"] == "Allow"
+            assert not [action for action in statement["Action"] if "*" in action], holder
+            if statement["Resource"] == "*":
+                assert set(statement["Action"]) <= WITHOUT_RESOURCE, holder
+            else:
+                assert not set(statement["Action"]) & WITHOUT_RESOURCE, holder
+        passing = [s for s in document["Statement"] if "iam:PassRole" in s["Action"]]
+        assert all("iam:PassedToService" in s["Condition"]["StringEquals"] for s in passing), holder
+
+
+def test_a_star_has_its_reason_beside_it(project: Path) -> None:
+    for file in (project / "iam").glob("*.toml"):
+        lines = file.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if line.startswith('Resource = "*"'):
+                start = max(place for place in range(number) if lines[place] == "[[statements]]")
+                assert "#" in line or lines[start - 1].startswith("#"), f"{file.name}:{number + 1}"
+
+
+def test_the_role_reads_what_the_project_has_and_no_more(kind: str, policies: dict[str, Any]) -> None:
+    actions = {action for s in policies["execution-role"]["Statement"] for action in s["Action"]}
+    assert ("secretsmanager:GetSecretValue" in actions) == (kind == "language_model")
+    assert ("s3:GetObject" in actions) == (kind == "language_model")
+    if kind == "language_model":
+        by_sid = {s["Sid"]: s["Resource"] for s in policies["execution-role"]["Statement"]}
+        assert by_sid["ListModel"] == "arn:aws:s3:::team-models"
+        assert by_sid["ReadModel"] == "arn:aws:s3:::team-models/mine/*"
+    else:
+        base = [s for s in policies["codebuild-role"]["Statement"] if s["Sid"] == "BaseImage"]
+        wanted = "arn:aws:ecr:us-west-2:763104351884:repository/python"
+        assert [s["Resource"] for s in base] == ([wanted] if kind == "base_image_of_ecr" else [])
+
+
+def test_names_that_cannot_be_filled_in_are_told(project: Path) -> None:
+    command = [str(project / "do" / "doctor"), "--policy", "depoly", "--account", ACCOUNT]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "known are deploy" in done.stderr
+
+
+def test_the_stack_is_clean(project: Path) -> None:
+    command = ["cfn-lint", "--include-checks", "W", "I", "--", str(project / "iam" / "stack.yml")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Stack(yaml.SafeLoader):
+    """Reads a CloudFormation template with its references filled in."""
+
+
+VALUES = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": ACCOUNT}
+ARN = f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/abalone-age"
+Stack.add_constructor("!Ref", lambda loader, node: VALUES.get(node.value, node.value))
+Stack.add_constructor("!GetAtt", lambda loader, node: {"Repository.Arn": ARN}.get(node.value, node.value))
+Stack.add_constructor(
+    "!Sub", lambda loader, node: re.sub(r"\$\{([^}]+)\}", lambda m: VALUES[m[1]], node.value)
+)
+
+
+def test_the_stack_gives_the_role_what_iam_says(project: Path, policies: dict[str, Any]) -> None:
+    stack = yaml.load((project / "iam" / "stack.yml").read_text(), Stack)
+    role = stack["Resources"]["ExecutionRole"]["Properties"]
+    wanted = [{**s, "Effect": "Allow"} for s in policies["execution-role"]["Statement"]]
+    assert role["Policies"][0]["PolicyDocument"]["Statement"] == wanted
+    assert ROLE.startswith("arn:aws:iam::")
+    tags = {tag["Key"]: tag["Value"] for tag in stack["Resources"]["Repository"]["Properties"]["Tags"]}
+    config = (project / "do" / "config.toml").read_text()
+    assert tags["mcc-project"] == "abalone-age" and f'project_id = "{tags["mcc-project-id"]}"' in config

@@ -1,0 +1,118 @@
+"""What is refused before anything is made, each with its exit code and what to do next."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lifecycle.commands import NAME, Project, mutations
+from tests.lifecycle.test_deploy import configure
+
+
+def edit(project: Project, old: str, new: str) -> None:
+    file = project.path / "do" / "config.toml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+REFUSALS: dict[str, tuple[int, str, Callable[[Project], object]]] = {
+    "an unknown key": (2, "config-unknown-key", lambda p: edit(p, "max_copies =", "max_copys =")),
+    "a wrong type": (2, "config-wrong-type", lambda p: configure(p, copies='"one"')),
+    "a negative number": (2, "config-wrong-type", lambda p: configure(p, max_usd_per_hour="-1.0")),
+    "a missing key": (2, "config-missing-key", lambda p: edit(p, "scale_to_zero = false\n", "")),
+    "broken TOML": (2, "config-unreadable", lambda p: edit(p, "copies = 1", "copies = ")),
+    "another instance type": (2, "config-mismatch", lambda p: configure(p, instance_type='"ml.g5.xlarge"')),
+    "more at least than at most": (2, "config-mismatch", lambda p: configure(p, copies="2")),
+    "a limit out of range": (2, "config-mismatch", lambda p: configure(p, startup_seconds="7200")),
+    "a secret": (2, "config-mismatch", lambda p: configure(p, environment='{HF_TOKEN = "hf_x"}')),
+    "a region without a name": (2, "config-not-a-region", lambda p: configure(p, region='""')),
+    "no role": (3, "no-role", lambda p: configure(p, role_arn='""')),
+    "an image that is not there": (3, "no-image", lambda p: p.aws.world.images.delete(NAME, digest(p))),
+    "an image for another processor": (3, "image-platform", lambda p: p.push("x", architecture="arm64")),
+    "an image of another kind": (
+        3, "image-type", lambda p: p.push("x", media_type="application/vnd.oci.image.manifest.v1+json"),
+    ),
+    "a quota of zero": (3, "quota", lambda p: p.aws.settings.quotas.update({"ml.c6i.large": 0})),
+    "expired credentials": (3, "expired-credentials", lambda p: p.aws.fault("expire", times=None)),
+    "no right to look": (4, "access-denied", lambda p: p.aws.fault("deny", "sagemaker", times=None)),
+    "throttling without end": (4, "throttled", lambda p: p.aws.fault("throttle", "sagemaker", times=None)),
+    "another account": (7, "other-account", lambda p: configure(p, account='"210987654321"')),
+    "a price over the ceiling": (7, "too-dear", lambda p: configure(p, max_usd_per_hour="0.01")),
+    "an unknown price under a ceiling": (7, "too-dear", lambda p: configure(p, usd_per_hour="0.0")),
+}  # fmt: skip
+
+
+def digest(project: Project) -> str:
+    return project.aws.world.images.tags(NAME)["latest"]
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_deploy_is_refused_before_anything_is_made(project: Project, case: str) -> None:
+    code, name, prepare = REFUSALS[case]
+    prepare(project)
+    before = mutations(project.aws)
+    done = project.do("deploy", "--json")
+    assert done.code == code, done.err
+    finding = done.json["findings"][0]
+    assert finding["id"].startswith(name) and finding["next"] and done.json["ok"] is False
+    assert mutations(project.aws) == before and project.left() == []
+    assert "Traceback" not in done.err and f"failed ({finding['id']})" in done.err
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file(project: Project) -> None:
+    configure(project, max_usd_per_hour="0.01")
+    assert project.do("plan").code == 7
+    project.succeed("plan", MCC_MAX_USD_PER_HOUR="5")
+    assert project.do("plan", "--set", "max_usd_per_hour=0.01", MCC_MAX_USD_PER_HOUR="5").code == 7
+    assert project.do("plan", "--set", "max_usd_per_hour=much").code == 2
+    assert project.do("plan", "--set", "max_usd=1").code == 2
+    assert project.do("plan", MCC_INSTANCE_COUNT="1.5").code == 2
+
+
+def test_without_credentials_it_says_how_to_log_in(project: Project) -> None:
+    variables = project.variables({})
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        del variables[name]
+    done = subprocess.run(project.command("deploy"), env=variables, capture_output=True, text=True)
+    assert done.returncode == 3 and "no-credentials" in done.stderr and "aws sso login" in done.stderr
+
+
+def test_there_is_no_default_region(project: Project) -> None:
+    edit(project, 'region = "us-east-1"\n', "")
+    done = project.do("plan", AWS_REGION="eu-west-1")
+    assert done.code == 2 and "region missing" in done.err
+
+
+def test_an_endpoint_is_not_made_when_there_is_nothing_to_ask_it(project: Project) -> None:
+    (project.path / "sample_model" / "examples.json").unlink()
+    done = project.do("deploy")
+    assert done.code == 2 and "--data FILE" in done.err and project.left() == []
+    row = project.path / "row.csv"
+    row.write_text("1,2,3\n")
+    project.succeed("deploy", "--data", str(row))
+
+
+def test_two_at_a_time_are_refused(project: Project) -> None:
+    project.aws.settings.endpoint_seconds = 2
+    with subprocess.Popen(
+        project.command("deploy"), env=project.variables({}), stderr=subprocess.PIPE, text=True
+    ) as first:
+        while not any(call.operation == "CreateEndpoint" for call in project.aws.mutations):
+            assert first.poll() is None
+        second = project.do("deploy")
+        assert second.code == 7 and "locked" in second.err and "do/deploy" in second.err
+        first.communicate()
+    assert first.returncode == 0
+
+
+def test_a_defect_of_ours_has_its_own_code(project: Project, tmp_path: Path) -> None:
+    engine = tmp_path / "bin" / "docker"
+    engine.parent.mkdir()
+    engine.write_text('#!/bin/sh\n[ "$1" = info ]\n')
+    engine.chmod(0o755)
+    (project.path / "model" / "model.pkl").write_bytes(b"x")
+    path = f"{engine.parent}{os.pathsep}{os.environ['PATH']}"
+    done = project.do("build", PATH=path)
+    assert done.code == 1 and "build-failed" in done.err

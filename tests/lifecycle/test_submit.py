@@ -1,0 +1,190 @@
+"""do/submit: the source, the bucket, the role and the project, and the build that follows buildspec.yml."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lifecycle.projects import Project, rendered, with_stubs
+from tests.standins.aws.server import AwsStandIn
+
+BUILT = {"build_target": "codebuild"}
+
+
+@pytest.fixture(scope="module")
+def folder(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = rendered(template, tmp_path_factory.mktemp("submit") / "abalone-age", **BUILT)
+    (folder / "model" / "model.pkl").write_bytes(b"a model")
+    return folder
+
+
+@pytest.fixture
+def project(folder: Path, aws: AwsStandIn, tmp_path: Path) -> Iterator[Project]:
+    project = with_stubs(folder, aws, tmp_path)
+    stub = {name: value for name, value in project.variables().items() if name.startswith("STUB_")}
+    aws.settings.build_environment.update(stub)
+    with pytest.MonkeyPatch.context() as patch:  # builds run in this process, with its PATH
+        patch.setenv("PATH", project.variables()["PATH"])
+        yield project
+
+
+def described(project: Project) -> tuple[str, dict[str, Any]]:
+    """Return the name of the bucket and the CodeBuild project."""
+    codebuild = project.aws.boto3_client("codebuild")
+    found = codebuild.batch_get_projects(names=["abalone-age"])["projects"][0]
+    return found["source"]["location"].partition("/")[0], found
+
+
+def test_a_build_is_followed_and_its_image_checked(project: Project) -> None:
+    answer = project.answer("submit")
+    assert answer["code"] == 0, answer["stderr"]
+    result = answer["result"]
+    assert result["image"].startswith("123456789012.dkr.ecr.us-east-1.amazonaws.com/abalone-age@sha256:")
+    assert result["platform"] == "linux/amd64" and result["tags"][1] == "latest"
+    for phase in ("DOWNLOAD_SOURCE", "PRE_BUILD", "BUILD", "POST_BUILD"):
+        assert f"{phase} SUCCEEDED" in answer["stderr"]
+    assert "Running command docker push" in answer["stderr"]
+    host = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+    assert ["login", "--username", "AWS", "--password-stdin", host, "right token"] in project.engine_calls
+    built = next(call for call in project.engine_calls if call[0] == "build")
+    assert built[1:3] == ["--platform", "linux/amd64"] and f"{host}/abalone-age:{result['tags'][0]}" in built
+
+
+def test_the_bucket_is_private_encrypted_tagged_and_forgets(project: Project) -> None:
+    project.run("submit")
+    bucket, _ = described(project)
+    s3 = project.aws.boto3_client("s3")
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert all(block.values()) and len(block) == 4
+    rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert {"Key": "mcc-project", "Value": "abalone-age"} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    lifecycle = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]
+    assert lifecycle["Expiration"]["Days"] == 7 and lifecycle["Filter"]["Prefix"] == "source/"
+    assert "123456789012" in bucket and "us-east-1" in bucket
+
+
+def test_the_source_is_what_the_builder_may_see(project: Project) -> None:
+    project.run("submit")
+    bucket, found = described(project)
+    key = found["source"]["location"].partition("/")[2]
+    body = project.aws.boto3_client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        names = set(archive.namelist())
+        assert archive.getinfo("serving/serve").external_attr >> 16 & 0o111
+    assert {"Dockerfile", "buildspec.yml", ".dockerignore", "requirements.txt", "model/model.pkl"} <= names
+    assert not [name for name in names if name.startswith(("do/", ".venv/", ".do/", "tests/", "iam/"))]
+
+
+def test_the_role_has_what_iam_says(project: Project) -> None:
+    project.run("submit")
+    _, found = described(project)
+    iam = project.aws.boto3_client("iam")
+    name = found["serviceRole"].rpartition("/")[2]
+    role = iam.get_role(RoleName=name)["Role"]
+    trust = role["AssumeRolePolicyDocument"]["Statement"][0]
+    assert trust["Principal"] == {"Service": "codebuild.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    document = iam.get_role_policy(RoleName=name, PolicyName="build")["PolicyDocument"]
+    assert document == project.answer("doctor", "--policy", "codebuild-role")["result"]["policy"]
+
+
+def test_a_new_role_that_is_not_known_yet_is_waited_for(project: Project) -> None:
+    project.aws.settings.role_usable_after_seconds = 1.5
+    assert project.answer("submit")["code"] == 0
+
+
+def test_a_second_submit_updates_what_is_there(project: Project, folder: Path) -> None:
+    first = project.answer("submit")["result"]["tags"][0]
+    assert project.answer("submit")["result"]["tags"][0] == first
+    (folder / "model" / "model.pkl").write_bytes(b"another model")
+    project.aws.forget_calls()
+    second = project.answer("submit", "--compute-type", "BUILD_GENERAL1_LARGE")
+    assert second["code"] == 0 and second["result"]["tags"][0] != first
+    done = {call.operation for call in project.aws.mutations}
+    assert not {"CreateBucket", "CreateRole", "CreateProject", "CreateRepository"} & done
+    assert described(project)[1]["environment"]["computeType"] == "BUILD_GENERAL1_LARGE"
+
+
+def test_a_failed_build_names_the_phase_and_the_cause(project: Project) -> None:
+    said = "#2 ERROR: 429 Too Many Requests - Server message: toomanyrequests: You have reached your limit."
+    project.aws.settings.build_environment["STUB_BUILD_ERROR"] = said
+    answer = project.answer("submit")
+    finding = answer["findings"][0]
+    assert (answer["code"], finding["id"]) == (4, "build-failed")
+    assert "phase BUILD FAILED" in finding["seen"] and "docker build" in finding["seen"]
+    assert "Docker Hub limits pulls" in finding["cause"]
+    assert said in answer["stderr"]
+    assert not [call for call in project.engine_calls if call[0] == "push"]
+
+
+def test_what_arrived_is_checked(project: Project) -> None:
+    project.aws.settings.build_environment["STUB_PLATFORM"] = "linux/arm64"
+    answer = project.answer("submit")
+    assert (answer["code"], answer["findings"][0]["id"]) == (6, "image-platform")
+
+
+def test_graviton_is_built_on_graviton(template: Path, aws: AwsStandIn, tmp_path: Path) -> None:
+    folder = rendered(template, tmp_path / "abalone-age", instance_type="ml.c7g.large", **BUILT)
+    project = with_stubs(folder, aws, tmp_path)
+    project.run("submit", STUB_PLATFORM="linux/arm64")
+    environment = described(project)[1]["environment"]
+    assert environment["type"] == "ARM_CONTAINER" and "aarch64" in environment["image"]
+    assert environment["privilegedMode"]
+
+
+@pytest.mark.parametrize("kind", ["bucket", "role", "project"])
+def test_what_belongs_to_somebody_else_is_left_alone(project: Project, folder: Path, kind: str) -> None:
+    project.run("submit")
+    bucket, found = described(project)
+    other = {"mcc-project": "abalone-age", "mcc-project-id": "00000000"}
+    tags = [{"Key": key, "Value": value} for key, value in other.items()]
+    if kind == "bucket":
+        project.aws.boto3_client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+    elif kind == "role":
+        name = found["serviceRole"].rpartition("/")[2]
+        project.aws.boto3_client("iam").tag_role(RoleName=name, Tags=tags)
+    else:
+        lower = [{"key": tag["Key"], "value": tag["Value"]} for tag in tags]
+        project.aws.boto3_client("codebuild").update_project(name="abalone-age", tags=lower)
+    answer = project.answer("submit")
+    assert (answer["code"], answer["findings"][0]["id"]) == (7, "not-ours")
+    assert kind in answer["findings"][0]["what"]
+
+
+def test_a_bucket_left_half_made_is_finished(project: Project) -> None:
+    project.aws.fault("unavailable", "s3", "PutBucketTagging", times=None)
+    assert project.run("submit", "--set", "call_attempts=1").returncode == 4
+    project.aws.forget_calls()
+    assert project.run("submit").returncode == 0
+    bucket, _ = described(project)
+    assert project.aws.boto3_client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"]
+
+
+def test_ctrl_c_says_what_goes_on(project: Project) -> None:
+    import signal
+
+    project.aws.settings.build_environment["STUB_BUILD_SECONDS"] = "20"
+    process = project.start("submit")
+    for _ in range(600):
+        if any(call.operation == "StartBuild" for call in project.aws.calls):
+            break
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "aws codebuild stop-build --region us-east-1 --id abalone-age:" in said
+
+
+def test_the_buildspec_logs_in_to_the_registries_of_base_images(folder: Path) -> None:
+    spec = yaml.safe_load((folder / "buildspec.yml").read_text())
+    command = spec["phases"]["pre_build"]["commands"][0]
+    assert "get-login-password --region" in command and "--password-stdin" in command
+    assert json.dumps(spec).count("docker push") == 2
