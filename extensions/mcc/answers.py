@@ -505,7 +505,7 @@ def _wrong_for_hyperpod(given: Mapping[str, Any], known: Mapping[str, Any]) -> l
     """Return what does not go together among the answers for a HyperPod cluster."""
     mode = str(known.get("hyperpod_mode", "deployment"))
     source = str(known.get("hyperpod_model_source", ""))
-    language_model = known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE
+    language_model = serves_language_model(str(known.get("deployment_config", PREDICTIVE[0])))
     model_name = str(known.get("model_name", "Qwen/Qwen3-8B")) if language_model else ""
     problems = []
     if given.keys() & {"deployment_target", "hyperpod_mode", "hyperpod_model_source", "model_name"}:

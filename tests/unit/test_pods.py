@@ -47,6 +47,8 @@ def language_model() -> dict[str, Any]:
         "dtype": "none",
         "image": "",
         "server": "transformers-vllm",
+        "profile": "balanced",
+        "kv_cache_dtype": "auto",
         "max_model_len": 8192,
         "max_concurrency": 16,
     }
@@ -90,10 +92,27 @@ def test_only_nodes_of_hyperpod_are_offered() -> None:
 
 def test_stored_resources_are_kept_until_the_pod_is_another() -> None:
     kept = pods.resources(NEED, "ml.m5.2xlarge", {}, "")
-    assert pods.stale(kept, "ml.m5.2xlarge", {}, "") == ""
-    for changed in (("ml.m5.xlarge", {}, ""), ("ml.m5.2xlarge", {"tensor_parallel_size": 1}, "")):
-        assert pods.stale(kept, *changed)
-    assert pods.stale(kept, "ml.m5.2xlarge", {}, "s3://bucket/x")
+    assert pods.stale(kept, NEED, "ml.m5.2xlarge", {}, "") == ""
+    assert pods.stale(kept, NEED, "ml.m5.xlarge", {}, "")
+    assert pods.stale(kept, NEED, "ml.m5.2xlarge", {"tensor_parallel_size": 1}, "")
+    assert pods.stale(kept, NEED, "ml.m5.2xlarge", {}, "s3://bucket/x")
+    assert pods.stale(kept, {**NEED, "framework": "triton-fil"}, "ml.m5.2xlarge", {}, "")
+
+
+def test_triton_gets_the_gpus_it_computes_on_and_memory_to_share() -> None:
+    fil = pods.resources({**NEED, "framework": "triton-fil"}, "ml.m5.2xlarge", {}, "")
+    onnx = pods.resources({**NEED, "framework": "triton-onnxruntime"}, "ml.g5.12xlarge", {}, "")
+    assert (fil["gpus"], fil["shared_memory"]) == (0, "1024Mi")
+    assert (onnx["gpus"], onnx["shared_memory"]) == (4, "8Gi")
+
+
+@pytest.mark.parametrize("config", answers.DEPLOYMENT_CONFIGS)
+def test_the_environment_has_what_a_server_reads(config: str) -> None:
+    settings = {"tensor_parallel_size": 2, "max_model_len": 4096, "num_attention_heads": 32}
+    found = pods.environment(config, settings, "eu-west-1")
+    assert ("SERVE_TENSOR_PARALLEL_SIZE" in found) == config.startswith("transformers-")
+    assert "SERVE_NUM_ATTENTION_HEADS" not in found and "SERVE_MAX_NUM_SEQS" not in found
+    assert all(isinstance(value, str) and value for value in found.values())
 
 
 @pytest.mark.parametrize(
