@@ -1,59 +1,49 @@
-"""Runs a project's commands in forks of a process that has their libraries loaded: a tenth of the time.
+"""Runs commands of projects quickly: fork_server.py says how."""
 
-A command sees what it would see in a process of its own: its directory, environment, arguments and files.
-"""
-
-import multiprocessing
-import os
-import runpy
-import sys
+import json
+import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+import time
 from pathlib import Path
-from typing import Any
 
-LIBRARIES = ("tests.lifecycle.preloaded", "argparse", "json", "pytest", __name__)
-SECONDS = 120
+from tests.lifecycle.commands import Done
 
-
-def run(
-    project: Path, verb: str, arguments: Sequence[str], environment: Mapping[str, str]
-) -> tuple[int, str, str]:
-    """Run do/VERB to its end; return its exit code and what it wrote to stdout and stderr."""
-    with tempfile.TemporaryDirectory() as folder:
-        request = (str(project), verb, list(arguments), dict(environment), folder)
-        process = _server().Process(target=_command, args=request)
-        process.start()
-        process.join(SECONDS)
-        if process.exitcode is None:
-            process.kill()
-            raise TimeoutError(f"do/{verb} does not end")
-        texts = [(Path(folder) / name).read_text() for name in ("stdout", "stderr")]
-    return process.exitcode, texts[0], texts[1]
+SERVER = Path(__file__).with_name("fork_server.py")
 
 
-@lru_cache
-def _server() -> Any:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(LIBRARIES))
-    return context
+class Forks:
+    """Runs commands with the Python of a .venv, one after the other."""
 
+    def __init__(self, python: Path) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([str(python), str(SERVER)], stdin=pipe, stdout=pipe, text=True)
 
-def _command(project: str, verb: str, arguments: list[str], environment: dict[str, str], folder: str) -> None:
-    """Become a command: this runs in the fork."""
-    os.chdir(project)
-    os.environ.clear()
-    os.environ.update(environment)
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        os.dup2(os.open(Path(folder) / name, os.O_WRONLY | os.O_CREAT), number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
-    script = str(Path(project) / "do" / verb)
-    sys.argv = [script, *arguments]
-    sys.path.insert(0, str(Path(script).parent))
-    try:
-        runpy.run_path(script, run_name="__main__")
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    def run(
+        self, command: list[str], environment: dict[str, str], directory: Path, kill_after: int = 0
+    ) -> Done:
+        """Run a command and wait for its end; a signal that ended it is a negative code.
+
+        `kill_after` lets it be killed when so many lines of its journal are on the disk.
+        """
+        assert self._process.stdin and self._process.stdout
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
+            task = {
+                "command": command,
+                "environment": environment,
+                "directory": str(directory),
+                "out": str(out),
+                "err": str(err),
+                "kill_after": kill_after,
+            }
+            self._process.stdin.write(json.dumps(task) + "\n")
+            self._process.stdin.flush()
+            code = int(self._process.stdout.readline())
+            return Done(code, out.read_text(), err.read_text(), time.monotonic() - started)
+
+    def close(self) -> None:
+        """End."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(10)

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
-from tests.lifecycle import forks
+from tests.lifecycle.forks import Forks
 from tests.standins.aws.server import AwsStandIn
 from tests.standins.kubernetes.actor import OPERATOR, POLICY, Actor
 from tests.standins.kubernetes.api import KubernetesApi
@@ -110,8 +110,10 @@ class AnyPod(dict[str, int]):
 class Cluster:
     """A cluster of two nodes and the project whose commands are run against it."""
 
-    def __init__(self, aws: AwsStandIn, api: KubernetesApi, actor: Actor, project: Path) -> None:
-        self.aws, self.api, self.actor, self.project = aws, api, actor, project
+    def __init__(
+        self, aws: AwsStandIn, api: KubernetesApi, actor: Actor, project: Path, forks: Forks
+    ) -> None:
+        self.aws, self.api, self.actor, self.project, self.forks = aws, api, actor, project, forks
         self.server = Server()
         self.api.ports = AnyPod(self.server.port)
 
@@ -119,9 +121,10 @@ class Cluster:
         """Run a command to its end."""
         quick = {"MCC_POLL_SECONDS": "0.05", "MCC_CALL_SECONDS": "5", "MCC_SCHEDULE_SECONDS": "0.6"}
         environment = self.aws.environment(**{**quick, **settings})
-        code, out, said = forks.run(self.project, verb, ["--json", *arguments], environment)
-        assert "Traceback" not in said, said
-        return Ran(code, json.loads(out) if out.startswith("{") else {}, said)
+        command = [str(self.project / "do" / verb), "--json", *arguments]
+        done = self.forks.run(command, environment, self.project)
+        assert "Traceback" not in done.err, done.err
+        return Ran(done.code, done.json if done.out.startswith("{") else {}, done.err)
 
     def deploy(self, *arguments: str, **settings: str) -> Ran:
         """Push an image and deploy it; it must come to serve."""

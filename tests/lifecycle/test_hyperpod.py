@@ -13,6 +13,7 @@ from typing import Any
 import copier
 import pytest
 
+from tests.lifecycle.forks import Forks
 from tests.lifecycle.hyperpod import ANSWERS, GPU_ANSWERS, NAMESPACE, Cluster, Object
 from tests.standins.aws.server import ACCESS_KEY, SECRET_KEY, AwsStandIn
 from tests.standins.aws.world import Cluster as HyperPodCluster
@@ -41,6 +42,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """Return what runs the commands quickly."""
+    made = Forks(Path(sys.executable))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
 def servers() -> Iterator[list[RealApiServer]]:
     """Return where to keep a real API server for all tests of this module."""
     kept: list[RealApiServer] = []
@@ -57,6 +66,7 @@ def cluster(
     tmp_path: Path,
     certificates: Path,
     servers: list[RealApiServer],
+    forks: Forks,
 ) -> Iterator[Cluster]:
     """Return a cluster with nodes for the project that a test names, predictive when it names none.
 
@@ -83,7 +93,7 @@ def cluster(
         actor.node(f"gpu-{number}", "ml.g6e.xlarge", cpu="3800m", memory="30Gi", gpus="1")
     actor.start()
     aws.world.clusters["ml-cluster"] = HyperPodCluster("ml-cluster", api.url, api.authority)
-    made = Cluster(aws, api, actor, project)
+    made = Cluster(aws, api, actor, project, forks)
     made.push()
     yield made
     made.close()

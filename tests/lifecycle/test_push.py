@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.projects import Project, rendered, with_stubs
+from tests.lifecycle.commands import NAME
+from tests.lifecycle.conftest import copied
+from tests.lifecycle.projects import StubbedProject
 from tests.standins.aws.ecr import PASSWORD
 from tests.standins.aws.images import OCI_INDEX, OCI_MANIFEST
 from tests.standins.aws.server import AwsStandIn
@@ -14,17 +16,12 @@ REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/abalone-age"
 TAG = "3f" * 6
 
 
-@pytest.fixture(scope="module")
-def folder(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rendered(template, tmp_path_factory.mktemp("push") / "abalone-age")
-
-
 @pytest.fixture
-def project(folder: Path, aws: AwsStandIn, tmp_path: Path) -> Project:
-    return with_stubs(folder, aws, tmp_path)
+def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> StubbedProject:
+    return StubbedProject(copied(rendered, tmp_path / NAME), aws)
 
 
-def test_the_image_is_pushed_and_checked(project: Project) -> None:
+def test_the_image_is_pushed_and_checked(project: StubbedProject) -> None:
     answer = project.answer("push")
     assert answer["code"] == 0, answer["stderr"]
     result = answer["result"]
@@ -43,8 +40,8 @@ def test_the_image_is_pushed_and_checked(project: Project) -> None:
     assert told[-1] == ["logout", host]
 
 
-def test_the_repository_scans_expires_and_is_tagged(project: Project, folder: Path) -> None:
-    project.run("push")
+def test_the_repository_scans_expires_and_is_tagged(project: StubbedProject) -> None:
+    project.do("push")
     ecr = project.aws.boto3_client("ecr")
     repository = ecr.describe_repositories(repositoryNames=["abalone-age"])["repositories"][0]
     assert repository["imageScanningConfiguration"]["scanOnPush"]
@@ -55,23 +52,23 @@ def test_the_repository_scans_expires_and_is_tagged(project: Project, folder: Pa
     assert rules[0]["selection"]["countNumber"] == 20
 
 
-def test_a_second_push_creates_nothing(project: Project) -> None:
-    assert project.run("push").returncode == 0
+def test_a_second_push_creates_nothing(project: StubbedProject) -> None:
+    assert project.do("push").code == 0
     project.aws.forget_calls()
-    assert project.run("push").returncode == 0
+    assert project.do("push").code == 0
     assert project.aws.mutations == []
 
 
-def test_a_push_that_was_interrupted_goes_on(project: Project) -> None:
+def test_a_push_that_was_interrupted_goes_on(project: StubbedProject) -> None:
     project.aws.fault("unavailable", "ecr", "PutLifecyclePolicy", times=None)
-    assert project.run("push", "--set", "call_attempts=1").returncode == 4
+    assert project.do("push", "--set", "call_attempts=1").code == 4
     project.aws.forget_calls()
-    assert project.run("push").returncode == 0
+    assert project.do("push").code == 0
     ecr = project.aws.boto3_client("ecr")
     assert ecr.get_lifecycle_policy(repositoryName="abalone-age")
 
 
-def test_somebody_elses_repository_is_left_alone(project: Project) -> None:
+def test_somebody_elses_repository_is_left_alone(project: StubbedProject) -> None:
     project.aws.boto3_client("ecr").create_repository(repositoryName="abalone-age")
     project.aws.forget_calls()
     answer = project.answer("push")
@@ -89,7 +86,7 @@ def test_somebody_elses_repository_is_left_alone(project: Project) -> None:
     ],
 )
 def test_it_is_refused_before_anything_changes(
-    project: Project, variables: dict[str, str], code: int, identity: str
+    project: StubbedProject, variables: dict[str, str], code: int, identity: str
 ) -> None:
     answer = project.answer("push", **variables)
     assert (answer["code"], answer["findings"][0]["id"]) == (code, identity)
@@ -97,13 +94,13 @@ def test_it_is_refused_before_anything_changes(
 
 
 @pytest.mark.parametrize("media_type", [OCI_INDEX, OCI_MANIFEST])
-def test_a_kind_of_image_that_sagemaker_refuses_is_told(project: Project, media_type: str) -> None:
+def test_a_kind_of_image_that_sagemaker_refuses_is_told(project: StubbedProject, media_type: str) -> None:
     answer = project.answer("push", STUB_MEDIA_TYPE=media_type)
     assert (answer["code"], answer["findings"][0]["id"]) == (6, "image-type")
     assert media_type in answer["findings"][0]["seen"] and "do/build" in answer["findings"][0]["next"]
 
 
-def test_a_push_that_fails_says_why(project: Project) -> None:
+def test_a_push_that_fails_says_why(project: StubbedProject) -> None:
     answer = project.answer("push", STUB_PUSH_ERROR="denied: Your authorization token has expired.")
     finding = answer["findings"][0]
     assert (answer["code"], finding["id"]) == (4, "push-failed")
@@ -111,18 +108,18 @@ def test_a_push_that_fails_says_why(project: Project) -> None:
     assert project.engine_calls[-1][0] == "logout"
 
 
-def test_the_token_is_told_to_the_engine_alone(project: Project) -> None:
-    done = project.run("push")
-    traces = done.stdout + done.stderr + json.dumps(project.engine_calls)
-    traces += (project.folder / ".do" / "journal.jsonl").read_text()
+def test_the_token_is_told_to_the_engine_alone(project: StubbedProject) -> None:
+    done = project.do("push")
+    traces = done.out + done.err + json.dumps(project.engine_calls)
+    traces += (project.path / ".do" / "journal.jsonl").read_text()
     assert PASSWORD not in traces
 
 
-def test_another_command_at_work_is_respected(project: Project) -> None:
+def test_another_command_at_work_is_respected(project: StubbedProject) -> None:
     import fcntl
 
-    (project.folder / ".do").mkdir(exist_ok=True)
-    with (project.folder / ".do" / "lock").open("a") as lock:
+    (project.path / ".do").mkdir(exist_ok=True)
+    with (project.path / ".do" / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         answer = project.answer("push")
     assert (answer["code"], answer["findings"][0]["id"]) == (7, "locked")

@@ -5,43 +5,56 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.lifecycle.projects import Project, rendered, with_stubs
+from tests.lifecycle.commands import NAME
+from tests.lifecycle.conftest import copied, render
+from tests.lifecycle.projects import StubbedProject
 from tests.standins.aws.server import AwsStandIn
-
-BUILT = {"build_target": "codebuild"}
 
 
 @pytest.fixture(scope="module")
-def folder(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = rendered(template, tmp_path_factory.mktemp("submit") / "abalone-age", **BUILT)
+def folder(template: Path, rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_in_codebuild(template, rendered, tmp_path_factory.mktemp("submit") / NAME)
+
+
+@pytest.fixture
+def project(folder: Path, aws: AwsStandIn, tmp_path: Path) -> Iterator[StubbedProject]:
+    with ready(StubbedProject(copied(folder, tmp_path / NAME), aws)) as project:
+        yield project
+
+
+def built_in_codebuild(template: Path, rendered: Path, folder: Path, **answers: str) -> Path:
+    """Render a project that CodeBuild builds, with a model."""
+    render(template, folder, build_target="codebuild", **answers)
+    (folder / ".venv").symlink_to(rendered / ".venv")
     (folder / "model" / "model.pkl").write_bytes(b"a model")
     return folder
 
 
-@pytest.fixture
-def project(folder: Path, aws: AwsStandIn, tmp_path: Path) -> Iterator[Project]:
-    project = with_stubs(folder, aws, tmp_path)
-    stub = {name: value for name, value in project.variables().items() if name.startswith("STUB_")}
-    aws.settings.build_environment.update(stub)
-    with pytest.MonkeyPatch.context() as patch:  # builds run in this process, with its PATH
-        patch.setenv("PATH", project.variables()["PATH"])
+@contextmanager
+def ready(project: StubbedProject) -> Iterator[StubbedProject]:
+    """Let builds use the stubs: they run in this process, with its PATH."""
+    stub = {name: value for name, value in project.environment.items() if name.startswith("STUB_")}
+    project.aws.settings.build_environment.update(stub)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", project.environment["PATH"])
         yield project
 
 
-def described(project: Project) -> tuple[str, dict[str, Any]]:
+def described(project: StubbedProject) -> tuple[str, dict[str, Any]]:
     """Return the name of the bucket and the CodeBuild project."""
     codebuild = project.aws.boto3_client("codebuild")
     found = codebuild.batch_get_projects(names=["abalone-age"])["projects"][0]
     return found["source"]["location"].partition("/")[0], found
 
 
-def test_a_build_is_followed_and_its_image_checked(project: Project) -> None:
+def test_a_build_is_followed_and_its_image_checked(project: StubbedProject) -> None:
     answer = project.answer("submit")
     assert answer["code"] == 0, answer["stderr"]
     result = answer["result"]
@@ -56,8 +69,8 @@ def test_a_build_is_followed_and_its_image_checked(project: Project) -> None:
     assert built[1:3] == ["--platform", "linux/amd64"] and f"{host}/abalone-age:{result['tags'][0]}" in built
 
 
-def test_the_bucket_is_private_encrypted_tagged_and_forgets(project: Project) -> None:
-    project.run("submit")
+def test_the_bucket_is_private_encrypted_tagged_and_forgets(project: StubbedProject) -> None:
+    project.do("submit")
     bucket, _ = described(project)
     s3 = project.aws.boto3_client("s3")
     block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
@@ -70,8 +83,8 @@ def test_the_bucket_is_private_encrypted_tagged_and_forgets(project: Project) ->
     assert "123456789012" in bucket and "us-east-1" in bucket
 
 
-def test_the_source_is_what_the_builder_may_see(project: Project) -> None:
-    project.run("submit")
+def test_the_source_is_what_the_builder_may_see(project: StubbedProject) -> None:
+    project.do("submit")
     bucket, found = described(project)
     key = found["source"]["location"].partition("/")[2]
     body = project.aws.boto3_client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -82,8 +95,8 @@ def test_the_source_is_what_the_builder_may_see(project: Project) -> None:
     assert not [name for name in names if name.startswith(("do/", ".venv/", ".do/", "tests/", "iam/"))]
 
 
-def test_the_role_has_what_iam_says(project: Project) -> None:
-    project.run("submit")
+def test_the_role_has_what_iam_says(project: StubbedProject) -> None:
+    project.do("submit")
     _, found = described(project)
     iam = project.aws.boto3_client("iam")
     name = found["serviceRole"].rpartition("/")[2]
@@ -95,15 +108,15 @@ def test_the_role_has_what_iam_says(project: Project) -> None:
     assert document == project.answer("doctor", "--policy", "codebuild-role")["result"]["policy"]
 
 
-def test_a_new_role_that_is_not_known_yet_is_waited_for(project: Project) -> None:
+def test_a_new_role_that_is_not_known_yet_is_waited_for(project: StubbedProject) -> None:
     project.aws.settings.role_usable_after_seconds = 1.5
     assert project.answer("submit")["code"] == 0
 
 
-def test_a_second_submit_updates_what_is_there(project: Project, folder: Path) -> None:
+def test_a_second_submit_updates_what_is_there(project: StubbedProject) -> None:
     first = project.answer("submit")["result"]["tags"][0]
     assert project.answer("submit")["result"]["tags"][0] == first
-    (folder / "model" / "model.pkl").write_bytes(b"another model")
+    (project.path / "model" / "model.pkl").write_bytes(b"another model")
     project.aws.forget_calls()
     second = project.answer("submit", "--compute-type", "BUILD_GENERAL1_LARGE")
     assert second["code"] == 0 and second["result"]["tags"][0] != first
@@ -112,7 +125,7 @@ def test_a_second_submit_updates_what_is_there(project: Project, folder: Path) -
     assert described(project)[1]["environment"]["computeType"] == "BUILD_GENERAL1_LARGE"
 
 
-def test_a_failed_build_names_the_phase_and_the_cause(project: Project) -> None:
+def test_a_failed_build_names_the_phase_and_the_cause(project: StubbedProject) -> None:
     said = "#2 ERROR: 429 Too Many Requests - Server message: toomanyrequests: You have reached your limit."
     project.aws.settings.build_environment["STUB_BUILD_ERROR"] = said
     answer = project.answer("submit")
@@ -124,24 +137,27 @@ def test_a_failed_build_names_the_phase_and_the_cause(project: Project) -> None:
     assert not [call for call in project.engine_calls if call[0] == "push"]
 
 
-def test_what_arrived_is_checked(project: Project) -> None:
+def test_what_arrived_is_checked(project: StubbedProject) -> None:
     project.aws.settings.build_environment["STUB_PLATFORM"] = "linux/arm64"
     answer = project.answer("submit")
     assert (answer["code"], answer["findings"][0]["id"]) == (6, "image-platform")
 
 
-def test_graviton_is_built_on_graviton(template: Path, aws: AwsStandIn, tmp_path: Path) -> None:
-    folder = rendered(template, tmp_path / "abalone-age", instance_type="ml.c7g.large", **BUILT)
-    project = with_stubs(folder, aws, tmp_path)
-    project.run("submit", STUB_PLATFORM="linux/arm64")
-    environment = described(project)[1]["environment"]
+def test_graviton_is_built_on_graviton(
+    template: Path, rendered: Path, aws: AwsStandIn, tmp_path: Path
+) -> None:
+    folder = built_in_codebuild(template, rendered, tmp_path / NAME, instance_type="ml.c7g.large")
+    with ready(StubbedProject(folder, aws)) as project:
+        aws.settings.build_environment["STUB_PLATFORM"] = "linux/arm64"
+        assert project.answer("submit")["code"] == 0
+        environment = described(project)[1]["environment"]
     assert environment["type"] == "ARM_CONTAINER" and "aarch64" in environment["image"]
     assert environment["privilegedMode"]
 
 
 @pytest.mark.parametrize("kind", ["bucket", "role", "project"])
-def test_what_belongs_to_somebody_else_is_left_alone(project: Project, folder: Path, kind: str) -> None:
-    project.run("submit")
+def test_what_belongs_to_somebody_else_is_left_alone(project: StubbedProject, kind: str) -> None:
+    project.do("submit")
     bucket, found = described(project)
     other = {"mcc-project": "abalone-age", "mcc-project-id": "00000000"}
     tags = [{"Key": key, "Value": value} for key, value in other.items()]
@@ -158,16 +174,16 @@ def test_what_belongs_to_somebody_else_is_left_alone(project: Project, folder: P
     assert kind in answer["findings"][0]["what"]
 
 
-def test_a_bucket_left_half_made_is_finished(project: Project) -> None:
+def test_a_bucket_left_half_made_is_finished(project: StubbedProject) -> None:
     project.aws.fault("unavailable", "s3", "PutBucketTagging", times=None)
-    assert project.run("submit", "--set", "call_attempts=1").returncode == 4
+    assert project.do("submit", "--set", "call_attempts=1").code == 4
     project.aws.forget_calls()
-    assert project.run("submit").returncode == 0
+    assert project.do("submit").code == 0
     bucket, _ = described(project)
     assert project.aws.boto3_client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"]
 
 
-def test_ctrl_c_says_what_goes_on(project: Project) -> None:
+def test_ctrl_c_says_what_goes_on(project: StubbedProject) -> None:
     import signal
 
     project.aws.settings.build_environment["STUB_BUILD_SECONDS"] = "20"

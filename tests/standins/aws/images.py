@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -73,6 +74,7 @@ class MemoryStore:
         tag: str,
         architecture: str = "amd64",
         media_type: str = DOCKER_MANIFEST,
+        environment: Sequence[str] = (),
         **labels: str,
     ) -> str:
         """Put an image there as a push would, and return its digest."""
@@ -80,7 +82,7 @@ class MemoryStore:
             {
                 "architecture": architecture,
                 "os": "linux",
-                "config": {"Labels": labels},
+                "config": {"Labels": labels, "Env": [*environment]},
                 "repository": repository,
             }
         ).encode()
