@@ -5,6 +5,7 @@ take most of a command's time. The commands themselves are unmodified. tests/lif
 """
 
 import contextlib
+import importlib
 import json
 import os
 import runpy
@@ -17,11 +18,6 @@ import boto3
 import botocore.loaders
 import botocore.session
 
-with contextlib.suppress(ImportError):  # of projects for a cluster alone
-    import kubernetes.client
-    import kubernetes.stream
-    import yaml
-
 SERVICES = (
     "sts", "sagemaker", "sagemaker-runtime", "application-autoscaling", "cloudwatch", "logs", "ecr", "iam",
     "s3", "codebuild", "resourcegroupstaggingapi", "service-quotas", "eks",
@@ -31,6 +27,9 @@ SERVICES = (
 def main() -> None:
     """Serve until standard input ends."""
     read_models()
+    for name in ("kubernetes.client", "kubernetes.stream", "yaml"):
+        with contextlib.suppress(ImportError):  # only projects for a cluster have them
+            importlib.import_module(name)
     for line in sys.stdin:
         task = json.loads(line)
         child = os.fork()
