@@ -31,18 +31,19 @@ GPU_ANSWERS: Object = {
 
 
 IN_NAMESPACE = f"/namespaces/{NAMESPACE}"
-LISTED = {
-    "ConfigMap": f"/api/v1{IN_NAMESPACE}/configmaps",
-    "Deployment": f"/apis/apps/v1{IN_NAMESPACE}/deployments",
-    "HorizontalPodAutoscaler": f"/apis/autoscaling/v2{IN_NAMESPACE}/horizontalpodautoscalers",
-    "InferenceEndpointConfig": f"{OPERATOR}{IN_NAMESPACE}/inferenceendpointconfigs",
-    "PersistentVolume": "/api/v1/persistentvolumes",
-    "PersistentVolumeClaim": f"/api/v1{IN_NAMESPACE}/persistentvolumeclaims",
-    "Pod": f"/api/v1{IN_NAMESPACE}/pods",
-    "PodDisruptionBudget": f"{POLICY}{IN_NAMESPACE}/poddisruptionbudgets",
-    "ReplicaSet": f"/apis/apps/v1{IN_NAMESPACE}/replicasets",
-    "Service": f"/api/v1{IN_NAMESPACE}/services",
-}
+LISTED = (
+    ("ConfigMap", f"/api/v1{IN_NAMESPACE}/configmaps"),
+    ("Deployment", f"/apis/apps/v1{IN_NAMESPACE}/deployments"),
+    ("HorizontalPodAutoscaler", f"/apis/autoscaling/v2{IN_NAMESPACE}/horizontalpodautoscalers"),
+    ("InferenceEndpointConfig", f"{OPERATOR}{IN_NAMESPACE}/inferenceendpointconfigs"),
+    ("PersistentVolume", "/api/v1/persistentvolumes"),
+    ("PersistentVolumeClaim", f"/api/v1{IN_NAMESPACE}/persistentvolumeclaims"),
+    ("Pod", f"/api/v1{IN_NAMESPACE}/pods"),
+    ("PodDisruptionBudget", f"{POLICY}{IN_NAMESPACE}/poddisruptionbudgets"),
+    ("PodDisruptionBudget", f"{POLICY}beta1{IN_NAMESPACE}/poddisruptionbudgets"),
+    ("ReplicaSet", f"/apis/apps/v1{IN_NAMESPACE}/replicasets"),
+    ("Service", f"/api/v1{IN_NAMESPACE}/services"),
+)
 
 
 class Ran(NamedTuple):
@@ -139,7 +140,7 @@ class Cluster:
     def objects(self) -> dict[str, Object]:
         """Return everything of the project in the cluster, by kind and name."""
         found = {}
-        for kind, path in LISTED.items():
+        for kind, path in LISTED:
             for entry in self.actor.items(path):
                 found[f"{kind} {entry['metadata']['name']}"] = entry
         return found

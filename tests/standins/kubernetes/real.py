@@ -16,7 +16,7 @@ from tests.standins.kubernetes.api import KubernetesApi
 from tests.standins.kubernetes.tokens import Webhook
 
 BUILD = Path(__file__).parent / "build"
-ADMIN = "of the cluster"
+ADMIN = "cluster-admin"
 
 
 class RealApiServer:
@@ -49,7 +49,7 @@ class RealApiServer:
             "tls-cert-file": str(certificate),
             "tls-private-key-file": str(key),
             "service-account-issuer": "https://kubernetes.default.svc",
-            "service-account-key-file": str(key),
+            "service-account-key-file": str(certificate),
             "service-account-signing-key-file": str(key),
             "service-cluster-ip-range": "10.0.0.0/16",
             "token-auth-file": str(folder / "tokens.csv"),
@@ -61,8 +61,12 @@ class RealApiServer:
         }
         self._start(folder, [program, *(f"--{name}={value}" for name, value in options.items())])
         self.client = httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=False, timeout=20)
-        self._wait()
-        self._define()
+        try:
+            self._wait()
+            self._define()
+        except BaseException:
+            self.close()
+            raise
 
     def serve(self, api: KubernetesApi) -> None:
         """Keep the objects of an API from now on, and check its tokens."""
@@ -79,8 +83,10 @@ class RealApiServer:
             with contextlib.suppress(httpx.HTTPError):
                 if self.client.get("/readyz", headers=headers).status_code == 200:
                     return
+            if any(process.poll() is not None for process in self._processes):
+                break
             time.sleep(0.2)
-        raise TimeoutError("the kube-apiserver does not become ready")
+        raise TimeoutError("the kube-apiserver does not become ready: see its log and etcd's beside key.pem")
 
     def _define(self) -> None:
         """Define the resources of the inference operator and of Kueue, as far as the tests need them."""
