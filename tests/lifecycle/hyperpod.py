@@ -76,8 +76,11 @@ class Server:
 
             def do_POST(handler) -> None:
                 body = handler.rfile.read(int(handler.headers["Content-Length"]))
-                rows = json.loads(body)["instances"]
-                handler.answer(self.status, {"predictions": [float(len(rows))] * len(rows)})
+                rows = json.loads(body).get("instances")
+                if rows is None:
+                    handler.answer(400, {"message": "there are no instances"})
+                else:
+                    handler.answer(self.status, {"predictions": [float(len(rows))] * len(rows)})
 
             def answer(handler, status: int, document: Object) -> None:
                 body = json.dumps(document).encode()

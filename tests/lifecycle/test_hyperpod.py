@@ -1,5 +1,6 @@
 """The commands on a HyperPod cluster, against a Kubernetes API and an AWS that stand in."""
 
+import json
 import os
 import re
 import shutil
@@ -606,3 +607,49 @@ def test_an_interrupted_wait_says_what_goes_on(cluster: Cluster) -> None:
     assert process.returncode == 130 and "the rollout goes on" in said and "do/clean" in said
     cluster.actor.behave = lambda pod: "ready"
     cluster.deploy()
+
+
+def test_a_request_reaches_a_pod_through_the_cluster(cluster: Cluster) -> None:
+    cluster.deploy("--no-test")
+    rows = cluster.project / "rows.json"
+    rows.write_text(json.dumps({"instances": [[0.123456789] * 7] * 50_000}))
+    answer = cluster.run("test", "--remote", "--data", str(rows))
+    assert answer.code == 0, answer.said
+    assert answer.document["result"]["predictions"] == [50_000.0] * 50_000
+    cluster.api.denied.add("get pods/portforward")
+    refused = cluster.run("test", "--remote")
+    assert (refused.code, refused.id) == (3, "forbidden") and "pods/portforward" in refused.seen
+    cluster.run("clean", "--yes")
+    assert cluster.run("test", "--remote").id == "nothing-serves"
+
+
+# What is only called when something is wrong.
+RARE = {"sagemaker:ListClusters"}
+CALLED = ("plan", "deploy", "status", "logs --no-follow", "test --remote", "clean --yes --images")
+
+
+@pytest.mark.parametrize("cluster", ["chat"], indirect=True)
+def test_the_policy_of_a_command_is_enough_and_no_more(cluster: Cluster) -> None:
+    for words in CALLED:
+        verb, *arguments = words.split()
+        cluster.aws.enforce()
+        told = cluster.run("doctor", "--policy", verb, "--account", "123456789012")
+        assert told.code == 0, told.said
+        document = told.document["result"]["policy"]
+        cluster.aws.enforce(document)
+        cluster.aws.forget_calls()
+        ran = cluster.run(verb, *([*arguments, "--no-test"] if verb == "deploy" else arguments))
+        assert ran.code == (6 if verb == "test" else 0), ran.said  # its server does not chat
+        called = {need.action for call in cluster.aws.calls for need in call.needs}
+        allowed = {action for statement in document["Statement"] for action in statement["Action"]}
+        assert allowed - called <= RARE, verb
+
+
+def test_doctor_tells_what_is_missing_in_the_cluster(cluster: Cluster) -> None:
+    def finding() -> Object:
+        checks: list[Object] = cluster.run("doctor").document["result"]["checks"]
+        return next(check for check in checks if check["id"] in ("cluster", "no-rights"))
+
+    assert finding()["severity"] == "ok" and "room for 3 pods" in finding()["seen"]
+    cluster.api.denied.add("patch deployments")
+    assert (finding()["id"], finding()["severity"]) == ("no-rights", "error")

@@ -219,7 +219,7 @@ def test_a_pod_fits_its_node_and_its_start(projects: dict[str, Path], variant: s
     instance = catalog.instances()[answers["instance_type"]]
     limits, requests = server["resources"]["limits"], server["resources"]["requests"]
     gpus = 1 if variant == "triton-gpu" else answers.get("engine_settings", {}).get("tensor_parallel_size", 0)
-    assert limits.get("nvidia.com/gpu", 0) == gpus and "nvidia.com/gpu" not in requests
+    assert int(limits.get("nvidia.com/gpu", "0")) == gpus and "nvidia.com/gpu" not in requests
     assert 0 < amount(requests["memory"]) == amount(limits["memory"]) < instance.memory_gib * 2**30
     assert 0 < amount(requests["cpu"]) < instance.vcpu
     assert spec["nodeSelector"] == {"node.kubernetes.io/instance-type": instance.name}

@@ -464,7 +464,7 @@ def _hash(template: Object) -> str:
     return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def wait(until: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait(until: Callable[[], bool], seconds: float = 60.0) -> None:
     """Return when something is so. Raises TimeoutError."""
     end = time.monotonic() + seconds
     while not until():

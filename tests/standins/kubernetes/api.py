@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -132,6 +133,8 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of connections that the other side has cut."""
+        if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -369,9 +372,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _frame(self, data: bytes, opcode: int = 2) -> None:
         size = len(data)
-        head = bytes([size]) if size < 126 else b"\x7e" + struct.pack(">H", size)
-        if size >= 65536:
-            head = b"\x7f" + struct.pack(">Q", size)
+        if size < 126:
+            head = bytes([size])
+        else:
+            head = b"\x7e" + struct.pack(">H", size) if size < 65536 else b"\x7f" + struct.pack(">Q", size)
         self.wfile.write(bytes([0x80 | opcode]) + head + data)
         self.wfile.flush()
 
