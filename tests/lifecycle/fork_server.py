@@ -43,9 +43,9 @@ def read_models() -> None:
     """Let every session of boto3 find what it would read already read."""
     loader = botocore.loaders.create_loader()
     botocore.session.create_loader = lambda *arguments, **options: loader
-    session = boto3.session.Session("AKIA", "secret", region_name="us-east-1")
+    create: Any = boto3.session.Session("AKIA", "secret", region_name="us-east-1").client
     for service in SERVICES:
-        session.client(service)
+        create(service)
 
 
 def run(task: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ def die_after(lines: int) -> None:
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    os.fsync = fsync
+    vars(os)["fsync"] = fsync
 
 
 if __name__ == "__main__":

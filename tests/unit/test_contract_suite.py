@@ -1,5 +1,6 @@
 """The contract suite accepts a right server and, check by check, refuses a wrong one."""
 
+import argparse
 import contextlib
 import importlib
 import itertools
@@ -20,19 +21,22 @@ import pytest
 from tests.unit import pretend_server
 from tests.unit.pretend_server import Answer, Break, Handler, Question, Threads
 
-TESTS = Path(__file__).resolve().parents[2] / "template" / "{{ suite }}" / "tests"
+TEMPLATE = Path(__file__).resolve().parents[2] / "template"
+PARTS = [TEMPLATE / "{{ suite }}", TEMPLATE / "{{ predictive }}" / "{{ suite }}"]
 
 
 def load_suite(module: str) -> Any:
     """Return a module of the suite, imported under a name that is not taken by these tests."""
     if "contract_suite" not in sys.modules:
         sys.modules["contract_suite"] = types.ModuleType("contract_suite")
-        sys.modules["contract_suite"].__path__ = [str(TESTS / "contract")]
+        sys.modules["contract_suite"].__path__ = [str(part / "tests" / "contract") for part in PARTS]
     return importlib.import_module(f"contract_suite.{module}")
 
 
-client, servers, checks = map(load_suite, ("client", "servers", "checks"))
-ROW = client.of_shape([pretend_server.FEATURES])
+client, servers, rows = map(load_suite, ("client", "servers", "rows"))
+checks, kind = map(load_suite, ("checks", "kind"))
+OPTIONS = argparse.Namespace(row=[0.5] * pretend_server.FEATURES)
+ROW = rows.of_shape([pretend_server.FEATURES])
 PROCESS_CHECKS = {1, 4, 5, 44, 45, 46, 47, 48, 49, 50, 51, 52, 56, 57, 58}
 HTTP_CHECKS = set(checks.CHECKS) - PROCESS_CHECKS - {53, 54, 55, 59}
 
@@ -42,7 +46,7 @@ def small_batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """Make the large bodies of HTTP checks small: what is tested is the judgement, not the server."""
     if "project" in request.fixturenames:
         return
-    monkeypatch.setattr(client.Row, "rows_in", lambda self, megabytes, value_bytes=0: 500)
+    monkeypatch.setattr(rows.Row, "rows_in", lambda self, megabytes, value_bytes=0: 500)
 
 
 @contextlib.contextmanager
@@ -51,7 +55,7 @@ def serving(change: Break, server_class: type[HTTPServer] = Threads, **attribute
     handler = type("ChangedHandler", (Handler,), {"change": staticmethod(change), **attributes})
     with server_class(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield checks.Checks(servers.Server(client.Client("127.0.0.1", server.server_port)), ROW)
+        yield kind.Checks(servers.Server(client.Client("127.0.0.1", server.server_port)), OPTIONS)
         server.shutdown()
 
 
@@ -160,7 +164,7 @@ def test_a_server_that_waits_for_each_client_fails(monkeypatch: pytest.MonkeyPat
 
 def test_a_server_that_is_not_there_fails() -> None:
     """A port on which nothing listens."""
-    context = checks.Checks(servers.Server(client.Client("127.0.0.1", servers.free_port())), ROW)
+    context = kind.Checks(servers.Server(client.Client("127.0.0.1", servers.free_port())), OPTIONS)
     assert set(failed(context, HTTP_CHECKS | {4})) == HTTP_CHECKS | {4}
 
 
@@ -183,7 +187,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.txt").write_text("1")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(checks.Checks, "need_nginx", lambda self: None)
+    monkeypatch.setattr(kind.Checks, "need_nginx", lambda self: None)
     return tmp_path
 
 
@@ -192,7 +196,7 @@ def started(soak: int = 1000) -> Iterator[Any]:
     """Start the pretended server of the project, and return a context to check it in."""
     with contextlib.closing(servers.LocalServer(sys.executable, Path("model"))) as server:
         server.ready()
-        context = checks.Checks(server, ROW, soak)
+        context = kind.Checks(server, OPTIONS, soak)
         with context.stack:
             yield context
 
@@ -215,15 +219,10 @@ BREAKS = {
 }
 
 
-def in_order(numbers: set[int]) -> list[int]:
-    """Return check numbers in the order in which they may run."""
-    return sorted(numbers, key=list(checks.CHECKS).index)
-
-
 def test_a_right_project_passes_every_process_check(project: Path) -> None:
     """No check asks for more than the contract does."""
     with started() as context:
-        outcomes = [checks.run(number, context) for number in in_order(PROCESS_CHECKS)]
+        outcomes = [checks.run(number, context) for number in checks.in_order(PROCESS_CHECKS)]
     assert [outcome for outcome in outcomes if outcome["result"] != "passed"] == []
 
 
@@ -233,11 +232,11 @@ def test_a_wrong_project_fails_the_matching_checks(
 ) -> None:
     """Each way to be wrong is found by the checks that are about it."""
     monkeypatch.setenv("BREAK", name)
-    monkeypatch.setattr(checks, "REPLACED_SECONDS", 1)
+    monkeypatch.setattr(kind, "REPLACED_SECONDS", 1)
     if name == "labelled for many models":
         Path("Dockerfile").write_text("LABEL com.amazonaws.sagemaker.capabilities.multi-models=true")
     with started() as context:
-        outcomes = [checks.run(number, context) for number in in_order(BREAKS[name])]
+        outcomes = [checks.run(number, context) for number in checks.in_order(BREAKS[name])]
     assert {
         outcome["number"]: outcome["detail"] for outcome in outcomes if outcome["result"] != "failed"
     } == {}
@@ -245,8 +244,8 @@ def test_a_wrong_project_fails_the_matching_checks(
 
 def run_suite(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in the current directory."""
-    Path("tests").mkdir(exist_ok=True)
-    shutil.copytree(TESTS / "contract", "tests/contract")
+    for part in PARTS:
+        shutil.copytree(part / "tests" / "contract", "tests/contract", dirs_exist_ok=True)
     command = [sys.executable, "-m", "tests.contract", "--python", sys.executable, *arguments]
     return subprocess.run(command, capture_output=True, text=True)
 

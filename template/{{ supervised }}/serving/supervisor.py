@@ -21,11 +21,15 @@ PR_SET_PDEATHSIG = 1
 
 
 class Child(NamedTuple):
-    """A process started here, and the signal that makes it finish its requests and end."""
+    """A process started here, and the signal that makes it finish its requests and end.
+
+    With `group` all that it has started get the signal: a shell passes none on.
+    """
 
     name: str
     process: subprocess.Popen[bytes]
     graceful: signal.Signals
+    group: bool = False
 
 
 def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
@@ -96,13 +100,30 @@ def end(children: list[Child]) -> None:
     """Finish the requests in flight, nginx first, and end all children with what they have started."""
     deadline = time.monotonic() + DRAIN_SECONDS
     for number, child in enumerate(children):
-        child.process.send_signal(child.graceful)
-        left = deadline - time.monotonic()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.process.wait(left if number == 0 else max(left, LAST_SECONDS))
+        left = max(deadline - time.monotonic(), LAST_SECONDS if number else 0)
+        group = child.process.pid
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.process.pid, signal.SIGKILL)
+            if child.group:
+                os.killpg(group, child.graceful)
+            child.process.send_signal(child.graceful)
+        over = time.monotonic() + left
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(left)
+        while child.group and is_running(group) and time.monotonic() < over:
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
         child.process.wait()
+
+
+def is_running(group: int) -> bool:
+    """Return whether a process of a group is left; reap those that were adopted."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(-group, os.WNOHANG)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
 
 
 def stop(signum: int, frame: FrameType | None) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .checks import CHECKS, Checks, run
-from .client import Client, Failed, Row, of_shape
+from . import kind
+from .checks import CHECKS, in_order, run
+from .client import Client, Failed
 from .servers import ContainerServer, LocalServer, Server
 
 DOES_NOT_START, BROKEN = 3, 6
@@ -28,9 +29,11 @@ def main() -> int:
     try:
         with contextlib.closing(_server(options)) as server:
             seconds = server.ready()
-            context = Checks(server, _row(server, options.row), 100_000 if options.soak else 5_000, seconds)
+            context = kind.Checks(server, options, 100_000 if options.soak else 5_000, seconds)
             with context.stack:
-                outcomes = _run([number for number in CHECKS if number in chosen], context)
+                outcomes = _run(in_order(chosen), context)
+    except ValueError as error:
+        PARSER.error(str(error))
     except Failed as error:
         print(f"contract: the server does not start: {error}", file=sys.stderr)
         return DOES_NOT_START
@@ -47,10 +50,10 @@ def _options() -> argparse.Namespace:
     add("--model-dir", type=Path, help="model to serve (default: model, or the one in the image)")
     add("--engine", choices=("docker", "podman", "finch"), default="docker", help="(--image)")
     add("--user", choices=("root", "serving"), default="", help="SERVING_USER (--image)")
-    add("--row", type=json.loads, help="a row as JSON, when /ping does not tell its shape")
     add("--only", type=_numbers, help="check numbers: 9,13")
     add("--soak", action="store_true", help="send 100,000 requests in check 57, not 5,000")
     add("--json", action="store_true", help="print JSON")
+    kind.add_options(PARSER)
     return PARSER.parse_args()
 
 
@@ -65,24 +68,17 @@ def _server(options: argparse.Namespace) -> Server:
             PARSER.error("--url must look like http://127.0.0.1:8080")
         return Server(Client(parts.hostname, parts.port or 80))
     if options.image:
-        return ContainerServer(options.engine, options.image, options.model_dir, options.user)
-    model = options.model_dir or Path("model")
-    if not model.is_dir() or not Path("serving/serve").exists():
-        PARSER.error(f"run this in the project's directory, with a model in {model} (see --model-dir)")
-    return LocalServer(options.python, model)
+        options_of_kind = kind.Checks.container_options
+        return ContainerServer(
+            options.engine, options.image, options.model_dir, options.user, options=options_of_kind
+        )
+    if not Path("serving/serve").exists():
+        raise ValueError("run this in the project's directory")
+    model = kind.model_dir(options.model_dir)
+    return LocalServer(options.python, model, variables=kind.Checks.local_variables)
 
 
-def _row(server: Server, row: object) -> Row:
-    if isinstance(row, list) and row and not isinstance(row[0], list):
-        return Row(json.dumps(row, separators=(",", ":")), (len(row),))
-    answer = server.client.ping().json()
-    shape = answer.get("row_shape") if isinstance(answer, dict) else None
-    if not shape or row is not None:
-        PARSER.error("/ping does not say what a row looks like: give one with --row '[0.5, 1.5]'")
-    return of_shape(shape)
-
-
-def _run(numbers: list[int], context: Checks) -> list[dict[str, Any]]:
+def _run(numbers: list[int], context: kind.Checks) -> list[dict[str, Any]]:
     outcomes, said = [], 0.0
     for done, number in enumerate(numbers, start=1):
         line = f"{done}/{len(numbers)}  {number} {CHECKS[number][0]}"

@@ -1,20 +1,16 @@
-"""Requests to a model server, what it replies, and requests made from one row."""
+"""Requests to a model server, and what it replies."""
 
 import contextlib
 import json
-import math
-import re
 import socket
-import struct
 import time
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
-JSON, JSON_LINES, CSV, NPY = "application/json", "application/jsonlines", "text/csv", "application/x-npy"
+JSON = "application/json"
 Headers = Mapping[str, str]
 NONE: Headers = {}
-VALUE = re.compile(r"[^][,\s]+")
 
 
 class Failed(Exception):
@@ -26,7 +22,7 @@ class NotApplicable(Exception):
 
 
 class Request(NamedTuple):
-    """An HTTP request (chunked with the header Transfer-Encoding), and how many predictions it asks for."""
+    """An HTTP request (chunked with the header Transfer-Encoding), and how many answers it asks for."""
 
     method: str
     path: str
@@ -50,13 +46,6 @@ class Reply(NamedTuple):
             return answer
         except ValueError as error:
             raise Failed(f"status {self.status}, not JSON ({error}): {self.body[:60]!r}") from None
-
-    def predictions(self) -> list[Any]:
-        answer = self.json() if self.status == 200 else None
-        predictions = answer.get("predictions") if isinstance(answer, dict) else None
-        if not isinstance(predictions, list) or not predictions:
-            raise Failed(f"status {self.status}, no predictions: {self.body[:120]!r}")
-        return predictions
 
 
 class Client(NamedTuple):
@@ -89,80 +78,23 @@ class Client(NamedTuple):
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Reply(response.status, headers, answer, time.perf_counter() - started)
 
+    def arrivals(self, request: Request) -> list[float]:
+        """Return the seconds after which each part of an answer arrives. Raises Failed without status 200."""
+        with contextlib.closing(HTTPConnection(self.host, self.port, timeout=60)) as connection:
+            started, times = time.perf_counter(), list[float]()
+            connection.request(request.method, request.path, request.body, dict(request.headers))
+            response = connection.getresponse()
+            while response.read1(65536):
+                times.append(time.perf_counter() - started)
+        if response.status != 200 or not times:
+            raise Failed(f"status {response.status} for a stream")
+        return times
+
     def ping(self) -> Reply:
         return self.send(Request("GET", "/ping"), timeout=10)
-
-
-class Row(NamedTuple):
-    """A row as JSON, and its shape, in which None is a length that may be any."""
-
-    text: str
-    shape: tuple[int | None, ...]
-
-    def bare(self, rows: int = 1) -> Request:
-        return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)
-
-    def json(self, rows: int = 1, content_type: str = JSON, headers: Headers = NONE) -> Request:
-        return post(b'{"instances": %s}' % self.bare(rows).body, content_type, rows, headers)
-
-    def lines(self, rows: int = 1) -> Request:
-        return post(f"{self.text}\n".encode() * rows, JSON_LINES, rows)
-
-    def csv(self, rows: int = 1, end: str = "\n") -> Request:
-        if len(self.shape) != 1:
-            raise NotApplicable(f"CSV rows are flat, this model's have shape {list(self.shape)}")
-        return post(f"{self.text[1:-1]}{end}".encode() * rows, CSV, rows)
-
-    def npy(self, rows: int = 1, pickled: bytes = b"") -> Request:
-        """Return an array as numpy.save writes it, of float64 or of pickled objects."""
-        try:
-            values = [] if pickled else [float(value) for value in VALUE.findall(self.text)]
-        except ValueError:
-            raise NotApplicable("the row holds text, an array holds numbers") from None
-        dtype, shape = "|O" if pickled else "<f8", (rows, *(size or 1 for size in self.shape))
-        header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-        header += b" " * (-(len(header) + 11) % 64) + b"\n"
-        start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
-        return post(start + (pickled or struct.pack(f"<{len(values)}d", *values) * rows), NPY, rows)
-
-    def every_way(self) -> list[Request]:
-        requests = [self.json(), self.lines()]
-        for make in (self.csv, self.npy):
-            with contextlib.suppress(NotApplicable):
-                requests.append(make())
-        return requests
-
-    def rows_in(self, megabytes: int, value_bytes: int = 0) -> int:
-        row_bytes = value_bytes * len(VALUE.findall(self.text)) or len(self.text) + 1
-        return max(1, megabytes * 1_000_000 // row_bytes)
-
-    def with_first(self, value: Any) -> "Row":
-        return Row(VALUE.sub(json.dumps(value), self.text, count=1), self.shape)
-
-    def longer(self) -> "Row":
-        if self.shape[0] is None:
-            raise NotApplicable("the model takes rows of any length")
-        return of_shape([self.shape[0] + 1, *self.shape[1:]])
-
-
-def of_shape(shape: list[int | None]) -> Row:
-    """Return a row of this shape, filled with 0.5."""
-    text = "0.5"
-    for size in reversed(shape):
-        text = f"[{','.join([text] * (size or 1))}]"
-    return Row(text, tuple(shape))
 
 
 def post(body: bytes, content_type: str = JSON, rows: int = 0, headers: Headers = NONE) -> Request:
     """Return a POST to /invocations, without Content-Type when that is empty."""
     described = {"Content-Type": content_type} if content_type else {}
     return Request("POST", "/invocations", {**described, **headers}, body, rows)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Return whether two predictions agree, but for rounding, which differs with the size of a batch."""
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
-    return bool(one == other) and one is not None

@@ -68,6 +68,7 @@ class LocalServer(Server):
     user: str = os.environ.get("SERVING_USER", "root")
     port: int = 0
     options: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.options:
@@ -80,7 +81,7 @@ class LocalServer(Server):
 
     def start(self) -> None:
         env = os.environ | {"SAGEMAKER_BIND_TO_PORT": str(self.listens_on), "SERVING_USER": self.user}
-        env |= {"MODEL_DIR": self.model_dir, "TMPDIR": str(self.directory)}
+        env |= {"MODEL_DIR": self.model_dir, "TMPDIR": str(self.directory), **dict(self.variables)}
         serve = [self.python, "serving/serve", "serve"]
         with (self.directory / "log").open("ab") as out:
             self.process = subprocess.Popen(serve, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
@@ -118,11 +119,11 @@ class LocalServer(Server):
     def orphans(self) -> list[Process]:
         return self.look()[0]
 
-    def unprivileged(self) -> str:
-        """Return the user to drop to. Raises NotApplicable when that cannot be done here."""
+    def unprivileged(self, imports: str) -> str:
+        """Return the user to drop to, who may import this. Raises NotApplicable when there is none here."""
         if os.getuid() != 0:
             raise NotApplicable("the suite does not run as root, so there is nothing to drop")
-        command = [self.python, "-c", "import gunicorn; open('serving/serve')"]
+        command = [self.python, "-c", f"{imports}\nopen('serving/serve')"]
         with contextlib.suppress(OSError):
             if subprocess.run(command, user="nobody", capture_output=True).returncode == 0:
                 return "nobody"
@@ -157,6 +158,7 @@ class ContainerServer(Server):
     user: str = ""
     port: int = 0
     options: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         super().__init__(Client("127.0.0.1", free_port()))
@@ -177,6 +179,7 @@ class ContainerServer(Server):
         options += ["-v", f"{self.model.resolve()}:{self.model_dir}:ro"] if self.model else []
         options += ["-e", f"SERVING_USER={self.user}"] if self.user else []
         options += ["-e", f"SAGEMAKER_BIND_TO_PORT={self.port}"] if self.port else []
+        options += [word for name, value in self.variables for word in ("-e", f"{name}={value}")]
         self.container = self.engine("run", "-d", *options, self.image, "serve")
 
     def exit_code(self) -> int | None:
@@ -207,7 +210,7 @@ class ContainerServer(Server):
         processes, ports = json.loads(self.engine(*run, stdin=source))
         return processes, list(ports.values())
 
-    def unprivileged(self) -> str:
+    def unprivileged(self, imports: str) -> str:
         return "serving"
 
     def orphans(self) -> list[Process]:

@@ -11,7 +11,6 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 import yaml
 
-MODEL_DIR = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
 FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 # What a request may say of sampling, and of which type it is; more is in TensorRT-LLM's SamplingParams.
 SAMPLING = {
@@ -35,13 +34,14 @@ class TritonPythonModel:
         from tensorrt_llm import LLM
 
         settings = yaml.safe_load(Path(__file__).resolve().with_name("model.yaml").read_text("utf-8"))
-        if (MODEL_DIR / "config.json").is_file():  # SageMaker brings the weights
-            settings = {**settings, "model": str(MODEL_DIR), "revision": None}
+        model = os.environ.get("SERVE_MODEL", settings["model"])  # serving/serve says where the weights are
+        if model != settings["model"]:
+            settings = {**settings, "model": model, "revision": None}
         try:
             self.llm = LLM(**settings)
         except Exception as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            raise pb_utils.TritonModelException(f"cannot load {settings['model']}: {reason}") from None
+            raise pb_utils.TritonModelException(f"{settings['model']} cannot be used: {reason}") from None
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()

@@ -1,0 +1,210 @@
+"""What is expected of a predictive model's server beside what holds for all."""
+
+import argparse
+import json
+import math
+import os
+import pickle
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from . import checks
+from .checks import PING, check, expect, register
+from .client import NONE, Headers, NotApplicable, Reply, Request, post
+from .rows import CSV, NPY, Row, of_shape, predictions, same
+from .servers import LocalServer, Server
+
+REPLACED_SECONDS, GROWTH_MB = 6, 20
+NAN, NOT_5XX = math.nan, set(range(200, 500))
+
+# Number, title, statuses allowed, requests made from a row.
+ROWS: list[tuple[int, str, set[int], Callable[[Row], list[Request]]]] = [
+    (9, 'JSON {"instances": [[...]]}', {200}, lambda r: [r.json(2)]),
+    (11, "a bare list of rows", {200}, lambda r: [r.bare(2)]),
+    (12, "content type with charset", {200}, lambda r: [r.json(1, "application/json; charset=utf-8")]),
+    (13, "CSV row", {200}, lambda r: [r.csv()]),
+    (14, "CSV of 1,000 rows", {200}, lambda r: [r.csv(1000)]),
+    (15, "CSV with CRLF", {200}, lambda r: [r.csv(3, "\r\n")]),
+    (16, "application/x-npy", {200}, lambda r: [r.npy(3)]),
+    (17, "application/jsonlines", {200}, lambda r: [r.lines(3)]),
+    (18, "unsupported type 415", {415}, lambda r: [r.json(1, x) for x in ("image/png", "text/plain")]),
+    (19, "no content type: not 5xx", NOT_5XX, lambda r: [post(x, "") for x in (r.json().body, b"\0")]),
+    (20, "malformed JSON 400", {400}, lambda r: [post(x) for x in (r.json().body[:-1], b"\xff", b'"x"')]),
+    (21, "empty JSON body 400", {400}, lambda r: [post(b""), post(b" \n")]),
+    (22, "empty CSV body 400", {400}, lambda r: [post(b"", CSV), post(b"\r\n", CSV)]),
+    (23, "NaN: 400, or 200 with valid JSON", {200, 400}, lambda r: r.with_first(NAN).every_way()),
+    (24, "wrong feature count 400", {400}, lambda r: r.longer().every_way()),
+    (25, "text in a number 400", {400}, lambda r: r.with_first("abc").every_way()),
+    (26, "empty instances 400", {400}, lambda r: [post(b'{"instances": []}'), post(b"[]")]),
+    (27, "ragged rows 400", {400}, lambda r: [post(f"[{r.text},{r.text[:-1]},{r.text[1:]}]".encode())]),
+    (28, "object without instances 400", {400}, lambda r: [post(b'{"data": %s}' % r.bare().body)]),
+    (29, "truncated npy 400", {400}, lambda r: [post(r.npy(2).body[:end], NPY) for end in (-4, 20)]),
+    (30, "npy with object dtype (a pickle) 400", {400}, lambda r: [r.npy(1, pickle.dumps([r.text]))]),
+    (34, "a 7 MB JSON body in under 60 s", {200}, lambda r: [r.json(r.rows_in(7))]),
+    (35, "a 24 MB npy body", {200}, lambda r: [r.npy(r.rows_in(24, value_bytes=8))]),
+    (43, "/execution-parameters 200 or 404", {200, 404}, lambda r: [Request("GET", "/execution-parameters")]),
+]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that only this kind of model has."""
+    parser.add_argument("--row", type=json.loads, help="a row as JSON, when /ping does not tell its shape")
+
+
+def model_dir(given: Path | None) -> Path:
+    """Return the directory of the model to serve. Raises ValueError when it is not there."""
+    model = given or Path("model")
+    if not model.is_dir():
+        raise ValueError(f"run this in the project's directory, with a model in {model} (see --model-dir)")
+    return model
+
+
+def row_of(server: Server, given: Any) -> Row:
+    """Return the row to ask with. Raises ValueError when nobody tells what one looks like."""
+    if isinstance(given, list) and given and not isinstance(given[0], list):
+        return Row(json.dumps(given, separators=(",", ":")), (len(given),))
+    answer = server.client.ping().json()
+    shape = answer.get("row_shape") if isinstance(answer, dict) else None
+    if not shape or given is not None:
+        raise ValueError("/ping does not say what a row looks like: give one with --row '[0.5, 1.5]'")
+    return of_shape(shape)
+
+
+def of_row(number: int, title: str, allowed: set[int], asked: Callable[[Row], list[Request]]) -> checks.Row:
+    """Return a row of the table as one of all checks."""
+    return number, title, allowed, lambda checked: asked(checked.row)
+
+
+class Checks(checks.Checks):
+    """The checks of a server that predicts something for each row."""
+
+    imports = "import gunicorn"
+
+    http = (*checks.Checks.http, *(of_row(*row) for row in ROWS))
+
+    def __init__(self, server: Server, options: Any, soak_requests: int = 5_000, seconds: float = 0) -> None:
+        super().__init__(server, soak_requests, seconds)
+        self.row = row_of(server, options.row)
+
+    def one(self, headers: Headers = NONE) -> Request:
+        """Return a request for one row's prediction."""
+        return self.row.json(headers=headers)
+
+    def several(self, headers: Headers = NONE) -> Request:
+        """Return a request for three predictions."""
+        return self.row.json(3, headers=headers)
+
+    def slow(self) -> Request:
+        """Return a request of so many rows that they take a second or two."""
+        rows = self.row.rows_in(1)
+        return self.row.json(int(rows * min(24, max(1, 1.5 / self.send(self.row.json(rows)).seconds))))
+
+    @cached_property
+    def reference(self) -> Any:
+        """The prediction for one row, which every other way of sending that row must give."""
+        return predictions(self.client.send(self.row.json()))[0]
+
+    def judge(self, request: Request, reply: Reply) -> None:
+        """Raise Failed unless a reply holds the right prediction for each row."""
+        expected, answer = self.reference, predictions(reply)
+        expect(len(answer) == request.rows, f"{len(answer)} predictions for {request.rows} rows")
+        wrong = [value for value in answer if not same(value, expected)]
+        expect(not wrong, f"predicted {wrong[:1]}, but {expected} for the same row sent alone as JSON")
+
+    def message(self, error: Any) -> Any:
+        """Return what the body of an error says in words."""
+        return error.get("message")
+
+    def corrupt(self, model: Path) -> None:
+        """Overwrite a model's files."""
+        for path in filter(Path.is_file, model.rglob("*")):
+            path.write_bytes(b"\0garbage" * 64)
+
+    @check(32, "Accept: text/csv honoured, an impossible Accept 406")
+    def _accept(self) -> str:
+        reply = self.client.send(self.row.json(2, headers={"Accept": CSV}))
+        said, lines = reply.headers.get("content-type", ""), reply.body.decode().splitlines()
+        expect(reply.status == 200 and said.startswith(CSV), f"status {reply.status}, {said}")
+        expect(len(lines) == 2, f"{len(lines)} lines for 2 rows")
+        if isinstance(self.reference, (int, float)):
+            expect(same(float(lines[1]), self.reference), f"predicted {lines[1]}, as JSON {self.reference}")
+        status = self.client.send(self.row.json(headers={"Accept": "image/png"})).status
+        return expect(status == 406, f"Accept: image/png gives status {status}", "text/csv; 406")
+
+    @check(4, "nginx is in the path")
+    def _nginx(self) -> str:
+        self.need_nginx()
+        server = self.client.ping().headers.get("server", "")
+        return expect("nginx" in server, f"the answer comes from {server!r}", f"Server: {server}")
+
+    @check(44, "multi-model label only with a working /models")
+    def _multi_model(self) -> str:
+        if "capabilities.multi-models" not in self.own.labels():
+            return "no such label"
+        status = self.client.send(Request("GET", "/models")).status
+        return expect(status == 200, f"labelled, but GET /models gives status {status}", "label and /models")
+
+    # Checked before a worker is killed: the next one may still be loading, and grows.
+    @check(57, "memory flat over 100,000 requests")
+    def _memory(self) -> str:
+        used = []
+        for requests in (500, self.soak_requests):
+            self.together(4, requests // 4)
+            used.append(sum(row["kb"] for row in self.own.look()[0]) / 1024)
+        said = f"{used[1] - used[0]:+.1f} MB on {used[0]:.0f} MB over {self.soak_requests} requests"
+        return expect(used[1] - used[0] < GROWTH_MB, said)
+
+    @check(45, "a killed worker is replaced in 6 s")
+    def _replaced(self) -> str:
+        before = self.workers()
+        expect(bool(before), "no gunicorn worker is running")
+        self.own.kill(min(before))
+        started, answers = time.monotonic(), Counter[int]()
+        while True:
+            status = self.client.send(self.row.json(), timeout=6).status
+            answers[status] += 1
+            expect(status in (200, 502), f"status {status} meanwhile")
+            after, seconds = self.workers(), time.monotonic() - started
+            if status == 200 and len(after) >= len(before) and min(before) not in after:
+                return f"{seconds:.1f} s; statuses meanwhile {dict(answers)}"
+            expect(seconds < REPLACED_SECONDS, f"{len(after)} workers of {len(before)} after {seconds:.1f} s")
+
+    @check(56, "a log line a request with status and milliseconds, none for /ping")
+    def _log_lines(self) -> str:
+        self.need_nginx()
+        for request in (PING, self.row.json(), post(b"{")):
+            self.client.send(request._replace(path=f"{request.path}?contract"))
+        time.sleep(0.5)
+        rows = [json.loads(line) for line in self.own.log().splitlines() if line.startswith('{"')]
+        pings = [row for row in rows if row["path"].partition("?")[0] == "/ping"]
+        expect(not pings, f"{len(pings)} pings are logged, the first {pings[:1]}")
+        ours = [row for row in rows if row["path"].endswith("?contract")]
+        expect([row["status"] for row in ours] == [200, 400], f"requests with status 200 and 400 gave {ours}")
+        expect(all(isinstance(row.get("ms"), (int, float)) for row in ours), f"no milliseconds: {ours}")
+        return json.dumps(ours[0])
+
+    check(55, "works with 1 CPU and 1 GB")(lambda self: self.limited("--cpus", "1", "--memory", "1g"))
+
+    @check(52, "read-only /opt/ml/model")
+    def _read_only_model(self) -> str:
+        answered = self.predicts(self.second)
+        model = self.second.model or Path()
+        written = [path.name for path in (model, *model.rglob("*")) if path.stat().st_mtime]
+        return expect(not written, f"the server has written to {', '.join(written)}", answered)
+
+    def workers(self) -> set[int]:
+        gunicorn = {row["pid"]: row["parent"] for row in self.own.look()[0] if "gunicorn" in row["command"]}
+        return {pid for pid, parent in gunicorn.items() if parent in gunicorn}
+
+    def need_nginx(self) -> None:
+        nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+        if isinstance(self.server, LocalServer) and not nginx:
+            raise NotApplicable("nginx is not installed on this machine")
+
+
+register(Checks.http)

@@ -1,0 +1,91 @@
+"""Rows of a predictive model as requests in every form, and the predictions in what it answers."""
+
+import contextlib
+import json
+import math
+import re
+import struct
+from typing import Any, NamedTuple
+
+from .client import JSON, NONE, Failed, Headers, NotApplicable, Reply, Request, post
+
+JSON_LINES, CSV, NPY = "application/jsonlines", "text/csv", "application/x-npy"
+VALUE = re.compile(r"[^][,\s]+")
+
+
+class Row(NamedTuple):
+    """A row as JSON, and its shape, in which None is a length that may be any."""
+
+    text: str
+    shape: tuple[int | None, ...]
+
+    def bare(self, rows: int = 1) -> Request:
+        return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)
+
+    def json(self, rows: int = 1, content_type: str = JSON, headers: Headers = NONE) -> Request:
+        return post(b'{"instances": %s}' % self.bare(rows).body, content_type, rows, headers)
+
+    def lines(self, rows: int = 1) -> Request:
+        return post(f"{self.text}\n".encode() * rows, JSON_LINES, rows)
+
+    def csv(self, rows: int = 1, end: str = "\n") -> Request:
+        if len(self.shape) != 1:
+            raise NotApplicable(f"CSV rows are flat, this model's have shape {list(self.shape)}")
+        return post(f"{self.text[1:-1]}{end}".encode() * rows, CSV, rows)
+
+    def npy(self, rows: int = 1, pickled: bytes = b"") -> Request:
+        """Return an array as numpy.save writes it, of float64 or of pickled objects."""
+        try:
+            values = [] if pickled else [float(value) for value in VALUE.findall(self.text)]
+        except ValueError:
+            raise NotApplicable("the row holds text, an array holds numbers") from None
+        dtype, shape = "|O" if pickled else "<f8", (rows, *(size or 1 for size in self.shape))
+        header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+        header += b" " * (-(len(header) + 11) % 64) + b"\n"
+        start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+        return post(start + (pickled or struct.pack(f"<{len(values)}d", *values) * rows), NPY, rows)
+
+    def every_way(self) -> list[Request]:
+        requests = [self.json(), self.lines()]
+        for make in (self.csv, self.npy):
+            with contextlib.suppress(NotApplicable):
+                requests.append(make())
+        return requests
+
+    def rows_in(self, megabytes: int, value_bytes: int = 0) -> int:
+        row_bytes = value_bytes * len(VALUE.findall(self.text)) or len(self.text) + 1
+        return max(1, megabytes * 1_000_000 // row_bytes)
+
+    def with_first(self, value: Any) -> "Row":
+        return Row(VALUE.sub(json.dumps(value), self.text, count=1), self.shape)
+
+    def longer(self) -> "Row":
+        if self.shape[0] is None:
+            raise NotApplicable("the model takes rows of any length")
+        return of_shape([self.shape[0] + 1, *self.shape[1:]])
+
+
+def of_shape(shape: list[int | None]) -> Row:
+    """Return a row of this shape, filled with 0.5."""
+    text = "0.5"
+    for size in reversed(shape):
+        text = f"[{','.join([text] * (size or 1))}]"
+    return Row(text, tuple(shape))
+
+
+def predictions(reply: Reply) -> list[Any]:
+    """Return what a reply predicts. Raises Failed when it holds no predictions."""
+    answer = reply.json() if reply.status == 200 else None
+    found = answer.get("predictions") if isinstance(answer, dict) else None
+    if not isinstance(found, list) or not found:
+        raise Failed(f"status {reply.status}, no predictions: {reply.body[:120]!r}")
+    return found
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two predictions agree, but for rounding, which differs with the size of a batch."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
+    return bool(one == other) and one is not None

@@ -1,0 +1,183 @@
+"""Every server of language models keeps the contract, with the stub in the engine's place and real nginx.
+
+What it proves is serve, nginx, and how they start and end an engine; not the engine.
+"""
+
+import itertools
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Render
+from tests.serving import llm
+
+NEED_A_CONTAINER = {53, 54}
+LEFT_OUT = {"transformers-lmi": {58}, "transformers-djl": {58, 59}}  # it streams nothing; a shell starts both
+EXPECTED = {
+    *range(1, 4),
+    *range(5, 9),
+    *(10, 31, 33),
+    *range(36, 43),
+    *range(46, 52),
+    *(53, 54, 58, 59),
+}
+CHAT = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 5}
+each_server = pytest.mark.parametrize("config", llm.SERVERS)
+behind_nginx = pytest.mark.parametrize("config", llm.BEHIND_NGINX)
+
+
+def ask(port: int, path: str, body: dict[str, Any] | None = None, **headers: str) -> tuple[int, Any]:
+    """Return the status and the JSON of an answer; status 0 when nobody answers."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        try:
+            data = json.dumps(body) if body is not None else None
+            connection.request(
+                "POST" if data else "GET", path, data, {"Content-Type": "application/json", **headers}
+            )
+            response = connection.getresponse()
+            return response.status, json.loads(response.read() or b"null")
+        except OSError:
+            return 0, None
+
+
+@contextmanager
+def serving(
+    project: Path, ready: bool = True, **changes: str
+) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """Start a project's serve; yield it and its port, once /ping answers 200 unless not `ready`."""
+    port = llm.free_port()
+    process = llm.start(project, port, **changes)
+    try:
+        deadline = time.monotonic() + 20
+        while ready and ask(port, "/ping")[0] != 200:
+            assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+            time.sleep(0.05)
+        yield process, port
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@each_server
+def test_the_contract_is_kept(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True, include_tests=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.contract", "--local", "--json"],
+        cwd=project,
+        env=llm.variables(project),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    checks = {check["number"]: check for check in json.loads(done.stdout)["checks"]}
+    left_out = NEED_A_CONTAINER | LEFT_OUT.get(config, set())
+    assert set(checks) == EXPECTED
+    missed = {number for number, check in checks.items() if check["result"] != "passed"}
+    assert missed <= left_out, [checks[number] for number in missed - left_out]
+    assert done.returncode == 0, done.stderr
+
+
+@each_server
+def test_ping_says_200_only_once_the_model_is_loaded(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    with serving(project, ready=False, STUB_LOAD_SECONDS="2") as (_, port):
+        seen, deadline = [], time.monotonic() + 15
+        while 200 not in seen and time.monotonic() < deadline:
+            seen.append(ask(port, "/ping")[0])
+            time.sleep(0.1)
+        called = llm.record(project)["time"]
+        assert seen[-1] == 200 and set(seen[:-1]) <= {0, 502, 503} and 503 in seen
+        assert time.time() - called > 2
+
+
+@each_server
+def test_when_the_engine_dies_ping_fails_and_the_container_ends(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    with serving(project) as (process, port):
+        os.kill(llm.record(project)["pid"], signal.SIGKILL)
+        assert process.wait(5) not in (0, None)
+        assert ask(port, "/ping")[0] == 0
+
+
+@behind_nginx
+def test_while_the_engine_does_not_answer_ping_fails(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    with serving(project, ready=False, STUB_LOAD_SECONDS="60") as (process, port):
+        deadline = time.monotonic() + 10
+        while not (seen := ask(port, "/ping")[0]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert seen in (502, 503) and process.poll() is None
+
+
+@each_server
+def test_sigterm_reaches_the_engine(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    with serving(project) as (process, _):
+        engine = llm.record(project)["pid"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert not Path(f"/proc/{engine}").exists()
+
+
+@behind_nginx
+def test_invocations_are_chats_unless_the_caller_says_otherwise(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    completion, header = {"prompt": "one, two", "max_tokens": 3}, "X-Amzn-SageMaker-Custom-Attributes"
+    with serving(project) as (_, port):
+        assert ask(port, "/invocations", CHAT)[1]["choices"][0]["message"]["content"]
+        assert ask(port, "/invocations", completion)[0] == 400
+        answer = ask(port, "/invocations", completion, **{header: "a=b;route=/v1/completions"})
+        assert answer[1]["choices"][0]["text"]
+        for attributes in ("route=/metrics", "route=/v1/completions/../../metrics", "x"):
+            assert ask(port, "/invocations", CHAT, **{header: attributes})[0] == 200
+
+
+@behind_nginx
+def test_a_model_without_a_chat_template_completes(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True, chat_template="none")
+    with serving(project) as (_, port):
+        assert ask(port, "/invocations", {"prompt": "one", "max_tokens": 3})[1]["choices"][0]["text"]
+
+
+def arrivals(port: int, path: str, tokens: int) -> list[float]:
+    """Return the seconds after which each part of a stream arrives."""
+    body = json.dumps({**CHAT, "max_tokens": tokens, "stream": True})
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.connect()
+        started, times = time.perf_counter(), []
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        while response.read1(65536):
+            times.append(time.perf_counter() - started)
+    return times
+
+
+@behind_nginx
+def test_nginx_holds_no_token_back(render: Render, config: str) -> None:
+    """Each token arrives on its own, and the first at most 2 ms later than from the engine itself."""
+    project = render("chat", deployment_config=config, offline=True)
+    with serving(project, STUB_TOKEN_SECONDS="0.01") as (_, port):
+        words = llm.record(project)["command"]
+        engine = int(words[words.index("--port") + 1])
+        arrivals(port, "/invocations", 2)
+        pairs = [
+            (arrivals(port, "/invocations", 20), arrivals(engine, "/v1/chat/completions", 20))
+            for _ in range(15)
+        ]
+    behind = statistics.median(through[0] - direct[0] for through, direct in pairs)
+    assert behind <= 0.002, f"{behind * 1000:.2f} ms"
+    assert statistics.median(len(through) for through, _ in pairs) >= 20, "tokens came together"
+    gaps = [late - early for through, _ in pairs for early, late in itertools.pairwise(through)]
+    assert statistics.median(gaps) > 0.005, "tokens came together"
+    print(f"{config}: first byte {behind * 1000:+.2f} ms")
