@@ -43,8 +43,10 @@ class Pod:
     def ping(self) -> Answer:
         return self._asked(self._http.ping)
 
-    def invoke(self, body: bytes, content_type: str, accept: str = "application/json") -> Answer:
-        return self._asked(self._http.invoke, body, content_type, accept)
+    def invoke(
+        self, body: bytes, content_type: str, accept: str = "application/json", attributes: str = ""
+    ) -> Answer:
+        return self._asked(self._http.invoke, body, content_type, accept, attributes)
 
     def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
         return self._http.stream(body, content_type)
