@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.conftest import COMBINATIONS, TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
+from tests.render.test_kubernetes import VARIANTS as HYPERPOD_VARIANTS
 
 OTHERS = {
     "sklearn": ("xgboost", "tensorflow"),
@@ -207,7 +208,7 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         triton: dict[str, object] = {"deployment_config": config, "model_format": model_format}
         every += [{**triton, **extra} for extra in TRITON_VARIANTS.values()]
     every += [{"deployment_config": config, "offline": True} for config in TRITON_LANGUAGE_MODELS]
-    for data in [*every, *map(language_model, LANGUAGE_MODELS)]:
+    for data in [*every, *map(language_model, LANGUAGE_MODELS), *HYPERPOD_VARIANTS.values()]:
         project = tmp_path_factory.mktemp("lint") / "abalone-age"
         copier.run_copy(
             str(template), project, data=data, defaults=True, unsafe=True, quiet=True, skip_tasks=True
