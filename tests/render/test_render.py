@@ -176,15 +176,18 @@ def copy_sources(dockerfile: str) -> list[str]:
 
 
 def test_a_default_project_is_small(render: Render) -> None:
-    assert_small(render(), files=25, lines=2100)
+    assert_small(render(), files=30, lines=2850)
+
+
+DO_LINES = 3500  # a thousand more than planned
 
 
 def assert_small(project: Path, files: int, lines: int) -> None:
-    """Assert how large a project is: `files` and `lines` without do/, which has 2,500 lines of its own."""
+    """Assert how large a project is: `files` and `lines` without do/, which is held to DO_LINES."""
     text = [path for path in files_of(project) if path.suffix != ".gz"]
     commands = [path for path in text if path.is_relative_to(project / "do")]
     others = [path for path in text if path not in commands]
-    assert sum(path.read_bytes().count(b"\n") for path in commands) <= 2500
+    assert sum(path.read_bytes().count(b"\n") for path in commands) <= DO_LINES
     assert len(others) <= files and sum(path.read_bytes().count(b"\n") for path in others) <= lines
 
 
