@@ -2,6 +2,7 @@
 
 import json
 import os
+import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -138,7 +139,13 @@ class Cluster:
 
     def push(self) -> str:
         """Push another image, and return its digest."""
-        return self.aws.push(self.project.name, "latest", content=os.urandom(8).hex())
+        name, ecr = self.project.name, self.aws.boto3_client("ecr")
+        if not any(name in arn for arn in self.aws.resources()):
+            config = tomllib.loads((self.project / "do" / "config.toml").read_text())
+            tags = {"mcc-project": name, "mcc-project-id": config["project_id"]}
+            pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+            ecr.create_repository(repositoryName=name, tags=pairs)
+        return self.aws.push(name, "latest", content=os.urandom(8).hex())
 
     def objects(self) -> dict[str, Object]:
         """Return everything of the project in the cluster, by kind and name."""

@@ -618,7 +618,10 @@ def test_a_request_reaches_a_pod_through_the_cluster(cluster: Cluster) -> None:
     assert answer.document["result"]["predictions"] == [50_000.0] * 50_000
     cluster.api.denied.add("get pods/portforward")
     refused = cluster.run("test", "--remote")
-    assert (refused.code, refused.id) == (3, "forbidden") and "pods/portforward" in refused.seen
+    assert (refused.code, refused.id, refused.seen) == (3, "forbidden", "403 Handshake status 403 Forbidden")
+    cluster.push()
+    deployed = cluster.run("deploy")
+    assert (deployed.code, deployed.id) == (3, "forbidden") and "it is deployed" in deployed.said
     cluster.run("clean", "--yes")
     assert cluster.run("test", "--remote").id == "nothing-serves"
 

@@ -3,7 +3,7 @@
 import argparse
 
 from lifecycle import changes, cluster, journal, plan, pods, preflight, remote, requests, rollout
-from lifecycle.api import Api
+from lifecycle.api import Api, ApiFailure
 from lifecycle.aws import Aws
 from lifecycle.changes import Change
 from lifecycle.cli import Result
@@ -91,6 +91,9 @@ def _test(settings: Target, api: Api, arguments: argparse.Namespace) -> Result:
     """Return the answer to a request. Raises Failure (verification) when it is not as it should be."""
     try:
         answer = requests.check(remote.server(settings, api), arguments)
+    except ApiFailure as failure:
+        failure.finding["cause"] = "it is deployed and serves, but could not be asked from here"
+        raise
     except Failure as failure:
         failure.code = VERIFICATION
         failure.finding["cause"] = "it is deployed and goes on running, but does not answer as it should"

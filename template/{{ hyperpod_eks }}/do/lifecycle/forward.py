@@ -1,5 +1,6 @@
 """A pod's port at an address of this machine, through the cluster's API."""
 
+import re
 import socket
 import threading
 from contextlib import suppress
@@ -51,6 +52,8 @@ class Forward:
         try:
             return portforward(ask, self._pod, self._namespace, ports=str(PORT)).socket(PORT)
         except ApiException as error:
+            if refused := re.match(r"Handshake status (\d+) [A-Za-z ]+", str(error.reason)):
+                error.status, error.reason = int(refused[1]), refused[0].strip()
             raise refusal(error, f"a connection to pod {self._pod}", self._api.name) from None
 
 
