@@ -142,7 +142,7 @@ class Shape:
 SHAPES = {
     "project_name": Shape(
         re.compile(r"(?=.{2,63}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*"),
-        "2 to 63 lower-case letters, digits and single dashes, starting with a letter, not ending with a dash",
+        "2 to 63 lower-case letters, digits and single dashes, first a letter, last no dash",
         "abalone-age",
     ),
     "region": Shape(re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"), "an AWS region's name", "eu-west-1"),
