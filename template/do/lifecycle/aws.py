@@ -19,23 +19,18 @@ READING = ("describe_", "list_", "get_", "head_", "batch_get_", "batch_check_", 
 SUBJECTS = re.compile(r"(Name|Names|Arn|ResourceId|Bucket|Key|Prefix)$", re.IGNORECASE)
 
 
-# AWS's error codes: the exit code, the id and the remedy of each.
+# AWS's error codes: a pattern of them, the exit code, the id and the remedy.
+_EXPIRED = "Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken"
+_DENIED = "AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|^403$"
+_POLICY = "have {action} allowed (`do/doctor --policy {verb}` prints all it needs)"
+_QUOTA = "raise the quota (Service Quotas), or take another instance_type"
 REFUSALS = (
-    (
-        r"Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken",
-        (PRECONDITION, "expired-credentials", "log in again (`aws sso login`)"),
-    ),
-    (
-        r"AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|^403$",
-        (REFUSED, "access-denied", "have {action} allowed (`do/doctor --policy {verb}` prints all it needs)"),
-    ),
-    (
-        r"^ResourceLimitExceeded$",
-        (PRECONDITION, "quota-exceeded", "raise the quota (Service Quotas), or take another instance_type"),
-    ),
-    (r"Throttl|TooManyRequests|LimitExceeded|SlowDown", (REFUSED, "throttled", "wait a minute")),
-    (r"[Cc]apacity", (REFUSED, "no-capacity", "wait, or take another instance_type or region")),
-    (r"", (REFUSED, "aws-refused", "mend what it says")),
+    (_EXPIRED, PRECONDITION, "expired-credentials", "log in again (`aws sso login`)"),
+    (_DENIED, REFUSED, "access-denied", _POLICY),
+    ("^ResourceLimitExceeded$", PRECONDITION, "quota-exceeded", _QUOTA),
+    ("Throttl|TooManyRequests|LimitExceeded|SlowDown", REFUSED, "throttled", "wait a minute"),
+    ("[Cc]apacity", REFUSED, "no-capacity", "wait, or take another instance_type or region"),
+    ("", REFUSED, "aws-refused", "mend what it says"),
 )
 
 
@@ -179,7 +174,7 @@ def failure(error: Exception, aws: Aws, call: str) -> Failure:
     if isinstance(error, ClientError):
         told = error.response.get("Error", {})
         code, message = str(told.get("Code", "")), " ".join(str(told.get("Message", "")).split())
-        exit_code, name, remedy = next(rest for pattern, rest in REFUSALS if re.search(pattern, code))
+        _, exit_code, name, remedy = next(entry for entry in REFUSALS if re.search(entry[0], code))
         action = re.search(r"perform: (\S+)", message)
         remedy = remedy.format(action=action[1] if action else call, verb=aws.verb)
         seen = f"{code}: {message}"[:600]

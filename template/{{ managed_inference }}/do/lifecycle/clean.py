@@ -58,20 +58,13 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
         for item in present:
             if _remove(settings, aws, item, problems):
                 known.remove(item)
-        known[:] = [
-            item for item in _find(settings, Aws(settings, "clean"), arguments, problems) if item.ours
-        ]
+        found = _find(settings, Aws(settings, "clean"), arguments, problems)
+        known[:] = [item for item in found if item.ours]
         left = [item.arn for item in known]
         removed += [str(item) for item in present if item.arn not in left]
         if not left:
             break
-    receipt = {
-        "account": account,
-        "region": settings.region,
-        "removed": removed,
-        "left": left,
-        "left_alone": foreign,
-    }
+    receipt = {"account": account, "region": aws.region, "removed": removed, "left": left, "foreign": foreign}
     path = journal.save("clean", {"time": journal.now(), **receipt, "problems": problems})
     text = [*(f"removed {name}" for name in removed), f"receipt: {path}"]
     text += [f"left: {arn}" for arn in left] or ["nothing is left"]

@@ -28,15 +28,12 @@ def wanted(settings: Target, image: str) -> dict[str, Any]:
 def endpoint_config(settings: Target) -> Request:
     """Return the request for the instances. Its name tells its content, for it cannot be changed."""
     least = 0 if settings.scale_to_zero else settings.instance_count
+    limits = {"MinInstanceCount": least, "MaxInstanceCount": settings.max_instance_count}
     variant: Request = {
         "VariantName": VARIANT,
         "InstanceType": settings.instance_type,
         "InitialInstanceCount": settings.instance_count,
-        "ManagedInstanceScaling": {
-            "Status": "ENABLED",
-            "MinInstanceCount": least,
-            "MaxInstanceCount": settings.max_instance_count,
-        },
+        "ManagedInstanceScaling": {"Status": "ENABLED", **limits},
         "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
     }
     if settings.ami:
