@@ -4,6 +4,8 @@ It runs with the Python of a project's .venv and has boto3 and its models of AWS
 take most of a command's time. The commands themselves are unmodified. tests/lifecycle/forks.py starts it.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import runpy
@@ -18,13 +20,16 @@ import botocore.session
 
 SERVICES = (
     "sts", "sagemaker", "sagemaker-runtime", "application-autoscaling", "cloudwatch", "logs", "ecr", "iam",
-    "s3", "codebuild", "resourcegroupstaggingapi", "service-quotas",
+    "s3", "codebuild", "resourcegroupstaggingapi", "service-quotas", "eks",
 )  # fmt: skip
 
 
 def main() -> None:
     """Serve until standard input ends."""
     read_models()
+    for name in ("kubernetes.client", "kubernetes.stream", "yaml"):
+        with contextlib.suppress(ImportError):  # only projects for a cluster have them
+            importlib.import_module(name)
     for line in sys.stdin:
         task = json.loads(line)
         child = os.fork()

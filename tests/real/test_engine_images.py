@@ -6,6 +6,7 @@ does not prove: that the real image has what the Dockerfile uses (apt, pip, user
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -128,7 +129,9 @@ def test_do_run_dry_in_a_container(engine: dict[str, str], build: Build) -> None
     project, _ = build("transformers-tensorrt-llm")
     port = llm.free_port()
     command = [sys.executable, "do/run", "--dry", "--engine", "docker", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=project, env=engine, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=project, env=engine, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         deadline = 60
         url = f"http://127.0.0.1:{port}"
@@ -140,6 +143,6 @@ def test_do_run_dry_in_a_container(engine: dict[str, str], build: Build) -> None
             assert deadline and process.poll() is None, done.stderr
         assert "first token after" in done.stdout
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
         process.communicate(timeout=40)
     assert os.environ.get("HF_TOKEN") != TOKEN

@@ -60,6 +60,7 @@ RESOURCES = {
         "EndpointConfigName": "endpoint-config/{}",
         "InferenceComponentName": "inference-component/{}",
         "ModelName": "model/{}",
+        "ClusterName": "cluster/{}",
     },
     "ecr": {"repositoryName": "repository/{}", "repositoryNames": "repository/{}"},
     "codebuild": {
@@ -68,6 +69,7 @@ RESOURCES = {
         "names": "project/{}",
         "ids": "project/{}",
     },
+    "eks": {"name": "cluster/{}"},
     "logs": {"logGroupName": "log-group:{}:*", "logGroupNamePrefix": "log-group:{}*:*"},
     "cloudwatch": {"AlarmName": "alarm:{}", "AlarmNames": "alarm:{}"},
     "secretsmanager": {"SecretId": "secret:{}"},

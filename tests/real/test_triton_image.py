@@ -1,0 +1,107 @@
+"""The rendered Dockerfiles of Triton's projects, built on stand-ins of its images by their own do/build.
+
+The image of the Python backend holds a real tritonserver and runs; the others have no backend to run with.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extensions.mcc import catalog
+from tests.conftest import REPOSITORY, TRITON_LANGUAGE_MODELS, TRITON_MODELS
+from tests.serving.triton_projects import rendered, trained
+
+STANDINS = REPOSITORY / "tests" / "standins"
+IMAGES = [catalog.default_image(config, model_format) for config, model_format in TRITON_MODELS]
+TAGS = sorted({*IMAGES, *map(catalog.default_image, TRITON_LANGUAGE_MODELS)})
+Engine = dict[str, str]
+
+
+def run(engine: Engine, *words: str | Path, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(list(map(str, words)), cwd=cwd, env=engine, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def triton(engine: Engine) -> Engine:
+    """Return an engine that has stand-ins under the tags of Triton's images."""
+    if run(engine, "docker", "image", "inspect", *TAGS).returncode:
+        tags = [word for tag in TAGS for word in ("--tag", tag)]
+        file = STANDINS / "tritonserver.Dockerfile"
+        done = run(engine, "docker", "build", *tags, "--file", file, STANDINS / "engines")
+        assert done.returncode == 0, done.stderr[-3000:]
+    return engine
+
+
+def build(engine: Engine, project: Path) -> str:
+    done = run(engine, sys.executable, "do/build", cwd=project)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("config", [*dict(TRITON_MODELS), *TRITON_LANGUAGE_MODELS])
+def test_the_image_holds_what_it_needs_and_no_more(
+    triton: Engine, template: Path, tmp_path: Path, config: str
+) -> None:
+    if config in TRITON_LANGUAGE_MODELS:
+        project = rendered(template, tmp_path / "chat", deployment_config=config, offline=True)
+        expected = {"model_repository", "nginx.conf", "serving"}
+    else:
+        project = trained(template, config, dict(reversed(TRITON_MODELS))[config])
+        expected = {"abalone-age", "nginx.conf", "serving"}
+    image = build(triton, project)
+    config_of: dict[str, Any] = json.loads(run(triton, "docker", "image", "inspect", image).stdout)[0][
+        "Config"
+    ]
+    assert config_of["Entrypoint"] == ["/opt/program/serving/serve"]
+    assert config_of["Labels"]["com.amazonaws.sagemaker.capabilities.accept-bind-to-port"] == "true"
+    assert not [line for line in config_of["Env"] if "TOKEN" in line or "KEY=" in line]
+    look = "ls -A /opt/program /opt/ml/model /root/.cache /var/lib/apt/lists 2>/dev/null"
+    listed = run(triton, "docker", "run", "--rm", "--entrypoint", "sh", image, "-c", look).stdout.split()
+    assert {word for word in listed if not word.endswith(":")} == expected
+    stopped = run(triton, "docker", "run", "--rm", image, "train")
+    assert stopped.returncode == 2 and "the only one is 'serve'" in stopped.stderr
+
+
+def test_the_contract_is_kept_in_the_container(triton: Engine, template: Path) -> None:
+    """With a read-only root and as another user than root, too; nothing but a stream does not apply."""
+    project = trained(template, "triton-python", "joblib")
+    config = project / "model_repository" / "abalone-age" / "config.pbtxt"
+    before = config.read_text()  # of batches too small for a request that takes a second
+    config.write_text(before.replace("max_batch_size: 4096", "max_batch_size: 1000000"))
+    try:
+        image = build(triton, project)
+        command = [sys.executable, "-m", "tests.contract", "--image", image, "--engine", "docker", "--json"]
+        done = run(triton, *command, cwd=project)
+    finally:
+        config.write_text(before)
+    assert done.stdout, done.stderr
+    checks: list[dict[str, Any]] = json.loads(done.stdout)["checks"]
+    assert [c for c in checks if c["result"] != "passed" and c["number"] != 59] == []
+    assert done.returncode == 0 and len(checks) == 27, done.stderr
+
+
+@pytest.mark.parametrize("config", TRITON_LANGUAGE_MODELS)
+def test_a_language_model_answers_in_the_container(
+    triton: Engine, template: Path, tmp_path: Path, config: str
+) -> None:
+    data = {"deployment_config": config, "offline": True, "include_tests": True}
+    project = rendered(template, tmp_path / "chat", **data)
+    image = build(triton, project)
+    command = [
+        sys.executable,
+        "-m",
+        "tests.contract",
+        "--image",
+        image,
+        "--json",
+        "--only",
+        "1,5,33,46,47,54,59",
+    ]
+    done = run(triton, *command, cwd=project)
+    assert done.stdout, done.stderr
+    checks: list[dict[str, Any]] = json.loads(done.stdout)["checks"]
+    assert [check for check in checks if check["result"] != "passed"] == []
