@@ -1,7 +1,7 @@
 """What do/submit sends is what Docker's own builder would see, by the same .dockerignore.
 
 Debian's engine is of 2020. What Docker 23 changed is not compared: a plus sign is one, an exception with
-wildcards reaches into ignored directories, and one that changes nothing for a directory leaves out what is below.
+wildcards reaches into ignored directories, one that changes nothing for a directory leaves out what is below.
 """
 
 import importlib
