@@ -1,4 +1,4 @@
-"""do/build: how the engine is told to build, and its login to registries of ECR that base images come from."""
+"""do/build: how the engine is told to build, and its login to the registries of base images on ECR."""
 
 from pathlib import Path
 
