@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,11 @@ WITHOUT_RESOURCE = {
 # Who sets when objects expire can delete them so: do/submit does it to the source in its own bucket.
 KNOWN = {"submit": ["RESOURCE_POLICY_PRIVILEGE_ESCALATION"]}
 HOLDERS = ["clean", "deploy", "doctor", "execution-role", "logs", "plan", "push", "status", "test"]
-WITH_CODEBUILD = sorted([*HOLDERS, "codebuild-role", "submit"])
+OTHERS = {
+    "predictive": ["codebuild-role", "submit"],
+    "language_model": [],
+    "base_image_of_ecr": ["build", "codebuild-role", "submit"],
+}
 
 
 @pytest.fixture(scope="module", params=PROJECTS)
@@ -69,8 +74,7 @@ def policy(project: Path, holder: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def policies(project: Path, kind: str) -> dict[str, dict[str, Any]]:
-    holders = HOLDERS if kind == "language_model" else WITH_CODEBUILD
-    return {holder: policy(project, holder) for holder in holders}
+    return {holder: policy(project, holder) for holder in [*HOLDERS, *OTHERS[kind]]}
 
 
 def test_every_policy_is_valid(policies: dict[str, dict[str, Any]]) -> None:
@@ -117,6 +121,14 @@ def test_the_role_reads_what_the_project_has_and_no_more(kind: str, policies: di
         base = [s for s in policies["codebuild-role"]["Statement"] if s["Sid"] == "BaseImage"]
         wanted = "arn:aws:ecr:us-west-2:763104351884:repository/python"
         assert [s["Resource"] for s in base] == ([wanted] if kind == "base_image_of_ecr" else [])
+
+
+def test_nothing_speaks_of_commands_that_are_not_there(project: Path, kind: str) -> None:
+    statements = [
+        s for f in (project / "iam").glob("*.toml") for s in tomllib.loads(f.read_text())["statements"]
+    ]
+    named = {holder for statement in statements for holder in statement["for"]}
+    assert named == {*HOLDERS, *OTHERS[kind]}
 
 
 def test_names_that_cannot_be_filled_in_are_told(project: Path) -> None:

@@ -42,6 +42,8 @@ def main(arguments: list[str]) -> int:
         noted.append("right token" if right else "wrong token")
         print("Login Succeeded" if right else "denied", file=sys.stdout if right else sys.stderr)
         status = 0 if right else 1
+    elif arguments[0] == "buildx":
+        return 1 if os.environ.get("STUB_BUILDX") == "missing" else 0
     elif arguments[:2] == ["image", "inspect"]:
         if os.environ.get("STUB_IMAGE") == "missing":
             print("Error response from daemon: No such image", file=sys.stderr)

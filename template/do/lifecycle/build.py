@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from lifecycle import engine, local
+from lifecycle import engine, local, registry
 from lifecycle.cli import Result
 from lifecycle.project import DEFECT, PROJECT, Config, Failure
 
@@ -20,11 +20,19 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     """Build the image for the instance's processor."""
     local.prepare_build()
     program = engine.find(arguments.engine or settings.engine)
-    command = engine.build_command(program, settings, arguments.no_cache)
+    command = engine.build_command(program, settings, arguments.no_cache, engine.has_buildx(program))
     print(f"building {settings.image} for {settings.platform} with {program}", file=sys.stderr, flush=True)
     # Attestations make a manifest that SageMaker refuses.
     environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-    if subprocess.run(command, cwd=PROJECT, stdout=sys.stderr, env=environment).returncode:
+    with registry.logged_in(settings, "build", program, base_registries()):
+        status = subprocess.run(command, cwd=PROJECT, stdout=sys.stderr, env=environment).returncode
+    if status:
         remedy = "read the engine's last lines above; `do/build --no-cache` rules out a stale step"
         raise Failure(DEFECT, "build-failed", "the image was not built", " ".join(command), remedy)
     return {"image": settings.image, "platform": settings.platform, "text": settings.image}
+
+
+def base_registries() -> set[str]:
+    """Return the registries of ECR that the Dockerfile takes base images from."""
+    lines = (PROJECT / "Dockerfile").read_text("utf-8").splitlines()
+    return {found[0] for line in lines if line.startswith("FROM ") and (found := registry.HOST.search(line))}

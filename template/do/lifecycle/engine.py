@@ -31,11 +31,21 @@ def find(wanted: str) -> str:
     return installed[0]
 
 
-def build_command(engine: str, config: Config, no_cache: bool) -> list[str]:
-    """Return the command that builds the image for the instance's processor."""
+def has_buildx(engine: str) -> bool:
+    """Return whether docker builds with BuildKit, which can be told what kind of manifest to make."""
+    return (
+        engine == "docker"
+        and not subprocess.run([engine, "buildx", "version"], capture_output=True).returncode
+    )
+
+
+def build_command(engine: str, config: Config, no_cache: bool, buildx: bool) -> list[str]:
+    """Return the command that builds the image for the instance's processor, of the kind SageMaker takes."""
     command = [engine, "build", "--platform", config.platform, "--tag", config.image]
     if engine == "podman":
         command += ["--format", "docker"]
+    if buildx:
+        command += ["--output", "type=docker,oci-mediatypes=false"]
     return [*command, *["--no-cache"] * no_cache, "."]
 
 

@@ -1,0 +1,55 @@
+"""do/build: how the engine is told to build, and its login to the registries of base images on ECR."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.lifecycle.commands import NAME
+from tests.lifecycle.conftest import copied
+from tests.lifecycle.projects import StubbedProject
+from tests.standins.aws.server import AwsStandIn
+
+BASE = "763104351884.dkr.ecr.us-west-2.amazonaws.com"
+
+
+@pytest.fixture
+def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> StubbedProject:
+    folder = copied(rendered, tmp_path / NAME)
+    (folder / "model" / "model.pkl").write_bytes(b"a model")
+    return StubbedProject(folder, aws)
+
+
+def test_the_manifest_is_of_the_kind_that_sagemaker_takes(project: StubbedProject) -> None:
+    assert project.do("build").code == 0
+    (build,) = [call for call in project.engine_calls if call[0] == "build"]
+    assert build[1:5] == ["--platform", "linux/amd64", "--tag", f"{NAME}:latest"]
+    assert build[5:7] == ["--output", "type=docker,oci-mediatypes=false"]
+
+
+def test_an_engine_without_buildkit_is_not_told_what_it_does_not_know(project: StubbedProject) -> None:
+    assert project.do("build", STUB_BUILDX="missing").code == 0
+    (build,) = [call for call in project.engine_calls if call[0] == "build"]
+    assert "--output" not in build
+
+
+def test_without_base_images_of_ecr_it_asks_nobody(project: StubbedProject) -> None:
+    assert project.do("build").code == 0
+    assert project.aws.calls == [] and not [call for call in project.engine_calls if call[0] == "login"]
+
+
+def test_it_logs_in_where_base_images_are_in_their_region_and_out_again(project: StubbedProject) -> None:
+    dockerfile = project.path / "Dockerfile"
+    dockerfile.write_text(f"FROM {BASE}/djl-inference:0.32 AS base\nFROM base\nCOPY a-{BASE} /\n")
+    assert project.do("build").code == 0
+    calls = [call for call in project.engine_calls if call[0] in ("login", "build", "logout")]
+    assert [call[0] for call in calls] == ["login", "build", "logout"]
+    assert calls[0][-2:] == [BASE, "right token"]
+    (call,) = project.aws.calls
+    assert (call.operation, call.region) == ("GetAuthorizationToken", "us-west-2")
+
+
+def test_a_build_that_fails_logs_out_too(project: StubbedProject) -> None:
+    (project.path / "Dockerfile").write_text(f"FROM {BASE}/djl-inference:0.32\n")
+    failed = project.do("build", STUB_BUILD_ERROR="no such instruction")
+    assert failed.code == 1 and "build-failed" in failed.err
+    assert project.engine_calls[-1] == ["logout", BASE]
