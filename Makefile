@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-real lint accuracy size bench clean
+.PHONY: demo test test-real test-cluster lint accuracy size bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
@@ -20,6 +20,9 @@ lint: $(READY)  ## our own code
 
 test-real: $(READY)  ## a real container engine builds and runs what is rendered
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/real
+
+test-cluster: $(READY)  ## the commands on a HyperPod cluster against a real kube-apiserver, built once; needs root
+	REAL_CLUSTER=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/lifecycle/test_hyperpod.py
 
 accuracy: $(READY)  ## the memory estimate against measured start-ups; DATA=FILE for others, V=1 for each
 	@$(BIN)/python -m tests.accuracy $(if $(V),-v) $(DATA)

@@ -32,7 +32,7 @@ TRITON_MODELS = [  # backends that load a model's file, with its formats
     ("triton-python", "pkl"),
 ]
 TRITON_LANGUAGE_MODELS = ["triton-vllm", "triton-tensorrtllm"]
-TEMPLATE = ("copier.yml", "questions", "catalog", "extensions", "template", "hooks")
+TEMPLATE = ("copier.yml", "questions", "catalog", "extensions", "template", "includes", "hooks")
 Render = Callable[..., Path]
 
 

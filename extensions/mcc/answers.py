@@ -118,6 +118,7 @@ ASKABLE = (
 )
 KEPT = ("framework_version", "region", "base_image")  # questions that take more than they offer
 SECRETS = ("hf_token",)
+NEVER_SHOWN = (*SECRETS, "hyperpod_token_secret")  # a token may have been given by mistake
 COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas", "model_instances")
 NUMBERS = ("max_model_len", "max_concurrency", "max_batch_size", "max_queue_delay_us", *COUNTS)
 MAY_BE_ZERO = ("max_queue_delay_us",)
@@ -140,8 +141,8 @@ class Shape:
 
 SHAPES = {
     "project_name": Shape(
-        re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
-        "1 to 63 lower-case letters, digits and dashes, starting with a letter, not ending with a dash",
+        re.compile(r"(?=.{2,63}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*"),
+        "2 to 63 lower-case letters, digits and single dashes, first a letter, last no dash",
         "abalone-age",
     ),
     "region": Shape(re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"), "an AWS region's name", "eu-west-1"),
@@ -230,7 +231,7 @@ def problem(question: str, value: object) -> str:
         if isinstance(value, str) or question == "model_parameters":
             return ""
         return f"{question}: {value!r} was read as a number. Put it in quotes."
-    shown = "what was given" if question in SECRETS else _quoted(value)
+    shown = "what was given" if question in NEVER_SHOWN else _quoted(value)
     return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
 
 
@@ -504,7 +505,7 @@ def _wrong_for_hyperpod(given: Mapping[str, Any], known: Mapping[str, Any]) -> l
     """Return what does not go together among the answers for a HyperPod cluster."""
     mode = str(known.get("hyperpod_mode", "deployment"))
     source = str(known.get("hyperpod_model_source", ""))
-    language_model = known.get("deployment_config", PREDICTIVE[0]) not in PREDICTIVE
+    language_model = serves_language_model(str(known.get("deployment_config", PREDICTIVE[0])))
     model_name = str(known.get("model_name", "Qwen/Qwen3-8B")) if language_model else ""
     problems = []
     if given.keys() & {"deployment_target", "hyperpod_mode", "hyperpod_model_source", "model_name"}:

@@ -427,9 +427,10 @@ class NodeRoom:
 
 @dataclasses.dataclass(frozen=True)
 class SharedMemory:
-    """GiB of /dev/shm for each GPU of a pod."""
+    """GiB of /dev/shm for each GPU of a pod, and at least for one of Triton."""
 
     gib_per_gpu: float
+    triton_gib: float
     evidence: str
 
 

@@ -296,6 +296,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "replicas_problem": lambda value, replicas: answers.replicas_problem(replicas, value),
     "source_problem": answers.source_problem,
     "model_volume": pods.model_volume,
+    "pod_environment": pods.environment,
     "pod_resources": told_to_the_user(pods.resources),
     "stale_pods": pods.stale,
     "toml": quoting.toml,

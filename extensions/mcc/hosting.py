@@ -70,7 +70,7 @@ def hosting(
         "usd_per_hour": usd,
         "price_estimated": bool(price and price.estimated),
         "max_usd_per_hour": math.ceil(usd * (instances + 1) * 100) / 100,
-        "model_data": model["name"] if on_s3 else "",
+        "model_data": _address(model["name"]) if on_s3 else "",
         "size_note": f" of {size / GIB:.1f} GiB" if size else ", which is not known",
         "download_seconds": _rounded(download),
         "startup_seconds": _rounded(startup),
@@ -113,6 +113,11 @@ def _memory_mib(
         of = gpus / instance.accelerator.count if gpus and instance.accelerator else 1
         gib = min(gib, SHARE * of * instance.memory_gib)
     return max(1, round(gib * 1024 / MEMORY_STEP_MIB)) * MEMORY_STEP_MIB
+
+
+def _address(name: str) -> str:
+    """Return an s3:// address as that of an archive or, with a slash at its end, of a prefix."""
+    return name if name.endswith((".tar.gz", "/")) else f"{name}/"
 
 
 def _rounded(seconds: float) -> int:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import catalog, cpu_sizer, language_model
+from . import catalog, cpu_sizer, language_model, triton
 from .answers import HYPERPOD
 from .catalog import Instance
 from .errors import InvalidAnswer
@@ -13,11 +13,25 @@ MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # as long as SageMaker would wait
 LARGEST_SHARE_OF_SHARED_MEMORY = 0.25
 PROBE_SECONDS = 10
+ENGINE_SETTINGS = (
+    "tensor_parallel_size",
+    "max_model_len",
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "gpu_memory_utilization",
+    "kv_cache_dtype",
+)
 
 
 def nodes(need: Mapping[str, Any]) -> Sequence[Instance] | None:
-    """Return the instance types to choose from for a need: those of HyperPod's nodes, None for all."""
-    return catalog.hyperpod_nodes() if need.get("target") == HYPERPOD else None
+    """Return the instance types for a need: those of HyperPod's nodes that have room for it, None for all."""
+    if need.get("target") != HYPERPOD:
+        return None
+    if "framework" not in need:
+        return catalog.hyperpod_nodes()
+    size = cpu_sizer.model_bytes(need["model_path"])
+    judged = cpu_sizer.cpu_choices(need["framework"], size, need["profile"], catalog.hyperpod_nodes())
+    return [choice.instance for choice in judged if choice.need_gib <= _memory_gib(choice.instance)]
 
 
 def resources(
@@ -32,21 +46,19 @@ def resources(
     instance = catalog.instances().get(instance_type)
     if instance is None:
         raise InvalidAnswer(f"instance_type: {instance_type} is not in the catalog. Choose another.")
-    gpus = int(engine_settings.get("tensor_parallel_size", 0))
-    facts = catalog.hyperpod()
+    facts, gpus = catalog.hyperpod(), _gpus(need, instance, engine_settings)
     share = gpus / instance.accelerator.count if gpus and instance.accelerator else 1.0
     cpu = share * (facts.room.node_share * instance.vcpu - facts.room.daemons_cpu)
-    memory = share * (facts.room.node_share * instance.memory_gib - facts.room.daemons_gib)
-    shared = min(gpus * facts.shared_memory.gib_per_gpu, LARGEST_SHARE_OF_SHARED_MEMORY * memory)
-    if gpus == 0:
+    memory = share * _memory_gib(instance)
+    if "framework" in need:
         _check_memory(need, instance, memory)
     seconds = _start_seconds(need, instance_type, source)
     return {
-        "sized_for": sized_for(instance_type, engine_settings, source),
+        "sized_for": sized_for(need, instance_type, engine_settings, source),
         "cpu": _cores(cpu, whole=gpus == 0),
         "memory": _bytes(memory),
         "gpus": gpus,
-        "shared_memory": _bytes(shared) if gpus else "",
+        "shared_memory": _shared_memory(need, gpus, memory),
         "gpu_nodes": instance.kind == "gpu",
         "metrics_path": facts.metrics.get(need.get("server", ""), ""),
         "start_seconds": seconds,
@@ -54,6 +66,21 @@ def resources(
         "start_probes": seconds // PROBE_SECONDS,
         "probe_seconds": PROBE_SECONDS,
     }
+
+
+def environment(deployment_config: str, engine_settings: Mapping[str, Any], region: str) -> dict[str, str]:
+    """Return the settings of a server that are worth changing without another image, as its environment."""
+    if deployment_config in catalog.servers():
+        known = catalog.servers()[deployment_config].settings
+        named = [name for name in ENGINE_SETTINGS if name in known and name in engine_settings]
+        return {
+            "AWS_REGION": region,
+            **{f"SERVE_{name.upper()}": str(engine_settings[name]) for name in named},
+        }
+    if deployment_config in triton.CONFIGS:
+        loud = {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}
+        return loud if deployment_config in triton.MODEL_CONFIGS else {"AWS_REGION": region, **loud}
+    return {"SERVING_LOG_LEVEL": "warning", "SERVING_THREADS": "4"}
 
 
 def model_volume(source: str, project: str, namespace: str, region: str) -> dict[str, Any]:
@@ -97,19 +124,51 @@ def model_volume(source: str, project: str, namespace: str, region: str) -> dict
     }
 
 
-def sized_for(instance_type: str, engine_settings: Mapping[str, Any], source: str) -> dict[str, Any]:
+def sized_for(
+    need: Mapping[str, Any], instance_type: str, engine_settings: Mapping[str, Any], source: str
+) -> dict[str, Any]:
     """Return what the resources of a pod follow from."""
-    gpus = int(engine_settings.get("tensor_parallel_size", 0))
-    return {"instance_type": instance_type, "gpus": gpus, "source": source}
+    return {
+        "server": need.get("server") or need["framework"],
+        "instance_type": instance_type,
+        "tensor_parallel_size": int(engine_settings.get("tensor_parallel_size", 0)),
+        "source": source,
+    }
 
 
 def stale(
-    kept: Mapping[str, Any], instance_type: str, engine_settings: Mapping[str, Any], source: str
+    kept: Mapping[str, Any],
+    need: Mapping[str, Any],
+    instance_type: str,
+    engine_settings: Mapping[str, Any],
+    source: str,
 ) -> str:
     """Return why stored resources are not for this pod, or ''."""
-    if kept.get("sized_for") == sized_for(instance_type, engine_settings, source):
+    if kept.get("sized_for") == sized_for(need, instance_type, engine_settings, source):
         return ""
     return "the resources are for another pod"
+
+
+def _gpus(need: Mapping[str, Any], instance: Instance, engine_settings: Mapping[str, Any]) -> int:
+    """Return the GPUs of a pod: those that share a language model, or all that Triton computes on."""
+    if need.get("framework") in triton.MODEL_CONFIGS and instance.accelerator:
+        return instance.accelerator.count if triton.uses_gpu(need["framework"], instance.name) else 0
+    return int(engine_settings.get("tensor_parallel_size", 0))
+
+
+def _shared_memory(need: Mapping[str, Any], gpus: int, memory_gib: float) -> str:
+    """Return the size of /dev/shm, '' where the few MiB that every container has are enough."""
+    facts = catalog.hyperpod().shared_memory
+    gib = gpus * facts.gib_per_gpu
+    if need.get("framework") in triton.MODEL_CONFIGS:
+        gib = max(gib, facts.triton_gib)
+    return _bytes(min(gib, LARGEST_SHARE_OF_SHARED_MEMORY * memory_gib)) if gib else ""
+
+
+def _memory_gib(instance: Instance) -> float:
+    """Return the memory that pods may have of a node."""
+    room = catalog.hyperpod().room
+    return room.node_share * instance.memory_gib - room.daemons_gib
 
 
 def _check_memory(need: Mapping[str, Any], instance: Instance, memory_gib: float) -> None:

@@ -1,7 +1,8 @@
 """`make bench`: the rendered servers against a plain stack, as ratios measured in one run.
 
 Requests come from wrk with 8 connections, the servers take turns, and each figure is the median of
-ROUNDS rounds. Answers are compared with the model's own predict before anything is timed.
+ROUNDS rounds. Answers are compared with the model's own predict before anything is timed. The processor
+time of a server a request says the same as its rate, and still does when other programs run, too.
 """
 
 import argparse
@@ -17,8 +18,8 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,20 @@ def _rows(python: Path, npy: bytes) -> list[list[float]]:
     return rows
 
 
+@dataclass
+class Figures:
+    """What a server does in one round: requests a second, their 99th percentile and processor time in ms."""
+
+    rate: float
+    p99: float
+    processor: float
+
+
 @contextmanager
-def running(command: list[str], environment: dict[str, str], folder: Path, port: int) -> Iterator[float]:
-    """Run a server while the block runs; give the seconds until its first /ping 200."""
+def running(
+    command: list[str], environment: dict[str, str], folder: Path, port: int
+) -> Iterator[tuple[int, float]]:
+    """Run a server while the block runs; give its process id and the seconds until its first /ping 200."""
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -96,7 +108,7 @@ def running(command: list[str], environment: dict[str, str], folder: Path, port:
             start_new_session=True,
         )
         try:
-            yield _wait(process, port, started, log)
+            yield process.pid, _wait(process, port, started, log)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(40)
@@ -165,8 +177,7 @@ def throughput(framework: str) -> None:
     }
     requests = loads(folders["plain"] / ".venv-model" / "bin" / "python", folders["plain"])
     with ExitStack() as servers:
-        for name in PORTS:
-            servers.enter_context(running(*_at(name, framework, folders)))
+        pids = {name: servers.enter_context(running(*_at(name, framework, folders)))[0] for name in PORTS}
         for load in requests:
             names = list(SERVERS)
             if load.content_type == "application/json":
@@ -175,7 +186,7 @@ def throughput(framework: str) -> None:
                 for name in SERVERS:
                     difference = largest_difference(expected, answer_of(PORTS[name], load))
                     print(f"  {load.name}: {name} differs by {difference:.1e} from the model's own predict")
-            _report(load, _rounds(names, load))
+            _report(load, _rounds({name: pids[name] for name in names}, load))
 
 
 def _at(name: str, framework: str, folders: dict[str, Path]) -> tuple[list[str], dict[str, str], Path, int]:
@@ -183,22 +194,44 @@ def _at(name: str, framework: str, folders: dict[str, Path]) -> tuple[list[str],
     return command, environment, folders[name], PORTS[name]
 
 
-def _rounds(names: list[str], load: Load) -> dict[str, tuple[float, float]]:
-    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+def _rounds(servers: dict[str, int], load: Load) -> dict[str, Figures]:
+    measured: dict[str, list[Figures]] = {name: [] for name in servers}
     for _ in range(ROUNDS):
-        for name in names:
-            measured[name].append(wrk(PORTS[name], load))
-    return {
-        name: (statistics.median(rate for rate, _ in pairs), statistics.median(p99 for _, p99 in pairs))
-        for name, pairs in measured.items()
-    }
+        for name, pid in servers.items():
+            before = processor_seconds(pid)
+            rate, p99 = wrk(PORTS[name], load)
+            spent = processor_seconds(pid) - before
+            measured[name].append(Figures(rate, p99, spent / (rate * SECONDS) * 1000))
+    return {name: _median(rounds) for name, rounds in measured.items()}
 
 
-def _report(load: Load, figures: dict[str, tuple[float, float]]) -> None:
-    base = figures.get("plain")
-    for name, (rate, p99) in figures.items():
-        ratio = f"{rate / base[0]:6.2f} x  {p99 / base[1]:5.2f} x" if base else ""
-        print(f"  {load.name:18} {name:13} {rate:8.0f} requests/s  p99 {p99:7.2f} ms  {ratio}", flush=True)
+def _median(rounds: list[Figures]) -> Figures:
+    return Figures(*(statistics.median(figures) for figures in zip(*map(astuple, rounds), strict=True)))
+
+
+def processor_seconds(server: int) -> float:
+    """Return the processor time that a process and those below it have taken."""
+    parents, ticks = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            pid = int(path.parent.name)
+            parents[pid], ticks[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
+
+    def is_below(pid: int) -> bool:
+        return pid == server or (pid in parents and is_below(parents[pid]))
+
+    return sum(ticks[pid] for pid in ticks if is_below(pid)) / os.sysconf("SC_CLK_TCK")
+
+
+def _report(load: Load, figures: dict[str, Figures]) -> None:
+    plain = figures.get("plain")
+    for name, mine in figures.items():
+        text = f"{mine.rate:8.0f} requests/s  p99 {mine.p99:7.2f} ms  processor {mine.processor:6.3f} ms"
+        if plain:
+            ratios = mine.rate / plain.rate, mine.p99 / plain.p99, plain.processor / mine.processor
+            text += "  rate {:6.2f} x  p99 {:5.2f} x  processor {:6.2f} x".format(*ratios)
+        print(f"  {load.name:18} {name:13} {text}", flush=True)
 
 
 def start_up(framework: str) -> None:
@@ -215,7 +248,7 @@ def start_up(framework: str) -> None:
             started = time.perf_counter()
             subprocess.run([command[0], "-c", code], cwd=folder, check=True, capture_output=True)
             bare.append(time.perf_counter() - started)
-            with running(command, environment, folder, PORTS[name]) as seconds:
+            with running(command, environment, folder, PORTS[name]) as (_pid, seconds):
                 served.append(seconds)
         base, ready = statistics.median(bare), statistics.median(served)
         print(

@@ -4,6 +4,8 @@ It runs with the Python of a project's .venv and has boto3 and its models of AWS
 take most of a command's time. The commands themselves are unmodified. tests/lifecycle/forks.py starts it.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import runpy
@@ -18,13 +20,16 @@ import botocore.session
 
 SERVICES = (
     "sts", "sagemaker", "sagemaker-runtime", "application-autoscaling", "cloudwatch", "logs", "ecr", "iam",
-    "s3", "codebuild", "resourcegroupstaggingapi", "service-quotas",
+    "s3", "codebuild", "resourcegroupstaggingapi", "service-quotas", "eks",
 )  # fmt: skip
 
 
 def main() -> None:
     """Serve until standard input ends."""
     read_models()
+    for name in ("kubernetes.client", "kubernetes.stream", "yaml"):
+        with contextlib.suppress(ImportError):  # only projects for a cluster have them
+            importlib.import_module(name)
     for line in sys.stdin:
         task = json.loads(line)
         child = os.fork()
@@ -38,9 +43,9 @@ def read_models() -> None:
     """Let every session of boto3 find what it would read already read."""
     loader = botocore.loaders.create_loader()
     botocore.session.create_loader = lambda *arguments, **options: loader
-    session = boto3.session.Session("AKIA", "secret", region_name="us-east-1")
+    create: Any = boto3.session.Session("AKIA", "secret", region_name="us-east-1").client
     for service in SERVICES:
-        session.client(service)
+        create(service)
 
 
 def run(task: dict[str, Any]) -> None:
@@ -79,7 +84,7 @@ def die_after(lines: int) -> None:
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    os.fsync = fsync
+    vars(os)["fsync"] = fsync
 
 
 if __name__ == "__main__":

@@ -2,15 +2,15 @@
 
 import json
 import os
-import subprocess
-import sys
+import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+from tests.lifecycle.forks import Forks
 from tests.standins.aws.server import AwsStandIn
-from tests.standins.kubernetes.actor import Actor
+from tests.standins.kubernetes.actor import OPERATOR, POLICY, Actor
 from tests.standins.kubernetes.api import KubernetesApi
 
 Object = dict[str, Any]
@@ -29,6 +29,22 @@ GPU_ANSWERS: Object = {
     "instance_type": "ml.g6e.xlarge",
     "hyperpod_replicas": 1,
 }
+
+
+IN_NAMESPACE = f"/namespaces/{NAMESPACE}"
+LISTED = (
+    ("ConfigMap", f"/api/v1{IN_NAMESPACE}/configmaps"),
+    ("Deployment", f"/apis/apps/v1{IN_NAMESPACE}/deployments"),
+    ("HorizontalPodAutoscaler", f"/apis/autoscaling/v2{IN_NAMESPACE}/horizontalpodautoscalers"),
+    ("InferenceEndpointConfig", f"{OPERATOR}{IN_NAMESPACE}/inferenceendpointconfigs"),
+    ("PersistentVolume", "/api/v1/persistentvolumes"),
+    ("PersistentVolumeClaim", f"/api/v1{IN_NAMESPACE}/persistentvolumeclaims"),
+    ("Pod", f"/api/v1{IN_NAMESPACE}/pods"),
+    ("PodDisruptionBudget", f"{POLICY}{IN_NAMESPACE}/poddisruptionbudgets"),
+    ("PodDisruptionBudget", f"{POLICY}beta1{IN_NAMESPACE}/poddisruptionbudgets"),
+    ("ReplicaSet", f"/apis/apps/v1{IN_NAMESPACE}/replicasets"),
+    ("Service", f"/api/v1{IN_NAMESPACE}/services"),
+)
 
 
 class Ran(NamedTuple):
@@ -61,8 +77,11 @@ class Server:
 
             def do_POST(handler) -> None:
                 body = handler.rfile.read(int(handler.headers["Content-Length"]))
-                rows = json.loads(body)["instances"]
-                handler.answer(self.status, {"predictions": [float(len(rows))] * len(rows)})
+                rows = json.loads(body).get("instances")
+                if rows is None:
+                    handler.answer(400, {"message": "there are no instances"})
+                else:
+                    handler.answer(self.status, {"predictions": [float(len(rows))] * len(rows)})
 
             def answer(handler, status: int, document: Object) -> None:
                 body = json.dumps(document).encode()
@@ -96,26 +115,21 @@ class AnyPod(dict[str, int]):
 class Cluster:
     """A cluster of two nodes and the project whose commands are run against it."""
 
-    def __init__(self, aws: AwsStandIn, api: KubernetesApi, actor: Actor, project: Path) -> None:
-        self.aws, self.api, self.actor, self.project = aws, api, actor, project
+    def __init__(
+        self, aws: AwsStandIn, api: KubernetesApi, actor: Actor, project: Path, forks: Forks
+    ) -> None:
+        self.aws, self.api, self.actor, self.project, self.forks = aws, api, actor, project, forks
         self.server = Server()
         self.api.ports = AnyPod(self.server.port)
 
     def run(self, verb: str, *arguments: str, **settings: str) -> Ran:
         """Run a command to its end."""
         quick = {"MCC_POLL_SECONDS": "0.05", "MCC_CALL_SECONDS": "5", "MCC_SCHEDULE_SECONDS": "0.6"}
-        done = subprocess.run(
-            [sys.executable, f"do/{verb}", "--json", *arguments],
-            cwd=self.project,
-            env=self.aws.environment(**{**quick, **settings}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        document = json.loads(done.stdout) if done.stdout.startswith("{") else {}
-        return Ran(done.returncode, document, done.stderr)
+        environment = self.aws.environment(**{**quick, **settings})
+        command = [str(self.project / "do" / verb), "--json", *arguments]
+        done = self.forks.run(command, environment, self.project)
+        assert "Traceback" not in done.err, done.err
+        return Ran(done.code, done.json if done.out.startswith("{") else {}, done.err)
 
     def deploy(self, *arguments: str, **settings: str) -> Ran:
         """Push an image and deploy it; it must come to serve."""
@@ -125,16 +139,26 @@ class Cluster:
 
     def push(self) -> str:
         """Push another image, and return its digest."""
-        return self.aws.push(self.project.name, "latest", content=os.urandom(8).hex())
+        name, ecr = self.project.name, self.aws.boto3_client("ecr")
+        if not any(name in arn for arn in self.aws.resources()):
+            config = tomllib.loads((self.project / "do" / "config.toml").read_text())
+            tags = {"mcc-project": name, "mcc-project-id": config["project_id"]}
+            pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+            ecr.create_repository(repositoryName=name, tags=pairs)
+        return self.aws.push(name, "latest", content=os.urandom(8).hex())
 
     def objects(self) -> dict[str, Object]:
         """Return everything of the project in the cluster, by kind and name."""
-        kept = {}
-        for resource, entries in self.api.store.objects.items():
-            for (namespace, name), entry in entries.items():
-                if (namespace == NAMESPACE and resource != "v1/events") or "persistentvolumes" in resource:
-                    kept[f"{entry['kind']} {name}"] = entry
-        return kept
+        found = {}
+        for kind, path in LISTED:
+            for entry in self.actor.items(path):
+                found[f"{kind} {entry['metadata']['name']}"] = entry
+        return found
+
+    @property
+    def is_real(self) -> bool:
+        """Whether a real kube-apiserver keeps the objects."""
+        return self.api.behind is not None
 
     def deployed(self, kind: str = "Deployment") -> Object:
         """Return the object that makes pods."""

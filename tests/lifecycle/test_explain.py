@@ -15,6 +15,7 @@ LOGS = Path(__file__).parent / "logs"
 KINDS: dict[str, dict[str, Any]] = {
     "predictive": {},
     "language_model": {"deployment_config": "transformers-vllm", "offline": True},
+    "triton": {"deployment_config": "triton-fil"},
 }
 # Other words for the same troubles: what stands in a log, and the id it must give.
 LINES = {
@@ -66,6 +67,7 @@ LINES = {
         "subprocess.CalledProcessError: died with <Signals.SIGKILL: 9>.": "worker-killed",
         "rank 1 exited with code -9": "worker-killed",
     },
+    "triton": {},
 }
 # Numbers and names that the remedy must take from the log.
 TOLD = {

@@ -1,5 +1,7 @@
 """The commands on a HyperPod cluster, against a Kubernetes API and an AWS that stand in."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,11 +14,13 @@ from typing import Any
 import copier
 import pytest
 
+from tests.lifecycle.forks import Forks
 from tests.lifecycle.hyperpod import ANSWERS, GPU_ANSWERS, NAMESPACE, Cluster, Object
 from tests.standins.aws.server import ACCESS_KEY, SECRET_KEY, AwsStandIn
 from tests.standins.aws.world import Cluster as HyperPodCluster
 from tests.standins.kubernetes.actor import Actor, wait
 from tests.standins.kubernetes.api import KubernetesApi
+from tests.standins.kubernetes.real import ADMIN, RealApiServer
 from tests.standins.kubernetes.store import EXTENSIONS
 
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
@@ -38,6 +42,23 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("certificates")
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """Return what runs the commands quickly."""
+    made = Forks(Path(sys.executable))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[list[RealApiServer]]:
+    """Return where to keep a real API server for all tests of this module."""
+    kept: list[RealApiServer] = []
+    yield kept
+    for server in kept:
+        server.close()
+
+
 @pytest.fixture
 def cluster(
     request: pytest.FixtureRequest,
@@ -45,28 +66,48 @@ def cluster(
     projects: dict[str, Path],
     tmp_path: Path,
     certificates: Path,
+    servers: list[RealApiServer],
+    forks: Forks,
 ) -> Iterator[Cluster]:
-    """Return a cluster with nodes for the project that a test names, predictive when it names none."""
+    """Return a cluster with nodes for the project that a test names, predictive when it names none.
+
+    With REAL_CLUSTER=1 in the environment a real kube-apiserver keeps its objects (`make test-cluster`).
+    """
     name = getattr(request, "param", "abalone")
     project = tmp_path / name
     shutil.copytree(projects[name], project, symlinks=True)
     api = KubernetesApi("ml-cluster-eks", ACCESS_KEY, SECRET_KEY, certificates)
-    api.trusted.add("of the cluster")
+    api.trusted.add(ADMIN)
     api.store.known |= EXTENSIONS if name == "operated" else {}
-    actor = Actor(api.url, api.certificate, "of the cluster")
-    actor.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    actor = Actor(api.url, api.certificate, ADMIN)
+    if os.environ.get("REAL_CLUSTER"):
+        if not servers:
+            servers.append(RealApiServer(certificates, api.certificate, api.key))
+        servers[0].serve(api)
+        actor.empty(NAMESPACE)
+        of_2021(project)
+    else:
+        actor.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     for number in range(3):
         actor.node(f"cpu-{number}", "ml.c5.xlarge", cpu="3800m", memory="7Gi")
     for number in range(2):
         actor.node(f"gpu-{number}", "ml.g6e.xlarge", cpu="3800m", memory="30Gi", gpus="1")
     actor.start()
     aws.world.clusters["ml-cluster"] = HyperPodCluster("ml-cluster", api.url, api.authority)
-    made = Cluster(aws, api, actor, project)
+    made = Cluster(aws, api, actor, project, forks)
     made.push()
     yield made
     made.close()
 
 
+def of_2021(project: Path) -> None:
+    """Put the versions into the manifests that a server of Kubernetes 1.20 knows; the fields are the same."""
+    for path in (project / "kubernetes").glob("*.yaml"):
+        path.write_text(path.read_text().replace("policy/v1\n", "policy/v1beta1\n"))
+
+
+# What only a server that keeps the objects in this process can be made to do.
+in_process = pytest.mark.skipif(bool(os.environ.get("REAL_CLUSTER")), reason="a real server has these anyway")
 every_kind = pytest.mark.parametrize("cluster", ["abalone", "chat", "operated"], indirect=True)
 with_gpus = pytest.mark.parametrize("cluster", ["chat"], indirect=True)
 with_operator = pytest.mark.parametrize("cluster", ["operated"], indirect=True)
@@ -183,7 +224,7 @@ def test_a_pod_without_a_node_says_which_resource_is_short(cluster: Cluster) -> 
     ran = cluster.run("deploy", "--no-test")
     assert (ran.code, ran.id) == (4, "pod-unschedulable")
     assert "2 Insufficient nvidia.com/gpu" in ran.seen
-    assert "too little free: nvidia.com/gpu" in ran.document["findings"][0]["cause"]
+    assert ran.document["findings"][0]["cause"] == "too little free: cpu, memory, nvidia.com/gpu"
     assert cluster.deployed()["spec"]["replicas"] == 1
 
 
@@ -219,7 +260,7 @@ def test_a_node_that_goes_does_not_end_the_rollout(cluster: Cluster) -> None:
 
 def test_a_pod_that_never_becomes_ready_is_given_up(cluster: Cluster) -> None:
     cluster.actor.behave = lambda pod: "starting"
-    cluster.edit("kubernetes/deployment.yaml", "progressDeadlineSeconds: 1200", "progressDeadlineSeconds: 2")
+    cluster.edit("kubernetes/deployment.yaml", "progressDeadlineSeconds: 1200", "progressDeadlineSeconds: 4")
     ran = cluster.run("deploy")
     assert (ran.code, ran.id) == (4, "rollout-timed-out") and "2 Running" in ran.seen
     wait(lambda: not cluster.objects())
@@ -253,6 +294,7 @@ def test_a_fault_that_passes_is_survived(cluster: Cluster, fault: str) -> None:
     assert all(change["action"] == "keep" for change in cluster.run("plan").document["result"]["changes"])
 
 
+@in_process
 def test_a_listing_that_expires_is_read_again(cluster: Cluster) -> None:
     cluster.api.page = 2
     armed = cluster.api.fault("GET .*nodes.*continue", 410)
@@ -418,7 +460,7 @@ BAD = [
     (no_yaml, 2, "bad-manifest", "flow"),
     (misspelt_field, 2, "invalid-object", "targetport"),
     (somebody_elses, 7, "not-ours", "labels"),
-    (nothing_pushed, 3, "no-pushed-image", "abalone:latest"),
+    (nothing_pushed, 3, "no-image", "abalone:latest"),
 ]
 
 
@@ -435,6 +477,7 @@ def test_bad_input_is_refused_before_anything_is_applied(
     assert "hf_aaaa" not in ran.said + str(ran.document) and "not-even" not in ran.said
 
 
+@in_process
 def test_a_queue_that_exists_is_used(cluster: Cluster) -> None:
     cluster.api.store.known |= EXTENSIONS
     no_queue(cluster)
@@ -540,6 +583,7 @@ def test_why_the_operator_gave_up_is_told(cluster: Cluster) -> None:
     wait(lambda: not cluster.objects())
 
 
+@in_process
 @with_operator
 def test_a_cluster_without_the_operator_is_told(cluster: Cluster) -> None:
     del cluster.api.store.known["inference.sagemaker.aws.amazon.com/v1"]
@@ -563,3 +607,52 @@ def test_an_interrupted_wait_says_what_goes_on(cluster: Cluster) -> None:
     assert process.returncode == 130 and "the rollout goes on" in said and "do/clean" in said
     cluster.actor.behave = lambda pod: "ready"
     cluster.deploy()
+
+
+def test_a_request_reaches_a_pod_through_the_cluster(cluster: Cluster) -> None:
+    cluster.deploy("--no-test")
+    rows = cluster.project / "rows.json"
+    rows.write_text(json.dumps({"instances": [[0.123456789] * 7] * 50_000}))
+    answer = cluster.run("test", "--remote", "--data", str(rows))
+    assert answer.code == 0, answer.said
+    assert answer.document["result"]["predictions"] == [50_000.0] * 50_000
+    cluster.api.denied.add("get pods/portforward")
+    refused = cluster.run("test", "--remote")
+    assert (refused.code, refused.id, refused.seen) == (3, "forbidden", "403 Handshake status 403 Forbidden")
+    cluster.push()
+    deployed = cluster.run("deploy")
+    assert (deployed.code, deployed.id) == (3, "forbidden") and "it is deployed" in deployed.said
+    cluster.run("clean", "--yes")
+    assert cluster.run("test", "--remote").id == "nothing-serves"
+
+
+# What is only called when something is wrong.
+RARE = {"sagemaker:ListClusters"}
+CALLED = ("plan", "deploy", "status", "logs --no-follow", "test --remote", "clean --yes --images")
+
+
+@pytest.mark.parametrize("cluster", ["chat"], indirect=True)
+def test_the_policy_of_a_command_is_enough_and_no_more(cluster: Cluster) -> None:
+    for words in CALLED:
+        verb, *arguments = words.split()
+        cluster.aws.enforce()
+        told = cluster.run("doctor", "--policy", verb, "--account", "123456789012")
+        assert told.code == 0, told.said
+        document = told.document["result"]["policy"]
+        cluster.aws.enforce(document)
+        cluster.aws.forget_calls()
+        ran = cluster.run(verb, *([*arguments, "--no-test"] if verb == "deploy" else arguments))
+        assert ran.code == (6 if verb == "test" else 0), ran.said  # its server does not chat
+        called = {need.action for call in cluster.aws.calls for need in call.needs}
+        allowed = {action for statement in document["Statement"] for action in statement["Action"]}
+        assert allowed - called <= RARE, verb
+
+
+def test_doctor_tells_what_is_missing_in_the_cluster(cluster: Cluster) -> None:
+    def finding() -> Object:
+        checks: list[Object] = cluster.run("doctor").document["result"]["checks"]
+        return next(check for check in checks if check["id"] in ("cluster", "no-rights"))
+
+    assert finding()["severity"] == "ok" and "room for 3 pods" in finding()["seen"]
+    cluster.api.denied.add("patch deployments")
+    assert (finding()["id"], finding()["severity"]) == ("no-rights", "error")

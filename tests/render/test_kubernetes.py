@@ -46,6 +46,14 @@ VARIANTS: dict[str, Object] = {
     "operator-s3": {**CHAT, **OPERATOR, "hyperpod_model_source": S3},
     "operator-fsx": {**CHAT, **OPERATOR, "hyperpod_model_source": FSX, "hyperpod_replicas": 2},
     "operator-claim": {**CHAT, **OPERATOR, "hyperpod_model_source": "pvc://fsx-claim/models/mine"},
+    "trtllm": {**CHAT, "deployment_config": "transformers-tensorrt-llm"},
+    "lmi": {**CHAT, "deployment_config": "transformers-lmi", "hyperpod_token_secret": "hf-token"},
+    "djl-operator": {**CHAT, **OPERATOR, "deployment_config": "transformers-djl"},
+    "triton-fil": {**HYPERPOD, "deployment_config": "triton-fil"},
+    "triton-gpu": {**HYPERPOD, "deployment_config": "triton-onnxruntime", "instance_type": "ml.g5.xlarge"},
+    "triton-python": {**HYPERPOD, "deployment_config": "triton-python", "hyperpod_max_replicas": 2},
+    "triton-vllm": {**CHAT, "deployment_config": "triton-vllm", "hyperpod_token_secret": "hf-token"},
+    "triton-operator": {**CHAT, **OPERATOR, "deployment_config": "triton-tensorrtllm"},
     "names": {**HYPERPOD, "project_name": "null", "hyperpod_namespace": "e1", "hyperpod_cluster": "1e3"},
 }
 KUBERNETES = "kubernetes/"
@@ -210,8 +218,8 @@ def test_a_pod_fits_its_node_and_its_start(projects: dict[str, Path], variant: s
     spec, server = workload(objects)["spec"]["template"]["spec"], container(objects)
     instance = catalog.instances()[answers["instance_type"]]
     limits, requests = server["resources"]["limits"], server["resources"]["requests"]
-    gpus = answers.get("engine_settings", {}).get("tensor_parallel_size", 0)
-    assert limits.get("nvidia.com/gpu", 0) == gpus and "nvidia.com/gpu" not in requests
+    gpus = 1 if variant == "triton-gpu" else answers.get("engine_settings", {}).get("tensor_parallel_size", 0)
+    assert int(limits.get("nvidia.com/gpu", "0")) == gpus and "nvidia.com/gpu" not in requests
     assert 0 < amount(requests["memory"]) == amount(limits["memory"]) < instance.memory_gib * 2**30
     assert 0 < amount(requests["cpu"]) < instance.vcpu
     assert spec["nodeSelector"] == {"node.kubernetes.io/instance-type": instance.name}
@@ -223,12 +231,15 @@ def test_a_pod_fits_its_node_and_its_start(projects: dict[str, Path], variant: s
     for name in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert server[name]["httpGet"] == {"path": "/ping", "port": "http"}
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
-    assert ("shared-memory" in volumes) == bool(gpus)
-    if gpus:
+    assert ("shared-memory" in volumes) == (bool(gpus) or variant.startswith("triton"))
+    if "shared-memory" in volumes:
         shared = volumes["shared-memory"]["emptyDir"]
         assert shared["medium"] == "Memory" and amount(shared["sizeLimit"]) < amount(limits["memory"]) / 2
-    assert server["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert spec["securityContext"].get("runAsNonRoot", False) == ("framework" in answers)
+    drops_root_itself = "model_name" in answers
+    assert server["securityContext"]["capabilities"]["drop"] == ["ALL"]
+    assert ("add" in server["securityContext"]["capabilities"]) == drops_root_itself
+    assert spec["securityContext"].get("runAsNonRoot", False) != drops_root_itself
+    assert server["securityContext"].get("readOnlyRootFilesystem", False) != drops_root_itself
 
 
 def amount(quantity: str) -> float:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.conftest import COMBINATIONS, TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
+from tests.render.test_kubernetes import VARIANTS as HYPERPOD_VARIANTS
 
 OTHERS = {
     "sklearn": ("xgboost", "tensorflow"),
@@ -131,10 +132,14 @@ def test_a_language_model_project_is_complete_and_holds_nothing_else(render: Ren
     forbidden += ["nginx"] * (server not in ("sglang", "tensorrt-llm"))
     for path in files:
         check_text(path)
-        for word in forbidden if path.parts[-3:-1] != ("tests", "contract") else []:
+        if path.parts[-3:-1] == ("tests", "contract") or path.parts[-2] == "causes":
+            continue
+        for word in forbidden:
             assert not re.search(rf"\b{word}", path.read_text(), re.IGNORECASE), f"{path} speaks of {word}"
+    sent = (project / ".dockerignore").read_text().splitlines()
     for source in copy_sources((project / "Dockerfile").read_text()):
         assert (project / source).exists(), f"the Dockerfile copies {source}, which is not there"
+        assert f"!{source.rstrip('/')}" in sent, f"the builder is not sent {source}"
     stored = yaml.safe_load((project / ".copier-answers.yml").read_text())
     settings = tomllib.loads((project / "serving" / "settings.toml").read_text())
     assert settings["model"] == stored["model_name"]
@@ -145,7 +150,8 @@ def test_a_language_model_project_is_complete_and_holds_nothing_else(render: Ren
     picture = ElementTree.parse(project / "memory.svg").getroot()
     assert stored["instance_type"] in "".join(picture.itertext())
     assert not {"framework", "need", "hf_token", "predictive"} & set(stored)
-    assert_small(project, files=15, lines=900)  # the suite aside
+    own = [path for path in files if path.relative_to(project).parts[0] not in ("do", "iam", "tests")]
+    assert len(own) <= 15 and sum(path.read_bytes().count(b"\n") for path in own) <= 900
 
 
 def check_scripts(project: Path) -> None:
@@ -170,15 +176,18 @@ def copy_sources(dockerfile: str) -> list[str]:
 
 
 def test_a_default_project_is_small(render: Render) -> None:
-    assert_small(render(), files=25, lines=2100)
+    assert_small(render(), files=30, lines=2850)
+
+
+DO_LINES = 3500  # a thousand more than planned
 
 
 def assert_small(project: Path, files: int, lines: int) -> None:
-    """Assert how large a project is: `files` and `lines` without do/, which has 2,500 lines of its own."""
+    """Assert how large a project is: `files` and `lines` without do/, which is held to DO_LINES."""
     text = [path for path in files_of(project) if path.suffix != ".gz"]
     commands = [path for path in text if path.is_relative_to(project / "do")]
     others = [path for path in text if path not in commands]
-    assert sum(path.read_bytes().count(b"\n") for path in commands) <= 2500
+    assert sum(path.read_bytes().count(b"\n") for path in commands) <= DO_LINES
     assert len(others) <= files and sum(path.read_bytes().count(b"\n") for path in others) <= lines
 
 
@@ -202,7 +211,7 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         triton: dict[str, object] = {"deployment_config": config, "model_format": model_format}
         every += [{**triton, **extra} for extra in TRITON_VARIANTS.values()]
     every += [{"deployment_config": config, "offline": True} for config in TRITON_LANGUAGE_MODELS]
-    for data in [*every, *map(language_model, LANGUAGE_MODELS)]:
+    for data in [*every, *map(language_model, LANGUAGE_MODELS), *HYPERPOD_VARIANTS.values()]:
         project = tmp_path_factory.mktemp("lint") / "abalone-age"
         copier.run_copy(
             str(template), project, data=data, defaults=True, unsafe=True, quiet=True, skip_tasks=True

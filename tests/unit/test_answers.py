@@ -20,6 +20,11 @@ def llm(**data: Any) -> dict[str, Any]:
     return {"deployment_config": "transformers-vllm", "offline": True, **data}
 
 
+def pods(**data: Any) -> dict[str, Any]:
+    """Return answers for a HyperPod cluster."""
+    return {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "ml-cluster", **data}
+
+
 BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"framework": "pytorch"}, ("framework", "'pytorch'", "sklearn, xgboost, tensorflow")),
     ({"model_format": "ubj"}, ("model_format", "'ubj'", "sklearn", "pkl, joblib")),
@@ -76,6 +81,41 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (llm(hf_token_secret_arn="hf_literal"), ("hf_token_secret_arn", "arn:aws:secretsmanager")),
     (llm(model_facts={}), ("model_facts", "Leave it out")),
     (llm(hf_token="hf secret"), ("hf_token: what was given is not a token",)),
+    ({"deployment_target": "slurm"}, ("deployment_target", "managed-inference, hyperpod-eks")),
+    ({"deployment_target": "hyperpod-eks"}, ("hyperpod_cluster: ''", "ml-cluster")),
+    ({"hyperpod_cluster": "x"}, ("hyperpod_cluster", "managed-inference", "hyperpod-eks")),
+    (pods(instance_count=2), ("instance_count", "deployment_target hyperpod-eks", "managed-inference")),
+    (pods(hyperpod_cluster="-x"), ("hyperpod_cluster", "the name of a HyperPod cluster")),
+    (pods(hyperpod_cluster="x" * 64), ("hyperpod_cluster",)),
+    (pods(hyperpod_namespace="Team A"), ("hyperpod_namespace", "hyperpod-ns-team-a")),
+    (pods(hyperpod_namespace=""), ("hyperpod_namespace",)),
+    (pods(hyperpod_namespace="x" * 64), ("hyperpod_namespace",)),
+    (pods(hyperpod_mode="helm"), ("hyperpod_mode", "deployment, operator")),
+    (pods(hyperpod_mode="operator"), ("hyperpod_model_source", "cannot be in the image", "s3://")),
+    (pods(hyperpod_replicas=0), ("hyperpod_replicas", "from 1 to 1000")),
+    (pods(hyperpod_replicas=1.5), ("hyperpod_replicas", "1.5")),
+    (pods(hyperpod_replicas=3, hyperpod_max_replicas=2), ("hyperpod_max_replicas: 2 is less than",)),
+    (
+        pods(hyperpod_mode="operator", hyperpod_model_source="s3://bkt/x", hyperpod_max_replicas=2),
+        ("hyperpod_max_replicas", "not for hyperpod_mode operator"),
+    ),
+    (pods(hyperpod_queue="team_a"), ("hyperpod_queue", "LocalQueue")),
+    (pods(hyperpod_model_source="gs://bucket/x"), ("hyperpod_model_source", "pvc://fsx-claim")),
+    (pods(hyperpod_model_source="pvc://claim/../../etc"), ("hyperpod_model_source",)),
+    (pods(hyperpod_model_source="fsx://fs-0123456789abcdef0"), ("hyperpod_model_source", "mountname")),
+    (pods(hyperpod_token_secret="x"), ("hyperpod_token_secret", "transformers-vllm")),
+    (
+        pods(**llm(), hyperpod_token_secret="hf_aBcDeFgHiJkLmNoPqRsTuVwXyZ"),
+        ("hyperpod_token_secret", "what was given is not the name of a Secret", "never a token itself"),
+    ),
+    (pods(**llm(), hyperpod_max_replicas=2), ("hyperpod_max_replicas", "http-fastapi")),
+    (
+        pods(**llm(model_name="gpt2", model_parameters="1"), hyperpod_mode="operator"),
+        ("hyperpod_model_source", "gpt2", "organisation/name"),
+    ),
+    (pods(instance_type="ml.m4.xlarge"), ("instance_type", "not offered on HyperPod")),
+    (pods(**llm(), instance_type="ml.p3.2xlarge"), ("instance_type", "not offered on HyperPod")),
+    (pods(pod_resources={}), ("pod_resources", "Leave it out")),
 ]
 
 

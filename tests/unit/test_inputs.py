@@ -27,6 +27,7 @@ from tests.unit.test_facts import LLAMA
 buildkit = importlib.import_module("dockerfile")  # BuildKit's own parser; the package has no types
 
 LANGUAGE_MODEL: dict[str, Any] = {"deployment_config": "transformers-vllm", "offline": True}
+HYPERPOD: dict[str, Any] = {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "ml-cluster"}
 KNOWN = "meta-llama/Llama-3.1-8B-Instruct"
 INJECTIONS = {
     "command": "$(touch pwned)",
@@ -58,8 +59,15 @@ INJECTIONS = {
 }
 # hf_token takes any printable characters, for it is written nowhere: test_secrets.py.
 QUESTIONS = [
-    *((name, {}) for name in answers.QUESTIONS if name not in answers.LANGUAGE_MODEL_QUESTIONS),
-    *((name, LANGUAGE_MODEL) for name in answers.LANGUAGE_MODEL_QUESTIONS if name != "hf_token"),
+    (
+        name,
+        {
+            **(LANGUAGE_MODEL if name in answers.LANGUAGE_MODEL_QUESTIONS else {}),
+            **(HYPERPOD if name in answers.HYPERPOD_QUESTIONS else {}),
+        },
+    )
+    for name in answers.QUESTIONS
+    if name != "hf_token"
 ]
 
 

@@ -283,3 +283,44 @@ def test_a_decision_that_is_given_again_stays(project: tuple[Path, Path]) -> Non
     release(source, "v2")
     copier.run_update(made, data={"instance_type": "ml.m5.large"}, overwrite=True, **OPTIONS)
     assert answers_of(made)["instance_type"] == "ml.m5.large"
+
+
+def test_what_pods_get_stays_until_the_model_or_the_type_changes(source: Path, tmp_path: Path) -> None:
+    made = tmp_path / "chat"
+    data = {"deployment_config": "transformers-vllm", "offline": True, "deployment_target": "hyperpod-eks"}
+    make(source, made, hyperpod_cluster="ml-cluster", hyperpod_namespace="team", **data)
+    first = answers_of(made)
+    manifest = made / "kubernetes" / "deployment.yaml"
+    edited = manifest.read_text().replace(
+        "terminationGracePeriodSeconds: 40", "terminationGracePeriodSeconds: 90"
+    )
+    manifest.write_text(edited)
+    git(made, "commit", "--all", "--message", "mine")
+    facts = source / "catalog" / "hyperpod.yml"
+    facts.write_text(facts.read_text().replace("daemons_gib: 1.5", "daemons_gib: 4"))
+    release(source, "v2")
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    assert answers_of(made)["pod_resources"] == first["pod_resources"]
+    assert manifest.read_text() == edited
+    git(made, "commit", "--all", "--message", "updated")
+    copier.run_update(made, data={"instance_type": "ml.g6e.2xlarge"}, overwrite=True, **OPTIONS)
+    changed = answers_of(made)["pod_resources"]
+    assert changed["memory"] != first["pod_resources"]["memory"]
+    assert "terminationGracePeriodSeconds: 90" in manifest.read_text()
+    assert changed["memory"] in manifest.read_text()
+
+
+def test_another_target_takes_the_files_of_the_first_away(project: tuple[Path, Path]) -> None:
+    source, made = project
+    new_version(source)
+    with pytest.raises(UserMessageError, match="hyperpod_cluster"):
+        copier.run_update(made, data={"deployment_target": "hyperpod-eks"}, overwrite=True, **OPTIONS)
+    told = command(
+        *(made, "update", "--trust", "--defaults", "--skip-tasks"),
+        *("-d", "deployment_target=hyperpod-eks", "-d", "hyperpod_cluster=ml-cluster"),
+    )
+    assert told.returncode == 0, told.stderr
+    assert "deployment_target will be changed: files of the old choice are deleted" in told.stderr
+    assert (made / "kubernetes" / "deployment.yaml").exists()
+    assert not (made / "iam" / "endpoint.toml").exists() and (made / "iam" / "cluster.toml").exists()
+    assert "role_arn" not in answers_of(made)

@@ -6,6 +6,7 @@ cannot be made at all by a command that only looks.
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -14,25 +15,53 @@ from lifecycle.console import say
 from lifecycle.project import DEFECT, POLICY, PRECONDITION, REFUSED, USAGE, Config, Failure
 
 READING = ("describe_", "list_", "get_", "head_", "batch_get_", "batch_check_", "filter_", "invoke_")
-THROTTLED = re.compile("Throttl|TooManyRequests|LimitExceededException|RequestLimitExceeded|SlowDown")
-DENIED = re.compile("AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|^403$")
-EXPIRED = re.compile("Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken")
-CAPACITY = re.compile("capacity", re.IGNORECASE)
-MISSING = re.compile("NotFound|NoSuch|^404$")
-ABSENT = re.compile("could not find|does not exist|cannot find|not found", re.IGNORECASE)
-PRESENT = re.compile("already exist", re.IGNORECASE)
 # Names of what a call is about, to be journalled; nothing else of a request is.
 SUBJECTS = re.compile(r"(Name|Names|Arn|ResourceId|Bucket|Key|Prefix)$", re.IGNORECASE)
 
 
+# AWS's error codes: the exit code, the id and the remedy of each.
+REFUSALS = (
+    (
+        r"Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken",
+        (PRECONDITION, "expired-credentials", "log in again (`aws sso login`)"),
+    ),
+    (
+        r"AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|^403$",
+        (REFUSED, "access-denied", "have {action} allowed (`do/doctor --policy {verb}` prints all it needs)"),
+    ),
+    (
+        r"^ResourceLimitExceeded$",
+        (PRECONDITION, "quota-exceeded", "raise the quota (Service Quotas), or take another instance_type"),
+    ),
+    (r"Throttl|TooManyRequests|LimitExceeded|SlowDown", (REFUSED, "throttled", "wait a minute")),
+    (r"[Cc]apacity", (REFUSED, "no-capacity", "wait, or take another instance_type or region")),
+    (r"", (REFUSED, "aws-refused", "mend what it says")),
+)
+
+
 class AwsFailure(Failure):
-    """A call failed; `error` is the code that AWS gave, or the kind of trouble with reaching it."""
+    """A call failed. `error` is the code that AWS gave, or the kind of trouble with reaching it."""
 
     error = ""
-    missing = False  # what was asked for does not exist
-    present = False  # what was to be made exists
-    denied = False  # this identity must not do it
-    response: Mapping[str, Any] = MappingProxyType({})  # what AWS answered, nothing when it did not
+    response: Mapping[str, Any] = MappingProxyType({})
+
+    def _says(self, pattern: str) -> bool:
+        return bool(re.search(pattern, self.finding["seen"], re.IGNORECASE))
+
+    @property
+    def missing(self) -> bool:
+        """Whether what was asked for does not exist."""
+        return self._says(r"^[^:]*(NotFound|NoSuch)|^404:|could not find|does not exist|not found")
+
+    @property
+    def present(self) -> bool:
+        """Whether what was to be made exists already."""
+        return self._says(r"already exist|^[^:]*AlreadyExists")
+
+    @property
+    def denied(self) -> bool:
+        """Whether this identity must not do it."""
+        return self.finding["id"] == "access-denied"
 
 
 class Aws:
@@ -45,10 +74,8 @@ class Aws:
 
         self.settings, self.verb, self.read_only = settings, verb, read_only
         self.region = region or settings.region
-        try:
+        with self.explained("session"):
             self._session = boto3.session.Session(region_name=self.region)
-        except Exception as error:
-            raise failure(error, self, "session") from None
         attempts = {"mode": "standard", "total_max_attempts": max(1, settings.call_attempts)}
         seconds = settings.call_seconds
         self._config = ClientConfig(connect_timeout=seconds, read_timeout=seconds, retries=attempts)
@@ -111,90 +138,65 @@ class Aws:
 
     def pages(self, service: str, operation: str, key: str, **request: Any) -> Iterator[Any]:
         """Yield the items under `key` of every page of a listing. Raises AwsFailure."""
-        try:
-            for page in self.client(service).get_paginator(operation).paginate(**request):
+        with self.explained(f"{service}.{operation}"):
+            for page in self._client(service).get_paginator(operation).paginate(**request):
                 yield from page.get(key, [])
-        except Exception as error:
-            raise failure(error, self, f"{service}.{operation}") from None
 
     def validate(self, service: str, operation: str, request: dict[str, Any]) -> None:
         """Check a request against the service's own model. Raises Failure (usage)."""
         from botocore.validate import validate_parameters
 
-        client = self.client(service)
+        client = self._client(service)
         model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
-        try:
+        with self.explained(f"{service}.{operation}"):
             validate_parameters(request, model.input_shape)
-        except Exception as error:
-            raise failure(error, self, f"{service}.{operation}") from None
 
-    def client(self, service: str) -> Any:
-        """Return the client of a service."""
+    @contextmanager
+    def explained(self, call: str) -> Iterator[None]:
+        """Let what goes wrong with a call say what to do. Raises Failure, mostly AwsFailure."""
+        try:
+            yield
+        except Failure:
+            raise
+        except Exception as error:
+            raise failure(error, self, call) from None
+
+    def _client(self, service: str) -> Any:
         if service not in self._clients:
-            try:
-                self._clients[service] = self._session.client(service, config=self._config)
-            except Exception as error:
-                raise failure(error, self, service) from None
+            self._clients[service] = self._session.client(service, config=self._config)
         return self._clients[service]
 
     def _call(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return dict(getattr(self.client(service), operation)(**request))
-        except Exception as error:
-            raise failure(error, self, f"{service}.{operation}") from None
+        with self.explained(f"{service}.{operation}"):
+            return dict(getattr(self._client(service), operation)(**request))
 
 
 def failure(error: Exception, aws: Aws, call: str) -> Failure:
-    """Return an error of boto3 as one that says what to do; any other as it is, for it is a defect."""
+    """Return an error of boto3 as one that says what to do. Raises any other: it is a defect."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    again = f"then `do/{aws.verb}` again: it goes on"
     if isinstance(error, ClientError):
-        return _refusal(error, aws, call)
+        told = error.response.get("Error", {})
+        code, message = str(told.get("Code", "")), " ".join(str(told.get("Message", "")).split())
+        exit_code, name, remedy = next(rest for pattern, rest in REFUSALS if re.search(pattern, code))
+        action = re.search(r"perform: (\S+)", message)
+        remedy = remedy.format(action=action[1] if action else call, verb=aws.verb)
+        seen = f"{code}: {message}"[:600]
+        found = AwsFailure(exit_code, name, f"AWS refused {call}", seen, f"{remedy}; {again}")
+        found.error, found.response = code, error.response
+        return found
     if not isinstance(error, BotoCoreError):
         raise error
     kind, seen = type(error).__name__, " ".join(str(error).split())
-    what = f"{call} failed"
     if kind == "ParamValidationError":
         return Failure(USAGE, "bad-request", f"{call} would not be accepted", seen, "mend do/config.toml")
     if any(word in kind for word in ("Credential", "Token", "Profile", "SSO", "Login")):
-        remedy = "log in (`aws sso login`), or set AWS_PROFILE"
-        found = AwsFailure(PRECONDITION, "no-credentials", "there are no usable credentials", seen, remedy)
+        what, remedy = "there are no usable credentials", "log in (`aws sso login`), or set AWS_PROFILE"
+        found = AwsFailure(PRECONDITION, "no-credentials", what, seen, remedy)
     else:
-        remedy = f"check the network and region = {aws.region}, then `do/{aws.verb}` again: it goes on"
-        cause = "the call may have been carried out all the same"
-        found = AwsFailure(REFUSED, "aws-unreachable", what, seen, remedy, cause)
+        remedy = f"check the network and region = {aws.region}, {again}"
+        cause = "AWS may have carried it out all the same"
+        found = AwsFailure(REFUSED, "aws-unreachable", f"{call} failed", seen, remedy, cause)
     found.error = kind
-    return found
-
-
-def _refusal(error: Any, aws: Aws, call: str) -> AwsFailure:
-    told = error.response.get("Error", {})
-    code, message = str(told.get("Code", "")), " ".join(str(told.get("Message", "")).split())
-    seen, what, again = (
-        f"{code}: {message}"[:600],
-        f"AWS refused {call}",
-        f"`do/{aws.verb}` again: it goes on",
-    )
-    if EXPIRED.search(code):
-        remedy = f"log in again, then {again}"
-        found = AwsFailure(PRECONDITION, "expired-credentials", what, seen, remedy)
-    elif DENIED.search(code):
-        action = re.search(r"perform: (\S+)", message)
-        missing = action[1] if action else call
-        remedy = f"have {missing} allowed, as in iam/{aws.verb}.json; then {again}"
-        found = AwsFailure(REFUSED, "access-denied", what, seen, remedy)
-        found.denied = True
-    elif code == "ResourceLimitExceeded":
-        remedy = "raise the quota (Service Quotas, Amazon SageMaker), or take another instance_type"
-        found = AwsFailure(PRECONDITION, "quota-exceeded", what, seen, remedy)
-    elif THROTTLED.search(code):
-        found = AwsFailure(REFUSED, "throttled", what, seen, f"wait a minute, then {again}")
-    elif CAPACITY.search(code):
-        remedy = f"{again}, later or with another instance_type or region"
-        found = AwsFailure(REFUSED, "no-capacity", what, seen, remedy, "AWS has none of these left here")
-    else:
-        found = AwsFailure(REFUSED, "aws-refused", what, seen, f"mend what it says, then {again}")
-        found.missing = bool(MISSING.search(code) or ABSENT.search(message))
-        found.present = bool(PRESENT.search(f"{code} {message}") or "AlreadyExists" in code)
-    found.error, found.response = code, error.response
     return found

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from lifecycle.aws import Aws, AwsFailure
@@ -27,12 +26,6 @@ class Resource:
     def passing(self) -> bool:
         """Whether it is on its way to another state, during which AWS lets nobody change it."""
         return self.status.endswith(("ing", "RollingBack"))
-
-    @property
-    def created(self) -> datetime | None:
-        """When it was made."""
-        found: datetime | None = self.described.get("CreationTime")
-        return found
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}{f' ({self.status})' if self.status else ''}"

@@ -6,7 +6,6 @@ It is a hint for people and for do/clean. What exists, and whose it is, is asked
 import fcntl
 import json
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from lifecycle.project import POLICY, PROJECT, Failure
 
 DIRECTORY = PROJECT / ".do"
 JOURNAL = DIRECTORY / "journal.jsonl"
-MAKING = r"\.(create_|register_scalable_target|put_scaling_policy|put_metric_alarm)"
 
 
 def now() -> str:
@@ -50,22 +48,6 @@ def read() -> list[dict[str, Any]]:
         if isinstance(entry, dict):
             entries.append(entry)
     return entries
-
-
-def begun(region: str) -> list[str]:
-    """Return what was made, or may have been, and not removed since, as far as this journal knows."""
-    made: dict[tuple[str, str], str] = {}
-    for entry in read():
-        if "call" not in entry or entry.get("region") != region:
-            continue
-        verb, _, kind = entry["call"].partition(".")[2].partition("_")
-        name = next(iter(entry["about"].values()), "")
-        key = kind.rpartition("_")[2].rstrip("s"), str(name[0] if isinstance(name, list) else name)
-        if re.search(MAKING, entry["call"]) and entry["state"] == "intent":
-            made[key] = f"{kind.replace('_', ' ')} {key[1]}"
-        elif verb in ("delete", "deregister") and entry["state"] == "done":
-            made.pop(key, None)
-    return list(made.values())
 
 
 def save(kind: str, document: dict[str, Any]) -> Path:

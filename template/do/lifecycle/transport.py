@@ -25,8 +25,10 @@ class Server(Protocol):
     def ping(self) -> Answer:
         """Ask whether it is up."""
 
-    def invoke(self, body: bytes, content_type: str, accept: str = "application/json") -> Answer:
-        """Send one request to /invocations."""
+    def invoke(
+        self, body: bytes, content_type: str, accept: str = "application/json", attributes: str = ""
+    ) -> Answer:
+        """Send one request to /invocations; `attributes` are SageMaker's CustomAttributes."""
 
     def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
         """Send one request to /invocations; yield its answer as it arrives."""
@@ -41,8 +43,12 @@ class Http:
     def ping(self) -> Answer:
         return self._send("/ping")
 
-    def invoke(self, body: bytes, content_type: str, accept: str = "application/json") -> Answer:
-        return self._send("/invocations", body, {"Content-Type": content_type, "Accept": accept})
+    def invoke(
+        self, body: bytes, content_type: str, accept: str = "application/json", attributes: str = ""
+    ) -> Answer:
+        headers = {"Content-Type": content_type, "Accept": accept}
+        headers |= {"X-Amzn-SageMaker-Custom-Attributes": attributes} if attributes else {}
+        return self._send("/invocations", body, headers)
 
     def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
         with self._open("/invocations", body, {"Content-Type": content_type}) as response:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+import nginx
 import supervisor
 from settings import refuse
 from supervisor import Child
@@ -35,7 +36,7 @@ def run(command: list[str], environment: dict[str, str], port: int, settings: di
 
     def children(run_dir: Path) -> Iterator[Child]:
         replaced = {"127.0.0.1:8081": f"{settings['host']}:{settings['port']}"}
-        yield supervisor.nginx(configuration(), run_dir, port, replaced)
+        yield nginx.start(configuration(), run_dir, port, replaced)
         yield Child("the engine", supervisor.start(command, environment), graceful=signal.SIGTERM)
 
     sys.exit(supervisor.supervise(children))

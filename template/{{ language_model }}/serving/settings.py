@@ -1,12 +1,14 @@
-"""What settings.toml says, what the environment says otherwise, and how it ends when that cannot be used."""
+"""What settings.toml and the environment say, and what can be checked before the engine loads anything."""
 
 import difflib
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 try:
     import tomllib
@@ -16,7 +18,17 @@ except ModuleNotFoundError:  # Python 3.10
 FILE = Path(__file__).resolve().with_name("settings.toml")
 MODEL_DIR = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
 PREFIX = "SERVE_"
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf", "*.engine")
+TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+QUERY = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
 Settings = dict[str, Any]
+
+
+class Gpu(NamedTuple):
+    """A GPU that this container sees; its compute capability is None where the driver does not tell."""
+
+    name: str
+    capability: float | None
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -59,6 +71,98 @@ def given(
         text = str(settings[name])
         if text not in ("", "0"):
             yield name, (values or {}).get(text, text)
+
+
+def model(settings: Settings) -> Settings:
+    """Return what the engine loads: a model in MODEL_DIR, else the one of the settings at its revision."""
+    source = str(settings["model"])
+    named = {"served_model_name": source.rstrip("/").rpartition("/")[2] if ":" in source else source}
+    if (MODEL_DIR / "config.json").is_file():
+        config = read_json(MODEL_DIR / "config.json")
+        if not any(next(MODEL_DIR.glob(pattern), None) for pattern in WEIGHTS):
+            refuse(f"{MODEL_DIR} holds no weights ({', '.join(WEIGHTS)})")
+        heads = {**config, **(config.get("text_config") or {})}.get("num_attention_heads", 0)
+        return {**settings, **named, "model": str(MODEL_DIR), "revision": "", "num_attention_heads": heads}
+    if source.startswith("s3://"):
+        refuse(f"{MODEL_DIR} has no config.json: SageMaker must bring {source} (ModelDataSource)")
+    return {**settings, **named}
+
+
+def token(settings: Settings) -> None:
+    """End when the Hub will ask for a token and there is none."""
+    local = settings["model"] == str(MODEL_DIR)
+    if settings["gated"] and not local and not any(os.environ.get(name) for name in TOKEN_VARIABLES):
+        refuse(f"{settings['model']} is gated and there is no token: set hf_token_secret_arn or HF_TOKEN")
+
+
+def chat_template(settings: Settings) -> Settings:
+    """Return the settings with the chat template's path; end when the model has none and none is given."""
+    chosen = settings["chat_template"]
+    if chosen == "none":
+        return {**settings, "chat_template": ""}
+    if chosen:
+        path = FILE.parent / chosen
+        if not path.is_file():
+            refuse(f"chat_template: there is no {path}")
+        return {**settings, "chat_template": str(path)}
+    if settings["model"] == str(MODEL_DIR) and not has_chat_template(MODEL_DIR):
+        refuse(f"{MODEL_DIR} has no chat template: give chat_template one, or none for completions alone")
+    return settings
+
+
+def has_chat_template(directory: Path) -> bool:
+    """Return whether a model's tokenizer comes with a chat template."""
+    if any((directory / name).exists() for name in ("chat_template.jinja", "chat_template.json")):
+        return True
+    file = directory / "tokenizer_config.json"
+    return file.is_file() and bool(read_json(file).get("chat_template"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; end when it holds none."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        refuse(f"cannot load {path}: {error}")
+    return found if isinstance(found, dict) else refuse(f"cannot load {path}: it holds no object")
+
+
+def gpus(settings: Settings) -> Settings:
+    """Return the settings with the number of GPUs that share the model; end when these GPUs cannot."""
+    if not settings["require_gpu"]:
+        return {**settings, "tensor_parallel_size": settings["tensor_parallel_size"] or 1}
+    visible, wanted = visible_gpus(), settings["tensor_parallel_size"]
+    if not visible:
+        refuse("no GPU is visible; run the container with --gpus all on a machine that has one")
+    if wanted > len(visible):
+        refuse(f"tensor_parallel_size is {wanted}, but {len(visible)} GPUs are visible")
+    degree, heads = wanted or len(visible), settings["num_attention_heads"]
+    if heads % degree:
+        refuse(f"tensor_parallel_size {degree} does not divide the model's {heads} attention heads")
+    for gpu in visible:
+        for what, needed in settings["compute_capability"].items():
+            if gpu.capability and gpu.capability < needed:
+                refuse(f"{gpu.name} has compute capability {gpu.capability}, {what} needs {needed}")
+    return {**settings, "tensor_parallel_size": degree}
+
+
+def visible_gpus() -> list[Gpu]:
+    """Return the GPUs that this container sees and CUDA_VISIBLE_DEVICES leaves."""
+    if not shutil.which(QUERY[0]):
+        return []
+    answer = subprocess.run(QUERY, capture_output=True, text=True)
+    rows = [line.rpartition(",") for line in answer.stdout.splitlines() if line] * (answer.returncode == 0)
+    found = [Gpu(name.strip(), number(capability)) for name, _, capability in rows]
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return found if chosen is None else found[: len([item for item in chosen.split(",") if item.strip()])]
+
+
+def number(text: str) -> float | None:
+    """Return a text as a number, None when it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def refuse(reason: str, code: int = 1) -> NoReturn:

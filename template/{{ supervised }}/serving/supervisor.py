@@ -1,4 +1,4 @@
-"""Processes that are started together and end together: nginx, and the server behind it."""
+"""Processes that are started together and end together."""
 
 import contextlib
 import ctypes
@@ -38,7 +38,7 @@ def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
     `start_children` is given a directory of its own for sockets and the like.
     """
     for stream in (1, 2):
-        # nginx opens its log anew: appending keeps it and the other writers from overwriting each other.
+        # A child may open its log anew: appending keeps it and other writers from overwriting each other.
         fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_APPEND)
     for expected in (signal.SIGTERM, signal.SIGINT):
         signal.signal(expected, stop)
@@ -51,27 +51,6 @@ def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
     finally:
         end(children)
         shutil.rmtree(run_dir, ignore_errors=True)
-
-
-def find_nginx() -> str | None:
-    """Return the path of nginx, which is often in no user's PATH."""
-    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-
-
-def nginx(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -> Child:
-    """Start nginx with a configuration in which port, directory and what is `replaced` are this run's.
-
-    Raises OSError when it is not installed.
-    """
-    text = config.read_text()
-    for old, new in {"listen 8080": f"listen {port}", "/tmp/serving": str(run_dir), **replaced}.items():
-        text = text.replace(old, new)
-    own = run_dir / "nginx.conf"
-    own.write_text(text)
-    command = [find_nginx() or "nginx", "-e", "stderr", "-c", str(own)]
-    if os.getuid() == 0:
-        command += ["-g", "user root;"]  # as root nginx would pick a user that cannot read run_dir
-    return Child("nginx", start(command), graceful=signal.SIGQUIT)
 
 
 def start(command: list[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -97,7 +76,7 @@ def wait_for_any(children: list[Child]) -> int:
 
 
 def end(children: list[Child]) -> None:
-    """Finish the requests in flight, nginx first, and end all children with what they have started."""
+    """Finish the requests in flight, the first child's first; end all with what they have started."""
     deadline = time.monotonic() + DRAIN_SECONDS
     for number, child in enumerate(children):
         left = max(deadline - time.monotonic(), LAST_SECONDS if number else 0)

@@ -60,6 +60,7 @@ RESOURCES = {
         "EndpointConfigName": "endpoint-config/{}",
         "InferenceComponentName": "inference-component/{}",
         "ModelName": "model/{}",
+        "ClusterName": "cluster/{}",
     },
     "ecr": {"repositoryName": "repository/{}", "repositoryNames": "repository/{}"},
     "codebuild": {
@@ -68,6 +69,7 @@ RESOURCES = {
         "names": "project/{}",
         "ids": "project/{}",
     },
+    "eks": {"name": "cluster/{}"},
     "logs": {"logGroupName": "log-group:{}:*", "logGroupNamePrefix": "log-group:{}*:*"},
     "cloudwatch": {"AlarmName": "alarm:{}", "AlarmNames": "alarm:{}"},
     "secretsmanager": {"SecretId": "secret:{}"},
@@ -132,11 +134,14 @@ def _needs_of_scaling(request: Request, context: dict[str, Any]) -> Iterable[Nee
     if request.operation == "RegisterScalableTarget":
         yield Need("sagemaker:DescribeInferenceComponent", component, context)
         yield Need("sagemaker:UpdateInferenceComponentRuntimeConfig", component, context)
+    alarm = request.arn(
+        "cloudwatch", f"alarm:TargetTracking-{request.parameters.get('ResourceId')}-AlarmHigh-1"
+    )
     if request.operation == "PutScalingPolicy":
-        yield Need("cloudwatch:PutMetricAlarm", request.arn("cloudwatch", "alarm:TargetTracking-*"), context)
-        yield Need("cloudwatch:DescribeAlarms", "*", context)
+        yield Need("cloudwatch:PutMetricAlarm", alarm, context)
+        yield Need("cloudwatch:DescribeAlarms", alarm, context)
     if request.operation in ("DeleteScalingPolicy", "DeregisterScalableTarget"):
-        yield Need("cloudwatch:DeleteAlarms", request.arn("cloudwatch", "alarm:TargetTracking-*"), context)
+        yield Need("cloudwatch:DeleteAlarms", alarm, context)
 
 
 def _pair(tag: dict[str, str]) -> tuple[str, str]:
@@ -148,7 +153,9 @@ def _resources(request: Request) -> Iterable[str]:
     if service == "s3":
         yield from _s3_resources(request)
     if service == "iam" and "RoleName" in parameters:
-        yield f"arn:aws:iam::{ACCOUNT}:role/{parameters['RoleName']}"
+        yield _role(parameters["RoleName"])
+    if service == "application-autoscaling" and is_mutating(request) and "ResourceARN" not in parameters:
+        yield request.arn(service, "scalable-target/1ax2by3c")  # its name is AWS's own, and not known before
     if service == "iam" and "PolicySourceArn" in parameters:
         yield parameters["PolicySourceArn"]
     if service == "logs" and "logStreamName" in parameters:
@@ -166,6 +173,15 @@ def _resources(request: Request) -> Iterable[str]:
             value = value.split(":")[0] if name == "ids" else value
             value = value.lower() if arn_service == "sagemaker" else value
             yield value if value.startswith("arn:") else request.arn(arn_service, pattern.format(value))
+
+
+def _role(name: str) -> str:
+    """Return the ARN of a role: with its path, which calls leave out."""
+    from moto.iam.models import iam_backends
+
+    roles = iam_backends[ACCOUNT]["aws"].roles.values()
+    found = [str(role.arn) for role in roles if role.name == name]
+    return found[0] if found else f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
 
 def _s3_resources(request: Request) -> Iterable[str]:

@@ -21,6 +21,23 @@ Object = dict[str, Any]
 APPS = "/apis/apps/v1"
 REVISION, HASH = "deployment.kubernetes.io/revision", "pod-template-hash"
 OPERATOR = "/apis/inference.sagemaker.aws.amazon.com/v1"
+POLICY = "/apis/policy/v1"
+KUEUE = "/apis/kueue.x-k8s.io/v1beta1"
+COLLECTED = (  # what is deleted with what it made
+    (APPS, "deployments"),
+    (APPS, "replicasets"),
+    (OPERATOR, "inferenceendpointconfigs"),
+    (POLICY, "poddisruptionbudgets"),
+    (f"{POLICY}beta1", "poddisruptionbudgets"),
+    ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+    ("/api/v1", "configmaps"),
+    ("/api/v1", "services"),
+    ("/api/v1", "persistentvolumeclaims"),
+    ("/api/v1", "persistentvolumes"),
+)
+OTHERS = (("/api/v1", "pods"), ("/api/v1", "events"), (KUEUE, "localqueues"))
+MERGE = "application/merge-patch+json"
+FINALIZERS = ("foregroundDeletion", "kubernetes.io/pv-protection", "kubernetes.io/pvc-protection")
 FACTORS = {"m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 # How a pod's server comes out: each is what the kubelet writes into the status and says as an event.
 BEHAVIOURS = ("ready", "starting", "image", "config", "oom", "crash", "probe", "evicted")
@@ -29,7 +46,7 @@ BEHAVIOURS = ("ready", "starting", "image", "config", "oom", "crash", "probe", "
 class Actor:
     """The controllers, the scheduler and the kubelets of one cluster, in one thread."""
 
-    def __init__(self, url: str, certificate: Path, token: str, pause: float = 0.03) -> None:
+    def __init__(self, url: str, certificate: Path, token: str, pause: float = 0.15) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         trusted = ssl.create_default_context(cafile=certificate)
         self._http = httpx.Client(base_url=url, verify=trusted, headers=headers, timeout=10)
@@ -62,17 +79,29 @@ class Actor:
         status = {"conditions": [condition], "allocatable": amounts, "capacity": amounts}
         self.patch_status(f"/api/v1/nodes/{name}", status)
 
+    def empty(self, namespace: str) -> None:
+        """Have a namespace, and nothing in it, no nodes, no volumes: a real server keeps those of before."""
+        with contextlib.suppress(httpx.HTTPStatusError):
+            self.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+        places = [(f"{group}/namespaces/{namespace}", plural) for group, plural in (*COLLECTED, *OTHERS)]
+        for place, plural in [*places, ("/api/v1", "nodes"), ("/api/v1", "persistentvolumes")]:
+            for entry in self.items(f"{place}/{plural}"):
+                path = f"{place}/{plural}/{entry['metadata']['name']}"
+                with contextlib.suppress(httpx.HTTPStatusError):
+                    self._call("PATCH", path, {"metadata": {"finalizers": None}}, MERGE)
+                self._delete(path)
+
     def create(self, path: str, entry: Object) -> Object:
         """Create an object."""
         return self._call("POST", path, entry)
 
     def patch_status(self, path: str, status: Object) -> None:
         """Change an object's status."""
-        self._call("PATCH", f"{path}/status", {"status": status}, "application/merge-patch+json")
+        self._call("PATCH", f"{path}/status", {"status": status}, MERGE)
 
     def patch(self, path: str, change: Object) -> Object:
         """Change an object as somebody with kubectl would."""
-        return self._call("PATCH", path, change, "application/merge-patch+json", "kubectl-edit")
+        return self._call("PATCH", path, change, MERGE, "kubectl-edit")
 
     def items(self, path: str) -> list[Object]:
         """Return the objects of a listing, [] where the cluster has no such kind."""
@@ -107,14 +136,13 @@ class Actor:
 
     def _act(self) -> None:
         sets, pods = self.items(f"{APPS}/replicasets"), self.items("/api/v1/pods")
-        for deployment in self.items(f"{APPS}/deployments"):
-            if "deletionTimestamp" in deployment["metadata"]:
-                self._collect(f"{APPS}", "deployments", deployment, sets, "replicasets")
-            else:
-                self._reconcile(deployment, sets, pods)
-        for entry in sets:
-            if "deletionTimestamp" in entry["metadata"]:
-                self._collect(APPS, "replicasets", entry, pods, "pods")
+        owned = {"deployments": (sets, "replicasets"), "replicasets": (pods, "pods")}
+        for group, plural in COLLECTED:
+            for entry in sets if plural == "replicasets" else self.items(f"{group}/{plural}"):
+                if "deletionTimestamp" in entry["metadata"]:
+                    self._collect(group, plural, entry, *owned.get(plural, ([], "")))
+                elif plural == "deployments":
+                    self._reconcile(entry, sets, pods)
         for entry in self.items(f"{OPERATOR}/inferenceendpointconfigs"):
             self._operate(entry, pods)
         nodes = self.items("/api/v1/nodes")
@@ -136,9 +164,10 @@ class Actor:
                 body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
                 with contextlib.suppress(httpx.HTTPStatusError):
                     self._call("DELETE", _path(group, of, entry), body)
-        if not mine and owner["metadata"].get("finalizers"):
-            path = _path(group, plural, owner)
-            self._call("PATCH", path, {"metadata": {"finalizers": None}}, "application/merge-patch+json")
+        finalizers = owner["metadata"].get("finalizers", [])
+        if not mine and (kept := [name for name in finalizers if name not in FINALIZERS]) != finalizers:
+            change = {"metadata": {"finalizers": kept or None}}
+            self._call("PATCH", _path(group, plural, owner), change, MERGE)
 
     def _reconcile(self, deployment: Object, sets: list[Object], pods: list[Object]) -> None:
         """Bring a Deployment's pods nearer to its template, as its rolling update allows."""
@@ -154,12 +183,12 @@ class Actor:
         elif int(current["metadata"]["annotations"][REVISION]) < latest:  # back to an earlier template
             path = _path(APPS, "replicasets", current)
             change = {"metadata": {"annotations": {REVISION: str(latest + 1)}}}
-            current.update(self._call("PATCH", path, change, "application/merge-patch+json"))
+            current.update(self._call("PATCH", path, change, MERGE))
         revision = current["metadata"]["annotations"][REVISION]
         if metadata.get("annotations", {}).get(REVISION) != revision:
             change = {"metadata": {"annotations": {REVISION: revision}}}
             path = _path(APPS, "deployments", deployment)
-            self._call("PATCH", path, change, "application/merge-patch+json", "kube-controller-manager")
+            self._call("PATCH", path, change, MERGE, "kube-controller-manager")
         by_set = {
             entry["metadata"]["uid"]: [
                 pod for pod in pods if _owner(pod) == entry["metadata"]["uid"] and _alive(pod)
@@ -263,7 +292,7 @@ class Actor:
             elif not pod["spec"].get("nodeSelector", {}).items() <= labels.items():
                 reasons.append("node(s) didn't match Pod's node affinity/selector")
             elif lacking := self._lacking(name, node["status"]["allocatable"], wanted):
-                reasons.append(f"Insufficient {lacking}")
+                reasons += [f"Insufficient {resource}" for resource in lacking]
             else:
                 binding = {
                     "apiVersion": "v1",
@@ -282,14 +311,14 @@ class Actor:
         self.create(f"{path}/binding", {**binding, "target": {"kind": "Node", "name": node}})
         self._say(pod, "Scheduled", f"Successfully assigned {pod['metadata']['name']} to {node}")
 
-    def _lacking(self, node: str, allocatable: Object, wanted: dict[str, float]) -> str:
-        """Return which resource a node has too little of, ''."""
+    def _lacking(self, node: str, allocatable: Object, wanted: dict[str, float]) -> list[str]:
+        """Return which resources a node has too little of."""
         left = {name: number(amount) for name, amount in allocatable.items()}
         for pod in self.items("/api/v1/pods"):
             if pod["spec"].get("nodeName") == node and pod.get("status", {}).get("phase") != "Failed":
                 for name, amount in requested(pod).items():
                     left[name] = left.get(name, 0.0) - amount
-        return next((name for name, amount in wanted.items() if amount > left.get(name, 0.0)), "")
+        return [name for name, amount in wanted.items() if amount > left.get(name, 0.0)]
 
     def _run_pod(self, pod: Object) -> None:
         """Write what a kubelet would of a pod on its node."""
@@ -413,7 +442,8 @@ def _pod_status(pod: Object, how: str) -> Object:
 
 def _path(group: str, plural: str, entry: Object) -> str:
     metadata = entry["metadata"]
-    return f"{group}/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"
+    within = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+    return f"{group}{within}/{plural}/{metadata['name']}"
 
 
 def _owner(entry: Object) -> str:
@@ -434,7 +464,7 @@ def _hash(template: Object) -> str:
     return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def wait(until: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait(until: Callable[[], bool], seconds: float = 60.0) -> None:
     """Return when something is so. Raises TimeoutError."""
     end = time.monotonic() + seconds
     while not until():

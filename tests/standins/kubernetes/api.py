@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import httpx
 
 from tests.standins.kubernetes import tokens
 from tests.standins.kubernetes.store import Object, Refused, Store
@@ -57,10 +60,12 @@ class KubernetesApi:
     """The API of a cluster of EKS, called `name`, that takes the tokens of one pair of AWS keys.
 
     `logs` gives the lines of a pod's server, `ports` where its port is on this machine, by the pod's name.
+    With a kube-apiserver `behind`, that keeps the objects, and tokens are for it to check.
     """
 
     def __init__(self, name: str, access_key: str, secret_key: str, folder: Path) -> None:
         self.name, self.keys = name, (access_key, secret_key)
+        self.behind: httpx.Client | None = None
         self.store = Store()
         self.faults: list[Fault] = []
         self.calls: list[str] = []
@@ -70,7 +75,7 @@ class KubernetesApi:
         self.ports: dict[str, int] = {}
         self.trusted: set[str] = set()  # tokens of the cluster's own parts
         self.certificate = folder / "server.pem"
-        key = folder / "key.pem"
+        self.key = key = folder / "key.pem"
         subject = ["-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1"]
         made = [
             "openssl",
@@ -101,6 +106,10 @@ class KubernetesApi:
         """Return where it listens."""
         return f"https://127.0.0.1:{self._server.server_port}"
 
+    def problem_of(self, token: str) -> str:
+        """Return why a token does not let its bearer in, or ''."""
+        return tokens.problem(token, self.name, *self.keys)
+
     @property
     def authority(self) -> str:
         """Return the certificate of its authority, as EKS gives it."""
@@ -124,6 +133,8 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of connections that the other side has cut."""
+        if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -157,7 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
                     self._fail(fault)
                     return
         try:
-            self._authenticate(own)
+            if not self.api.behind:
+                self._authenticate(own)
             self._answer(json.loads(text) if text else {}, own)
         except Refused as refused:
             self._send(refused.code, _status(refused))
@@ -176,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if own:
             return
-        wrong = tokens.problem(token, self.api.name, *self.api.keys) if token else "there is none"
+        wrong = self.api.problem_of(token) if token else "there is none"
         if wrong:
             raise Refused(401, "Unauthorized", f"Unauthorized ({wrong})")
 
@@ -184,6 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         query = dict(parse_qsl(address.query))
         version = re.fullmatch(r"/(?:api|apis)/(.+)", address.path)
+        if self.api.behind and not re.search("/(log|portforward|selfsubjectaccessreviews)$", address.path):
+            self._pass_on(body, own)
+            return
         if self.command == "GET" and version and version[1] in self.api.store.known:
             self._send(200, _resources(version[1], self.api.store.known[version[1]]))
             return
@@ -211,6 +226,29 @@ class _Handler(BaseHTTPRequestHandler):
             self._forward(place, query)
         else:
             self._act(verb, resource, place, query, body, found["sub"] == "status")
+
+    def _pass_on(self, body: Object, own: bool) -> None:
+        """Have the server behind answer, unless this right is to be missing."""
+        if found := PATH.fullmatch(urlsplit(self.path).path):
+            verb = "list" if self.command == "GET" and not found["name"] else VERBS[self.command]
+            self._authorize(verb, found, own)
+        assert self.api.behind is not None
+        kept = ("Authorization", "Content-Type", "Accept")
+        headers = {name: self.headers[name] for name in kept if name in self.headers}
+        content = json.dumps(body) if body else None
+        answer = self.api.behind.request(self.command, self.path, content=content, headers=headers)
+        self._send(answer.status_code, answer.json())
+
+    def _pod(self, place: tuple[str, str]) -> Object:
+        """Return a pod. Raises Refused when there is none."""
+        if not self.api.behind:
+            return self.api.store.get("v1/pods", place)
+        path = f"/api/v1/namespaces/{place[0]}/pods/{place[1]}"
+        answer = self.api.behind.get(path, headers={"Authorization": self.headers["Authorization"]})
+        if answer.is_error:
+            raise Refused(answer.status_code, "NotFound", answer.text)
+        found: Object = answer.json()
+        return found
 
     def _authorize(self, verb: str, found: re.Match[str], own: bool) -> None:
         plural = found["plural"] + (f"/{found['sub']}" if found["sub"] in ("log", "portforward") else "")
@@ -269,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {"apiVersion": version, "kind": f"{kind}List", "metadata": rest, "items": items}
 
     def _log(self, place: tuple[str, str], query: dict[str, str]) -> None:
-        self.api.store.get("v1/pods", place)
+        self._pod(place)
         sent, tail = 0, int(query.get("tailLines") or 1000)
         lines = self.api.logs(place[1], query.get("previous") == "true")
         start = max(0, len(lines) - tail)
@@ -291,14 +329,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _runs(self, place: tuple[str, str]) -> bool:
         try:
-            self.api.store.get("v1/pods", place)
+            self._pod(place)
         except Refused:
             return False
         return True
 
     def _forward(self, place: tuple[str, str], query: dict[str, str]) -> None:
         """Join a WebSocket to the pod's port, by the protocol v4.channel.k8s.io."""
-        pod, port = self.api.store.get("v1/pods", place), int(query["ports"])
+        pod, port = self._pod(place), int(query["ports"])
         if pod.get("status", {}).get("phase") != "Running":
             raise Refused(
                 500, "InternalError", f"unable to forward port because pod is not running ({place[1]})"
@@ -327,16 +365,17 @@ class _Handler(BaseHTTPRequestHandler):
                     server.sendall(data)
 
     def _answers(self, server: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # the other side has closed the connection
             while data := server.recv(65536):
                 self._frame(b"\x00" + data)
             self._frame(b"", opcode=8)
 
     def _frame(self, data: bytes, opcode: int = 2) -> None:
         size = len(data)
-        head = bytes([size]) if size < 126 else b"\x7e" + struct.pack(">H", size)
-        if size >= 65536:
-            head = b"\x7f" + struct.pack(">Q", size)
+        if size < 126:
+            head = bytes([size])
+        else:
+            head = b"\x7e" + struct.pack(">H", size) if size < 65536 else b"\x7f" + struct.pack(">Q", size)
         self.wfile.write(bytes([0x80 | opcode]) + head + data)
         self.wfile.flush()
 

@@ -41,6 +41,10 @@ IMMUTABLE = {
     "PersistentVolume": [("f:spec", "f:csi")],
     "PersistentVolumeClaim": [("f:spec", "f:volumeName"), ("f:spec", "f:accessModes")],
 }
+PROTECTED = {
+    "PersistentVolume": ["kubernetes.io/pv-protection"],
+    "PersistentVolumeClaim": ["kubernetes.io/pvc-protection"],
+}
 KUBERNETES = "1.37"
 
 
@@ -136,8 +140,7 @@ class Store:
         with self.lock:
             live = self.get(resource, place)
             running = live["kind"] == "Pod" and live["spec"].get("nodeName") and grace != 0
-            waits = foreground and live["kind"] in ("Deployment", "ReplicaSet")
-            if not running and not waits and not live["metadata"].get("finalizers"):
+            if not running and not foreground and not live["metadata"].get("finalizers"):
                 return self._of(resource).pop(place)
             if foreground and "foregroundDeletion" not in live["metadata"].get("finalizers", []):
                 live["metadata"].setdefault("finalizers", []).append("foregroundDeletion")
@@ -155,6 +158,7 @@ class Store:
         entry = {"apiVersion": version, "kind": kind, **entry}
         own: Object = {"uid": str(uuid.uuid4()), "creationTimestamp": _now(), "generation": 1}
         own |= {"namespace": namespace} if namespaced else {}
+        own |= {"finalizers": PROTECTED[kind]} if kind in PROTECTED else {}
         entry["metadata"] = {**entry["metadata"], **own}
         complete(entry)
         return entry
@@ -194,6 +198,12 @@ def _validate(entry: Object) -> None:
     try:
         kubernetes_validate.validate(entry, KUBERNETES, strict=True)
     except kubernetes_validate.ValidationError as error:
+        if error.validator == "additionalProperties":
+            where = "".join(f".{step}" for step in error.absolute_path)
+            told = (
+                f"failed to create typed patch object: {where}: {error.message}: field not declared in schema"
+            )
+            raise Refused(500, "InternalError", told) from None
         named = f'{entry["kind"]} "{entry["metadata"]["name"]}" is invalid'
         raise Refused(422, "Invalid", f"{named}: {error.message}") from None
     except kubernetes_validate.SchemaNotFoundError:

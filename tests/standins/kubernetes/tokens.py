@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -59,11 +60,11 @@ def _signature(
 class Webhook:
     """A service that tells a kube-apiserver who bears a token, as EKS's does."""
 
-    def __init__(self, cluster: str, access_key: str, secret_key: str) -> None:
+    def __init__(self, problem_of: Callable[[str], str]) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                wrong = problem(review["spec"]["token"], cluster, access_key, secret_key)
+                wrong = problem_of(review["spec"]["token"])
                 user = {"username": "arn:aws:iam::123456789012:user/test", "groups": ["system:masters"]}
                 status: dict[str, Any] = {"authenticated": not wrong, "error": wrong}
                 review["status"] = status if wrong else {**status, "user": user}

@@ -16,6 +16,7 @@ MANAGER = "ml-container-creator"
 PAGE = 500
 LONGEST_PAUSE = 10.0
 AGAIN = (429, 500, 502, 503, 504)
+UNTYPED = "failed to create typed patch object"  # told as an error of the server, which it is not
 
 
 class ApiFailure(Failure):
@@ -163,7 +164,8 @@ class Api:
                 return send()
             except ApiException as error:
                 pause = _pause(error, attempt)
-                if error.status not in AGAIN or attempt == self._attempts:
+                wrong = UNTYPED in str(error.body)
+                if error.status not in AGAIN or attempt == self._attempts or wrong:
                     raise refusal(error, call, self.name) from None
             except (HTTPError, OSError) as error:
                 pause = _pause(None, attempt)
@@ -215,7 +217,7 @@ def _explained(status: int, told: Object, call: str, name: str, seen: str) -> Ap
         what = f"somebody else has set {', '.join(fields) or 'fields of this object'}"
         remedy = "take the value over into kubernetes/, or `do/deploy --force` to overrule"
         return ApiFailure(REFUSED, "apply-conflict", what, seen, remedy)
-    if status in (400, 422):
+    if status in (400, 422) or UNTYPED in seen:
         remedy = "mend kubernetes/; what cannot be changed needs `do/clean` first"
         return ApiFailure(USAGE, "invalid-object", "the cluster does not take an object", seen, remedy)
     return ApiFailure(REFUSED, "cluster-refused", f"the cluster refused {call}", seen, "read what it says")

@@ -2,15 +2,15 @@
 
 import argparse
 import sys
-import time
 
-from lifecycle import cluster, journal
+from lifecycle import belongings, cluster, journal
 from lifecycle.api import Api, ApiFailure
 from lifecycle.aws import Aws
+from lifecycle.belongings import Resource
 from lifecycle.cli import Result
 from lifecycle.console import Progress, say
 from lifecycle.manifests import Manifests, Object
-from lifecycle.project import USAGE, VERIFICATION, Failure
+from lifecycle.project import PROJECT, USAGE, VERIFICATION, Failure
 from lifecycle.target import Target
 
 # Whatever this project may have made there, in this mode or the other: the pods' makers first.
@@ -25,46 +25,63 @@ KINDS = (
     ("v1", "PersistentVolume"),
 )
 PODS = (("apps/v1", "ReplicaSet"), ("v1", "Pod"))
-SECONDS = 300.0
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/clean."""
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--images", action="store_true", help="the images in ECR, too")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Find by label, delete, wait, and look again with a connection of its own."""
+    """Find by label and tag, delete, wait, and look again with connections of their own."""
     with journal.locked("clean"):
         aws = Aws(settings, "clean")
         _ = aws.identity
         manifests = Manifests()
         api = cluster.connect(aws, settings)
-        found = belonging(api, manifests)
-        named = [_name(entry) for entry in found]
-        if not found:
+        found, elsewhere = belonging(api, manifests), in_aws(settings, aws, arguments)
+        named = [*map(_name, found), *map(str, elsewhere)]
+        if not named:
             return {"deleted": [], "left": [], "text": f"nothing of this project is in {manifests.namespace}"}
-        say(f"in {manifests.namespace} of {api.name}: {', '.join(named)}")
+        say(f"in {manifests.namespace} of {api.name}, and in AWS: {', '.join(named)}")
         if not arguments.yes:
             _ask()
         for entry in found:
-            journal.write(verb="clean", state="intent", call="delete", about={"object": _name(entry)})
+            about = {"object": _name(entry)}
+            journal.write(
+                verb="clean", region=settings.region, state="intent", call="kubernetes.delete", about=about
+            )
             api.delete(api.path_of(entry))
-        _wait(api, manifests, settings.poll_seconds)
+        _wait(api, manifests, settings)
+        for resource in elsewhere:
+            belongings.remove(aws, resource)
         left = [_name(entry) for entry in belonging(cluster.connect(aws, settings), manifests, PODS)]
+        left += map(str, in_aws(settings, Aws(settings, "clean"), arguments))
         receipt = {"cluster": api.name, "namespace": manifests.namespace, "deleted": named, "left": left}
         path = journal.save("clean", receipt)
         if left:
             what, remedy = "not everything is gone", "do/clean again; finalizers of others may hold it"
-            raise Failure(VERIFICATION, "left-behind", what, ", ".join(left), remedy)
+            failure = Failure(VERIFICATION, "left-behind", what, ", ".join(left), remedy)
+            failure.left = left
+            raise failure
         return {**receipt, "text": f"deleted {len(named)} objects, 0 are left; receipt: {path}"}
+
+
+def in_aws(settings: Target, aws: Aws, arguments: argparse.Namespace) -> list[Resource]:
+    """Return what this project has in AWS to build its image, and its images when they are to go, too."""
+    found = list(belongings.find_build(settings, aws)) if (PROJECT / "buildspec.yml").exists() else []
+    if arguments.images:
+        found += belongings.find_images(settings, aws)
+    return [resource for resource in found if resource.ours]
 
 
 def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] = ()) -> list[Object]:
     """Return the project's objects; kinds that the cluster does not know have none."""
     found = []
-    made = {entry["kind"] for entry in manifests.objects} | {kind for _, kind in PODS}
-    for version, kind in (*KINDS, *more):
+    own = [(entry["apiVersion"], entry["kind"]) for entry in manifests.objects]
+    made = {kind for _, kind in (*own, *PODS)}
+    for version, kind in dict.fromkeys((*own, *KINDS, *more)):
         try:
             path = api.path(version, kind, manifests.namespace)
         except ApiFailure as failure:
@@ -81,12 +98,12 @@ def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] 
     return found
 
 
-def _wait(api: Api, manifests: Manifests, pause: float) -> None:
+def _wait(api: Api, manifests: Manifests, settings: Target) -> None:
     """Return when nothing is left, or it takes too long; the caller looks for itself."""
-    progress = Progress("deleting", SECONDS)
-    while (left := belonging(api, manifests, PODS)) and progress.elapsed < SECONDS:
+    progress = Progress("deleting", settings.delete_seconds)
+    while (left := belonging(api, manifests, PODS)) and progress.elapsed < progress.limit:
         progress.show(f"{len(left)} objects are left")
-        time.sleep(pause)
+        progress.sleep(settings.poll_seconds)
 
 
 def _ask() -> None:

@@ -3,13 +3,11 @@
 Nothing is read from or written to a kubeconfig: the current context of the person's kubectl plays no part.
 """
 
-import atexit
 import base64
-import os
-import tempfile
 import time
 from typing import Any
 
+from lifecycle import journal
 from lifecycle.api import Api
 from lifecycle.aws import Aws, failure
 from lifecycle.project import PRECONDITION, Failure
@@ -86,9 +84,9 @@ def _eks(aws: Aws, settings: Target) -> dict[str, Any]:
 
 
 def _certificate(data: str) -> str:
-    """Return a file with the certificate of a cluster's authority, which lives as long as this process."""
-    descriptor, path = tempfile.mkstemp(prefix="cluster-", suffix=".pem")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64decode(data))
-    atexit.register(os.unlink, path)
-    return path
+    """Return a file with the certificate of the cluster's authority, which anybody may read."""
+    journal.DIRECTORY.mkdir(exist_ok=True)
+    path = journal.DIRECTORY / "cluster.pem"
+    if not path.exists() or path.read_bytes() != base64.b64decode(data):
+        path.write_bytes(base64.b64decode(data))
+    return str(path)

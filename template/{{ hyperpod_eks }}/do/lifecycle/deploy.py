@@ -2,8 +2,8 @@
 
 import argparse
 
-from lifecycle import changes, cluster, deployed, images, journal, plan, pods, preflight, requests, rollout
-from lifecycle.api import Api
+from lifecycle import changes, cluster, journal, plan, pods, preflight, remote, requests, rollout
+from lifecycle.api import Api, ApiFailure
 from lifecycle.aws import Aws
 from lifecycle.changes import Change
 from lifecycle.cli import Result
@@ -28,7 +28,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         _ = aws.identity
         manifests = Manifests()
         if not manifests.image:
-            manifests = Manifests(images.pushed(aws, settings))
+            manifests = plan.with_pushed(settings, aws)
         api = cluster.connect(aws, settings)
         found = preflight.before_apply(api, manifests)
         planned = changes.of(api, manifests, arguments.force)
@@ -44,7 +44,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         _apply(api, settings, manifests, changed, arguments)
         if removed := rollout.prune(api, manifests):
             say(f"removed ConfigMaps of earlier settings: {', '.join(removed)}")
-        answer = {} if arguments.no_test else _test(api, manifests, arguments)
+        answer = {} if arguments.no_test else _test(settings, api, arguments)
         told = "nothing to change" if not changed else ", ".join(f"{c.action} {c.name}" for c in changed)
         serving = f"serves {manifests.image} in namespace {manifests.namespace}"
         return {**result, "answer": answer, "text": f"{told}\n{serving}"}
@@ -57,10 +57,11 @@ def _apply(
     done: list[Change] = []
     try:
         for change in changed:
-            journal.write(verb="deploy", state="intent", call="apply", about={"object": change.name})
+            entry = {"verb": "deploy", "region": settings.region, "call": "kubernetes.apply"}
+            journal.write(state="intent", about={"object": change.name}, **entry)
             done.append(change)
             api.apply(change.entry, force=arguments.force)
-            journal.write(verb="deploy", state="done", call="apply", about={"object": change.name})
+            journal.write(state="done", about={"object": change.name}, **entry)
             say(f"{change.action:7} {change.name}")
         rollout.Rollout(api, manifests, settings).follow()
     except KeyboardInterrupt:
@@ -68,6 +69,7 @@ def _apply(
         raise
     except Failure as failure:
         if failure.finding["id"] == "cluster-unreachable" or arguments.keep or not done:
+            failure.left = [change.name for change in done]
             raise
         _show_logs(api, manifests)
         say("undoing what was applied")
@@ -85,11 +87,13 @@ def _show_logs(api: Api, manifests: Manifests) -> None:
                 say(f"  | {pod['metadata']['name']}: {line}")
 
 
-def _test(api: Api, manifests: Manifests, arguments: argparse.Namespace) -> Result:
+def _test(settings: Target, api: Api, arguments: argparse.Namespace) -> Result:
     """Return the answer to a request. Raises Failure (verification) when it is not as it should be."""
     try:
-        with deployed.server(api, manifests) as server:
-            answer = requests.check(server, arguments)
+        answer = requests.check(remote.server(settings, api), arguments)
+    except ApiFailure as failure:
+        failure.finding["cause"] = "it is deployed and serves, but could not be asked from here"
+        raise
     except Failure as failure:
         failure.code = VERIFICATION
         failure.finding["cause"] = "it is deployed and goes on running, but does not answer as it should"

@@ -1,9 +1,9 @@
 """A pod's port at an address of this machine, through the cluster's API."""
 
+import re
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from lifecycle.api import Api, refusal
@@ -13,7 +13,10 @@ PORT = 8080
 
 
 class Forward:
-    """Connections to `url` go to a pod's server; `failure` says why the last one did not."""
+    """Connections to `url`, where `listening` listens, go to a pod's server.
+
+    `failure` says why the last one did not.
+    """
 
     def __init__(self, api: Api, namespace: str, pod: str, listening: socket.socket) -> None:
         self._api, self._namespace, self._pod, self._listening = api, namespace, pod, listening
@@ -22,10 +25,9 @@ class Forward:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
-        with suppress(OSError):  # closed: the forward has ended
-            while True:
-                near, _ = self._listening.accept()
-                threading.Thread(target=self._join, args=(near,), daemon=True).start()
+        while True:
+            near, _ = self._listening.accept()
+            threading.Thread(target=self._join, args=(near,), daemon=True).start()
 
     def _join(self, near: socket.socket) -> None:
         """Join a connection to a new one to the pod; close it when there is none."""
@@ -50,14 +52,9 @@ class Forward:
         try:
             return portforward(ask, self._pod, self._namespace, ports=str(PORT)).socket(PORT)
         except ApiException as error:
+            if refused := re.match(r"Handshake status (\d+) [A-Za-z ]+", str(error.reason)):
+                error.status, error.reason = int(refused[1]), refused[0].strip()
             raise refusal(error, f"a connection to pod {self._pod}", self._api.name) from None
-
-
-@contextmanager
-def forwarded(api: Api, namespace: str, pod: str) -> Iterator[Forward]:
-    """Forward to a pod as long as the block lasts."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield Forward(api, namespace, pod, listening)
 
 
 def _copy(source: Any, target: Any) -> None:

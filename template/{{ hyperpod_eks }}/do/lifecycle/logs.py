@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from lifecycle import cluster, deployed
+from lifecycle import cluster, remote
 from lifecycle.api import Api
 from lifecycle.aws import Aws
 from lifecycle.cli import Result
@@ -27,7 +27,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     api = cluster.connect(Aws(settings, "logs", read_only=True), settings)
     followed: dict[str, threading.Thread] = {}
     while True:
-        for pod in deployed.found(api, manifests):
+        for pod in remote.found(api, manifests):
             name = str(pod["metadata"]["name"])
             if name not in followed:
                 reader = threading.Thread(

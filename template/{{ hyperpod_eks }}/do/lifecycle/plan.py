@@ -3,13 +3,13 @@
 import argparse
 from typing import Any
 
-from lifecycle import changes, cluster, images, preflight
+from lifecycle import changes, cluster, preflight, registry
 from lifecycle.aws import Aws
 from lifecycle.changes import Change
 from lifecycle.cli import Result
 from lifecycle.manifests import Manifests, Object
 from lifecycle.nodes import Node
-from lifecycle.project import Failure
+from lifecycle.project import PRECONDITION, Failure
 from lifecycle.target import Target
 
 
@@ -20,12 +20,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Have the cluster try what do/deploy would apply, without doing it."""
-    manifests, findings = Manifests(), []
     aws = Aws(settings, "plan", read_only=True)
+    manifests, findings = Manifests(), []
     api = cluster.connect(aws, settings)
     if not manifests.image:
         try:
-            manifests = Manifests(images.pushed(aws, settings))
+            manifests = with_pushed(settings, aws)
         except Failure as failure:  # the rest can be planned all the same
             findings.append(failure.finding)
             manifests = Manifests(settings.image)
@@ -45,6 +45,18 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         "findings": findings,
         "text": "\n".join([*text, *(f"note: {item['what']}; {item['seen']}" for item in findings)]),
     }
+
+
+def with_pushed(settings: Target, aws: Aws) -> Manifests:
+    """Return the manifests with the pushed image, by digest. Raises Failure when there is none to deploy."""
+    image = registry.image(settings, aws)
+    if image is None:
+        what, seen = "there is no image in ECR", f"{settings.image} has not been pushed"
+        raise Failure(PRECONDITION, "no-image", what, seen, "do/build, then do/push")
+    problem = image.problem(settings)
+    if problem and problem.finding["id"] == "image-platform":  # its manifest's type is all the same to nodes
+        raise problem
+    return Manifests(image.uri)
 
 
 def described(planned: list[Change]) -> list[str]:

@@ -29,6 +29,11 @@ def listed(api: Api, namespace: str, selector: str) -> list[Object]:
     return sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
 
 
+def lost(pod: Object) -> bool:
+    """Return whether a pod's node is gone or has put it out; another is made in its place."""
+    return bool(pod.get("status", {}).get("phase") == "Failed")
+
+
 def ready(pod: Object) -> bool:
     """Return whether a pod serves."""
     return condition(pod, "Ready").get("status") == "True" and "deletionTimestamp" not in pod["metadata"]
@@ -63,8 +68,11 @@ def trouble(api: Api, pod: Object) -> Trouble | None:
     name, scheduled = pod["metadata"]["name"], condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         return _unscheduled(name, scheduled)
-    if pod.get("status", {}).get("phase") == "Failed":
-        return _lost(name, pod["status"])
+    if lost(pod):
+        what = f"pod {name} has lost its node"
+        seen = f"{pod['status'].get('reason', 'Failed')}: {pod['status'].get('message', 'no reason given')}"
+        remedy = "wait for the pod in its place; `do/plan` shows the nodes"
+        return Trouble(Failure(REFUSED, "pod-lost", what, seen, remedy), may_pass=True)
     status = container(pod)
     waiting = status.get("state", {}).get("waiting", {})
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
@@ -96,7 +104,7 @@ def _unscheduled(name: str, scheduled: dict[str, Any]) -> Trouble:
         what, remedy = f"pod {name} waits in its queue", "wait, or have the queue's quota raised"
         failure = Failure(REFUSED, "pod-queued", what, message or "its scheduling is gated", remedy)
         return Trouble(failure, may_pass=True)
-    short = re.findall(r"Insufficient ([a-z0-9./-]+)", message)
+    short = re.findall(r"Insufficient ([a-z0-9-]+(?:[./][a-z0-9-]+)*)", message)
     what = f"pod {name} finds no node"
     cause = f"too little free: {', '.join(dict.fromkeys(short))}" if short else ""
     remedy = "free what is short (`do/plan` shows it), or add nodes"
@@ -104,14 +112,6 @@ def _unscheduled(name: str, scheduled: dict[str, Any]) -> Trouble:
         cause, remedy = "its node selector or tolerations fit no node", "mend them in kubernetes/"
     failure = Failure(REFUSED, "pod-unschedulable", what, message or "Unschedulable", remedy, cause)
     return Trouble(failure, may_pass=True)
-
-
-def _lost(name: str, status: dict[str, Any]) -> Trouble:
-    """Return the trouble of a pod whose node is gone or put it out; another is made in its place."""
-    what = f"pod {name} has lost its node"
-    seen = f"{status.get('reason', 'Failed')}: {status.get('message', 'no reason given')}"
-    remedy = "wait for another pod; `do/plan` shows the nodes"
-    return Trouble(Failure(REFUSED, "pod-lost", what, seen, remedy), may_pass=True)
 
 
 def _ended(api: Api, pod: Object, status: dict[str, Any]) -> Trouble | None:

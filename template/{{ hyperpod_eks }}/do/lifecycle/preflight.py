@@ -8,7 +8,7 @@ from lifecycle.manifests import Manifests, Object, pod_spec
 from lifecycle.nodes import Node
 from lifecycle.project import PRECONDITION, USAGE, Failure
 
-VERBS = ("get", "patch", "delete")
+VERBS = ("get", "list", "create", "patch", "delete")
 QUEUE = "kueue.x-k8s.io/queue-name"
 QUEUES = ("kueue.x-k8s.io/v1beta2", "kueue.x-k8s.io/v1beta1")
 

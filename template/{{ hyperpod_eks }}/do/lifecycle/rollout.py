@@ -49,7 +49,7 @@ class Rollout:
         now = time.monotonic()
         for pod in found:
             name = pod["metadata"]["name"]
-            trouble = None if pods.ready(pod) else pods.trouble(self.api, pod)
+            trouble = None if pods.ready(pod) or pods.lost(pod) else pods.trouble(self.api, pod)
             if trouble is None:
                 self.waiting.pop(name, None)
             elif not trouble.may_pass or (

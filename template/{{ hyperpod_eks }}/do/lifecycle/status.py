@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from lifecycle import cluster, deployed, nodes, pods, rollout
+from lifecycle import cluster, nodes, pods, remote, rollout
 from lifecycle.aws import Aws
 from lifecycle.cli import Result
 from lifecycle.manifests import Manifests, Object
@@ -23,7 +23,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     if live is None:
         return {"deployed": False, "text": f"nothing is deployed in {place}"}
     progress, done = rollout.progress_of(live)
-    found = deployed.found(api, manifests)
+    found = remote.found(api, manifests)
     listed = [_pod(pod) for pod in found]
     troubles = [trouble.failure.finding for pod in found if (trouble := _trouble(api, pod))]
     gpus = int(sum(nodes.requests(pod["spec"]).get(nodes.GPU, 0) for pod in found))

@@ -11,3 +11,4 @@ class Target(Config):
 
     hyperpod_cluster: str
     schedule_seconds: float
+    delete_seconds: float

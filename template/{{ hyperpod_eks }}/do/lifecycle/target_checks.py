@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 from lifecycle import cluster, preflight
 from lifecycle.aws import Aws
-from lifecycle.findings import OK, Finding, finding, of_failure
+from lifecycle.findings import OK, WARNING, Finding, finding, of_failure
 from lifecycle.manifests import Manifests
-from lifecycle.project import PRECONDITION, Failure
+from lifecycle.project import PRECONDITION, USAGE, Failure
 from lifecycle.registry import Image
 from lifecycle.target import Target
 
@@ -17,15 +17,23 @@ def of_image(settings: Target, image: Image) -> Iterator[Finding]:
 
 
 def reachable(settings: Target, aws: Aws) -> Finding:
-    """Tell whether the cluster is there and takes what kubernetes/ has."""
+    """Tell whether the cluster is there, takes what kubernetes/ has, and has nodes for it."""
     try:
+        manifests = Manifests(settings.image)
         api = cluster.connect(aws, settings)
-        preflight.before_apply(api, Manifests())
+        nodes = preflight.before_apply(api, manifests)
     except Failure as failure:
-        if failure.code != PRECONDITION:
+        if failure.code not in (PRECONDITION, USAGE):
             raise
         return of_failure(failure)
-    return finding("cluster", OK, "cluster", f"{settings.hyperpod_cluster}, as {api.name} in EKS")
+    seen = f"{settings.hyperpod_cluster}, as {api.name} in EKS"
+    if nodes is None:
+        return finding("cluster", OK, "cluster", f"{seen}; its nodes cannot be seen")
+    room = preflight.capacity(nodes, *preflight.wanted(manifests.workload))
+    seen += "; {nodes_ready} of {nodes} {instance_type} nodes, room for {room_for_pods} pods".format(**room)
+    if room["nodes_ready"]:
+        return finding("cluster", OK, "cluster", seen)
+    return finding("cluster", WARNING, "no node is ready", seen, "wait, or have the nodes looked at")
 
 
 # id -> (what it is about, the check)

@@ -6,17 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lifecycle.inventory import Resource, deletion
+from lifecycle.belongings import Resource
+from lifecycle.inventory import call_of, deletion
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
-from lifecycle.specification import Request, component_update
+from lifecycle.specification import NEVER, Request, component_update, name_of
 
-SCALING = {
-    "scalable target": ("application-autoscaling", "register_scalable_target"),
-    "policy for load": ("application-autoscaling", "put_scaling_policy"),
-    "policy from zero": ("application-autoscaling", "put_scaling_policy"),
-    "alarm": ("cloudwatch", "put_metric_alarm"),
-}
+COMPONENT = "inference component"
 USABLE = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack", "")
 
 
@@ -27,66 +23,37 @@ class Step:
     action: str
     kind: str
     name: str
-    service: str
-    operation: str
     request: Request = field(repr=False)
     why: str = ""
 
     def __str__(self) -> str:
         return f"{self.action} {self.kind} {self.name}{f': {self.why}' if self.why else ''}"
 
+    @property
+    def call(self) -> tuple[str, str]:
+        """The service and the operation."""
+        return call_of(self.action, self.kind)
 
-def steps(wanted: dict[str, Any], found: list[Resource]) -> list[Step]:
+
+def steps(wanted: dict[str, Any], found: list[Resource], expires: bool) -> list[Step]:
     """Return the calls, in order, [] when all is as wanted. Raises Failure (policy) for a name in use."""
-    for resource in found:
-        if not resource.ours:
-            what, seen = (
-                f"the {resource.kind} {resource.name} is not this project's",
-                f"{resource.arn} lacks its tag",
-            )
-            remedy = "take another project_name in do/config.toml, or remove it if it is yours"
-            raise Failure(POLICY, "not-ours", what, seen, remedy)
-    return [
-        *_endpoint(wanted, found),
-        *_component(wanted, found),
-        *_scaled(wanted, found),
-        *_old(wanted, found),
-    ]
-
-
-def expiry(hours: float, planned: list[Step], found: list[Resource]) -> Iterator[Step]:
-    """Yield what renews the tag that tells when the endpoint expires: at each change, and when it has."""
-    endpoint = next((item for item in _all(found, "endpoint") if item.status in USABLE), None)
-    if endpoint is None:
-        return
-    told = endpoint.tags.get("mcc-expires-at", "")
-    request: Request = {"ResourceArn": endpoint.arn}
-    if told and not hours:
-        request["TagKeys"] = ["mcc-expires-at"]
-        yield Step(
-            "tag",
-            "endpoint",
-            endpoint.name,
-            "sagemaker",
-            "delete_tags",
-            request,
-            "it does not expire any more",
-        )
-    elif hours and (planned or told < now()):
-        yield Step(
-            "tag",
-            "endpoint",
-            endpoint.name,
-            "sagemaker",
-            "add_tags",
-            request,
-            f"it expires in {hours:g} hours",
-        )
+    for resource in (resource for resource in found if not resource.ours):
+        what = f"the {resource.kind} {resource.name} is not this project's"
+        remedy = "take another project_name in do/config.toml, or remove it if it is yours"
+        raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", remedy)
+    parts = (
+        _endpoint(wanted, found),
+        _component(wanted, found),
+        _scaling(wanted, found),
+        _old(wanted, found),
+    )
+    planned = [step for part in parts for step in part]
+    return [*planned, *_expiry(expires, planned, found)]
 
 
 def fingerprint(planned: list[Step]) -> str:
     """Return digits that tell whether two lists of steps are the same."""
-    content = [(step.operation, step.name, step.request) for step in planned]
+    content = [(step.action, step.kind, step.name, step.request) for step in planned]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -101,57 +68,6 @@ def differences(wanted: Any, described: Any, path: str = "") -> Iterator[str]:
         yield f"{path} was {described}, is {wanted}" if described is not None else f"{path} is new"
 
 
-def _endpoint(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
-    config, request = wanted["endpoint config"], wanted["endpoint"]
-    name, config_name = request["EndpointName"], request["EndpointConfigName"]
-    if not _named(found, "endpoint config", config_name):
-        yield Step("create", "endpoint config", config_name, "sagemaker", "create_endpoint_config", config)
-    existing = _named(found, "endpoint", name)
-    if existing and existing.status not in USABLE:
-        for component in _all(found, "inference component"):
-            yield _delete(component, f"its endpoint is {existing.status}")
-        yield _delete(existing, existing.described.get("FailureReason", f"it is {existing.status}"))
-        existing = None
-    if existing is None:
-        yield Step("create", "endpoint", name, "sagemaker", "create_endpoint", request)
-    elif existing.described["EndpointConfigName"] != config_name:
-        why = f"from {existing.described['EndpointConfigName']} to {config_name}"
-        yield Step("update", "endpoint", name, "sagemaker", "update_endpoint", request, why)
-
-
-def _component(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
-    request, model = wanted["inference component"], wanted["model"]
-    kind, name, copies = (
-        "inference component",
-        request["InferenceComponentName"],
-        request["RuntimeConfig"]["CopyCount"],
-    )
-    if model and not _named(found, "model", model["ModelName"]):
-        yield Step("create", "model", model["ModelName"], "sagemaker", "create_model", model)
-    existing, endpoint = _named(found, kind, name), _named(found, "endpoint", request["EndpointName"])
-    if existing and existing.status not in USABLE:
-        if endpoint and endpoint.status in USABLE:
-            yield _delete(existing, existing.described.get("FailureReason", f"it is {existing.status}"))
-        existing = None
-    if existing is None or endpoint is None or endpoint.status not in USABLE:
-        yield Step("create", kind, name, "sagemaker", "create_inference_component", request)
-        return
-    changed = list(differences(request["Specification"], specification_of(existing.described)))
-    running = existing.described.get("RuntimeConfig", {}).get("DesiredCopyCount", copies)
-    if changed:
-        update = component_update(request, max(1, running))
-        yield Step(
-            "update", kind, name, "sagemaker", "update_inference_component", update, "; ".join(changed)
-        )
-    if running != copies and not wanted["scaling"]:
-        update = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
-        operation, why = (
-            "update_inference_component_runtime_config",
-            f"{running} copies are running, {copies} wanted",
-        )
-        yield Step("update", kind, name, "sagemaker", operation, update, why)
-
-
 def specification_of(described: Request) -> Request:
     """Return the specification of a component as it would be asked for."""
     specification = dict(described.get("Specification", {}))
@@ -161,39 +77,74 @@ def specification_of(described: Request) -> Request:
     return specification
 
 
-def _scaled(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
-    for kind, request in wanted["scaling"].items():
-        name = (
-            request.get("PolicyName") or request.get("AlarmName") or request["ResourceId"].partition("/")[2]
-        )
-        existing = _named(found, "scaling policy" if "policy" in kind else kind, name)
-        changed = list(differences(request, existing.described)) if existing else []
-        if existing is None or changed:
-            action = "update" if existing else "create"
-            yield Step(action, kind, name, *SCALING[kind], request, "; ".join(changed))
+def _endpoint(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
+    config, request = wanted["endpoint config"], wanted["endpoint"]
+    name, config_name = request["EndpointName"], request["EndpointConfigName"]
+    if not _named(found, "endpoint config", config_name):
+        yield Step("create", "endpoint config", config_name, config)
+    existing = _named(found, "endpoint", name)
+    if existing and existing.status not in USABLE:
+        for component in (resource for resource in found if resource.kind == COMPONENT):
+            yield _delete(component, f"its endpoint is {existing.status}")
+        yield _delete(existing, existing.described.get("FailureReason", f"it is {existing.status}"))
+    if existing is None or existing.status not in USABLE:
+        yield Step("create", "endpoint", name, request)
+    elif existing.described["EndpointConfigName"] != config_name:
+        why = f"from {existing.described['EndpointConfigName']} to {config_name}"
+        yield Step("update", "endpoint", name, request, why)
+
+
+def _component(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
+    request, model = wanted[COMPONENT], wanted["model"]
+    name, copies = request["InferenceComponentName"], request["RuntimeConfig"]["CopyCount"]
+    if model and not _named(found, "model", model["ModelName"]):
+        yield Step("create", "model", model["ModelName"], model)
+    existing, endpoint = _named(found, COMPONENT, name), _named(found, "endpoint", request["EndpointName"])
+    hosted = endpoint is not None and endpoint.status in USABLE
+    if existing and hosted and existing.status not in USABLE:
+        yield _delete(existing, existing.described.get("FailureReason", f"it is {existing.status}"))
+    if existing is None or not hosted or existing.status not in USABLE:
+        yield Step("create", COMPONENT, name, request)
+        return
+    running = existing.described.get("RuntimeConfig", {}).get("DesiredCopyCount", copies)
+    if changed := list(differences(request["Specification"], specification_of(existing.described))):
+        yield Step("update", COMPONENT, name, component_update(request, max(1, running)), "; ".join(changed))
+    if running != copies and not wanted["scaling"]:
+        request = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
+        yield Step("scale", COMPONENT, name, request, f"{running} copies are wanted now, {copies} then")
+
+
+def _scaling(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
+    for kind, request in wanted["scaling"]:
+        existing = _named(found, kind, name_of(request))
+        if existing is None:
+            yield Step("create", kind, name_of(request), request)
+        elif changed := list(differences(request, existing.described)):
+            yield Step("update", kind, name_of(request), request, "; ".join(changed))
 
 
 def _old(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
     """Yield what takes away that nothing refers to any more."""
-    kept = {wanted["endpoint config"]["EndpointConfigName"], (wanted["model"] or {}).get("ModelName")}
+    kept = {("endpoint config", wanted["endpoint"]["EndpointConfigName"])}
+    kept |= {("model", wanted["model"]["ModelName"])} if wanted["model"] else set()
+    kept |= {(kind, name_of(request)) for kind, request in wanted["scaling"]}
     for resource in found:
-        if resource.kind in ("endpoint config", "model") and resource.name not in kept:
-            yield _delete(resource, "another takes its place")
-    names = {request.get("PolicyName") or request.get("AlarmName") for request in wanted["scaling"].values()}
-    for resource in found:
-        if resource.kind in ("scaling policy", "alarm") and resource.name not in names:
+        if resource.kind not in ("endpoint", COMPONENT) and (resource.kind, resource.name) not in kept:
             yield _delete(resource, "it is not wanted any more")
-        elif resource.kind == "scalable target" and not wanted["scaling"]:
-            yield _delete(resource, "the number of copies is fixed")
+
+
+def _expiry(expires: bool, planned: list[Step], found: list[Resource]) -> Iterator[Step]:
+    """Yield what renews the tag that tells when the endpoint expires: at each change, and when it has."""
+    for endpoint in found:
+        if endpoint.kind == "endpoint" and endpoint.status in USABLE:
+            told = endpoint.tags.get("mcc-expires-at", "")
+            if planned or (told < now() if expires else told != NEVER):
+                yield Step("tag", "endpoint", endpoint.name, {"ResourceArn": endpoint.arn}, "when it expires")
 
 
 def _delete(resource: Resource, why: str) -> Step:
-    return Step("delete", resource.kind, resource.name, *deletion(resource), why)
-
-
-def _all(found: list[Resource], kind: str) -> list[Resource]:
-    return [resource for resource in found if resource.kind == kind]
+    return Step("delete", resource.kind, resource.name, deletion(resource), why)
 
 
 def _named(found: list[Resource], kind: str, name: str) -> Resource | None:
-    return next((resource for resource in _all(found, kind) if resource.name == name), None)
+    return next((item for item in found if (item.kind, item.name) == (kind, name)), None)

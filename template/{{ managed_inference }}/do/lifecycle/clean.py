@@ -2,15 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from typing import Any
 
-from lifecycle import belongings, inventory, journal, log_groups, money, waiting
+from lifecycle import belongings, inventory, journal, money, waiting
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.belongings import Resource
 from lifecycle.cli import Result
 from lifecycle.console import say
-from lifecycle.project import DONE, INTERRUPTED, USAGE, VERIFICATION, Failure
+from lifecycle.findings import NOT_CHECKED, Finding
+from lifecycle.logs import groups as log_groups
+from lifecycle.project import DONE, INTERRUPTED, REFUSED, USAGE, VERIFICATION, Failure
 from lifecycle.target import Target
 
 ROUNDS = 3
@@ -29,44 +29,42 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     known: list[Resource] = []
     try:
         return _clean(settings, arguments, known)
-    except Failure as failure:
-        failure.left = [money.described(settings, item) for item in known] or [
-            f"perhaps {name} (by the journal: AWS does not tell)" for name in journal.begun(settings.region)
-        ]
-        raise
-    except KeyboardInterrupt:
-        what, remedy = "stopped; what was begun goes on", "`do/clean` again goes on"
-        stopped = Failure(INTERRUPTED, "interrupted", what, "Ctrl-C", remedy)
-        stopped.left = [money.described(settings, item) for item in known]
-        raise stopped from None
+    except (Failure, KeyboardInterrupt) as error:
+        failure = (
+            error if isinstance(error, Failure) else _stopped("what was begun goes on", "`do/clean` again")
+        )
+        failure.left = [money.described(settings, item) for item in known] or inventory.possible(settings)
+        raise failure from None
 
 
 def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource]) -> Result:
-    aws, problems = Aws(settings, "clean"), []
-    account = aws.identity["Account"]
-    known += find(settings, aws, arguments, problems)
-    foreign = [str(item) for item in known if not item.ours]
-    known[:] = [item for item in known if item.ours]
-    if arguments.expired and not any(expired(item) for item in known):
-        known.clear()
+    """Remove what is found; `known` holds what is not removed yet."""
+    aws, problems = Aws(settings, "clean"), list[Finding]()
+    account, found = aws.identity["Account"], _find(settings, aws, arguments, problems)
+    foreign = [str(item) for item in found if not item.ours]
+    expired = any("" < item.tags.get("mcc-expires-at", "") < journal.now() for item in found if item.ours)
+    if arguments.expired and not expired:
         return {"removed": [], "left": [], "text": "nothing has expired"}
-    for item in known:
-        say(f"  {money.described(settings, item)}")
+    known += [item for item in found if item.ours]
+    say("\n".join(f"  {money.described(settings, item)}" for item in known))
     for name in foreign:
-        say(f"  left alone, without this project's tag: {name}")
+        say(f"  left alone, for it lacks this project's tag: {name}")
     if known and not arguments.yes:
         _ask()
-    removed, present = [], list(known)
-    for _ in range(ROUNDS):
+    removed = []
+    for _ in range(ROUNDS if known else 1):
         problems.clear()
+        present = list(known)
         for item in present:
-            _remove(settings, aws, item, problems)
-        seen = [item for item in find(settings, Aws(settings, "clean"), arguments, problems) if item.ours]
-        removed += [str(item) for item in present if item.arn not in {other.arn for other in seen}]
-        known[:] = present = seen
-        if not present:
+            if _remove(settings, aws, item, problems):
+                known.remove(item)
+        known[:] = [
+            item for item in _find(settings, Aws(settings, "clean"), arguments, problems) if item.ours
+        ]
+        left = [item.arn for item in known]
+        removed += [str(item) for item in present if item.arn not in left]
+        if not left:
             break
-    left = [item.arn for item in present]
     receipt = {
         "account": account,
         "region": settings.region,
@@ -75,45 +73,34 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
         "left_alone": foreign,
     }
     path = journal.save("clean", {"time": journal.now(), **receipt, "problems": problems})
-    text = [*(f"removed {name}" for name in removed), f"receipt: {path.relative_to(path.parent.parent)}"]
-    if present:
-        text += [f"left: {item.arn}" for item in present]
-    else:
-        text.append("nothing is left")
-    code = VERIFICATION if present else DONE
+    text = [*(f"removed {name}" for name in removed), f"receipt: {path}"]
+    text += [f"left: {arn}" for arn in left] or ["nothing is left"]
+    code = VERIFICATION if left else DONE
     return {**receipt, "receipt": str(path), "findings": problems, "exit_code": code, "text": "\n".join(text)}
 
 
-def find(settings: Target, aws: Aws, arguments: argparse.Namespace, problems: list[Any]) -> list[Resource]:
+def _find(
+    settings: Target, aws: Aws, arguments: argparse.Namespace, problems: list[Finding]
+) -> list[Resource]:
     """Return all that is to go, in order, and what is somebody else's.
 
     What these credentials may not look for is no reason to stop: it is added to `problems`.
     """
     found = inventory.find(settings, aws)
-    foreign = any(not item.ours for item in found)
     parts = {"CodeBuild": belongings.find_build(settings, aws)}
     if arguments.images:
         parts["images"] = belongings.find_images(settings, aws)
-    if arguments.logs and not foreign:
-        groups = [*log_groups.names(settings), f"/aws/codebuild/{settings.project_name}"]
+    if arguments.logs and all(item.ours for item in found):
+        groups = [*log_groups(settings), f"/aws/codebuild/{settings.project_name}"]
         parts["logs"] = belongings.find_logs(aws, groups)
     for name, part in parts.items():
-        found += _allowed(name, part, problems)
+        try:
+            found += part
+        except AwsFailure as error:
+            if not error.denied:
+                raise
+            problems.append({**error.finding, "what": f"{name}: not looked for", "severity": NOT_CHECKED})
     return found
-
-
-def expired(resource: Resource) -> bool:
-    """Tell whether a resource has a date after which it is not wanted, and that has come."""
-    return resource.kind == "endpoint" and "" < resource.tags.get("mcc-expires-at", "") < journal.now()
-
-
-def _allowed(name: str, part: Iterator[Resource], problems: list[Any]) -> Iterator[Resource]:
-    try:
-        yield from part
-    except AwsFailure as error:
-        if not error.denied:
-            raise
-        problems.append({**error.finding, "what": f"{name}: not looked for", "severity": "not checked"})
 
 
 def _ask() -> None:
@@ -122,38 +109,38 @@ def _ask() -> None:
         raise Failure(USAGE, "not-asked", what, seen, "do/clean --yes")
     print("remove all of this? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Failure(
-            INTERRUPTED, "not-confirmed", "nothing was removed", "the answer was no", "do/clean --yes"
-        )
+        raise _stopped("the answer was not yes", "do/clean --yes")
 
 
-def _remove(settings: Target, aws: Aws, item: Resource, problems: list[Any]) -> None:
-    """Remove a resource and wait until it is gone; what goes wrong is added to `problems`."""
+def _stopped(seen: str, remedy: str) -> Failure:
+    return Failure(INTERRUPTED, "interrupted", "stopped before all was removed", seen, remedy)
+
+
+def _remove(settings: Target, aws: Aws, item: Resource, problems: list[Finding]) -> bool:
+    """Remove a resource, wait until it is gone, and return whether it is; else `problems` says why not."""
     say(f"removing {item.kind} {item.name}")
     try:
-        if item.kind in inventory.SAGEMAKER and item.status == "Deleting":
-            pass
-        elif not _deleted(aws, item):
-            waiting.settled(settings, aws, item.kind, item.name, waiting.limit_of(settings))
-            _deleted(aws, item, last=True)
+        if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.passing):
+            waiting.settled(settings, aws, item.kind, item.name)
+            _deleted(aws, item)
         if item.status:
-            waiting.settled(settings, aws, item.kind, item.name, waiting.DELETION_SECONDS)
+            waiting.settled(settings, aws, item.kind, item.name)
     except Failure as failure:
         problems.append(failure.finding)
+        return False
+    return True
 
 
-def _deleted(aws: Aws, item: Resource, last: bool = False) -> bool:
-    """Ask for a resource's removal; return False when AWS says to wait until it has settled."""
+def _deleted(aws: Aws, item: Resource, may_wait: bool = False) -> bool:
+    """Ask for a resource's removal; return False when AWS wants it to settle first."""
     try:
-        if item.kind in (*inventory.SAGEMAKER, "scaling policy", "scalable target", "alarm"):
-            service, operation, request = inventory.deletion(item)
-            aws.call(service, operation, **request)
+        if item.kind in (*inventory.SAGEMAKER, *inventory.SCALING):
+            service, operation = inventory.call_of("delete", item.kind)
+            aws.call(service, operation, **inventory.deletion(item))
         else:
             belongings.remove(aws, item)
     except AwsFailure as error:
-        if error.missing:
-            return True
-        if item.passing and not last and not error.denied:
-            return False
-        raise
+        if not error.missing and not (may_wait and error.code == REFUSED and not error.denied):
+            raise
+        return error.missing
     return True

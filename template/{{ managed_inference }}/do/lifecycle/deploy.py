@@ -11,22 +11,24 @@ from typing import Any
 from lifecycle import changes, inventory, journal, money, plan, remote, requests, specification, waiting
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.belongings import Resource
-from lifecycle.changes import Step, specification_of
+from lifecycle.changes import Step
 from lifecycle.cli import Result
 from lifecycle.console import say
-from lifecycle.log_groups import Tail
+from lifecycle.logs import Tail
 from lifecycle.plan import Plan
 from lifecycle.project import INTERRUPTED, POLICY, PRECONDITION, USAGE, VERIFICATION, Failure
 from lifecycle.specification import Request, scalable_target
 from lifecycle.target import Target
 from lifecycle.transport import Answer
 
+PASSING = ("endpoint", "inference component")  # kinds that take their time
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/deploy."""
     parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     parser.add_argument(
-        "--plan", metavar="FILE", type=Path, help="exactly what do/plan --json wrote there, or nothing"
+        "--plan", metavar="FILE", type=Path, help="do what `do/plan --json` wrote there, or nothing"
     )
     parser.add_argument("--rollback", action="store_true", help="go back to the image and settings before")
     requests.add_options(parser)
@@ -36,30 +38,18 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Deploy; return what is there now. Success means that the endpoint has answered as do/test expects."""
     if arguments.dry_run:
         return plan.run(settings, arguments)
-    rehearse(arguments)
+    _rehearse(arguments)
     aws = Aws(settings, "deploy")
     with journal.locked("deploy"):
         try:
-            _settle(settings, aws)
-            planned = plan.make(settings, aws, before(settings, aws) if arguments.rollback else None)
-            require_same(planned, arguments.plan)
-            planned.require_ready()
-            say(planned.text())
-            tail = Tail(settings, aws, time.time())
-            for step in planned.steps:
-                _take(settings, aws, step, tail)
-            answer = _verify(settings, aws, arguments)
-            journal.write(verb="deploy", state="deployed", region=aws.region, wanted=planned.wanted)
+            planned, answer = _deploy(settings, aws, arguments)
         except Failure as failure:
-            failure.left = [] if failure.code in (USAGE, POLICY) else left(settings)
+            failure.left = [] if failure.code in (USAGE, POLICY) else _left(settings)
             raise
         except KeyboardInterrupt:
-            what, remedy = (
-                "stopped waiting; what was begun goes on",
-                "`do/deploy` again goes on, `do/clean` removes all",
-            )
-            stopped = Failure(INTERRUPTED, "interrupted", what, "Ctrl-C", remedy)
-            stopped.left = left(settings)
+            remedy = "`do/deploy` again goes on, `do/clean` removes all"
+            stopped = Failure(INTERRUPTED, "interrupted", "stopped waiting", "what was begun goes on", remedy)
+            stopped.left = _left(settings)
             raise stopped from None
     done = [str(step) for step in planned.steps]
     text = "\n".join([*(done or ["nothing to do"]), answer.pop("text", ""), money.told(settings)])
@@ -72,7 +62,24 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     }
 
 
-def rehearse(arguments: argparse.Namespace) -> None:
+def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:
+    for kind in PASSING:  # what an earlier command has begun
+        resource = inventory.describe(settings, aws, kind, settings.project_name)
+        if resource and resource.ours and resource.passing:
+            waiting.settled(settings, aws, kind, resource.name)
+    planned = plan.make(settings, aws, _before(aws) if arguments.rollback else None)
+    _require_same(planned, arguments.plan)
+    planned.require_ready()
+    say(planned.text())
+    tail = Tail(settings, aws, time.time())
+    for step in planned.steps:
+        _take(settings, aws, step, tail)
+    answer = _verified(settings, arguments)
+    journal.write(verb="deploy", state="deployed", region=aws.region, wanted=planned.wanted)
+    return planned, answer
+
+
+def _rehearse(arguments: argparse.Namespace) -> None:
     """Raise Failure (usage) when there is nothing to ask the endpoint with, before anything is made."""
 
     class Reached(Exception):
@@ -90,98 +97,63 @@ def rehearse(arguments: argparse.Namespace) -> None:
         stream = invoke
 
     with suppress(Reached):
-        requests.check(Rehearsal(), arguments)  # type: ignore[arg-type]
+        requests.check(Rehearsal(), arguments)
 
 
-def before(settings: Target, aws: Aws) -> dict[str, Any]:
+def _before(aws: Aws) -> dict[str, Any]:
     """Return what was wanted by the deployment before the present one. Raises Failure without one."""
-    deployed = [
-        entry["wanted"]
-        for entry in journal.read()
-        if entry.get("state") == "deployed" and entry.get("region") == aws.region
-    ]
+    entries = (entry for entry in journal.read() if entry.get("region") == aws.region)
+    deployed = [entry["wanted"] for entry in entries if entry.get("state") == "deployed"]
     for wanted in reversed(deployed):
         if wanted != deployed[-1]:
             return dict(wanted)
-    what, seen = "there is nothing to go back to", f"{journal.JOURNAL} has no other deployment"
-    raise Failure(
-        PRECONDITION,
-        "no-earlier-deployment",
-        what,
-        seen,
-        "set what you want in do/config.toml, then do/deploy",
-    )
+    what, seen = "there is nothing to go back to", f"{journal.JOURNAL} knows of no other deployment"
+    raise Failure(PRECONDITION, "no-earlier-deployment", what, seen, "change do/config.toml, then do/deploy")
 
 
-def require_same(planned: Plan, file: Path | None) -> None:
+def _require_same(planned: Plan, file: Path | None) -> None:
     """Raise Failure (policy) when a saved plan is not what would be done now."""
     if file is None:
         return
     try:
         saved = json.loads(file.read_text())["result"]
-        steps = [(step["action"], step["kind"], step["name"]) for step in saved["steps"]]
+        known = [saved[name] for name in ("fingerprint", "account", "region")]
+        steps = [f"{step['action']} {step['kind']} {step['name']}" for step in saved["steps"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         what, seen = f"{file} is no plan", f"{type(error).__name__}: {error}"
         raise Failure(USAGE, "bad-plan", what, seen, f"do/plan --json > {file}") from None
     now = planned.as_json()
-    if (saved["fingerprint"], saved["account"], saved["region"]) != (
-        now["fingerprint"],
-        now["account"],
-        now["region"],
-    ):
-        changed = [" ".join(step) for step in steps] or ["nothing"]
-        seen = f"planned: {', '.join(changed)}; now: {', '.join(map(str, planned.steps)) or 'nothing'}"
-        raise Failure(
-            POLICY, "plan-outdated", f"things are not as when {file} was made", seen, "do/plan again"
-        )
-
-
-def left(settings: Target) -> list[str]:
-    """Return what exists now, with what it costs; what the journal knows of when AWS does not tell."""
-    try:
-        found = inventory.find(settings, Aws(replace(settings, call_attempts=2), "status", read_only=True))
-    except Failure:
-        return [
-            f"perhaps {name} (by the journal: AWS does not tell)" for name in journal.begun(settings.region)
-        ]
-    return [money.described(settings, resource) for resource in found if resource.ours]
-
-
-def _settle(settings: Target, aws: Aws) -> None:
-    """Wait for what an earlier command has begun."""
-    for kind in ("endpoint", "inference component"):
-        resource = inventory.describe(settings, aws, kind, settings.project_name)
-        if resource and resource.ours and resource.passing:
-            waiting.settled(settings, aws, kind, resource.name, waiting.limit_of(settings))
+    if known != [now[name] for name in ("fingerprint", "account", "region")]:
+        then, now_to_do = "; ".join(steps) or "nothing", "; ".join(map(str, planned.steps)) or "nothing"
+        what, seen = f"things are not as when {file} was made", f"planned: {then}. Now: {now_to_do}"
+        raise Failure(POLICY, "plan-outdated", what, seen, "do/plan again")
 
 
 def _take(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
     """Make one step and wait until it has taken effect."""
     say(str(step))
     try:
-        aws.call(step.service, step.operation, **_completed(settings, aws, step))
+        service, operation = step.call
+        aws.call(service, operation, **_completed(settings, aws, step))
     except AwsFailure as error:
         gone = step.action == "delete" and error.missing
         made = inventory.describe(settings, aws, step.kind, step.name) if error.present else None
         if not (gone or (made and made.ours)):
             raise
-    if step.kind not in ("endpoint", "inference component") or step.action == "tag":
-        return
-    if step.action == "delete":
-        waiting.settled(settings, aws, step.kind, step.name, waiting.DELETION_SECONDS)
-        return
-    limit = waiting.limit_of(settings)
-    resource = waiting.in_service(settings, aws, step.kind, step.name, limit, tail)
-    if not _took(step, resource):
-        raise waiting.failed(f"the new {step.kind} {step.name}", resource, tail.last)
+    if step.kind in PASSING and step.action != "tag":
+        resource = waiting.settled(settings, aws, step.kind, step.name, tail)
+        if step.action != "delete" and not _took(step, resource):
+            new = "new " if step.action == "update" else ""
+            raise waiting.failed(f"the {new}{step.kind} {step.name}", resource, tail.last)
 
 
-def _took(step: Step, resource: Resource) -> bool:
+def _took(step: Step, resource: Resource | None) -> bool:
     """Tell whether a resource is as a step wanted it: AWS goes back by itself when the new does not start."""
-    wanted = {
-        name: step.request[name] for name in ("EndpointConfigName", "Specification") if name in step.request
-    }
-    described = {**resource.described, "Specification": specification_of(resource.described)}
+    if resource is None or resource.status != "InService":
+        return False
+    names = ("EndpointConfigName", "Specification")
+    wanted = {name: step.request[name] for name in names if name in step.request}
+    described = {**resource.described, "Specification": changes.specification_of(resource.described)}
     return not list(changes.differences(wanted, described))
 
 
@@ -189,21 +161,20 @@ def _completed(settings: Target, aws: Aws, step: Step) -> Request:
     """Return the request of a step with what is known only now: tags, and the policy that an alarm calls."""
     request, tags = dict(step.request), specification.tags(settings, aws.identity["Arn"])
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-    if step.operation == "put_metric_alarm":
-        service, key = "application-autoscaling", "ScalingPolicies"
+    service, operation = step.call
+    if operation == "put_metric_alarm":
         about = {**scalable_target(settings.project_name), "PolicyNames": [step.name]}
-        found = aws.pages(service, "describe_scaling_policies", key, **about)
+        found = aws.pages("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **about)
         return {**request, "AlarmActions": [policy["PolicyARN"] for policy in found], "Tags": listed}
-    if step.operation == "register_scalable_target" and step.action == "create":
+    if operation == "register_scalable_target" and step.action == "create":
         return {**request, "Tags": tags}
-    if step.operation == "add_tags" or (step.service, step.action) == ("sagemaker", "create"):
-        return {**request, "Tags": listed}
-    return request
+    tagged = step.action == "tag" or (service, step.action) == ("sagemaker", "create")
+    return {**request, "Tags": listed} if tagged else request
 
 
-def _verify(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Result:
+def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return what the endpoint answers. Raises Failure (verification) when that is wrong."""
-    server = remote.server(settings, aws)
+    server = remote.server(settings, "deploy")
     say(f"asking {server.name}")
     try:
         return requests.check(server, arguments)
@@ -214,3 +185,12 @@ def _verify(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Result
         what, seen = "it is deployed, but does not answer as it should", f"{found['what']}: {found['seen']}"
         remedy = f"{found['next']}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"
         raise Failure(VERIFICATION, found["id"], what, seen, remedy) from None
+
+
+def _left(settings: Target) -> list[str]:
+    """Return what exists now, with what it costs, or what may exist when AWS does not tell."""
+    try:
+        found = inventory.find(settings, Aws(replace(settings, call_attempts=2), "deploy", read_only=True))
+    except Failure:
+        return inventory.possible(settings) if journal.read() else []
+    return [money.described(settings, resource) for resource in found if resource.ours]

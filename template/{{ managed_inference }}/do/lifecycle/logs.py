@@ -4,15 +4,16 @@ import argparse
 import re
 import sys
 import time
+from collections.abc import Iterator
 
 from lifecycle import explain, inventory
-from lifecycle.aws import Aws
+from lifecycle.aws import Aws, AwsFailure
 from lifecycle.cli import Result
-from lifecycle.log_groups import Tail, names
 from lifecycle.project import USAGE, Failure
 from lifecycle.target import Target
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LAST_LINES = 20
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,13 +27,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return the lines, or what they mean."""
+    since = re.fullmatch(r"([0-9]{1,6})([smhd])", arguments.since)
+    if since is None:
+        what, example = "--since takes a number and s, m, h or d", "do/logs --since 10m"
+        raise Failure(USAGE, "bad-time", what, arguments.since, example)
     aws = Aws(settings, "logs", read_only=True)
-    tail = Tail(settings, aws, time.time() - seconds(arguments.since))
+    tail = Tail(settings, aws, time.time() - int(since[1]) * UNITS[since[2]])
     if arguments.explain:
         return _explained(settings, aws, list(tail.new()))
     if not arguments.follow:
         lines = list(tail.new())
-        nothing = f"no lines in {' or '.join(names(settings))} since {arguments.since}"
+        nothing = f"no lines in {' or '.join(groups(settings))} since {arguments.since}"
         return {"lines": lines, "text": "\n".join(lines) or nothing}
     while True:
         for line in tail.new():
@@ -40,21 +45,50 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         time.sleep(settings.poll_seconds)
 
 
-def seconds(text: str) -> float:
-    """Return a time like 10m in seconds. Raises Failure (usage)."""
-    if match := re.fullmatch(r"([0-9]{1,6})([smhd])", text):
-        return int(match[1]) * UNITS[match[2]]
-    raise Failure(USAGE, "bad-time", "--since takes a number and s, m, h or d", text, "do/logs --since 10m")
+def groups(settings: Target) -> list[str]:
+    """Return the log groups that SageMaker writes for the project."""
+    return [f"/aws/sagemaker/{kind}/{settings.project_name}" for kind in ("InferenceComponents", "Endpoints")]
+
+
+class Tail:
+    """The lines of the project's containers from a moment on, each given once."""
+
+    def __init__(self, settings: Target, aws: Aws, since: float) -> None:
+        self._since = {group: int(since * 1000) for group in groups(settings)}
+        self._aws, self._seen = aws, set[str]()
+        self.last: list[str] = []
+
+    def new(self) -> Iterator[str]:
+        """Yield the lines since the last time. Raises Failure when AWS refuses."""
+        for group, since in self._since.items():
+            about = {"logGroupName": group, "startTime": since}
+            try:
+                for event in self._aws.pages("logs", "filter_log_events", "events", **about):
+                    if event["eventId"] not in self._seen:
+                        self._seen.add(event["eventId"])
+                        self._since[group] = max(self._since[group], event["timestamp"])
+                        self.last = [*self.last, event["message"].rstrip()][-LAST_LINES:]
+                        yield self.last[-1]
+            except AwsFailure as error:
+                if not error.missing:
+                    raise
+
+    def quietly(self) -> Iterator[str]:
+        """Yield new lines; without the right to read them, or when AWS does not answer, none."""
+        try:
+            yield from self.new()
+        except AwsFailure:
+            return
 
 
 def _explained(settings: Target, aws: Aws, lines: list[str]) -> Result:
     kinds = ("endpoint", "inference component")
     found = [inventory.describe(settings, aws, kind, settings.project_name) for kind in kinds]
-    reasons = [resource.described.get("FailureReason", "") for resource in found if resource]
-    status = ", ".join(resource.status for resource in found if resource)
+    reasons = [item.described.get("FailureReason", "") for item in found if item]
+    status = ", ".join(item.status for item in found if item)
     known = explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status)
     told = [
-        f"{item['what']}\n  seen: {item['seen']}\n  cause: {item['cause']}\n  next: {item['next']}"
+        "\n  ".join([item["what"], *(f"{key}: {item[key]}" for key in ("seen", "cause", "next"))])
         for item in known
     ]
     nothing = "nothing known is in the log; do/logs shows its lines"

@@ -3,58 +3,53 @@
 from datetime import datetime, timezone
 from typing import Any
 
-from lifecycle.inventory import Resource
+from lifecycle.belongings import Resource
 from lifecycle.target import Target
 
 HOURS_OF_MONTH = 730
 
 
 def of(settings: Target) -> dict[str, Any]:
-    """Return US dollars an hour and a month, with the least and the most instances."""
-    least = 0 if settings.scale_to_zero else settings.instance_count
-    price = settings.usd_per_hour
-    now, most = settings.instance_count * price, settings.max_instance_count * price
-    return {
+    """Return US dollars an hour and a month, and an hour with the most instances; 0 when not known."""
+    now, most = (
+        settings.usd_per_hour * count for count in (settings.instance_count, settings.max_instance_count)
+    )
+    costs = {
         "per_hour": round(now, 4),
         "per_month": round(now * HOURS_OF_MONTH, 2),
-        "least_per_hour": round(least * price, 4),
         "most_per_hour": round(most, 4),
-        "ceiling_per_hour": settings.max_usd_per_hour,
-        "estimated": settings.price_estimated,
-        "known": price > 0,
     }
+    return {**costs, "ceiling_per_hour": settings.max_usd_per_hour, "estimated": settings.price_estimated}
 
 
 def told(settings: Target) -> str:
     """Return what it costs, in a line."""
     if not settings.usd_per_hour:
         return f"the price of {settings.instance_type} is not known"
-    known = of(settings)
-    about = "about " if settings.price_estimated else ""
+    known, about = of(settings), "about " if settings.price_estimated else ""
     line = f"{about}{known['per_hour']:.2f} $/h ({known['per_month']:.0f} $ a month)"
     line += f" for {settings.instance_count} x {settings.instance_type}"
     return f"{line}, at most {known['most_per_hour']:.2f} $/h with {settings.max_instance_count}"
 
 
 def per_hour(settings: Target, endpoint: Resource) -> float | None:
-    """Return US dollars an hour of an endpoint as it is now, None when its price is not known.
+    """Return US dollars an hour of an endpoint, None when its price is not known.
 
-    An endpoint that is being made or removed is counted with the instances that it was asked for.
+    One that is being made or removed is counted with the instances that it was asked for.
     """
+    variants = endpoint.described.get("ProductionVariants") or [{}]
+    count = sum(variant.get("CurrentInstanceCount", settings.instance_count) for variant in variants)
     if endpoint.status == "Failed":
         return 0.0
-    variants = endpoint.described.get("ProductionVariants", [])
-    counts = [variant.get("CurrentInstanceCount", settings.instance_count) for variant in variants]
-    return (sum(counts) if variants else settings.instance_count) * settings.usd_per_hour or None
+    return count * settings.usd_per_hour if settings.usd_per_hour else None
 
 
 def since_creation(settings: Target, endpoint: Resource) -> float | None:
     """Return US dollars that an endpoint has cost since it was made, if it has always been as it is now."""
-    rate = per_hour(settings, endpoint)
-    if rate is None or endpoint.created is None:
+    rate, created = per_hour(settings, endpoint), endpoint.described.get("CreationTime")
+    if rate is None or created is None:
         return None
-    hours = (datetime.now(timezone.utc) - endpoint.created).total_seconds() / 3600
-    return rate * max(0.0, hours)
+    return float(rate * max(0.0, (datetime.now(timezone.utc) - created).total_seconds() / 3600))
 
 
 def described(settings: Target, resource: Resource) -> str:

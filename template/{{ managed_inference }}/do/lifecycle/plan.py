@@ -9,54 +9,48 @@ from lifecycle import changes, checks, inventory, money, registry, specification
 from lifecycle.aws import Aws
 from lifecycle.changes import Step
 from lifecycle.cli import Result
-from lifecycle.findings import ERROR, OK, Finding, finding, of_failure
-from lifecycle.inventory import Resource
+from lifecycle.findings import ERROR, OK, WARNING, Finding, finding, of_failure
 from lifecycle.policies import policy
 from lifecycle.project import DONE, POLICY, PRECONDITION, Failure
 from lifecycle.target import Target
 
+TOO_DEAR = "too-dear"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What is wanted, what is there, the steps between them, and what was checked."""
+    """What is wanted, the steps to it, what was checked, and the IAM actions that a deploy needs."""
 
     settings: Target
     wanted: dict[str, Any]
-    found: list[Resource]
     steps: list[Step]
     checks: list[Finding]
     actions: list[str]
 
     @property
+    def wrong(self) -> list[Finding]:
+        """The checks that a deploy would be refused for."""
+        return [check for check in self.checks if check["severity"] == ERROR]
+
+    @property
     def exit_code(self) -> int:
         """What a deploy would be refused with, DONE when nothing is in its way."""
-        wrong = [check for check in self.checks if check["severity"] == ERROR]
-        return (POLICY if wrong[0]["id"] == "too-dear" else PRECONDITION) if wrong else DONE
+        return (POLICY if self.wrong[0]["id"] == TOO_DEAR else PRECONDITION) if self.wrong else DONE
 
     def require_ready(self) -> None:
         """Raise Failure for the first check that is an error."""
-        for check in self.checks:
-            if check["severity"] == ERROR:
-                rest = (check["id"], check["what"], check["seen"], check["next"], check.get("cause", ""))
-                raise Failure(self.exit_code, *rest)
+        for check in self.wrong:
+            told = (check[name] for name in ("id", "what", "seen", "next"))
+            raise Failure(self.exit_code, *told, check.get("cause", ""))
 
     def as_json(self) -> Result:
         """Return the plan as plain values; do/deploy --plan takes them."""
-        steps = [
-            {
-                "action": step.action,
-                "kind": step.kind,
-                "name": step.name,
-                "why": step.why,
-                "request": step.request,
-            }
-            for step in self.steps
-        ]
+        names = ("action", "kind", "name", "why", "request")
         return {
             "fingerprint": changes.fingerprint(self.steps),
             "account": self.settings.account,
             "region": self.settings.region,
-            "steps": steps,
+            "steps": [{name: getattr(step, name) for name in names} for step in self.steps],
             "usd": money.of(self.settings),
             "checks": self.checks,
             "iam_actions": self.actions,
@@ -68,12 +62,8 @@ class Plan:
         lines += ["", f"  {money.told(self.settings)}", ""]
         for check in self.checks:
             lines.append(f"  {check['severity']:<12} {check['what']}: {check['seen']}")
-            lines += [
-                f"  {'':<12} {check[name]}"
-                for name in ("cause", "next")
-                if check.get(name) and check["severity"] != OK
-            ]
-        return "\n".join([*lines, "", f"  IAM actions: {', '.join(self.actions)}"])
+            lines += [f"  {'':<12} {check[name]}" for name in ("cause", "next") if check.get(name)]
+        return "\n".join([*lines, "", f"  IAM actions of a deploy: {', '.join(self.actions)}"])
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -95,52 +85,49 @@ def make(settings: Target, aws: Aws, wanted: dict[str, Any] | None = None) -> Pl
     """
     settings.check()
     settings = replace(settings, account=aws.identity["Account"])
-    image = registry.image(settings, aws)
-    found = inventory.find(settings, aws)
-    if wanted is None:
-        wanted = specification.wanted(settings, image.uri if image else "(no image yet)")
-    validate(aws, wanted)
-    planned = changes.steps(wanted, found)
-    planned += changes.expiry(settings.expires_after_hours, planned, found)
-    checked = [*_of_image(settings, image), too_dear(settings)]
+    image, found = registry.image(settings, aws), inventory.find(settings, aws)
+    wanted = wanted or specification.wanted(settings, image.uri if image else "(no image yet)")
+    for kind in ("endpoint config", "endpoint", "model", "inference component"):
+        if wanted[kind]:
+            aws.validate(*inventory.call_of("create", kind), wanted[kind])
+    for kind, request in wanted["scaling"]:
+        aws.validate(*inventory.call_of("create", kind), request)
+    steps = changes.steps(wanted, found, settings.expires_after_hours > 0)
+    checked = [*_of_image(settings, image), _cost(settings)]
     for name, (what, check) in target_checks.CHECKS.items():
-        checked.append(checks.guarded(name, what, lambda check=check: check(settings, aws)))  # type: ignore[misc]
+        checked.append(checks.guarded(name, what, lambda check=check: check(settings, aws)))
     statements = policy("deploy", settings, settings.account, aws.partition)["Statement"]
     actions = sorted({action for statement in statements for action in statement["Action"]})
-    return Plan(settings, wanted, found, planned, checked, actions)
+    return Plan(settings, wanted, steps, checked, actions)
 
 
-def validate(aws: Aws, wanted: dict[str, Any]) -> None:
-    """Hold every request that may be made against AWS's own models. Raises Failure (usage)."""
-    sagemaker = {"endpoint config", "endpoint", "model", "inference component"}
-    for kind, request in wanted.items():
-        if kind in sagemaker and request:
-            aws.validate("sagemaker", f"create_{kind.replace(' ', '_')}", request)
-    for kind, request in wanted["scaling"].items():
-        aws.validate(*changes.SCALING[kind], request)
-
-
-def too_dear(settings: Target) -> Finding:
+def _cost(settings: Target) -> Finding:
     """Tell whether the instances may cost more than the ceiling."""
     seen, ceiling = money.told(settings), settings.max_usd_per_hour
-    if not ceiling:
-        return finding("too-dear", OK, "no spend ceiling", seen)
-    if not settings.usd_per_hour:
-        remedy = "write its price as usd_per_hour, or max_usd_per_hour = 0"
-        return finding("too-dear", ERROR, f"nobody knows what {settings.instance_type} costs", seen, remedy)
-    if settings.max_instance_count * settings.usd_per_hour > ceiling:
+    if ceiling and not settings.usd_per_hour:
+        what, remedy = f"nobody knows what {settings.instance_type} costs", "set usd_per_hour to its price"
+        return finding(TOO_DEAR, ERROR, what, seen, f"{remedy}, or max_usd_per_hour to 0")
+    if ceiling and settings.max_instance_count * settings.usd_per_hour > ceiling:
         remedy = "fewer or cheaper instances, or a higher max_usd_per_hour in do/config.toml"
-        return finding("too-dear", ERROR, f"it may cost more than {ceiling:.2f} $/h", seen, remedy)
-    return finding("too-dear", OK, f"within the ceiling of {ceiling:.2f} $/h", seen)
+        return finding(TOO_DEAR, ERROR, f"it may cost more than {ceiling:.2f} $/h", seen, remedy)
+    return finding("cost", OK, f"within {ceiling:.2f} $/h" if ceiling else "no spend ceiling", seen)
 
 
 def _of_image(settings: Target, image: registry.Image | None) -> Iterator[Finding]:
+    """Yield whether the image can be deployed, and whether the instances' driver suits its CUDA."""
     if image is None:
-        yield finding(
-            "no-image", ERROR, "there is no image in ECR", f"{settings.project_name}:latest", "do/push"
-        )
+        yield finding("no-image", ERROR, "there is no image in ECR", settings.image, "do/push")
         return
-    problem = image.problem(settings)
-    seen = f"{image.uri}, {image.media_type}, {image.platform}"
+    problem, seen = image.problem(settings), f"{image.uri}, {image.media_type}, {image.platform}"
     yield of_failure(problem) if problem else finding("pushed-image", OK, "image in ECR", seen)
-    yield from target_checks.of_image(settings, image)
+    cuda = image.environment.get("CUDA_VERSION", "")
+    if settings.ami_cuda and cuda:
+        seen = f"the image has CUDA {cuda}, {settings.ami} runs up to {settings.ami_cuda}"
+        newer = _numbers(cuda) > _numbers(settings.ami_cuda)
+        remedy = "set ami and ami_cuda to a newer one, or put CUDA's compatibility libraries into the image"
+        what = "the driver is older than the image's CUDA" if newer else "driver"
+        yield finding("driver", WARNING if newer else OK, what, seen, remedy if newer else "")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

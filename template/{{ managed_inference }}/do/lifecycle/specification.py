@@ -8,6 +8,8 @@ from typing import Any
 from lifecycle.target import Target
 
 VARIANT = "main"
+NEVER = "never"
+LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 Request = dict[str, Any]
 
 
@@ -19,24 +21,20 @@ def wanted(settings: Target, image: str) -> dict[str, Any]:
         component["Specification"]["ModelName"] = model["ModelName"]
     config = endpoint_config(settings)
     endpoint = {"EndpointName": settings.project_name, "EndpointConfigName": config["EndpointConfigName"]}
-    return {
-        "endpoint config": config,
-        "endpoint": endpoint,
-        "model": model,
-        "inference component": component,
-        "scaling": scaling(settings),
-    }
+    made = {"endpoint config": config, "endpoint": endpoint, "model": model, "inference component": component}
+    return {**made, "scaling": scaling(settings)}
 
 
 def endpoint_config(settings: Target) -> Request:
     """Return the request for the instances. Its name tells its content, for it cannot be changed."""
+    least = 0 if settings.scale_to_zero else settings.instance_count
     variant: Request = {
         "VariantName": VARIANT,
         "InstanceType": settings.instance_type,
         "InitialInstanceCount": settings.instance_count,
         "ManagedInstanceScaling": {
             "Status": "ENABLED",
-            "MinInstanceCount": 0 if settings.scale_to_zero else settings.instance_count,
+            "MinInstanceCount": least,
             "MaxInstanceCount": settings.max_instance_count,
         },
         "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
@@ -44,7 +42,7 @@ def endpoint_config(settings: Target) -> Request:
     if settings.ami:
         variant["InferenceAmiVersion"] = settings.ami
     content = {"ExecutionRoleArn": settings.role_arn, "ProductionVariants": [variant]}
-    return {"EndpointConfigName": _name_of(settings, content), **content}
+    return {"EndpointConfigName": _numbered(settings, content), **content}
 
 
 def inference_component(settings: Target, image: str) -> Request:
@@ -55,20 +53,18 @@ def inference_component(settings: Target, image: str) -> Request:
     resources: Request = {"MinMemoryRequiredInMb": settings.memory_mib}
     if settings.accelerators:
         resources["NumberOfAcceleratorDevicesRequired"] = settings.accelerators
-    return {
-        "InferenceComponentName": settings.project_name,
-        "EndpointName": settings.project_name,
-        "VariantName": VARIANT,
-        "Specification": {
-            "Container": container,
-            "StartupParameters": {
-                "ModelDataDownloadTimeoutInSeconds": settings.download_seconds,
-                "ContainerStartupHealthCheckTimeoutInSeconds": settings.startup_seconds,
-            },
-            "ComputeResourceRequirements": resources,
-        },
-        "RuntimeConfig": {"CopyCount": settings.copies},
+    limits = {
+        "ModelDataDownloadTimeoutInSeconds": settings.download_seconds,
+        "ContainerStartupHealthCheckTimeoutInSeconds": settings.startup_seconds,
     }
+    names = {"InferenceComponentName": settings.project_name, "EndpointName": settings.project_name}
+    specification = {
+        "Container": container,
+        "StartupParameters": limits,
+        "ComputeResourceRequirements": resources,
+    }
+    copies = {"CopyCount": settings.copies}
+    return {**names, "VariantName": VARIANT, "Specification": specification, "RuntimeConfig": copies}
 
 
 def model_of(settings: Target, container: Request) -> Request:
@@ -76,7 +72,7 @@ def model_of(settings: Target, container: Request) -> Request:
     files = {"S3Uri": settings.model_data, "S3DataType": "S3Prefix", "CompressionType": "None"}
     primary = {**container, "ModelDataSource": {"S3DataSource": files}}
     content = {"ExecutionRoleArn": settings.role_arn, "PrimaryContainer": primary}
-    return {"ModelName": _name_of(settings, content), **content}
+    return {"ModelName": _numbered(settings, content), **content}
 
 
 def component_update(component: Request, copies: int) -> Request:
@@ -87,27 +83,22 @@ def component_update(component: Request, copies: int) -> Request:
     return {**changed, "DeploymentConfig": {"RollingUpdatePolicy": policy}}
 
 
-def scaling(settings: Target) -> dict[str, Request]:
-    """Return the requests that make the copies follow the load, {} when their number is fixed."""
+def scaling(settings: Target) -> list[tuple[str, Request]]:
+    """Return the requests that make the copies follow the load, each with its kind; [] for a fixed number."""
     if not settings.scales:
-        return {}
+        return []
     name, target = settings.project_name, scalable_target(settings.project_name)
-    least = 0 if settings.scale_to_zero else settings.copies
-    load = {
-        "PredefinedMetricSpecification": {
-            "PredefinedMetricType": "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
-        },
-        "TargetValue": float(settings.requests_per_copy),
+    limits = {
+        "MinCapacity": 0 if settings.scale_to_zero else settings.copies,
+        "MaxCapacity": settings.max_copies,
     }
-    requests: dict[str, Request] = {
-        "scalable target": {**target, "MinCapacity": least, "MaxCapacity": settings.max_copies},
-        "policy for load": {
-            **target,
-            "PolicyName": f"{name}-load",
-            "PolicyType": "TargetTrackingScaling",
-            "TargetTrackingScalingPolicyConfiguration": load,
-        },
-    }
+    metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": LOAD}}
+    tracking = {**metric, "TargetValue": float(settings.requests_per_copy)}
+    load = {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": tracking}
+    requests = [
+        ("scalable target", {**target, **limits}),
+        ("scaling policy", {**target, "PolicyName": f"{name}-load", **load}),
+    ]
     if settings.scale_to_zero:
         first_copy = {
             "AdjustmentType": "ChangeInCapacity",
@@ -115,13 +106,8 @@ def scaling(settings: Target) -> dict[str, Request]:
             "Cooldown": 60,
             "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
         }
-        requests["policy from zero"] = {
-            **target,
-            "PolicyName": f"{name}-from-zero",
-            "PolicyType": "StepScaling",
-            "StepScalingPolicyConfiguration": first_copy,
-        }
-        requests["alarm"] = {
+        step = {"PolicyType": "StepScaling", "StepScalingPolicyConfiguration": first_copy}
+        refused_calls = {
             "AlarmName": f"{name}-from-zero",
             "Namespace": "AWS/SageMaker",
             "MetricName": "NoCapacityInvocationFailures",
@@ -129,32 +115,36 @@ def scaling(settings: Target) -> dict[str, Request]:
             "Statistic": "Maximum",
             "Period": 30,
             "EvaluationPeriods": 1,
-            "DatapointsToAlarm": 1,
             "Threshold": 1.0,
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             "TreatMissingData": "missing",
         }
+        requests.append(("scaling policy", {**target, "PolicyName": f"{name}-from-zero", **step}))
+        requests.append(("alarm", refused_calls))
     return requests
 
 
 def scalable_target(component: str) -> dict[str, str]:
     """Return how Application Auto Scaling names the copies of a component."""
-    return {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"inference-component/{component}",
-        "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
-    }
+    dimension = "sagemaker:inference-component:DesiredCopyCount"
+    about = {"ServiceNamespace": "sagemaker", "ScalableDimension": dimension}
+    return {**about, "ResourceId": f"inference-component/{component}"}
+
+
+def name_of(request: Request) -> str:
+    """Return the name of what a request for scaling makes."""
+    named = request.get("PolicyName") or request.get("AlarmName")
+    return str(named or request["ResourceId"].partition("/")[2])
 
 
 def tags(settings: Target, created_by: str) -> dict[str, str]:
     """Return the tags of what is made now."""
-    named = {**settings.tags, "mcc-created-by": created_by[:256]}
-    if settings.expires_after_hours:
-        moment = datetime.now(timezone.utc) + timedelta(hours=settings.expires_after_hours)
-        named["mcc-expires-at"] = moment.isoformat(timespec="seconds")
-    return named
+    expires, hours = NEVER, settings.expires_after_hours
+    if hours:
+        expires = (datetime.now(timezone.utc) + timedelta(hours=hours)).isoformat(timespec="seconds")
+    return {**settings.tags, "mcc-created-by": created_by[:256], "mcc-expires-at": expires}
 
 
-def _name_of(settings: Target, content: Request) -> str:
+def _numbered(settings: Target, content: Request) -> str:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{settings.name_prefix}{digest[:8]}"

@@ -2,14 +2,14 @@
 
 import argparse
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from lifecycle import inventory, money
 from lifecycle.aws import Aws
+from lifecycle.belongings import Resource
 from lifecycle.cli import Result
-from lifecycle.console import say
-from lifecycle.inventory import Resource
+from lifecycle.findings import NOT_CHECKED
+from lifecycle.journal import now
 from lifecycle.project import Failure
 from lifecycle.target import Target
 
@@ -23,42 +23,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return what is there, region by region."""
-    aws = Aws(settings, "status", read_only=True)
-    say(f"account {aws.identity['Account']}")
-    found = [_row(settings, resource) for resource in inventory.find(settings, aws)]
-    findings = []
-    if arguments.all_regions:
-        for region in aws.regions("sagemaker"):
-            if region != settings.region:
-                there = replace(settings, region=region)
-                try:
-                    found += [
-                        _row(there, resource)
-                        for resource in inventory.find_tagged(there, Aws(there, "status", True))
-                    ]
-                except Failure as failure:
-                    findings.append(
-                        {**failure.finding, "what": f"{region} was not checked", "severity": "not checked"}
-                    )
-    text = [*(_line(row) for row in found), *(f"{item['what']}: {item['seen']}" for item in findings)]
+    aws, findings = Aws(settings, "status", read_only=True), []
+    found = [_row(settings, aws, resource) for resource in inventory.find(settings, aws)]
+    others = aws.regions("sagemaker") if arguments.all_regions else []
+    for region in (region for region in others if region != settings.region):
+        there = Aws(replace(settings, call_attempts=2), "status", read_only=True, region=region)
+        try:
+            found += [_row(settings, there, resource) for resource in inventory.find_tagged(settings, there)]
+        except Failure as failure:
+            findings.append({**failure.finding, "what": f"{region} was not checked", "severity": NOT_CHECKED})
+    text = [*map(_line, found), *(f"{item['what']}: {item['seen']}" for item in findings)]
     return {"resources": found, "findings": findings, "text": "\n".join(text) or "nothing is there"}
 
 
-def _row(settings: Target, resource: Resource) -> dict[str, Any]:
-    row = {
-        "region": settings.region,
-        "kind": resource.kind,
-        "name": resource.name,
-        "arn": resource.arn,
-        "ours": resource.ours,
-        "status": resource.status,
-        "created": resource.created.isoformat(timespec="seconds") if resource.created else None,
-        "expires": resource.tags.get("mcc-expires-at"),
-        "reason": resource.described.get("FailureReason"),
-    }
+def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
+    row = {name: getattr(resource, name) for name in ("kind", "name", "arn", "ours", "status")}
+    described, created = resource.described, resource.described.get("CreationTime")
+    row |= {"region": aws.region, "created": created.isoformat(timespec="seconds") if created else None}
+    row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get("mcc-expires-at")}
     if resource.kind == "endpoint":
-        rate, spent = money.per_hour(settings, resource), money.since_creation(settings, resource)
-        row |= {"usd_per_hour": rate, "usd_since_creation": spent, "estimated": settings.price_estimated}
+        row |= {"usd_per_hour": money.per_hour(settings, resource), "estimated": settings.price_estimated}
+        row["usd_since_creation"] = money.since_creation(settings, resource)
     return row
 
 
@@ -67,12 +52,8 @@ def _line(row: dict[str, Any]) -> str:
     if not row["ours"]:
         parts.append("not this project's")
     if row.get("usd_per_hour") is not None:
-        about = "about " if row["estimated"] else ""
-        spent = f"{row['usd_since_creation'] or 0:.2f} $ since {row['created']}"
-        parts.append(f"{about}{row['usd_per_hour']:.2f} $/h, {spent}")
+        about, spent = "about " if row["estimated"] else "", row["usd_since_creation"] or 0
+        parts.append(f"{about}{row['usd_per_hour']:.2f} $/h, {spent:.2f} $ since {row['created']}")
     if row["expires"]:
-        over = datetime.fromisoformat(row["expires"]).timestamp() < datetime.now().timestamp()
-        parts.append(f"{'EXPIRED' if over else 'expires'} {row['expires']}")
-    if row["reason"]:
-        parts.append(row["reason"])
-    return ", ".join(parts)
+        parts.append(f"{'EXPIRED' if row['expires'] < now() else 'expires'} {row['expires']}")
+    return ", ".join([*parts, *filter(None, [row["reason"]])])

@@ -1,6 +1,7 @@
 """The settings of an endpoint of SageMaker, beside those of every project, and how they must go together."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lifecycle.project import PRECONDITION, USAGE, Config, Failure
@@ -50,52 +51,36 @@ class Target(Config):
 
     def check(self) -> None:
         """Raise Failure (usage) for settings that do not go together, (precondition) without a role."""
-        for wrong, seen, remedy in (
-            (self.instance_count < 1, "instance_count is 0", "instance_count = 1"),
-            (
-                self.max_instance_count < self.instance_count,
-                f"max_instance_count {self.max_instance_count} is less than {self.instance_count}",
-                f"max_instance_count = {self.instance_count}",
-            ),
-            (self.copies < 1, "copies is 0", "copies = 1, with scale_to_zero = true"),
-            (
-                self.max_copies < self.copies,
-                f"max_copies {self.max_copies} is less than {self.copies}",
-                f"max_copies = {self.copies}",
-            ),
-            (
-                self.derived_for != self.instance_type,
-                f"memory, GPUs, driver and price are for {self.derived_for}, not {self.instance_type}",
-                f"`copier update -d instance_type={self.instance_type}`, or write them and derived_for",
-            ),
-            *(
-                (not 60 <= seconds <= 3600, f"{name} is {seconds}, not 60 to 3600", f"{name} = 600")
-                for name, seconds in (
-                    ("download_seconds", self.download_seconds),
-                    ("startup_seconds", self.startup_seconds),
-                )
-            ),
-            (
-                bool(self.model_data) and not re.fullmatch(r"s3://[^/]+/.+(\.tar\.gz|/)", self.model_data),
-                f"model_data {self.model_data} ends neither in .tar.gz nor in /",
-                'model_data = "s3://bucket/models/mine/"',
-            ),
-            *(
-                (
-                    bool(SECRET.search(name)) and not PLAIN.search(name),
-                    f"environment holds {name}, which looks like a secret",
-                    "keep it in Secrets Manager; hf_token_secret_arn names it to the server",
-                )
-                for name in self.environment
-            ),
-            (
-                bool(self.role_arn) and not ROLE.fullmatch(self.role_arn),
-                f"role_arn {self.role_arn} is not the ARN of a role",
-                'role_arn = "arn:aws:iam::123456789012:role/inference"',
-            ),
-        ):
-            if wrong:
-                raise Failure(USAGE, "config-mismatch", "do/config.toml does not go together", seen, remedy)
+        for seen, remedy in self._mismatches():
+            raise Failure(USAGE, "config-mismatch", "do/config.toml does not go together", seen, remedy)
         if not self.role_arn:
             what, seen = "there is no role for the container", 'role_arn = "" in do/config.toml'
             raise Failure(PRECONDITION, "no-role", what, seen, "name one that SageMaker may assume there")
+
+    def _mismatches(self) -> Iterator[tuple[str, str]]:
+        """Yield what was seen and what to write instead."""
+        for name in ("instance_count", "copies"):
+            least, most = getattr(self, name), getattr(self, f"max_{name}")
+            if least < 1:
+                yield f"{name} is {least}", f"{name} = 1; scale_to_zero = true goes below"
+            if most < least:
+                yield f"max_{name} {most} is less than {name} {least}", f"max_{name} = {least}"
+        for name in ("download_seconds", "startup_seconds"):
+            if not 60 <= getattr(self, name) <= 3600:
+                yield f"{name} is {getattr(self, name)}, not 60 to 3600", f"{name} = 600"
+        if self.derived_for != self.instance_type:
+            seen = f"memory, GPUs, driver and price are for {self.derived_for}, not {self.instance_type}"
+            yield (
+                seen,
+                f"`copier update -d instance_type={self.instance_type}`, or write them and derived_for",
+            )
+        if self.model_data and not re.fullmatch(r"s3://[^/]+/.+(\.tar\.gz|/)", self.model_data):
+            seen = f"model_data {self.model_data} is no s3:// address that ends in .tar.gz or /"
+            yield seen, 'model_data = "s3://bucket/models/mine/"'
+        for name in self.environment:
+            if SECRET.search(name) and not PLAIN.search(name):
+                remedy = "keep it in Secrets Manager; hf_token_secret_arn names it to the server"
+                yield f"environment holds {name}, which looks like a secret", remedy
+        if self.role_arn and not ROLE.fullmatch(self.role_arn):
+            seen = f"role_arn {self.role_arn} is not the ARN of a role"
+            yield seen, 'role_arn = "arn:aws:iam::123456789012:role/inference"'

@@ -50,7 +50,6 @@ def _options() -> argparse.Namespace:
     add("--model-dir", type=Path, help="model to serve (default: model, or the one in the image)")
     add("--engine", choices=("docker", "podman", "finch"), default="docker", help="(--image)")
     add("--user", choices=("root", "serving"), default="", help="SERVING_USER (--image)")
-    add("--option", action="append", default=[], help="one for the engine's run (--image), as --option=-v=…")
     add("--only", type=_numbers, help="check numbers: 9,13")
     add("--soak", action="store_true", help="send 100,000 requests in check 57, not 5,000")
     add("--json", action="store_true", help="print JSON")
@@ -69,12 +68,14 @@ def _server(options: argparse.Namespace) -> Server:
             PARSER.error("--url must look like http://127.0.0.1:8080")
         return Server(Client(parts.hostname, parts.port or 80))
     if options.image:
+        options_of_kind = kind.Checks.container_options
         return ContainerServer(
-            options.engine, options.image, options.model_dir, options.user, options=tuple(options.option)
+            options.engine, options.image, options.model_dir, options.user, options=options_of_kind
         )
     if not Path("serving/serve").exists():
         raise ValueError("run this in the project's directory")
-    return LocalServer(options.python, kind.model_dir(options.model_dir))
+    model = kind.model_dir(options.model_dir)
+    return LocalServer(options.python, model, variables=kind.Checks.local_variables)
 
 
 def _run(numbers: list[int], context: kind.Checks) -> list[dict[str, Any]]:

@@ -1,0 +1,31 @@
+"""nginx, as serve starts it in front of a server."""
+
+import os
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import supervisor
+from supervisor import Child
+
+
+def find() -> str | None:
+    """Return the path of nginx, which is often in no user's PATH."""
+    return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def start(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -> Child:
+    """Start nginx with a configuration in which port, directory and what is `replaced` are this run's.
+
+    Raises OSError when it is not installed.
+    """
+    text = config.read_text()
+    for old, new in {"listen 8080": f"listen {port}", "/tmp/serving": str(run_dir), **replaced}.items():
+        text = text.replace(old, new)
+    own = run_dir / "nginx.conf"
+    own.write_text(text)
+    command = [find() or "nginx", "-e", "stderr", "-c", str(own)]
+    if os.getuid() == 0:
+        command += ["-g", "user root;"]  # as root nginx would pick a user that cannot read run_dir
+    return Child("nginx", supervisor.start(command), graceful=signal.SIGQUIT)

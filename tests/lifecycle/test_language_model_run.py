@@ -1,0 +1,105 @@
+"""do/run and do/test of language models: with the stub, and what they say where there is no GPU."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Render
+from tests.serving import llm
+
+TOKEN = "hf_CanaryOfThisTest"
+
+
+def do(project: Path, verb: str, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, f"do/{verb}", *arguments]
+    env = {**llm.variables(project), "PATH": os.environ["PATH"], **environ}
+    return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=60)
+
+
+@contextmanager
+def running(project: Path) -> Iterator[int]:
+    """Run do/run --dry --local until /ping answers; yield its port."""
+    port = llm.free_port()
+    command = [sys.executable, "do/run", "--dry", "--local", "--port", str(port)]
+    env = {**llm.variables(project), "PATH": os.environ["PATH"]}
+    process = subprocess.Popen(
+        command, cwd=project, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while do(project, "test", "--url", f"http://127.0.0.1:{port}", "--max-tokens", "1").returncode:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize("config", llm.SERVERS)
+def test_the_whole_path_is_tried_with_a_stub(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    with running(project) as port:
+        url = f"http://127.0.0.1:{port}"
+        answered = do(project, "test", "--url", url, "--json")
+        answers = json.loads(answered.stdout)["result"]["answers"]
+        expected = {"transformers-djl": {"inputs"}, "transformers-lmi": {"chat", "inputs"}}
+        assert set(answers) == expected.get(config, {"chat", "completion"}) and all(answers.values())
+        streamed = do(project, "test", "--url", url, "--stream", "--max-tokens", "20")
+        if config == "transformers-djl":
+            assert streamed.returncode == 2
+        else:
+            assert streamed.returncode == 0, streamed.stderr
+            assert "first token after" in streamed.stdout and "made-up answer" in streamed.stderr
+
+
+def test_without_a_gpu_it_says_so_and_what_to_do(render: Render, tmp_path: Path) -> None:
+    project = render("chat", deployment_config="transformers-vllm", offline=True)
+    (tmp_path / "bin").mkdir()
+    for name in ("env", "python3"):
+        (tmp_path / "bin" / name).symlink_to(sys.executable if name == "python3" else "/usr/bin/env")
+    done = do(project, "run", PATH=str(tmp_path / "bin"))
+    assert done.returncode == 3 and "no-gpu" in done.stderr and "do/run --dry" in done.stderr
+    done = do(project, "run", "--local", PATH=str(tmp_path / "bin"))
+    assert done.returncode == 2 and "--dry --local" in done.stderr
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Path:
+    """Return a folder with a docker that notes how it is called, and with a GPU."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    record = tmp_path / "docker.txt"
+    (tools / "docker").write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$*" >> {record}\n[ "$1" != image ] || echo "[{{}}]"\n'
+    )
+    (tools / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: a stand-in'\n")
+    for path in tools.iterdir():
+        path.chmod(0o755)
+    return tools
+
+
+def test_a_container_gets_gpus_memory_the_cache_and_the_tokens_name(
+    render: Render, tmp_path: Path, docker: Path
+) -> None:
+    project = render("chat", deployment_config="transformers-vllm", offline=True)
+    arguments = ["--cache", str(tmp_path / "cache"), "--gpus", "2", "--shm-size", "16g"]
+    path = f"{docker}:{os.environ['PATH']}"
+    done = do(project, "run", *arguments, "--engine", "docker", PATH=path, HF_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    called = (tmp_path / "docker.txt").read_text().splitlines()[-1]
+    assert "--gpus 2 --shm-size 16g" in called and f"{tmp_path / 'cache'}:/tmp/huggingface" in called
+    assert "--env HF_TOKEN " in called and TOKEN not in called + done.stderr + done.stdout
+    assert called.endswith("chat:latest serve")
+    done = do(project, "run", "--dry", "--engine", "docker", PATH=path, HF_TOKEN=TOKEN)
+    called = (tmp_path / "docker.txt").read_text().splitlines()[-1]
+    assert "/opt/stub:ro" in called and "--gpus" not in called and TOKEN not in called

@@ -1,0 +1,154 @@
+"""The calls of each command are what its policy allows: nothing is refused, and nothing is allowed in vain.
+
+Every command runs with its own policy alone, through all that it may have to do; what it called then is
+compared with what iam/ gives it.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lifecycle.commands import NAME, ROLE, TRUST, Project
+from tests.lifecycle.conftest import render
+from tests.lifecycle.projects import StubbedProject
+from tests.standins.aws.permissions import DOCKER_PUSH
+from tests.standins.aws.server import AwsStandIn
+
+# What no call of a command shows: the engine pushes by itself, and AWS makes roles of its own for a caller.
+UNSEEN = {"push": set(DOCKER_PUSH), "deploy": {"iam:CreateServiceLinkedRole"}}
+OF_THE_BUILD = {"ecr:GetAuthorizationToken"}  # with the role that a build has, while do/submit waits
+SETTINGS = Path("do") / "config.toml"
+
+
+@dataclass
+class Recorder:
+    """Runs commands with nothing but their policies, and keeps what they called."""
+
+    allowed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    @contextmanager
+    def of(self, project: Project, verb: str) -> Iterator[None]:
+        """Hold what is run to the policy of a command."""
+        document = project.succeed("doctor", "--policy", verb, "--account", "123456789012").out
+        self.allowed[verb] |= {a for s in json.loads(document)["Statement"] for a in s["Action"]}
+        before = len(project.aws.calls)
+        project.aws.enforce(document)
+        yield
+        project.aws.enforce()
+        self.called[verb] |= {action for call in project.aws.calls[before:] for action in call.actions}
+
+    def run(self, project: Project, verb: str, *options: str, code: int = 0) -> None:
+        """Run a command with its policy; it must end with `code`, and nothing may be refused."""
+        with self.of(project, verb):
+            done = project.do(verb, *options)
+        assert done.code == code, done.err
+        assert "not authorized" not in done.err + done.out, done.err
+
+
+@pytest.mark.slow
+def test_calls_and_policies_are_the_same(
+    template: Path, rendered: Path, aws: AwsStandIn, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    predictive(recorder, made(template, rendered, aws, tmp_path / "one", build_target="codebuild"))
+    aws.reset()
+    s3 = {"model_name": "s3://team-models/mine/", "model_parameters": "7", "offline": True}
+    engine = {"deployment_config": "transformers-vllm", "build_target": "codebuild"}
+    chat = made(template, rendered, aws, tmp_path / "two", **engine, **s3)
+    language_model(recorder, chat)
+    verbs = recorder.allowed.items()
+    recorder.called["submit"] -= OF_THE_BUILD
+    called = {verb: recorder.called[verb] | UNSEEN.get(verb, set()) for verb, _ in verbs}
+    assert {verb: called[verb] - allowed for verb, allowed in verbs if called[verb] - allowed} == {}
+    assert {verb: allowed - called[verb] for verb, allowed in verbs if allowed - called[verb]} == {}
+    all_verbs = {"push", "submit", "plan", "deploy", "status", "logs", "test", "clean", "doctor"}
+    assert set(recorder.allowed) == all_verbs
+
+
+def given(**settings: str) -> list[str]:
+    """Return the options that set these."""
+    return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+
+
+def made(template: Path, rendered: Path, aws: AwsStandIn, folder: Path, **answers: Any) -> StubbedProject:
+    """Return a project with a model and examples, in an account that has nothing but a role."""
+    path = folder / NAME
+    render(template, path, **answers)
+    (path / ".venv").symlink_to(rendered / ".venv")
+    if (path / "sample_model").exists():
+        examples = rendered / "sample_model" / "examples.json"
+        (path / "sample_model" / "examples.json").write_bytes(examples.read_bytes())
+        (path / "model" / "model.pkl").write_bytes(b"a model")
+    project = StubbedProject(path, aws)
+    stub = {name: value for name, value in project.environment.items() if name.startswith("STUB_")}
+    aws.settings.build_environment.update(stub)
+    roles = aws.boto3_client("iam")
+    roles.create_role(Path="/service-role/", RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
+    assert f'role_arn = "{ROLE}"' in (path / SETTINGS).read_text()
+    return project
+
+
+def predictive(recorder: Recorder, project: StubbedProject) -> None:
+    """From nothing through every kind of change to nothing again."""
+    recorder.run(project, "push")
+    recorder.run(project, "push")
+    submit(recorder, project)
+    submit(recorder, project)
+    recorder.run(project, "doctor")
+    recorder.run(project, "plan")
+    project.aws.fault("no capacity", "sagemaker", "CreateEndpoint")
+    recorder.run(project, "deploy", code=4)
+    project.aws.forget_calls()
+    project.aws.light.exits_saying = "exec format error"
+    recorder.run(project, "deploy", code=4)  # removes the failed endpoint; the component fails
+    project.aws.light.exits_saying = None
+    recorder.run(project, "deploy")  # removes the failed component
+    more = given(max_usd_per_hour="9", max_instance_count="3")
+    recorder.run(project, "deploy", *more, *given(copies="2", max_copies="2"))
+    more += given(instance_count="2")
+    scaled = [*more, *given(scale_to_zero="true", max_copies="3")]
+    recorder.run(project, "deploy", *scaled, *given(expires_after_hours="0"))
+    recorder.run(project, "plan", *scaled)
+    recorder.run(project, "status", "--all-regions")
+    recorder.run(project, "logs")
+    recorder.run(project, "logs", "--explain")
+    recorder.run(project, "test", "--remote")
+    recorder.run(project, "deploy", *more)  # takes the scaling away
+    recorder.run(project, "deploy", *scaled)
+    iam = project.aws.boto3_client("iam")
+    statement = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = iam.create_policy(PolicyName="of-a-person", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=f"mcc-{project.id}-codebuild", PolicyArn=arn)
+    recorder.run(project, "clean", "--yes", "--images", "--logs")
+    assert project.left() == []
+
+
+def language_model(recorder: Recorder, project: StubbedProject) -> None:
+    """What only a model on S3 asks for."""
+    s3 = project.aws.boto3_client("s3")
+    s3.create_bucket(Bucket="team-models")
+    s3.put_object(Bucket="team-models", Key="mine/config.json", Body=b"{}")
+    submit(recorder, project)
+    recorder.run(project, "doctor")
+    recorder.run(project, "deploy")
+    recorder.run(project, "plan")
+    recorder.run(project, "status")
+    recorder.run(project, "deploy", *given(environment='{SERVING_MAX_NUM_SEQS="8"}'))
+    recorder.run(project, "test", "--remote")
+    recorder.run(project, "clean", "--yes")
+    assert project.left() == []
+
+
+def submit(recorder: Recorder, project: StubbedProject) -> None:
+    """Build in CodeBuild, whose builds run in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", project.environment["PATH"])
+        recorder.run(project, "submit")

@@ -1,0 +1,85 @@
+"""A secret of the environment is found nowhere, and the commands answer at once."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lifecycle.commands import Project, clean_environment
+from tests.lifecycle.test_deploy import configure
+from tests.standins.aws.server import SECRET_KEY
+
+CANARY = "hf_canary0123456789abcdefghijklmnopq"
+VERBS = ("build", "clean", "deploy", "doctor", "logs", "plan", "push", "run", "status", "test")
+
+
+def test_a_token_in_the_environment_is_found_nowhere(chat: Project) -> None:
+    secrets = {"HF_TOKEN": CANARY, "HUGGING_FACE_HUB_TOKEN": CANARY}
+    said, argv = [], set()
+    for verb in (
+        ["plan"],
+        ["deploy"],
+        ["status"],
+        ["test", "--remote"],
+        ["logs"],
+        ["clean", "--yes", "--logs"],
+    ):
+        process = subprocess.Popen(
+            chat.command(*verb), env=chat.variables(secrets), stdout=-1, stderr=-1, text=True, cwd=chat.path
+        )
+        while process.poll() is None:
+            argv.add(command_line(process.pid))
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        said += [out, err]
+    told = [str(call.parameters) for call in chat.aws.calls]
+    written = [path.read_text(errors="replace") for path in files(chat.path)]
+    assert len(written) > 20 and any("create_endpoint" in text for text in written)
+    for text in (*said, *argv, *told, *written, str(chat.aws.world.inventory())):
+        assert CANARY not in text and SECRET_KEY not in text
+
+
+def command_line(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def files(project: Path) -> list[Path]:
+    return [path for path in project.rglob("*") if path.is_file() and ".venv" not in path.parts]
+
+
+def test_what_looks_like_a_secret_is_refused_and_not_repeated(project: Project) -> None:
+    configure(project, environment=f'{{HF_TOKEN = "{CANARY}"}}')
+    done = project.do("deploy", "--json")
+    assert done.code == 2 and "HF_TOKEN" in done.err and CANARY not in done.out + done.err
+    configure(project, environment=f'{{HF_TOKEN = "{CANARY}", broken}}')
+    done = project.do("deploy")
+    assert done.code == 2 and CANARY not in done.out + done.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_is_there_at_once_without_aws_or_environment(rendered: Path, verb: str) -> None:
+    seconds = []
+    for _ in range(3):
+        started = os.times()
+        done = subprocess.run(
+            [str(rendered / "do" / verb), "--help"], env=clean_environment(), capture_output=True, text=True
+        )
+        ended = os.times()
+        assert done.returncode == 0 and done.stdout.startswith(f"usage: do/{verb}")
+        seconds.append(sum(ended[2:4]) - sum(started[2:4]))  # of the processor, so that others do not disturb
+    assert min(seconds) <= 0.2
+
+
+def test_the_first_use_makes_its_environment_quickly(project: Project) -> None:
+    (project.path / ".venv").unlink()
+    started = time.monotonic()
+    done = project.do("status", PATH=clean_environment()["PATH"])
+    assert done.code == 0 and "making .venv" in done.err
+    assert time.monotonic() - started < 15, "with uv and its cache it is 2 to 5 seconds on an idle machine"
+    shutil.rmtree(project.path / ".venv")
