@@ -42,7 +42,7 @@ def after_copy(
         f"({answers['model_format']}), {catalog.web_servers()[answers['deployment_config']].title}",
         f"  runs on    {_machine(answers['instance_type'], predictive=True)}",
     ]
-    lines += _region(answers["region"])
+    lines += _place(answers)
     if not has_model(project):
         lines.append(f"  no model   {_what_is_missing(answers)}")
     lines += [
@@ -60,7 +60,7 @@ def _triton(project: Path, answers: Mapping[str, Any]) -> list[str]:
     title = backend.formats[answers["model_format"]].title
     lines = ["", f"{answers['project_name']}: {title}, Triton's {backend.title} backend"]
     lines.append(f"  runs on    {_machine(answers['instance_type'], predictive=not backend.gpu)}")
-    lines += _region(answers["region"])
+    lines += _place(answers)
     if not any((project / "model_repository").glob("*/config.pbtxt")):
         missing = "do/repository MODEL makes a repository of yours"
         if answers.get("include_sample_model"):
@@ -74,7 +74,7 @@ def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str
     at = f"commit {known['commit'][:7]}" if known.get("commit") else "not pinned to a commit"
     lines = ["", f"{answers['project_name']}: {answers['model_name']} ({at}), {server.title}"]
     lines.append(f"  runs on    {_machine(answers['instance_type'])}")
-    lines += _region(answers["region"])
+    lines += _place(answers)
     lines.append(
         "  chosen for {max_concurrency} requests at once of {max_model_len} tokens".format(**answers)
     )
@@ -105,9 +105,14 @@ def _what_is_missing(answers: Mapping[str, Any]) -> str:
     return "copy yours into model/"
 
 
-def _region(name: str) -> list[str]:
-    known = name in catalog.regions()
-    return [] if known else [f"  region     {name} is not in the catalog; check its spelling"]
+def _place(answers: Mapping[str, Any]) -> list[str]:
+    """Return in which cluster it runs, and a warning for a region that nobody knows."""
+    lines = []
+    if cluster := answers.get("hyperpod_cluster"):
+        lines.append(f"  cluster    {cluster} (HyperPod), namespace {answers['hyperpod_namespace']}")
+    if answers["region"] not in catalog.regions():
+        lines.append(f"  region     {answers['region']} is not in the catalog; check its spelling")
+    return lines
 
 
 def _machine(name: str, predictive: bool = False) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lifecycle import quantity
 from lifecycle.api import Api, ApiFailure
+from lifecycle.explain import explained
 from lifecycle.manifests import Object
 from lifecycle.project import PRECONDITION, REFUSED, USAGE, Failure
 
@@ -133,7 +134,8 @@ def _ended(api: Api, pod: Object, status: dict[str, Any]) -> Trouble | None:
     seen = f"ended {restarts} times, last with code {last.get('exitCode', '?')}"
     seen += f"; its last line: {lines[-1]}" if lines else ""
     what = f"the server of pod {name} ends again and again"
-    return Trouble(Failure(REFUSED, "server-crashing", what, seen, "do/run, and read its log"))
+    cause, remedy = explained("\n".join(lines), "do/run, and read its log")
+    return Trouble(Failure(REFUSED, "server-crashing", what, seen, remedy, cause))
 
 
 def unanswered(api: Api, pod: Object, seen: str) -> Trouble | None:
@@ -142,8 +144,9 @@ def unanswered(api: Api, pod: Object, seen: str) -> Trouble | None:
     if not probes:
         return None
     what = f"the server of pod {pod['metadata']['name']} does not answer /ping in time"
-    cause = "it needs longer to start than its startupProbe allows (failureThreshold), or never comes up"
-    remedy = "read its log above; then mend the server, or raise failureThreshold in kubernetes/"
+    cause, remedy = explained("\n".join(log_tail(api, pod, previous=True)), "")
+    cause = cause or "it needs longer to start than its startupProbe allows, or never comes up"
+    remedy = remedy or "read its log above; mend the server, or raise failureThreshold in kubernetes/"
     return Trouble(Failure(REFUSED, "probe-failing", what, f"{probes[-1]}; {seen}", remedy, cause))
 
 
