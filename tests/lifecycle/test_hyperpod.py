@@ -262,7 +262,7 @@ def test_a_pod_that_never_becomes_ready_is_given_up(cluster: Cluster) -> None:
     cluster.actor.behave = lambda pod: "starting"
     cluster.edit("kubernetes/deployment.yaml", "progressDeadlineSeconds: 1200", "progressDeadlineSeconds: 4")
     ran = cluster.run("deploy")
-    assert (ran.code, ran.id) == (4, "rollout-timed-out") and "2 Running" in ran.seen
+    assert (ran.code, ran.id) == (4, "rollout-timed-out") and re.match("[12] (Running|Pending)", ran.seen)
     wait(lambda: not cluster.objects())
 
 
@@ -363,7 +363,9 @@ def test_an_unknown_identity_is_told_how_to_get_in(cluster: Cluster) -> None:
 
 def test_a_token_is_for_one_cluster(cluster: Cluster) -> None:
     cluster.api.name = "another-cluster"
-    assert "another cluster's" in cluster.run("plan").seen
+    ran = cluster.run("plan")
+    assert (ran.code, ran.id) == (3, "no-cluster-access")
+    assert cluster.is_real or "another cluster's" in ran.seen  # a real one does not say why
 
 
 def wrong_cluster(cluster: Cluster) -> None:
@@ -452,7 +454,7 @@ BAD = [
     (no_namespace, 3, "no-namespace", "ml-cluster-eks"),
     (too_much_memory, 2, "pod-too-large", "asks for 80.0 GiB memory, a node gives 7.0 GiB"),
     (wrong_nodes, 3, "no-such-nodes", "it has ml.c5.xlarge, ml.g6e.xlarge"),
-    (no_queue, 3, "no-queue", "Kueue is not installed"),
+    pytest.param(no_queue, 3, "no-queue", "Kueue is not installed", marks=in_process),
     (no_claim, 3, "no-claim", NAMESPACE),
     (token_as_a_setting, 2, "secret-in-manifests", "sets HF_TOKEN"),
     (token_as_a_value, 2, "secret-in-manifests", "sets SERVING_EXTRA"),
@@ -464,7 +466,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "code", "name", "seen"), BAD, ids=[row[0].__name__ for row in BAD])
+@pytest.mark.parametrize(
+    ("spoil", "code", "name", "seen"), BAD, ids=lambda value: getattr(value, "__name__", "")
+)
 def test_bad_input_is_refused_before_anything_is_applied(
     cluster: Cluster, spoil: Any, code: int, name: str, seen: str
 ) -> None:
