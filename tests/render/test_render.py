@@ -28,7 +28,11 @@ OTHERS = {
 VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},
     "bare": {"include_sample_model": False, "include_tests": False},
-    "latency-arm": {"serving_profile": "latency", "instance_type": "ml.c7g.large"},
+    "latency-arm": {
+        "serving_profile": "latency",
+        "instance_type": "ml.c7g.large",
+        "build_target": "codebuild",
+    },
 }
 
 
@@ -62,6 +66,8 @@ def test_a_project_is_complete_and_holds_nothing_else(
     assert ("sample_model/train.py" in names) == (variant != "bare")
     assert ("tests/contract/__main__.py" in names) == (variant != "bare")
     assert ("# COPY your_model_files /opt/ml/model/" in dockerfile) == (variant == "bare")
+    for name in ("buildspec.yml", "do/submit", "iam/codebuild.toml", "do/lifecycle/builder.py"):
+        assert (name in names) == (variant == "latency-arm")
     assert ("linux/arm64" in (project / "do" / "config.toml").read_text()) == (variant == "latency-arm")
     check_scripts(project)
     stored = yaml.safe_load((project / ".copier-answers.yml").read_text())
@@ -271,6 +277,13 @@ def test_dockerfiles_are_clean(distinct_files: dict[str, list[Path]]) -> None:
 def test_toml_can_be_read(distinct_files: dict[str, list[Path]]) -> None:
     for path in distinct_files["toml"]:
         assert tomllib.loads(path.read_text())
+
+
+def test_builds_in_codebuild_are_clean(render: Render, tmp_path: Path) -> None:
+    phases = yaml.safe_load((render(build_target="codebuild") / "buildspec.yml").read_text())["phases"]
+    script = "\n".join(command for phase in phases.values() for command in phase["commands"])
+    (tmp_path / "build.sh").write_text(f"#!/bin/sh\n{script}\n")
+    run("shellcheck", str(tmp_path / "build.sh"))
 
 
 def test_yaml_is_clean(distinct_files: dict[str, list[Path]]) -> None:
