@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ def llm(**data: Any) -> dict[str, Any]:
 def pods(**data: Any) -> dict[str, Any]:
     """Return answers for a HyperPod cluster."""
     return {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "ml-cluster", **data}
+
+
+NVIDIA = "nvcr.io/nvidia/tritonserver"
+
+
+def triton(backend: str, **data: Any) -> dict[str, Any]:
+    """Return answers for a backend of Triton."""
+    return {"deployment_config": f"triton-{backend}", **data}
 
 
 BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
@@ -55,6 +64,32 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"flask": "."}, ("'flask'", "not a question")),
     ({"framework": ["sklearn"]}, ("framework", "not a text")),
     ({"model_name": "Qwen/Qwen3-8B"}, ("model_name", "http-fastapi", "transformers-vllm")),
+    (triton("fil", model_format="onnx"), ("model_format", "'onnx'", "triton-fil", "json, ubj, txt, tl")),
+    (triton("fil", framework="xgboost"), ("framework", "not a question of deployment_config triton-fil")),
+    (triton("fil", model_name="Qwen/Qwen3-8B"), ("model_name", "transformers-vllm")),
+    (triton("vllm", max_batch_size=8), ("max_batch_size", "not a question", "triton-fil")),
+    (
+        triton("vllm", chat_template="none"),
+        ("chat_template", "not a question of deployment_config triton-vllm"),
+    ),
+    (
+        triton("tensorflow", base_image=f"{NVIDIA}:25.03-py3"),
+        ("base_image", "25.02 is its last", "24.08-py3"),
+    ),
+    (
+        triton("fil", model_format="ubj", base_image=f"{NVIDIA}:24.09-py3"),
+        ("base_image", "24.10 is the first"),
+    ),
+    (triton("vllm", base_image=f"{NVIDIA}:25.12-py3"), ("base_image", "no vllm backend", "vllm-python-py3")),
+    (triton("python", base_image=f"{NVIDIA}:25.12-vllm-python-py3"), ("base_image", "no python backend")),
+    (triton("python", max_batch_size=0), ("max_batch_size", "0", "whole number")),
+    (triton("python", max_queue_delay_us=-1), ("max_queue_delay_us", "whole number from 0")),
+    (triton("python", model_instances=5000), ("model_instances", "from 1 to 1000")),
+    (triton("python", instance_type="ml.inf2.xlarge"), ("instance_type", "ml.inf2.xlarge")),
+    (triton("pytorch", model_inputs="eight"), ("model_inputs", "FP32[8]")),
+    (triton("pytorch", model_inputs="FP32[0]"), ("model_inputs", "FP32[8]")),
+    (triton("vllm", instance_type="ml.m5.large"), ("instance_type", "no accelerator")),
+    (triton("python", project_name="a/b"), ("project_name", "lower-case")),
     (llm(framework="sklearn"), ("framework", "transformers-vllm")),
     (llm(model_name="../x"), ("model_name", "Qwen/Qwen3-8B")),
     (llm(model_name="a/b/c"), ("model_name",)),
@@ -248,3 +283,44 @@ def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Pat
     assert "The sample model was not trained. `do/run --local` tries again." in answer.stderr
     assert "the sample model is not trained yet" in answer.stderr and "Traceback" not in answer.stderr
     assert (project / "Dockerfile").exists() and not (project / "sample_model" / "examples.json").exists()
+
+
+NOT_OF_THEIR_FORMAT = {
+    "json": ("triton-fil", "own.json", b"[1, 2]", "does not start like"),
+    "ubj": ("triton-fil", "own.ubj", b"binf", "does not start like"),
+    "txt": ("triton-fil", "own.txt", b"a,b,c", "does not start like"),
+    "onnx": ("triton-onnxruntime", "own.onnx", b"\x89PNG", "does not start like"),
+    "pt": ("triton-pytorch", "own.pt", b"garbage", "not a TorchScript archive"),
+    "joblib": ("triton-python", "own.pkl", b"", "does not end in .joblib"),
+    "SavedModel": ("triton-tensorflow", "own", b"", "no saved_model.pb in it"),
+}
+
+
+@pytest.mark.parametrize("model_format", NOT_OF_THEIR_FORMAT)
+def test_a_file_that_is_surely_not_of_its_format_is_refused(
+    template: Path, tmp_path: Path, model_format: str
+) -> None:
+    config, name, content, words = NOT_OF_THEIR_FORMAT[model_format]
+    (tmp_path / name).write_bytes(content)
+    data = {"deployment_config": config, "model_format": model_format, "model_path": str(tmp_path / name)}
+    data |= {"model_inputs": "FP32[8]"} if model_format == "pt" else {}
+    with pytest.raises(UserMessageError, match=words):
+        copier.run_copy(str(template), tmp_path / "p", data=data, defaults=True, unsafe=True, quiet=True)
+    assert not (tmp_path / "p").exists()
+
+
+def test_weights_without_code_are_no_torchscript(template: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "own.pt", "w") as archive:
+        archive.writestr("own/data.pkl", b"")
+    data = {"deployment_config": "triton-pytorch", "model_path": str(tmp_path / "own.pt")}
+    for inputs, words in (
+        ({"model_inputs": "FP32[8]"}, "weights without code"),
+        ({}, "does not hold the shapes"),
+    ):
+        if not inputs:
+            with zipfile.ZipFile(tmp_path / "own.pt", "a") as archive:
+                archive.writestr("own/code/__torch__.py", b"")
+        with pytest.raises(UserMessageError, match=words):
+            copier.run_copy(
+                str(template), tmp_path / "p", data={**data, **inputs}, defaults=True, unsafe=True, quiet=True
+            )
