@@ -429,7 +429,7 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         problems += [
             f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
             for question in given
-            if question in elsewhere
+            if question in elsewhere and question not in others
         ]
     if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
         problems.append("codebuild_compute_type: only for build_target codebuild. Add it, or leave this out.")
