@@ -1,6 +1,7 @@
 """What all lanes share: rendering a project the way a person does."""
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +35,10 @@ TRITON_MODELS = [  # backends that load a model's file, with its formats
 TRITON_LANGUAGE_MODELS = ["triton-vllm", "triton-tensorrtllm"]
 TEMPLATE = ("copier.yml", "questions", "catalog", "extensions", "template", "includes", "hooks")
 Render = Callable[..., Path]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Tests that run in the background of a shell ignore Ctrl-C, and so would all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
