@@ -24,7 +24,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     print(f"building {settings.image} for {settings.platform} with {program}", file=sys.stderr, flush=True)
     # Attestations make a manifest that SageMaker refuses.
     environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-    with registry.logged_in(settings, "build", program, base_registries()):
+    with registry.logged_in(settings, "build", program, base_registries(program)):
         status = subprocess.run(command, cwd=PROJECT, stdout=sys.stderr, env=environment).returncode
     if status:
         remedy = "read the engine's last lines above; `do/build --no-cache` rules out a stale step"
@@ -32,7 +32,9 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     return {"image": settings.image, "platform": settings.platform, "text": settings.image}
 
 
-def base_registries() -> set[str]:
-    """Return the registries of ECR that the Dockerfile takes base images from."""
+def base_registries(program: str) -> set[str]:
+    """Return the registries of ECR that hold base images of the Dockerfile which the engine lacks."""
     lines = (PROJECT / "Dockerfile").read_text("utf-8").splitlines()
-    return {found[0] for line in lines if line.startswith("FROM ") and (found := registry.HOST.search(line))}
+    images = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    on_ecr = {image: found[0] for image in images if (found := registry.HOST.search(image))}
+    return {host for image, host in on_ecr.items() if not engine.has_image(program, image)}

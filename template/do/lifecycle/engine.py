@@ -67,3 +67,8 @@ def inspect(engine: str, image: str) -> dict[str, Any]:
         what, seen = f"there is no image {image}", f"{engine} does not know it"
         raise Failure(PRECONDITION, "no-image", what, seen, "do/build")
     return dict(json.loads(answer.stdout)[0])
+
+
+def has_image(engine: str, image: str) -> bool:
+    """Return whether the engine has an image."""
+    return subprocess.run([engine, "image", "inspect", image], capture_output=True).returncode == 0
