@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def model_dir(given: Path | None) -> Path:
 class Checks(checks.Checks):
     """The checks of a server that answers with text."""
 
-    without_model: Mapping[str, Any] = {"variables": (("SERVE_MODEL", "s3://bucket/model"),)}
+    without_model = (("SERVE_MODEL", "s3://bucket/model"),)
 
     def __init__(self, server: Server, options: Any, soak_requests: int = 5_000, seconds: float = 0) -> None:
         super().__init__(server, soak_requests, seconds)
