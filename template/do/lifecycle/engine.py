@@ -55,14 +55,9 @@ def run_command(engine: str, config: Config, port: int, options: list[str]) -> l
     return [*command, *options, config.image, "serve"]
 
 
-def require_image(engine: str, image: str) -> None:
-    """Raise Failure when the image has not been built."""
-    inspect(engine, image)
-
-
 def inspect(engine: str, image: str) -> dict[str, Any]:
     """Return what the engine knows of an image. Raises Failure when it has not been built."""
-    answer = subprocess.run([engine, "image", "inspect", image], capture_output=True)
+    answer = _inspected(engine, image)
     if answer.returncode:
         what, seen = f"there is no image {image}", f"{engine} does not know it"
         raise Failure(PRECONDITION, "no-image", what, seen, "do/build")
@@ -71,4 +66,8 @@ def inspect(engine: str, image: str) -> dict[str, Any]:
 
 def has_image(engine: str, image: str) -> bool:
     """Return whether the engine has an image."""
-    return subprocess.run([engine, "image", "inspect", image], capture_output=True).returncode == 0
+    return _inspected(engine, image).returncode == 0
+
+
+def _inspected(engine: str, image: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run([engine, "image", "inspect", image], capture_output=True)

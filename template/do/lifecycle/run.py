@@ -23,7 +23,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     """Start the server; return when it ends."""
     local.serve_without_engine(arguments)
     program = engine.find(arguments.engine or settings.engine)
-    engine.require_image(program, settings.image)
+    engine.inspect(program, settings.image)
     options = ["--interactive", "--tty"] if sys.stdout.isatty() else []
     options += local.container_options(arguments)
     if arguments.model_dir:

@@ -43,7 +43,7 @@ def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
         options += ["--local", "--python", str(local.server_python())]
     else:
         program = engine.find(arguments.engine or settings.engine)
-        engine.require_image(program, settings.image)
+        engine.inspect(program, settings.image)
         options += ["--image", settings.image, "--engine", program]
     command = [sys.executable, "-m", "tests.contract", *options]
     answer = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE if arguments.json else None)
