@@ -1,14 +1,17 @@
 """Runs the commands of a rendered project as a person does, against the AWS stand-in."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tests.standins.aws.server import AwsStandIn
@@ -27,6 +30,25 @@ TRUST = {
 }
 SERVING = ("endpoint", "endpoint-config", "inference-component", "model", "scalable-target", "alarm")
 QUICK = {"MCC_POLL_SECONDS": "0.05", "MCC_CALL_SECONDS": "3", "MCC_CALL_ATTEMPTS": "3"}
+
+
+@contextmanager
+def imported(project: Path, *modules: str) -> Iterator[ModuleType]:
+    """Give a project's package `lifecycle` with some of its modules; none of it stays imported."""
+
+    def forget() -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "lifecycle"]:
+            del sys.modules[name]
+
+    forget()
+    sys.path.insert(0, str(project / "do"))
+    try:
+        for name in modules:
+            importlib.import_module(f"lifecycle.{name}")
+        yield sys.modules["lifecycle"]
+    finally:
+        sys.path.remove(str(project / "do"))
+        forget()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """Each trouble is told by its log, with its own cause and no other, and with the number to set."""
 
-import importlib
 import re
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +8,8 @@ from typing import Any
 
 import copier
 import pytest
+
+from tests.lifecycle.commands import imported
 
 LOGS = Path(__file__).parent / "logs"
 KINDS: dict[str, dict[str, Any]] = {
@@ -98,13 +98,8 @@ def project(kind: str, template: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="module")
 def explain(project: Path) -> Iterator[Explain]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(project / "do")
-        for name in [name for name in sys.modules if name.partition(".")[0] == "lifecycle"]:
-            patch.delitem(sys.modules, name)
-        yield importlib.import_module("lifecycle.explain").explain
-        for name in [name for name in sys.modules if name.partition(".")[0] == "lifecycle"]:
-            patch.delitem(sys.modules, name)
+    with imported(project, "explain") as package:
+        yield package.explain.explain
 
 
 def read(log: Path) -> dict[str, str]:

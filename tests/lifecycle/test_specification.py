@@ -1,8 +1,6 @@
 """The requests to AWS are what the settings say, and what botocore's own models accept."""
 
 import dataclasses
-import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +10,7 @@ import botocore.session
 import pytest
 from botocore.validate import validate_parameters
 
-from tests.lifecycle.commands import ROLE
+from tests.lifecycle.commands import ROLE, imported
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/abalone-age@sha256:" + "0" * 64
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -30,14 +28,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def lifecycle(rendered: Path) -> Iterator[ModuleType]:
     """Return the rendered package; nothing of it stays imported."""
-    sys.path.insert(0, str(rendered / "do"))
-    package = importlib.import_module("lifecycle")
-    for name in ("changes", "inventory", "money", "plan", "project", "specification", "target"):
-        importlib.import_module(f"lifecycle.{name}")
-    yield package
-    sys.path.remove(str(rendered / "do"))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "lifecycle"]:
-        del sys.modules[name]
+    names = (
+        "belongings",
+        "changes",
+        "inventory",
+        "money",
+        "plan",
+        "project",
+        "registry",
+        "specification",
+        "target",
+    )
+    with imported(rendered, *names) as package:
+        yield package
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,7 @@ def test_what_aws_adds_is_no_difference(lifecycle: ModuleType) -> None:
 def test_money(lifecycle: ModuleType, settings: Any) -> None:
     costs = lifecycle.money.of(dataclasses.replace(settings, usd_per_hour=2.0, instance_count=3))
     assert (costs["per_hour"], costs["per_month"], costs["most_per_hour"]) == (6.0, 4380.0, 4.0)
-    resource = importlib.import_module("lifecycle.belongings").Resource
+    resource = lifecycle.belongings.Resource
     for status, described, rate in (
         ("InService", {"ProductionVariants": [{"CurrentInstanceCount": 3}]}, 0.306),
         ("InService", {"ProductionVariants": [{"CurrentInstanceCount": 0}]}, 0.0),
@@ -119,7 +122,7 @@ def test_money(lifecycle: ModuleType, settings: Any) -> None:
 
 
 def test_a_driver_older_than_the_cuda_of_the_image_is_told(lifecycle: ModuleType, settings: Any) -> None:
-    image = importlib.import_module("lifecycle.registry").Image
+    image = lifecycle.registry.Image
     changed = dataclasses.replace(settings, ami="al2-ami-sagemaker-inference-gpu-3-1", ami_cuda="12.4")
     manifest = "application/vnd.docker.distribution.manifest.v2+json"
     for cuda, severity in (("12.8.1", "warning"), ("12.4.0", "ok"), ("9.2", "ok")):
