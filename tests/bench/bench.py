@@ -60,7 +60,8 @@ def loads(python: Path, folder: Path) -> list[Load]:
     """Return the requests: one row and 1,000 rows as JSON, 1,000 rows as CSV and npy."""
     code = (
         "import sys; sys.path.insert(0, 'sample_model'); from abalone import read_abalones;"
-        "import numpy as np; out, sys.stdout = sys.stdout, sys.stderr; np.save(out.buffer, read_abalones()[0][:1000])"
+        "import numpy as np; out, sys.stdout = sys.stdout, sys.stderr;"
+        "np.save(out.buffer, read_abalones()[0][:1000])"
     )
     npy = subprocess.run([python, "-c", code], cwd=folder, capture_output=True, check=True).stdout
     rows = _rows(python, npy)
