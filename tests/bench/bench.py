@@ -32,6 +32,7 @@ FORMATS = {"sklearn": "pkl", "xgboost": "ubj", "tensorflow": "keras"}
 SERVERS = ("http-flask", "http-fastapi")
 ROUNDS = 5
 SECONDS = 3
+START_SECONDS = 60
 PORTS = {"plain": 8190, "http-flask": 8191, "http-fastapi": 8192}
 
 
@@ -116,9 +117,9 @@ def running(
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, started: float, log: io.BufferedRandom) -> float:
-    while process.poll() is None:
+    while process.poll() is None and time.perf_counter() - started < START_SECONDS:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=60):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=10):
                 return time.perf_counter() - started
         except OSError:
             time.sleep(0.01)

@@ -1,0 +1,114 @@
+"""Requests are shared out among the workers, each of which listens on a socket of its own."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Render
+from tests.serving.test_contract import shared_environment
+
+ROWS = json.dumps({"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]] * 500})
+WORKERS = 2
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        number: int = probe.getsockname()[1]
+        return number
+
+
+@pytest.fixture(params=["http-flask", "http-fastapi"])
+def serving(request: pytest.FixtureRequest, render: Render, port: int) -> Iterator[int]:
+    """Start a project's server with two workers and return its process id."""
+    project = render(deployment_config=request.param, framework="sklearn")
+    command = [sys.executable, "do/run", "--local", "--port", str(port)]
+    environment = {**os.environ, "SERVING_WORKERS": str(WORKERS)}
+    with (
+        shared_environment(project, "sklearn", request.param),
+        subprocess.Popen(command, cwd=project, env=environment) as process,
+    ):
+        try:
+            wait_for_ping(port)
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def wait_for_ping(port: int) -> None:
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/ping")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise TimeoutError("no /ping 200 in 5 minutes")
+
+
+def workers_of(server: int) -> list[int]:
+    """Return the processes that gunicorn has forked, as soon as it has all."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for pid in children(server):
+            if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                workers = children(pid)
+                if len(workers) == WORKERS:
+                    return workers
+        time.sleep(0.02)
+    raise TimeoutError(f"there are not {WORKERS} workers")
+
+
+def children(parent: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def processor_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def call(port: int, count: int) -> None:
+    """Send requests one after the other over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    for _ in range(count):
+        connection.request("POST", "/invocations", ROWS, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200
+
+
+def share_of_each(workers: list[int], port: int) -> list[int]:
+    """Return the processor ticks that each worker takes for requests over eight connections."""
+    before = [processor_ticks(pid) for pid in workers]
+    threads = [threading.Thread(target=call, args=(port, 40)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [processor_ticks(pid) - ticks for pid, ticks in zip(workers, before, strict=True)]
+
+
+def test_every_worker_has_its_share_also_after_one_was_killed(serving: int, port: int) -> None:
+    workers = workers_of(serving)
+    shares = share_of_each(workers, port)
+    assert min(shares) > sum(shares) / WORKERS / 2, shares
+    os.kill(workers[0], signal.SIGKILL)
+    while workers[0] in (successors := workers_of(serving)):
+        time.sleep(0.02)
+    shares = share_of_each(successors, port)
+    assert min(shares) > sum(shares) / WORKERS / 2, shares
