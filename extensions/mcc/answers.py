@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import catalog, engines, extra_arguments, triton
+from . import base_images, catalog, engines, extra_arguments, triton
 from .errors import InvalidAnswer
 
 DEPLOYMENT_CONFIGS = {
@@ -521,6 +521,12 @@ def _wrong_shapes(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str
     problems = [text for name in SHAPES if name in data and (text := problem(name, data[name]))]
     if "extra_arguments" in data:
         said = extra_arguments.problem(data["extra_arguments"], str(known["deployment_config"]))
+        problems += [said] if said else []
+    if "base_image" in data and not problems:
+        config = str(known.get("deployment_config", PREDICTIVE[0]))
+        formats = catalog.triton()[config].formats if config in triton.CONFIGS else {}
+        model_format = str(known.get("model_format") or next(iter(formats), ""))
+        said = base_images.problem(str(data["base_image"]), config, model_format)
         problems += [said] if said else []
     return problems
 

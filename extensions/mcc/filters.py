@@ -13,6 +13,7 @@ from copier.errors import UserMessageError
 
 from . import (
     answers,
+    base_images,
     catalog,
     chat_templates,
     cpu_sizer,
@@ -149,6 +150,16 @@ def default_version(framework: str, model_format: str) -> str:
     return catalog.frameworks()[framework].default_version(model_format).number
 
 
+def version_problem(version: str, framework: str) -> str:
+    """Return why a version is another framework's, or ''. One the catalog has dropped is no other's."""
+    of = [
+        name for name, facts in catalog.frameworks().items() if version in {v.number for v in facts.versions}
+    ]
+    if not of or framework in of:
+        return ""
+    return f"framework_version: {version} is one of {of[0]}. Example: {default_version(framework, '')}"
+
+
 def model_file(served: str, model_format: str) -> str:
     """Return the name of a project's model, of a framework or of a Triton backend."""
     return catalog.formats(served)[model_format].file
@@ -270,6 +281,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "gpu_needs": language_model.gpu_needs,
     "gpu_lines": engines.gpu_lines,
     "image_in": engines.image_in,
+    "image_problem": lambda image, *of: (
+        answers.problem("base_image", image) or base_images.problem(image, *of)
+    ),
     "hosting": told_to_the_user(hosting.hosting),
     "inputs_problem": triton.inputs_problem,
     "instance_choices": told_to_the_user(instance_choices),
@@ -295,6 +309,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_settings": language_model.stale_settings,
     "replicas_problem": lambda value, replicas: answers.replicas_problem(replicas, value),
     "source_problem": answers.source_problem,
+    "version_problem": version_problem,
     "model_volume": pods.model_volume,
     "pod_environment": pods.environment,
     "pod_resources": told_to_the_user(pods.resources),

@@ -79,10 +79,10 @@ def hosting(
 
 def sized_for(need: Mapping[str, Any], instance_type: str, instances: int) -> dict[str, Any]:
     """Return what hosting is worked out for."""
-    model = need.get("model", {})
-    named = (
-        {"model": model["name"], "image": need["image"]} if model else {"model": need.get("model_path", "")}
-    )
+    if "framework" in need:
+        named = {"framework": need["framework"], "model": need["model_path"], "profile": need["profile"]}
+    else:
+        named = {"model": need["model"]["name"], "image": need["image"]}
     return {**named, "instance_type": instance_type, "instance_count": instances}
 
 

@@ -136,11 +136,7 @@ def requirements(deployment_config: str, model_format: str) -> tuple[str, ...]:
 def problems(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     """Return a line for each answer given that does not go with the backend."""
     config = str(known["deployment_config"])
-    backend = catalog.triton()[config]
-    model_format = str(known.get("model_format") or next(iter(backend.formats), ""))
     found = []
-    if {"base_image", "model_format", "deployment_config"} & set(given) and "base_image" in known:
-        found.append(image_problem(config, model_format, str(known["base_image"])))
     if config == "triton-pytorch" and {"model_path", "model_inputs"} & set(given):
         found.append(inputs_problem(str(known.get("model_inputs", "")), bool(known.get("model_path"))))
     return [problem for problem in found if problem]

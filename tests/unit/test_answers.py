@@ -56,6 +56,14 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"base_image": "python:3.12\nRUN evil"}, ("base_image", "python")),
     ({"base_image": "python:$(id)"}, ("base_image",)),
     ({"base_image": "{{ 7 * 7 }}"}, ("base_image",)),
+    (
+        {"base_image": "lmsysorg/sglang:v0.5.4.post1"},
+        ("base_image", "is for transformers-sglang, not http-fastapi", "python:3.12-slim"),
+    ),
+    (
+        {"deployment_config": "transformers-vllm", "base_image": f"{NVIDIA}:25.12-vllm-python-py3"},
+        ("base_image", "not transformers-vllm", "vllm/vllm-openai"),
+    ),
     ({"model_path": "/nowhere/model.pkl"}, ("model_path", "there is no file")),
     ({"model_path": "a\nb.pkl"}, ("model_path",)),
     ({"model_path": str(REPOSITORY / "README.md")}, ("model_path", ".pkl")),
@@ -215,7 +223,6 @@ SETTINGS = {
     "_envops",
     "_jinja_extensions",
     "_exclude",
-    "_skip_if_exists",
     "_tasks",
     "_message_before_update",
     "_message_after_copy",

@@ -324,3 +324,42 @@ def test_another_target_takes_the_files_of_the_first_away(project: tuple[Path, P
     assert (made / "kubernetes" / "deployment.yaml").exists()
     assert not (made / "iam" / "endpoint.toml").exists() and (made / "iam" / "cluster.toml").exists()
     assert "role_arn" not in answers_of(made)
+
+
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "engine": ({"deployment_config": "transformers-vllm"}, {"deployment_config": "transformers-sglang"}),
+    "proxy": ({"deployment_config": "transformers-lmi"}, {"deployment_config": "transformers-tensorrt-llm"}),
+    "backend": (
+        {"deployment_config": "triton-fil", "max_batch_size": 1024},
+        {"deployment_config": "triton-onnxruntime", "model_format": "onnx", "max_batch_size": 1024},
+    ),
+    "into Triton": ({"deployment_config": "transformers-djl"}, {"deployment_config": "triton-vllm"}),
+    "framework": ({}, {"framework": "tensorflow", "model_format": "keras"}),
+    "builder": ({"deployment_config": "triton-python"}, {"build_target": "codebuild"}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_choice_leaves_the_files_of_a_project_made_with_it(
+    source: Path, tmp_path: Path, change: str
+) -> None:
+    made, fresh = tmp_path / "made" / "mine", tmp_path / "fresh" / "mine"
+    before, after = CHANGES[change]
+    # A type is a decision that stays; ml.m5.large is offered to each that needs no GPU.
+    common = {"offline": True, "include_tests": True, "project_name": "mine"}
+    make(source, made, **common, **before)
+    (made / "README.md").write_text((made / "README.md").read_text() + "\nOurs.\n")
+    git(made, "commit", "--all", "--message", "a word of ours")
+    new_version(source)
+    copier.run_update(made, data=after, overwrite=True, **OPTIONS)
+    make(source, fresh, **{**common, **before, **after})
+    assert files_of(made) == files_of(fresh)
+    for name in files_of(made) - {"README.md", ".copier-answers.yml"}:
+        assert (made / name).read_bytes() == (fresh / name).read_bytes(), name
+    assert "Ours." in (made / "README.md").read_text()
+
+
+def files_of(project: Path) -> set[str]:
+    """Return the files of a project but those of git and what names the project itself."""
+    found = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
+    return {str(path) for path in found if path.parts[0] != ".git"}
