@@ -22,7 +22,7 @@ ARGUMENTS: dict[str, list[str]] = {"deploy": [], "clean": ["--yes"]}
 # A scaled endpoint, so that every kind of resource takes part.
 SETTINGS = {"MCC_SCALE_TO_ZERO": "true", "MCC_MAX_COPIES": "2", "MCC_POLL_SECONDS": "0.02"}
 # How often these are called depends on how quickly the stand-in gets there.
-POLLED = ("Describe", "FilterLogEvents")
+POLLED = ("Describe", "ListTags", "FilterLogEvents")
 Place = tuple[str, str, int]
 
 

