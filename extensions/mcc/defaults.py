@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from . import answers, catalog, mcp_client, settings
+from . import answers, catalog, mcp_client, questions, settings
 from .errors import InvalidAnswer
 from .settings import Settings
 
@@ -32,7 +32,7 @@ class Defaults:
         """Return where each answer comes from that is not the template's own."""
         found = {}
         for name, answer in stored.items():
-            if name not in answers.QUESTIONS or str(answer) == str(self.worked_out.get(name, "")):
+            if name not in questions.QUESTIONS or str(answer) == str(self.worked_out.get(name, "")):
                 continue
             if name in given:
                 found[name] = GIVEN
@@ -53,7 +53,7 @@ def of_run(environ: Mapping[str, str] = os.environ) -> Defaults:
 
 @lru_cache(maxsize=4)
 def _read(own: tuple[tuple[str, str], ...], written: float) -> Defaults:
-    return Defaults(settings.read(answers.QUESTIONS, {**os.environ, **dict(own)}))
+    return Defaults(settings.read(questions.QUESTIONS, {**os.environ, **dict(own)}))
 
 
 def check(given: Mapping[str, Any], ask_servers: bool, environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -71,7 +71,7 @@ def check(given: Mapping[str, Any], ask_servers: bool, environ: Mapping[str, str
 
 def _check(given: Mapping[str, Any], outside: Settings) -> None:
     known = {**outside.values, **given}
-    used = answers.relevant(known, *_kind(known))
+    used = questions.relevant(known, *_kind(known))
     try:
         answers.check(used)
     except InvalidAnswer as refused:
@@ -82,7 +82,7 @@ def _check(given: Mapping[str, Any], outside: Settings) -> None:
 
 def _kind(known: Mapping[str, Any]) -> tuple[str, str]:
     """Return the deployment config and target that decide which questions are asked."""
-    config = known.get("deployment_config", answers.PREDICTIVE[0])
+    config = known.get("deployment_config", questions.PREDICTIVE[0])
     return str(config), str(known.get("deployment_target", next(iter(catalog.targets()))))
 
 
@@ -90,16 +90,18 @@ def _ask(run: Defaults, given: Mapping[str, Any]) -> list[str]:
     """Ask the MCP servers for what is not decided yet; keep what can be used."""
     known = {**run.outside.values, **given}
     config, target = _kind(known)
-    asked = answers.relevant({name: None for name in answers.ASKABLE if name not in known}, config, target)
-    context = {name: value for name, value in known.items() if name not in answers.SECRETS}
+    asked = questions.relevant(
+        {name: None for name in questions.ASKABLE if name not in known}, config, target
+    )
+    context = {name: value for name, value in known.items() if name not in questions.SECRETS}
     told = mcp_client.ask(run.outside.mcp_servers, list(asked), context)
     notes = list(told.warnings)
     values, origins = dict(run.outside.values), dict(run.outside.origins)
     for name, value in told.values.items():
-        if name == "instance_type" and answers.serves_language_model(config):
+        if name == "instance_type" and questions.serves_language_model(config):
             continue  # the sizer knows what holds a language model; servers may suggest by their choices
         try:
-            answers.check(answers.relevant({**known, name: value}, config, target))
+            answers.check(questions.relevant({**known, name: value}, config, target))
         except InvalidAnswer as refused:
             notes.append(f"MCP server {told.origins[name]}: {refused}")
             continue

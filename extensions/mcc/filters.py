@@ -24,7 +24,9 @@ from . import (
     hub,
     language_model,
     pods,
+    questions,
     quoting,
+    shapes,
     summary,
     triton,
 )
@@ -67,7 +69,7 @@ def choices(question: str, framework: str = "", model_format: str = "", kept: st
     """Return label -> value of what a question offers, a setting from outside included."""
     outside = defaults.of_run().outside
     kept = kept or str(outside.values.get(question, ""))
-    offered = answers.choices(question, framework, model_format, kept if question in answers.KEPT else "")
+    offered = questions.choices(question, framework, model_format, kept if question in questions.KEPT else "")
     return suggested_first(offered, outside.choices.get(question, []))
 
 
@@ -137,7 +139,7 @@ def last_answers(conf: Mapping[str, Any]) -> dict[str, Any]:
 def default_project_name(destination: os.PathLike[str]) -> str:
     """Return the destination's own name when it can be a project's, else a plain one."""
     name = Path(destination).resolve().name
-    return name if answers.problem("project_name", name) == "" else "my-model"
+    return name if shapes.problem("project_name", name) == "" else "my-model"
 
 
 def default_format(served: str) -> str:
@@ -265,7 +267,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_chat_template": language_model.default_chat_template,
     "default_format": default_format,
     "command_requirements": lambda target: catalog.targets()[target].requirements,
-    "count_problem": lambda value, question: answers.whole_number(question, value),
+    "count_problem": lambda value, question: shapes.whole_number(question, value),
     "default_batch_size": lambda deployment_config: catalog.triton()[deployment_config].max_batch_size,
     "default_image": catalog.default_image,
     "default_max_concurrency": default_max_concurrency,
@@ -282,7 +284,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "gpu_lines": engines.gpu_lines,
     "image_in": engines.image_in,
     "image_problem": lambda image, *of: (
-        answers.problem("base_image", image) or base_images.problem(image, *of)
+        shapes.problem("base_image", image) or base_images.problem(image, *of)
     ),
     "hosting": told_to_the_user(hosting.hosting),
     "inputs_problem": triton.inputs_problem,
@@ -295,7 +297,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "look_up_chat_template": told_to_the_user(chat_templates.look_up),
     "memory_picture": told_to_the_user(language_model.picture),
     "other_names": engines.other_names,
-    "problem": lambda value, question: answers.problem(question, value),
+    "problem": lambda value, question: shapes.problem(question, value),
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
     "setting": told_to_the_user(setting),
@@ -324,7 +326,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "changes_of_stack": changes_of_stack,
-    "default_region": answers.default_region,
+    "default_region": shapes.default_region,
     "origins": origins,
     "wants_token": wants_token,
     "offline_by_environment": hub.offline,

@@ -9,10 +9,11 @@ from typing import Any
 
 from . import catalog, engines, facts, lookup, sizing, sizing_view
 from . import settings as outside
-from .answers import HYPERPOD, whole_number
 from .errors import InvalidAnswer, UnsizableModel
 from .facts import ModelFacts
 from .gpu_sizer import Choice, Load
+from .questions import HYPERPOD
+from .shapes import whole_number
 from .sizing import Sizing
 
 OFFERED = 20

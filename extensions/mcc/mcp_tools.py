@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import answers, catalog, cpu_sizer, language_model, lookup, settings, size, sizing
+from . import answers, catalog, cpu_sizer, language_model, lookup, questions, settings, shapes, size, sizing
 from .errors import InvalidAnswer, MccError
 
 READ = (
@@ -110,10 +110,10 @@ TOOLS: tuple[Callable[..., dict[str, Any]], ...] = (
 
 def _instance_type(context: Mapping[str, Any]) -> Offer:
     known, config = _known(context)
-    if not answers.serves_language_model(config):
+    if not questions.serves_language_model(config):
         framework = known.get("framework", next(iter(catalog.frameworks())))
         framework = config if config in catalog.triton() else framework
-        profile = known.get("serving_profile", next(iter(answers.SERVING_PROFILES)))
+        profile = known.get("serving_profile", next(iter(questions.SERVING_PROFILES)))
         value = cpu_sizer.default_instance(framework, None, profile).name
         ranked = cpu_sizer.cpu_choices(framework, None, profile)
         return value, [choice.instance.name for choice in ranked if choice.reason is None]
@@ -149,7 +149,7 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
 def _region(context: Mapping[str, Any]) -> Offer:
     search = str(context.get("regionSearch", "")).lower()
     found = [name for name, region in catalog.regions().items() if search in f"{name} {region.title}".lower()]
-    default = answers.default_region()
+    default = shapes.default_region()
     return default if default in found or not search else next(iter(found), ""), found
 
 
@@ -176,11 +176,11 @@ def _known(context: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return what a context says of our questions, and its deployment config. Raises InvalidAnswer."""
     known = _translated(context)
     predictive = "framework" in known or "model_name" not in known
-    config = str(known.get("deployment_config") or answers.PREDICTIVE[0])
+    config = str(known.get("deployment_config") or questions.PREDICTIVE[0])
     if "deployment_config" not in known and not predictive:
         config = next(iter(catalog.servers()))
     target = str(known.get("deployment_target", ""))
-    known = answers.relevant({**known, "deployment_config": config}, config, target)
+    known = questions.relevant({**known, "deployment_config": config}, config, target)
     answers.check(known)
     return known, config
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import catalog, cpu_sizer, language_model, triton
-from .answers import HYPERPOD
 from .catalog import Instance
 from .errors import InvalidAnswer
+from .questions import HYPERPOD
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # as long as SageMaker would wait

@@ -134,11 +134,11 @@ def test_a_driver_older_than_the_cuda_of_the_image_is_told(lifecycle: ModuleType
 def test_every_setting_is_in_the_file_and_not_taken_for_a_question(
     lifecycle: ModuleType, rendered: Path
 ) -> None:
-    from extensions.mcc import answers
+    from extensions.mcc import questions
     from extensions.mcc.settings import NOT_QUESTIONS
 
     lines = (rendered / "do" / "config.toml").read_text().splitlines()
     written = {line.partition(" = ")[0] for line in lines if line and not line.startswith("#")}
     known = {field.name for field in dataclasses.fields(lifecycle.target.Target)}
     assert written == known
-    assert known <= {name.removeprefix("MCC_").lower() for name in NOT_QUESTIONS} | set(answers.QUESTIONS)
+    assert known <= {name.removeprefix("MCC_").lower() for name in NOT_QUESTIONS} | set(questions.QUESTIONS)

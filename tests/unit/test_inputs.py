@@ -19,7 +19,7 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
-from extensions.mcc import answers
+from extensions.mcc import questions, shapes
 from tests.conftest import REPOSITORY, Render
 from tests.standins.hub import INFO, Answer, Hub, Model
 from tests.unit.test_facts import LLAMA
@@ -62,15 +62,15 @@ INJECTIONS = {
 # hf_token takes any printable characters, for it is written nowhere: test_secrets.py.
 def asking(question: str) -> dict[str, Any]:
     """Return answers with which a question is asked."""
-    base: dict[str, Any] = dict(HYPERPOD) if question in answers.HYPERPOD_QUESTIONS else {}
-    if question in answers.LANGUAGE_MODEL_QUESTIONS:
+    base: dict[str, Any] = dict(HYPERPOD) if question in questions.HYPERPOD_QUESTIONS else {}
+    if question in questions.LANGUAGE_MODEL_QUESTIONS:
         return {**base, **LANGUAGE_MODEL}
-    if question in answers.TRITON_QUESTIONS and question not in answers.PREDICTIVE_QUESTIONS:
+    if question in questions.TRITON_QUESTIONS and question not in questions.PREDICTIVE_QUESTIONS:
         return {**base, "deployment_config": "triton-pytorch"}
     return base
 
 
-QUESTIONS = [(name, asking(name)) for name in answers.QUESTIONS if name != "hf_token"]
+QUESTIONS = [(name, asking(name)) for name in questions.QUESTIONS if name != "hf_token"]
 
 
 def refusal(template: Path, project: Path, **data: Any) -> str:
@@ -98,9 +98,9 @@ def test_an_injection_is_refused(
 @pytest.mark.parametrize(
     "number", ["1e3", "0x10", " 5", "\uff15", "", "9" * 30, "+5", 5.0, True, float("nan"), 0]
 )
-@pytest.mark.parametrize("question", answers.NUMBERS)
+@pytest.mark.parametrize("question", shapes.NUMBERS)
 def test_what_is_no_count_is_refused(template: Path, tmp_path: Path, question: str, number: Any) -> None:
-    if number == 0 and question in answers.MAY_BE_ZERO:
+    if number == 0 and question in shapes.MAY_BE_ZERO:
         pytest.skip("none is a number of these")
     assert "whole number" in refusal(template, tmp_path / "project", **{**asking(question), question: number})
 

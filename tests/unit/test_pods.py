@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc import answers, catalog, filters, pods
+from extensions.mcc import catalog, filters, pods, questions, shapes
 from extensions.mcc.errors import InvalidAnswer
 
 NEED: dict[str, Any] = {
@@ -106,7 +106,7 @@ def test_triton_gets_the_gpus_it_computes_on_and_memory_to_share() -> None:
     assert (onnx["gpus"], onnx["shared_memory"]) == (4, "8Gi")
 
 
-@pytest.mark.parametrize("config", answers.DEPLOYMENT_CONFIGS)
+@pytest.mark.parametrize("config", questions.DEPLOYMENT_CONFIGS)
 def test_the_environment_has_what_a_server_reads(config: str) -> None:
     settings = {"tensor_parallel_size": 2, "max_model_len": 4096, "num_attention_heads": 32}
     found = pods.environment(config, settings, "eu-west-1")
@@ -145,7 +145,7 @@ def test_the_environment_has_what_a_server_reads(config: str) -> None:
     ],
 )
 def test_an_address_becomes_a_volume(source: str, expected: dict[str, Any]) -> None:
-    assert answers.problem("hyperpod_model_source", source) == ""
+    assert shapes.problem("hyperpod_model_source", source) == ""
     found = pods.model_volume(source, "chat", "team", "eu-west-1")
     assert expected.items() <= found.items()
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
-from extensions.mcc import answers, catalog, filters, settings
+from extensions.mcc import catalog, filters, questions, settings
 from extensions.mcc.errors import InvalidAnswer
 from tests.conftest import REPOSITORY
 from tests.standins.hub import Hub, Model
@@ -205,7 +205,7 @@ def test_a_secret_may_be_a_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     file = tmp_path / "team.yml"
     file.write_text("hf_token: $TEAM_TOKEN\n")
     environ = {"MCC_CONFIG": str(file), "TEAM_TOKEN": "hf_known"}
-    assert settings.read(answers.QUESTIONS, environ).values["hf_token"] == "hf_known"
+    assert settings.read(questions.QUESTIONS, environ).values["hf_token"] == "hf_known"
     assert settings.dereferenced("hf_token", "$TEAM_TOKEN", environ) == "hf_known"
     with pytest.raises(InvalidAnswer, match="TEAM_TOKEN"):
         settings.dereferenced("hf_token", "$TEAM_TOKEN", {})
@@ -216,7 +216,7 @@ def test_every_key_of_the_predecessor_is_taken_or_named(tmp_path: Path, key: str
     file = tmp_path / "old.json"
     value = "$HOME" if key == "hfToken" else ARN if key == "hfTokenArn" else "sklearn"
     file.write_text(json.dumps({key: value}))
-    found = settings.read(answers.QUESTIONS, {"MCC_CONFIG": str(file), "HOME": "/root"})
+    found = settings.read(questions.QUESTIONS, {"MCC_CONFIG": str(file), "HOME": "/root"})
     question = catalog.predecessor()[key].question
     assert (question in found.values) == (question is not None)
     assert (key in " ".join(found.notes)) == (question is None)
@@ -307,5 +307,5 @@ def test_the_docs_list_every_key_of_the_predecessor() -> None:
 
 
 def test_the_questions_of_the_predecessor_are_ours() -> None:
-    assert {key.question for key in catalog.predecessor().values()} - {None} <= set(answers.QUESTIONS)
+    assert {key.question for key in catalog.predecessor().values()} - {None} <= set(questions.QUESTIONS)
     assert (REPOSITORY / "catalog" / "predecessor.yml").exists()

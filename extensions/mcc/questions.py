@@ -1,0 +1,198 @@
+"""Which questions there are, for which server and target each is asked, and what it offers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import catalog, engines, triton
+
+DEPLOYMENT_CONFIGS = {
+    "http-fastapi": "FastAPI on uvicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
+    "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
+    "transformers-vllm": "vLLM: language models",
+    "transformers-sglang": "SGLang: language models",
+    "transformers-tensorrt-llm": "TensorRT-LLM: language models, on NVIDIA's own engine",
+    "transformers-lmi": "LMI: language models, in AWS's image of vLLM under DJL Serving",
+    "transformers-djl": "DJL Serving: language models by plain transformers, one request at a time",
+    "triton-fil": "Triton with FIL: forests of XGBoost, LightGBM and scikit-learn",
+    "triton-onnxruntime": "Triton with ONNX Runtime: ONNX",
+    "triton-tensorflow": "Triton with TensorFlow: SavedModel",
+    "triton-pytorch": "Triton with PyTorch: TorchScript",
+    "triton-python": "Triton with Python: a model.py of your own, here for scikit-learn",
+    "triton-vllm": "Triton with vLLM: language models",
+    "triton-tensorrtllm": "Triton with TensorRT-LLM: language models",
+}
+
+PREDICTIVE = ("http-fastapi", "http-flask")
+HYPERPOD = "hyperpod-eks"
+HYPERPOD_MODES = {
+    "deployment": "deployment: a Deployment and what belongs to it, of Kubernetes alone",
+    "operator": "operator: an InferenceEndpointConfig, for HyperPod's inference operator",
+}
+
+SERVING_PROFILES = {
+    "throughput": "throughput: many callers, one process a CPU",
+    "latency": "latency: few callers with large batches, one process that uses every CPU",
+}
+
+PREDICTIVE_QUESTIONS = (
+    "framework",
+    "model_format",
+    "model_path",
+    "framework_version",
+    "include_sample_model",
+    "hyperpod_max_replicas",
+)
+
+LANGUAGE_MODEL_QUESTIONS = (
+    "model_name",
+    "model_revision",
+    "hf_token",
+    "hf_token_secret_arn",
+    "model_parameters",
+    "model_dtype",
+    "max_model_len",
+    "max_concurrency",
+    "kv_cache_dtype",
+    "chat_template",
+    "extra_arguments",
+    "hyperpod_token_secret",
+)
+
+TRITON_QUESTIONS = (
+    "model_format",
+    "model_path",
+    "model_inputs",
+    "max_batch_size",
+    "max_queue_delay_us",
+    "model_instances",
+    "include_sample_model",
+    "hyperpod_max_replicas",
+)
+
+NOT_IN_TRITON = ("chat_template", "extra_arguments")  # questions about language models
+QUESTIONS = (
+    "deployment_config",
+    "deployment_target",
+    "serving_profile",
+    "base_image",
+    "region",
+    "instance_type",
+    "include_tests",
+    "instance_count",
+    "role_arn",
+    "build_target",
+    "codebuild_compute_type",
+    "project_name",
+    "offline",
+    *PREDICTIVE_QUESTIONS,
+    *LANGUAGE_MODEL_QUESTIONS,
+    *(name for name in TRITON_QUESTIONS if name not in PREDICTIVE_QUESTIONS),
+    "hyperpod_cluster",
+    "hyperpod_namespace",
+    "hyperpod_mode",
+    "hyperpod_replicas",
+    "hyperpod_queue",
+    "hyperpod_model_source",
+)
+
+MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
+HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
+
+# Stored, but worked out by the template alone.
+DERIVED = (
+    *("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources", "project_id"),
+)
+
+# What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
+ASKABLE = (
+    "deployment_config",
+    "framework",
+    "model_format",
+    "model_name",
+    "serving_profile",
+    "base_image",
+    "region",
+    "instance_type",
+    "framework_version",
+    "max_model_len",
+    "max_concurrency",
+    "kv_cache_dtype",
+)
+
+KEPT = ("framework_version", "region", "base_image")  # questions that take more than they offer
+SECRETS = ("hf_token",)
+KV_CACHE_DTYPES = {"auto": "auto: the model's own", "fp8": "fp8: half as large"}
+
+
+def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
+    """Return label -> value of what `question` offers.
+
+    `kept` is an answer given before; it stays on offer even when the catalog has dropped it since,
+    so that an update never undoes a decision.
+    """
+    values = _values(question, framework, model_format)
+    if kept and kept not in values.values():
+        values[f"{kept} (not in the catalog)"] = kept
+    return values
+
+
+def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
+    if question == "deployment_config":
+        return {label: name for name, label in DEPLOYMENT_CONFIGS.items()}
+    if question == "region":
+        return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
+    if question == "deployment_target":
+        return {target.title: name for name, target in catalog.targets().items()}
+    if question == "build_target":
+        return {builder.title: name for name, builder in catalog.builders().items()}
+    if question == "codebuild_compute_type":
+        types = catalog.builders()["codebuild"].compute_types
+        return {f"{name} ({title})": name for name, title in types.items()}
+    if question == "hyperpod_mode":
+        return {label: name for name, label in HYPERPOD_MODES.items()}
+    if question == "serving_profile" and serves_language_model(framework):
+        return {profile.title: name for name, profile in catalog.profiles().items()}
+    if question == "serving_profile":
+        return {label: name for name, label in SERVING_PROFILES.items()}
+    if question == "base_image" and framework in triton.CONFIGS:
+        return triton.image_choices(framework)
+    if question == "base_image":
+        default = catalog.default_image(framework)
+        return engines.image_choices(framework) if framework in catalog.servers() else {default: default}
+    if question == "kv_cache_dtype":
+        server = catalog.servers().get(framework)
+        kept = server is None or catalog.memory().engines[server.engine].fp8_kv_cache
+        return {label: name for name, label in KV_CACHE_DTYPES.items() if kept or name == "auto"}
+    if question == "model_dtype":
+        return {entry.title: name for name, entry in catalog.memory().quantizations.items()}
+    if question == "framework":
+        return {facts.title: name for name, facts in catalog.frameworks().items()}
+    if question == "model_format":
+        return {f"{name} ({fmt.title})": name for name, fmt in catalog.formats(framework).items()}
+    facts = catalog.frameworks()[framework]
+    if question == "framework_version":
+        return {version.number: version.number for version in facts.versions_for(model_format)}
+    raise KeyError(question)
+
+
+def serves_language_model(deployment_config: str) -> bool:
+    """Return whether a deployment config is for language models."""
+    return deployment_config not in (*PREDICTIVE, *triton.MODEL_CONFIGS)
+
+
+def not_asked(deployment_config: str) -> set[str]:
+    """Return the questions that are asked for other deployment configs alone."""
+    asked: tuple[str, ...] = LANGUAGE_MODEL_QUESTIONS
+    if deployment_config in PREDICTIVE:
+        asked = PREDICTIVE_QUESTIONS
+    elif deployment_config in triton.MODEL_CONFIGS:
+        asked = TRITON_QUESTIONS
+    others = {*PREDICTIVE_QUESTIONS, *LANGUAGE_MODEL_QUESTIONS, *TRITON_QUESTIONS} - set(asked)
+    return others.union(NOT_IN_TRITON) if deployment_config in triton.CONFIGS else others
+
+
+def relevant(values: Mapping[str, Any], deployment_config: str, deployment_target: str) -> dict[str, Any]:
+    """Return the values of questions that are asked for a deployment config and target."""
+    others = not_asked(deployment_config)
+    others.update(MANAGED_QUESTIONS if deployment_target == HYPERPOD else HYPERPOD_QUESTIONS)
+    return {name: value for name, value in values.items() if name not in others}

@@ -1,0 +1,143 @@
+"""How a free-text answer or a number must look, and what to say of others."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import triton
+from .questions import SECRETS
+
+NEVER_SHOWN = (*SECRETS, "hyperpod_token_secret")  # a token may have been given by mistake
+COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas", "model_instances")
+NUMBERS = ("max_model_len", "max_concurrency", "max_batch_size", "max_queue_delay_us", *COUNTS)
+MAY_BE_ZERO = ("max_queue_delay_us",)
+LARGEST_NUMBER = 10_000_000
+LARGEST_COUNT = 1000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a free-text answer must look."""
+
+    pattern: re.Pattern[str]
+    rule: str
+    example: str
+
+
+SHAPES = {
+    "project_name": Shape(
+        re.compile(r"(?=.{2,63}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*"),
+        "2 to 63 lower-case letters, digits and single dashes, first a letter, last no dash",
+        "abalone-age",
+    ),
+    "region": Shape(re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"), "an AWS region's name", "eu-west-1"),
+    "base_image": Shape(
+        re.compile(
+            r"(?=.{1,255}\Z)[a-z0-9]+(([.]|_{1,2}|-+)[a-z0-9]+)*(:[0-9]{1,5}(?=/))?"
+            r"(/[a-z0-9]+(([.]|_{1,2}|-+)[a-z0-9]+)*)*"
+            r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+        ),
+        "an image reference without spaces or variables",
+        "public.ecr.aws/docker/library/python:3.12-slim",
+    ),
+    "model_name": Shape(
+        re.compile(
+            r"(?![^/]*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/(?!.*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]{0,95})?"
+            r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()=+-]+)*/?"
+        ),
+        "the id of a model on the Hugging Face Hub, or an s3:// address",
+        "Qwen/Qwen3-8B",
+    ),
+    "model_revision": Shape(
+        re.compile(r"|(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}"), "a branch, tag or commit", "main"
+    ),
+    "hyperpod_cluster": Shape(
+        re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"), "the name of a HyperPod cluster", "ml-cluster"
+    ),
+    "hyperpod_namespace": Shape(
+        re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "a Kubernetes namespace", "hyperpod-ns-team-a"
+    ),
+    "hyperpod_queue": Shape(
+        re.compile(r"|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
+        "the name of a LocalQueue of Kueue",
+        "hyperpod-ns-team-a-localqueue",
+    ),
+    "hyperpod_model_source": Shape(
+        re.compile(
+            r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()=+-]+)*/?"
+            r"|fsx://fs-[0-9a-f]{8,17}/[a-z0-9]{1,32}(/(?![.]{1,2}(/|\Z))[A-Za-z0-9_.-]+)*/?"
+            r"|pvc://[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(/(?![.]{1,2}(/|\Z))[A-Za-z0-9_.-]+)*/?"
+        ),
+        "an s3://, fsx:// or pvc:// address",
+        "s3://bucket/models/chat/, fsx://fs-0123456789abcdef0/mountname/models/chat, pvc://fsx-claim/models/chat",
+    ),
+    "hyperpod_token_secret": Shape(
+        re.compile(r"|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
+        "the name of a Secret in the cluster, never a token itself",
+        "hf-token",
+    ),
+    "hf_token": Shape(re.compile(r"[\x21-\x7e]{0,500}"), "a token", "hf_…, or set HF_TOKEN"),
+    "hf_token_secret_arn": Shape(
+        re.compile(r"|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}"),
+        "the ARN of a secret",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-token-a1b2c3",
+    ),
+    "model_parameters": Shape(
+        re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
+    ),
+    "model_inputs": Shape(
+        re.compile(rf"|{triton.TENSOR}( {triton.TENSOR})*"), "a type and dimensions for each input", "FP32[8]"
+    ),
+    "chat_template": Shape(
+        re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"),
+        "a path, a model of the Hub or none, on one line",
+        "~/chat_template.jinja",
+    ),
+    "role_arn": Shape(
+        re.compile(
+            r"|arn:aws[a-z-]*:iam::[0-9]{12}:role(?=/.{1,512}\Z)(/[A-Za-z0-9+=,.@_-]+)*/[A-Za-z0-9+=,.@_-]{1,64}"
+        ),
+        "the ARN of an IAM role",
+        "arn:aws:iam::123456789012:role/service-role/inference",
+    ),
+    "model_path": Shape(
+        re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"
+    ),
+}
+
+
+def problem(question: str, value: object) -> str:
+    """Return what is wrong with the shape of a free-text answer, or '' when nothing is.
+
+    Looks at the text alone: it runs on every keystroke.
+    """
+    shape = SHAPES[question]
+    if shape.pattern.fullmatch(str(value)):
+        if isinstance(value, str) or question == "model_parameters":
+            return ""
+        return f"{question}: {value!r} was read as a number. Put it in quotes."
+    shown = "what was given" if question in NEVER_SHOWN else quoted(value)
+    return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
+
+
+def default_region(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the region that the person's environment names, or us-east-1."""
+    named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    return named if problem("region", named) == "" else "us-east-1"
+
+
+def whole_number(question: str, value: object) -> str:
+    """Return what is wrong with a count, or ''."""
+    smallest = 0 if question in MAY_BE_ZERO else 1
+    largest = LARGEST_COUNT if question in COUNTS else LARGEST_NUMBER
+    if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest:
+        return ""
+    rule = f"a whole number from {smallest} to {largest}"
+    return f"{question}: {quoted(value)} is not {rule}. Example: {1 if question in COUNTS else 16}"
+
+
+def quoted(value: object) -> str:
+    """Return a value as it is shown in a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:56] + "…'"
