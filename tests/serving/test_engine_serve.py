@@ -277,6 +277,8 @@ def test_the_token_is_read_from_its_secret_and_shown_nowhere(
     other, called = serve(project, SERVE_HF_TOKEN_SECRET_ARN=ARN[:-1], **secrets)
     assert other.returncode == 1 and not called
     assert "ResourceNotFoundException" in other.stderr and other.stderr.count("\n") == 1
+    no_arn, called = serve(project, SERVE_HF_TOKEN_SECRET_ARN="hf-token", **secrets)
+    assert no_arn.returncode == 1 and not called and no_arn.stderr.count("\n") == 1
 
 
 def test_a_token_in_the_environment_needs_no_secret(render: Render) -> None:
