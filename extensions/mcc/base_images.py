@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from . import catalog, triton
+from . import catalog, questions, shapes, triton
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
 
@@ -14,6 +14,8 @@ def problem(image: str, deployment_config: str, model_format: str = "") -> str:
     Judged by its repository, where that is another server's, and by the tag of a Triton image. One that the
     catalog does not know, like a team's copy, is the person's own to know.
     """
+    if wrong := shapes.problem("base_image", image):
+        return wrong
     owners = _owners().get(_repository(image), ())
     if owners and deployment_config not in owners:
         example = catalog.default_image(deployment_config, model_format)
@@ -27,14 +29,8 @@ def problem(image: str, deployment_config: str, model_format: str = "") -> str:
 def _owners() -> dict[str, tuple[str, ...]]:
     """Return repository -> the servers of language models, or backends of Triton, whose images are in it."""
     known: dict[str, tuple[str, ...]] = {}
-    images = {
-        config: [image.image for image in server.images] for config, server in catalog.servers().items()
-    }
-    images |= {
-        config: [image.image for image in backend.images] for config, backend in catalog.triton().items()
-    }
-    for config, names in images.items():
-        for repository in set(map(_repository, names)):
+    for config in (*catalog.servers(), *catalog.triton()):
+        for repository in {_repository(image) for image in questions.choices("base_image", config).values()}:
             known[repository] = (*known.get(repository, ()), config)
     return known
 

@@ -283,9 +283,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "gpu_needs": language_model.gpu_needs,
     "gpu_lines": engines.gpu_lines,
     "image_in": engines.image_in,
-    "image_problem": lambda image, *of: (
-        shapes.problem("base_image", image) or base_images.problem(image, *of)
-    ),
+    "image_problem": base_images.problem,
     "hosting": told_to_the_user(hosting.hosting),
     "inputs_problem": triton.inputs_problem,
     "instance_choices": told_to_the_user(instance_choices),

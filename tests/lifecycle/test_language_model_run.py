@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Render
+from tests.servers import free_port
 from tests.serving import llm
 
 TOKEN = "hf_CanaryOfThisTest"
@@ -27,7 +28,7 @@ def do(project: Path, verb: str, *arguments: str, **environ: str) -> "subprocess
 @contextmanager
 def running(project: Path) -> Iterator[int]:
     """Run do/run --dry --local until /ping answers; yield its port."""
-    port = llm.free_port()
+    port = free_port()
     command = [sys.executable, "do/run", "--dry", "--local", "--port", str(port)]
     env = {**llm.variables(project), "PATH": os.environ["PATH"]}
     process = subprocess.Popen(

@@ -18,6 +18,7 @@ import pytest
 
 from extensions.mcc import catalog
 from tests.real.test_image import docker, ping
+from tests.servers import free_port
 from tests.serving import llm
 from tests.serving.test_language_model_contract import EXPECTED
 
@@ -126,7 +127,7 @@ def test_the_engine_runs_as_another_user(engine: dict[str, str], build: Build) -
 
 def test_do_run_dry_in_a_container(engine: dict[str, str], build: Build) -> None:
     project, image = build("transformers-tensorrt-llm")
-    port = llm.free_port()
+    port = free_port()
     command = [sys.executable, "do/run", "--dry", "--engine", "docker", "--port", str(port)]
     process = subprocess.Popen(
         command, cwd=project, env=engine, stdout=subprocess.PIPE, text=True, start_new_session=True

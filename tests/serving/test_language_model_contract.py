@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Render
+from tests.servers import free_port
 from tests.serving import llm
 
 NEED_A_CONTAINER = {53, 54}
@@ -56,7 +57,7 @@ def serving(
     project: Path, ready: bool = True, **changes: str
 ) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     """Start a project's serve; yield it and its port, once /ping answers 200 unless not `ready`."""
-    port = llm.free_port()
+    port = free_port()
     process = llm.start(project, port, **changes)
     try:
         deadline = time.monotonic() + 20

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from typing import Any
 import pytest
 
 from tests import tritonserver
+from tests.servers import free_port
 from tests.serving.triton_projects import KEPT, do, environment, rendered, trained
 
 pytestmark = pytest.mark.xdist_group("tritonserver")
@@ -71,11 +71,6 @@ class Served:
                 return Answer(reply.status, reply.headers, reply.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.headers, error.read())
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,18 +14,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Render
+from tests.servers import free_port, wait_until_ready
 from tests.serving.test_contract import shared_environment
 
 ROWS = json.dumps({"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]] * 500})
 WORKERS = 2
+START_SECONDS = 300  # with what makes .venv-model and trains the sample model
 
 
 @pytest.fixture
 def port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture(params=["http-flask", "http-fastapi"])
@@ -40,34 +38,20 @@ def serving(request: pytest.FixtureRequest, render: Render, port: int) -> Iterat
         subprocess.Popen(command, cwd=project, env=environment) as process,
     ):
         try:
-            wait_for_ping(port)
+            wait_until_ready(process, port, START_SECONDS)
             yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
 
 
-def wait_for_ping(port: int) -> None:
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            connection.request("GET", "/ping")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise TimeoutError("no /ping 200 in 5 minutes")
-
-
-def workers_of(server: int) -> list[int]:
-    """Return the processes that gunicorn has forked, as soon as it has all."""
+def workers_of(server: int, ended: int = 0) -> list[int]:
+    """Return the processes that gunicorn has forked, as soon as it has all, and has noticed what `ended`."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         for pid in children(server):
             if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 workers = children(pid)
-                if len(workers) == WORKERS:
+                if len(workers) == WORKERS and ended not in workers:
                     return workers
         time.sleep(0.02)
     raise TimeoutError(f"there are not {WORKERS} workers")
@@ -108,7 +92,5 @@ def test_every_worker_has_its_share_also_after_one_was_killed(serving: int, port
     shares = share_of_each(workers, port)
     assert min(shares) > sum(shares) / WORKERS / 2, shares
     os.kill(workers[0], signal.SIGKILL)
-    while workers[0] in (successors := workers_of(serving)):
-        time.sleep(0.02)
-    shares = share_of_each(successors, port)
+    shares = share_of_each(workers_of(serving, ended=workers[0]), port)
     assert min(shares) > sum(shares) / WORKERS / 2, shares

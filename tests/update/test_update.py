@@ -329,7 +329,7 @@ def test_another_target_takes_the_files_of_the_first_away(project: tuple[Path, P
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "engine": ({"deployment_config": "transformers-vllm"}, {"deployment_config": "transformers-sglang"}),
     "proxy": ({"deployment_config": "transformers-lmi"}, {"deployment_config": "transformers-tensorrt-llm"}),
-    "backend": (
+    "backend": (  # whose default batches differ, and are a decision that stays
         {"deployment_config": "triton-fil", "max_batch_size": 1024},
         {"deployment_config": "triton-onnxruntime", "model_format": "onnx", "max_batch_size": 1024},
     ),
@@ -345,7 +345,6 @@ def test_another_choice_leaves_the_files_of_a_project_made_with_it(
 ) -> None:
     made, fresh = tmp_path / "made" / "mine", tmp_path / "fresh" / "mine"
     before, after = CHANGES[change]
-    # A type is a decision that stays; ml.m5.large is offered to each that needs no GPU.
     common = {"offline": True, "include_tests": True, "project_name": "mine"}
     make(source, made, **common, **before)
     (made / "README.md").write_text((made / "README.md").read_text() + "\nOurs.\n")

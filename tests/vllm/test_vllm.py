@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import copier
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.serving.llm import free_port
+from tests.servers import free_port, wait_until_ready
 
 VERSION, TORCH = "0.32.0", "2.13.0"
 ENVIRONMENT = REPOSITORY / ".demo" / f"vllm-{VERSION}"
@@ -110,22 +109,13 @@ def serving(python: Path, template: Path, tmp_path_factory: pytest.TempPathFacto
         )
         serving = Serving(project, port, process, log)
         try:
-            wait_until_ready(serving)
+            wait_until_ready(process, port, START_SECONDS)
             yield serving
+        except TimeoutError as error:
+            raise RuntimeError(f"vLLM is not ready: {log.read_text()[-4000:]}") from error
         finally:
             process.kill()
             process.wait()
-
-
-def wait_until_ready(serving: Serving) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while serving.process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{serving.url}/ping", timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise RuntimeError(f"vLLM is not ready: {serving.log.read_text()[-4000:]}")
 
 
 def test_a_chat_and_a_completion_are_answered(serving: Serving) -> None:

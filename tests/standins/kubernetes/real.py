@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import httpx
 import yaml
 
 from extensions.mcc import catalog
+from tests.servers import free_port
 from tests.standins.kubernetes.api import KubernetesApi
 from tests.standins.kubernetes.tokens import Webhook
 
@@ -128,10 +128,3 @@ class RealApiServer:
             process.terminate()
             process.wait(30)
         self._webhook.close()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port

@@ -1,0 +1,24 @@
+"""Servers that tests start: a port for each, and when it is ready."""
+
+import socket
+import subprocess
+import time
+import urllib.request
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, seconds: float) -> None:
+    """Wait for a /ping 200. Raises TimeoutError when the process ends first, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=10):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"no /ping 200 on port {port} in {seconds} s, exit code {process.poll()}")
