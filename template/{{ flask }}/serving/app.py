@@ -1,10 +1,36 @@
 """The HTTP interface: GET /ping and POST /invocations, served by gunicorn."""
 
+from collections.abc import Iterable
+from http import HTTPStatus
+from wsgiref.types import StartResponse, WSGIEnvironment
+
 from flask import Flask, Response, request
 from inference import MAX_BODY_BYTES, Inference, error_body
 from werkzeug.exceptions import HTTPException
 
-app = Flask(__name__)
+
+class ModelServer(Flask):
+    """Flask, with a way around it for predictions: without this class all works the same, but slower.
+
+    Flask's routing, contexts and hooks take four times as long as a small model.
+    """
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer POST /invocations with a body of known length here, and all else by the routes below."""
+        length = int(environ.get("CONTENT_LENGTH") or -1)
+        is_prediction = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/invocations"
+        if not is_prediction or not 0 <= length <= MAX_BODY_BYTES:
+            return super().wsgi_app(environ, start_response)
+        body = environ["wsgi.input"].read(length)
+        status, answer, media_type = inference.answer(
+            body, environ.get("CONTENT_TYPE"), environ.get("HTTP_ACCEPT")
+        )
+        headers = [("Content-Type", media_type), ("Content-Length", str(len(answer)))]
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+        return [answer]
+
+
+app = ModelServer(__name__)
 app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 inference = Inference()
 

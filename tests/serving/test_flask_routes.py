@@ -1,0 +1,61 @@
+"""Behind Flask a prediction goes around its routing; what its own route answers must be the same."""
+
+import json
+
+from tests.conftest import Render
+from tests.serving.test_contract import run_among_libraries
+
+# Printed for each request: the answer of ModelServer, then that of plain Flask.
+SCRIPT = """
+import json, os, subprocess, sys
+subprocess.run([sys.executable, "sample_model/train.py"], stdout=sys.stderr, check=True)
+sys.path.insert(0, "serving")
+os.environ["MODEL_DIR"] = "model"
+from app import Flask, app
+from werkzeug.test import Client, EnvironBuilder
+rows = b'{"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]]}'
+requests = {
+    "predicted": {"data": rows, "content_type": "application/json"},
+    "as CSV": {"data": rows, "content_type": "application/json", "headers": {"Accept": "text/csv"}},
+    "no content type": {"data": rows},
+    "empty": {"data": b""},
+    "malformed": {"data": b"{", "content_type": "application/json"},
+    "not served": {"data": rows, "content_type": "text/html"},
+    "too long": {"data": rows, "content_type": "application/json", "content_length": 30_000_000},
+    "another path": {"data": rows, "path": "/invocations/more"},
+    "another method": {"method": "PUT"},
+}
+answers = {}
+for name, given in requests.items():
+    answers[name] = []
+    for wsgi_app in (app.wsgi_app, lambda *arguments: Flask.wsgi_app(app, *arguments)):
+        length = given.get("content_length")
+        fields = {name: value for name, value in given.items() if name != "content_length"}
+        environ = EnvironBuilder(**{"path": "/invocations", "method": "POST", **fields}).get_environ()
+        if length:
+            environ["CONTENT_LENGTH"] = str(length)
+        response = Client(wsgi_app).open(environ)
+        headers = [response.headers.get(name) for name in ("Content-Type", "Content-Length")]
+        answers[name].append([response.status_code, *headers, response.get_data(as_text=True)])
+json.dump(answers, sys.stdout)
+"""
+STATUSES = {
+    "predicted": 200,
+    "as CSV": 200,
+    "no content type": 200,
+    "empty": 400,
+    "malformed": 400,
+    "not served": 415,
+    "too long": 413,
+    "another path": 404,
+    "another method": 405,
+}
+
+
+def test_the_way_around_flask_answers_as_its_route_does(render: Render) -> None:
+    project = render(deployment_config="http-flask", framework="sklearn")
+    answer = run_among_libraries(project, "sklearn", "http-flask", SCRIPT)
+    assert answer.returncode == 0, answer.stderr
+    for name, (around, routed) in json.loads(answer.stdout).items():
+        assert around == routed, name
+        assert around[0] == STATUSES[name], around
