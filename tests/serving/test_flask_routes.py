@@ -12,7 +12,7 @@ subprocess.run([sys.executable, "sample_model/train.py"], stdout=sys.stderr, che
 sys.path.insert(0, "serving")
 os.environ["MODEL_DIR"] = "model"
 from app import Flask, app
-from werkzeug.test import Client, EnvironBuilder
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 rows = b'{"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]]}'
 requests = {
     "predicted": {"data": rows, "content_type": "application/json"},
@@ -34,9 +34,9 @@ for name, given in requests.items():
         environ = EnvironBuilder(**{"path": "/invocations", "method": "POST", **fields}).get_environ()
         if length:
             environ["CONTENT_LENGTH"] = str(length)
-        response = Client(wsgi_app).open(environ)
-        headers = [response.headers.get(name) for name in ("Content-Type", "Content-Length")]
-        answers[name].append([response.status_code, *headers, response.get_data(as_text=True)])
+        body, status, headers = run_wsgi_app(wsgi_app, environ)
+        told = [headers.get(name) for name in ("Content-Type", "Content-Length")]
+        answers[name].append([int(status.split()[0]), *told, b"".join(body).decode()])
 json.dump(answers, sys.stdout)
 """
 STATUSES = {
