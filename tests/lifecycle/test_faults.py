@@ -130,7 +130,9 @@ def problem_after(lane: Lane, verb: str, done: Done, wanted: dict[str, str]) -> 
 
 def examine(lane: Lane, verb: str, kind: Kind, after: bool, wanted: dict[str, str]) -> list[str]:
     """Let each call of a command fail in turn, run it again, and return what is wrong."""
-    more = {"MCC_CALL_ATTEMPTS": "1"} | ({"MCC_CALL_SECONDS": "1"} if kind == "hang" else {})
+    more = {"MCC_CALL_ATTEMPTS": "1"}
+    if kind == "hang":
+        more |= {"MCC_CALL_SECONDS": "1", "MCC_INVOKE_SECONDS": "1"}
     problems = []
     for service, operation, number in lane.places(verb):
         if after and not is_mutating(operation):

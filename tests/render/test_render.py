@@ -205,6 +205,10 @@ def test_two_renders_are_identical(render: Render) -> None:
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path
 
 
+# One process renders for all of these.
+LINT = pytest.mark.xdist_group("lint")
+
+
 @pytest.fixture(scope="module")
 def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     """Render all combinations and return their distinct files by kind, each once."""
@@ -247,6 +251,7 @@ def run(*command: str) -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
+@LINT
 def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp_path: Path) -> None:
     for number, path in enumerate(distinct_files["python"]):
         ast.parse(path.read_text())
@@ -270,10 +275,12 @@ def test_python_compiles_and_is_clean(distinct_files: dict[str, list[Path]], tmp
     run("ruff", "format", "--isolated", "--line-length", "110", "--check", str(tmp_path))
 
 
+@LINT
 def test_dockerfiles_are_clean(distinct_files: dict[str, list[Path]]) -> None:
     run("hadolint", *map(str, distinct_files["Dockerfile"]))
 
 
+@LINT
 def test_toml_can_be_read(distinct_files: dict[str, list[Path]]) -> None:
     for path in distinct_files["toml"]:
         assert tomllib.loads(path.read_text())
@@ -286,11 +293,13 @@ def test_builds_in_codebuild_are_clean(render: Render, tmp_path: Path) -> None:
     run("shellcheck", str(tmp_path / "build.sh"))
 
 
+@LINT
 def test_yaml_is_clean(distinct_files: dict[str, list[Path]]) -> None:
     rules = "{extends: default, rules: {line-length: {max: 120}, document-start: disable}}"
     run("yamllint", "--strict", "-d", rules, *map(str, distinct_files["yaml"]))
 
 
+@LINT
 def test_nginx_configurations_are_clean(distinct_files: dict[str, list[Path]]) -> None:
     for path in distinct_files["nginx.conf"]:
         run("gixy", str(path))

@@ -70,10 +70,13 @@ class Aws:
         self.settings, self.verb, self.read_only = settings, verb, read_only
         self.region = region or settings.region
         with self.explained("session"):
-            self._session = boto3.session.Session(region_name=self.region)
-        attempts = {"mode": "standard", "total_max_attempts": max(1, settings.call_attempts)}
-        seconds = settings.call_seconds
-        self._config = ClientConfig(connect_timeout=seconds, read_timeout=seconds, retries=attempts)
+            self._session: Any = boto3.session.Session(region_name=self.region)
+        seconds, attempts = settings.call_seconds, max(1, settings.call_attempts)
+        self._config = ClientConfig(
+            connect_timeout=seconds,
+            read_timeout=seconds,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        )
         self._clients: dict[str, Any] = {}
         self._identity: dict[str, str] = {}
 

@@ -8,11 +8,13 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from lifecycle import engine, registry, target_checks
 from lifecycle.aws import Aws
 from lifecycle.findings import ERROR, NOT_CHECKED, OK, WARNING, Finding, finding, of_failure
 from lifecycle.project import PROJECT, Config, Failure
+from lifecycle.target import Target
 
 FREE_GB = 20
 
@@ -33,12 +35,30 @@ def of_this_machine(settings: Config, program: str = "") -> Iterator[Finding]:
     yield built(settings, program)
 
 
-def of_the_account(settings: Config, aws: Aws) -> Iterator[Finding]:
+def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
     """Yield what is found in AWS: who calls, the image, and what the place it will run at needs."""
     yield guarded("credentials", "credentials", lambda: credentials(aws))
-    yield from pushed(settings, aws)
+    try:
+        yield from of_image(settings, registry.image(settings, aws), WARNING)
+    except Failure as failure:
+        yield not_checked("pushed-image", "image in ECR", failure)
+    yield from of_target(settings, aws)
+
+
+def of_image(settings: Target, image: registry.Image | None, severity: str) -> Iterator[Finding]:
+    """Yield whether the image in ECR can be deployed; `severity` is that of having none."""
+    if image is None:
+        yield finding("no-image", severity, "there is no image in ECR", settings.image, "do/push")
+        return
+    problem, seen = image.problem(settings), f"{image.uri}, {image.media_type}, {image.platform}"
+    yield of_failure(problem) if problem else finding("pushed-image", OK, "image in ECR", seen)
+    yield from target_checks.of_image(settings, image)
+
+
+def of_target(settings: Target, aws: Aws) -> Iterator[Finding]:
+    """Yield what is found of the place where it will run."""
     for name, (what, check) in target_checks.CHECKS.items():
-        yield guarded(name, what, lambda check=check: check(settings, aws))  # type: ignore[misc]
+        yield guarded(name, what, partial(check, settings, aws))
 
 
 def disk() -> Finding:
@@ -75,21 +95,6 @@ def built(settings: Config, program: str) -> Finding:
 def credentials(aws: Aws) -> Finding:
     """Tell who calls AWS. Raises Failure without credentials, or when they are of another account."""
     return finding("credentials", OK, "credentials", f"{aws.identity['Arn']} in {aws.identity['Account']}")
-
-
-def pushed(settings: Config, aws: Aws) -> Iterator[Finding]:
-    """Tell whether the image in ECR can be deployed."""
-    try:
-        image = registry.image(settings, aws)
-    except Failure as failure:
-        yield not_checked("pushed-image", "image in ECR", failure)
-        return
-    if image is None:
-        yield finding("pushed-image", WARNING, "no image in ECR", settings.image, "do/push")
-        return
-    problem, seen = image.problem(settings), f"{image.uri}, {image.platform}"
-    yield of_failure(problem) if problem else finding("pushed-image", OK, "image in ECR", seen)
-    yield from target_checks.of_image(settings, image)
 
 
 def guarded(name: str, what: str, check: Callable[[], Finding]) -> Finding:

@@ -9,7 +9,8 @@ from lifecycle.aws import Aws
 from lifecycle.cli import Result
 from lifecycle.findings import ERROR, OK, Finding
 from lifecycle.policies import policy
-from lifecycle.project import DONE, PRECONDITION, Config
+from lifecycle.project import DONE, PRECONDITION
+from lifecycle.target import Target
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", help="the account to fill in, when there are no credentials")
 
 
-def run(settings: Config, arguments: argparse.Namespace) -> Result:
+def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return what was found; a finding of severity error is a missing precondition."""
     aws = Aws(dataclasses.replace(settings, call_attempts=2), "doctor", read_only=True)
     if arguments.policy:

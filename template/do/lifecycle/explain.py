@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lifecycle.project import tomllib
+from lifecycle.project import read_toml
 
 CAUSES = Path(__file__).resolve().parent / "causes"
 LONGEST_LINE = 400
@@ -47,5 +47,4 @@ def _finding(cause: dict[str, Any], match: re.Match[str]) -> dict[str, str]:
 
 
 def _causes() -> list[dict[str, Any]]:
-    files = sorted(CAUSES.glob("*.toml"))
-    return [cause for file in files for cause in tomllib.loads(file.read_text("utf-8"))["causes"]]
+    return [cause for file in sorted(CAUSES.glob("*.toml")) for cause in read_toml(file)["causes"]]

@@ -4,7 +4,7 @@ import difflib
 import re
 from typing import Any
 
-from lifecycle.project import PROJECT, USAGE, Config, Failure, tomllib
+from lifecycle.project import PROJECT, USAGE, Config, Failure, read_toml
 
 DIRECTORY = PROJECT / "iam"
 
@@ -15,7 +15,7 @@ def policy(name: str, settings: Config, account: str, partition: str) -> dict[st
     `account` is the number of twelve digits, `partition` such as aws or aws-cn. Raises Failure (usage) for a
     name that iam/ does not have.
     """
-    files = [tomllib.loads(path.read_text("utf-8")) for path in sorted(DIRECTORY.glob("*.toml"))]
+    files = [read_toml(path) for path in sorted(DIRECTORY.glob("*.toml"))]
     statements = [statement for file in files for statement in file["statements"]]
     known = sorted({holder for statement in statements for holder in statement["for"]})
     if name not in known:

@@ -82,13 +82,18 @@ class Config:
 C = TypeVar("C", bound=Config)
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds. Raises OSError or ValueError."""
+    return dict(tomllib.loads(path.read_text("utf-8")))
+
+
 def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     """Return the settings of this project: `given` beats the environment, which beats the file.
 
     Raises Failure (usage) for what is unknown, missing or of the wrong type.
     """
     try:
-        values = tomllib.loads(CONFIG.read_text("utf-8"))
+        values = read_toml(CONFIG)
     except (OSError, ValueError) as error:
         raise _unusable("unreadable", str(error), "mend the file") from None
     hints = get_type_hints(kind)

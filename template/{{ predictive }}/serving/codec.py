@@ -82,9 +82,9 @@ def negotiate(accept: str | None) -> str:
             preferences.append((-float(weight), media_type))
         except ValueError:
             raise RequestError(406, f"Accept weight {weight!r} is not a number") from None
-    for weight, wanted in sorted(preferences, key=lambda pair: pair[0]):
+    for priority, wanted in sorted(preferences, key=lambda pair: pair[0]):
         for served in DECODERS:
-            if weight < 0 and wanted in (served, "*/*", served.partition("/")[0] + "/*"):
+            if priority < 0 and wanted in (served, "*/*", served.partition("/")[0] + "/*"):
                 return served
     raise RequestError(406, f"cannot answer as {accept!r}; accept one of {', '.join(DECODERS)}")
 
@@ -143,7 +143,7 @@ def _decode_csv(body: bytes) -> np.ndarray:
 
 def _decode_csv_cells(text: str) -> np.ndarray:
     """Read CSV cell by cell: slower than loadtxt, but an empty cell is NaN and errors say where."""
-    rows = []
+    rows: list[list[float]] = []
     for number, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
         row = []
         for column, cell in enumerate(cells, start=1):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from sklearn import ensemble
@@ -19,7 +20,7 @@ PROBE_ROWS = 64
 log = logging.getLogger("serving")
 
 
-def fast_predict(model: object) -> Callable[[np.ndarray], np.ndarray] | None:
+def fast_predict(model: Any) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return a faster `model.predict`, or None where there is none or it differs on a probe."""
     if type(model) not in CLASSIFIERS + REGRESSORS or model.n_outputs_ != 1:
         return None
@@ -43,7 +44,7 @@ class Forest:
     trees are walked in a single call with the row repeated once a tree.
     """
 
-    def __init__(self, model: object) -> None:
+    def __init__(self, model: Any) -> None:
         self.trees = [estimator.tree_ for estimator in model.estimators_]
         self.count = len(self.trees)
         self.features = model.n_features_in_

@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -91,10 +92,11 @@ def _rehearse(arguments: argparse.Namespace) -> None:
         def ping(self) -> Answer:
             return Answer(200, b"{}")
 
-        def invoke(self, body: bytes, content_type: str, accept: str = "") -> Answer:
+        def invoke(self, body: bytes, content_type: str, accept: str = "", attributes: str = "") -> Answer:
             raise Reached
 
-        stream = invoke
+        def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
+            raise Reached
 
     with suppress(Reached):
         requests.check(Rehearsal(), arguments)

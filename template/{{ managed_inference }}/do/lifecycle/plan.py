@@ -1,15 +1,14 @@
 """Show what do/deploy would create, change and delete, what that costs, and what stands in its way."""
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lifecycle import changes, checks, inventory, money, registry, specification, target_checks
+from lifecycle import changes, checks, inventory, money, registry, specification
 from lifecycle.aws import Aws
 from lifecycle.changes import Step
 from lifecycle.cli import Result
-from lifecycle.findings import ERROR, OK, WARNING, Finding, finding, of_failure
+from lifecycle.findings import ERROR, OK, Finding, finding
 from lifecycle.policies import policy
 from lifecycle.project import DONE, POLICY, PRECONDITION, Failure
 from lifecycle.target import Target
@@ -40,8 +39,8 @@ class Plan:
     def require_ready(self) -> None:
         """Raise Failure for the first check that is an error."""
         for check in self.wrong:
-            told = (check[name] for name in ("id", "what", "seen", "next"))
-            raise Failure(self.exit_code, *told, check.get("cause", ""))
+            what, seen, remedy, cause = check["what"], check["seen"], check["next"], check.get("cause", "")
+            raise Failure(self.exit_code, check["id"], what, seen, remedy, cause)
 
     def as_json(self) -> Result:
         """Return the plan as plain values; do/deploy --plan takes them."""
@@ -93,9 +92,7 @@ def make(settings: Target, aws: Aws, wanted: dict[str, Any] | None = None) -> Pl
     for kind, request in wanted["scaling"]:
         aws.validate(*inventory.call_of("create", kind), request)
     steps = changes.steps(wanted, found, settings.expires_after_hours > 0)
-    checked = [*_of_image(settings, image), _cost(settings)]
-    for name, (what, check) in target_checks.CHECKS.items():
-        checked.append(checks.guarded(name, what, lambda check=check: check(settings, aws)))
+    checked = [*checks.of_image(settings, image, ERROR), _cost(settings), *checks.of_target(settings, aws)]
     statements = policy("deploy", settings, settings.account, aws.partition)["Statement"]
     actions = sorted({action for statement in statements for action in statement["Action"]})
     return Plan(settings, wanted, steps, checked, actions)
@@ -111,23 +108,3 @@ def _cost(settings: Target) -> Finding:
         remedy = "fewer or cheaper instances, or a higher max_usd_per_hour in do/config.toml"
         return finding(TOO_DEAR, ERROR, f"it may cost more than {ceiling:.2f} $/h", seen, remedy)
     return finding("cost", OK, f"within {ceiling:.2f} $/h" if ceiling else "no spend ceiling", seen)
-
-
-def _of_image(settings: Target, image: registry.Image | None) -> Iterator[Finding]:
-    """Yield whether the image can be deployed, and whether the instances' driver suits its CUDA."""
-    if image is None:
-        yield finding("no-image", ERROR, "there is no image in ECR", settings.image, "do/push")
-        return
-    problem, seen = image.problem(settings), f"{image.uri}, {image.media_type}, {image.platform}"
-    yield of_failure(problem) if problem else finding("pushed-image", OK, "image in ECR", seen)
-    cuda = image.environment.get("CUDA_VERSION", "")
-    if settings.ami_cuda and cuda:
-        seen = f"the image has CUDA {cuda}, {settings.ami} runs up to {settings.ami_cuda}"
-        newer = _numbers(cuda) > _numbers(settings.ami_cuda)
-        remedy = "set ami and ami_cuda to a newer one, or put CUDA's compatibility libraries into the image"
-        what = "the driver is older than the image's CUDA" if newer else "driver"
-        yield finding("driver", WARNING if newer else OK, what, seen, remedy if newer else "")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

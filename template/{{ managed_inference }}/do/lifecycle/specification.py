@@ -92,7 +92,7 @@ def scaling(settings: Target) -> list[tuple[str, Request]]:
     metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": LOAD}}
     tracking = {**metric, "TargetValue": float(settings.requests_per_copy)}
     load = {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": tracking}
-    requests = [
+    requests: list[tuple[str, Request]] = [
         ("scalable target", {**target, **limits}),
         ("scaling policy", {**target, "PolicyName": f"{name}-load", **load}),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from lifecycle.aws import Aws
 from lifecycle.findings import ERROR, NOT_CHECKED, OK, WARNING, Finding, finding
-from lifecycle.project import PROJECT, tomllib
+from lifecycle.project import PROJECT, read_toml
 from lifecycle.registry import Image
 from lifecycle.target import Target
 
@@ -51,7 +51,7 @@ def role(settings: Target, aws: Aws) -> Finding:
 def trusts(document: dict[str, Any], service: str) -> bool:
     """Return whether a trust policy lets a service take the role."""
     statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
-    named = []
+    named: list[str] = []
     for statement in statements:
         principal = statement.get("Principal", {})
         services = principal.get("Service", []) if isinstance(principal, dict) else []
@@ -80,8 +80,7 @@ def quota(settings: Target, aws: Aws) -> Finding:
 def model_source(settings: Target, aws: Aws) -> Finding:
     """Tell whether the model is where the container will look for it, as far as can be seen from here."""
     file = PROJECT / "serving" / "settings.toml"
-    named = tomllib.loads(file.read_text("utf-8")).get("model", "") if file.exists() else ""
-    source = settings.model_data or named
+    source = settings.model_data or (str(read_toml(file).get("model", "")) if file.exists() else "")
     if source.startswith("s3://"):
         bucket, _, prefix = source.removeprefix("s3://").partition("/")
         if aws.call("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):

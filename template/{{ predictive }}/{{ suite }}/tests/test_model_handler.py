@@ -6,6 +6,7 @@ Run with .venv-model/bin/python -m unittest tests/test_model_handler.py
 import sys
 import unittest
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "serving"))
 
@@ -19,15 +20,18 @@ MODELS = Path(__file__).resolve().parent.parent / "model"
 class ModelHandlerTest(unittest.TestCase):
     """Extend this class when you edit serving/model_handler.py."""
 
+    handler: ModelHandler
+    row: list[float]
+
     @classmethod
     def setUpClass(cls) -> None:
         cls.handler = ModelHandler()
         cls.handler.load(find_model(MODELS, ModelHandler.MODEL_FILE))
-        cls.row = [0.5] * cls.handler.row_shape[0]
+        cls.row = [0.5] * (cls.handler.row_shape or (1,))[0]
 
-    def predict(self, rows: list) -> list:
+    def predict(self, rows: list[Any]) -> list[Any]:
         features = self.handler.preprocess(rows)
-        return self.handler.postprocess(self.handler.predict(features))
+        return list(self.handler.postprocess(self.handler.predict(features)))
 
     def test_one_prediction_a_row(self) -> None:
         self.assertEqual(len(self.predict([self.row, self.row, self.row])), 3)

@@ -1,0 +1,64 @@
+"""Rendered Python is typed: mypy --strict, one project for each module that is chosen by name.
+
+What runs on a person's machine is checked for Python 3.10. The servers' libraries are not installed here and
+so have no types: what comes from them is Any, and may be returned.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Render
+
+OFFLINE: dict[str, Any] = {"offline": True}
+CLUSTER = {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "research"}
+PROJECTS: dict[str, dict[str, Any]] = {
+    "http-flask": {"framework": "sklearn"},
+    "http-fastapi": {"framework": "tensorflow", **CLUSTER},
+    "http-fastapi, CodeBuild": {"framework": "xgboost", "build_target": "codebuild"},
+    "transformers-vllm": OFFLINE,
+    "transformers-sglang": {**OFFLINE, **CLUSTER},
+    "transformers-tensorrt-llm": OFFLINE,
+    "transformers-lmi": OFFLINE,
+    "transformers-djl": OFFLINE,
+    "triton-vllm": OFFLINE,
+    "triton-tensorrtllm": OFFLINE,
+    "triton-fil": {},
+    "triton-onnxruntime": {},
+    "triton-pytorch": {},
+    "triton-tensorflow": {},
+    "triton-python": {},
+}
+FOLDERS = ("serving", "repository", "sample_model", "tests")
+WITHOUT_LIBRARIES = ["--no-warn-return-any", "--allow-subclassing-any", "--allow-untyped-decorators"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mypy")
+
+
+def problems(folder: Path, cache: Path, paths: list[str], *arguments: str, modules: str = "") -> str:
+    """Return what mypy --strict finds; `modules` are the folders whose files are modules of their own."""
+    rules = ["--strict", "--explicit-package-bases", "--ignore-missing-imports", "--cache-dir", str(cache)]
+    command = ["mypy", *rules, *arguments, *paths]
+    environment = {**os.environ, "MYPYPATH": modules}
+    answer = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return answer.stdout + answer.stderr if answer.returncode else ""
+
+
+@pytest.mark.xdist_group("types")
+@pytest.mark.parametrize("name", PROJECTS)
+def test_rendered_python_is_typed(render: Render, cache: Path, name: str) -> None:
+    config = name.partition(",")[0]
+    project = render("typed", deployment_config=config, **PROJECTS[name])
+    assert problems(project / "do", cache, ["lifecycle"], "--python-version", "3.10") == ""
+    version = ["--python-version", "3.11" if config.startswith("http") else "3.10"]
+    folders = [folder for folder in FOLDERS if (project / folder).is_dir()]
+    files = [str(path.relative_to(project)) for folder in folders for path in (project / folder).rglob("*.py")]
+    assert {path.partition("/")[0] for path in files} >= {"serving"}
+    modules = ":".join(folder for folder in folders if folder != "tests")
+    assert problems(project, cache, files, *WITHOUT_LIBRARIES, *version, modules=modules) == ""
