@@ -57,6 +57,7 @@ VARIANTS: dict[str, Object] = {
     "names": {**HYPERPOD, "project_name": "null", "hyperpod_namespace": "e1", "hyperpod_cluster": "1e3"},
 }
 KUBERNETES = "kubernetes/"
+pytestmark = pytest.mark.xdist_group("kubernetes")  # one process renders for all of these
 
 
 @pytest.fixture(scope="module")
