@@ -15,7 +15,7 @@ HOSTING = "sagemaker.amazonaws.com"
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
     """Yield what is found of the image in ECR beside its kind and processor."""
-    if settings.ami and (cuda := image.environment.get("CUDA_VERSION", "")):
+    if settings.ami_cuda and (cuda := image.environment.get("CUDA_VERSION", "")):
         yield driver(settings, cuda)
 
 
