@@ -185,7 +185,7 @@ def test_a_default_project_is_small(render: Render) -> None:
     assert_small(render(), files=30, lines=2850)
 
 
-DO_LINES = 3500  # a thousand more than planned
+DO_LINES = 3400  # nine hundred more than planned; 2,440 of them code
 
 
 def assert_small(project: Path, files: int, lines: int) -> None:
