@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import catalog
-from .catalog import Instance, Memory
+from .entries import Instance, Memory
 from .errors import InvalidAnswer
 
 GIB = 1024**3

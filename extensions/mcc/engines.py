@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from . import catalog
-from .catalog import LanguageModelServer
+from .entries import LanguageModelServer, ServerImage, version_key
 from .facts import ModelFacts
 
 OWN_IMAGE = re.compile(
@@ -20,7 +20,7 @@ def image_choices(deployment_config: str) -> dict[str, str]:
     return {_label(server, image): image.image for image in ranked}
 
 
-def _label(server: LanguageModelServer, image: catalog.ServerImage) -> str:
+def _label(server: LanguageModelServer, image: ServerImage) -> str:
     known = [f"CUDA {image.cuda}"]
     if not image.verified:
         known.append(image.warning or "this tag was not checked")
@@ -75,8 +75,8 @@ def driver_ami(image: str, deployment_config: str) -> str:
 def ami_for(cuda: str) -> str:
     """Return the oldest machine image whose driver runs a CUDA as it is, else the newest there is."""
     amis = catalog.driver_amis()
-    needed = catalog.version_key(cuda)
-    enough = (name for name, ami in amis.items() if catalog.version_key(ami.cuda) >= needed)
+    needed = version_key(cuda)
+    enough = (name for name, ami in amis.items() if version_key(ami.cuda) >= needed)
     return next(enough, list(amis)[-1])
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import catalog, memory
-from .catalog import Accelerator, Instance
+from .entries import Accelerator, Instance
 from .errors import UnsizableModel
 from .facts import ModelFacts
 from .memory import GIB, Estimate, Gpu, Serving

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import catalog, cpu_sizer, engines, lookup, memory
+from .entries import Instance
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # that SageMaker waits
@@ -100,7 +101,7 @@ def _weights_bytes(need: Mapping[str, Any]) -> int | None:
 
 
 def _memory_mib(
-    need: Mapping[str, Any], instance: catalog.Instance | None, gpus: int, model_bytes: int | None
+    need: Mapping[str, Any], instance: Instance | None, gpus: int, model_bytes: int | None
 ) -> int:
     """Return the memory to keep for a copy: what it needs, and never more than its share of the instance."""
     facts = catalog.hosting()

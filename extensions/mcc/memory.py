@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import catalog
+from .entries import EngineRelease
 from .facts import MODULES, ModelFacts
 
 GIB = 1024**3
@@ -269,7 +270,7 @@ def token_bytes(facts: ModelFacts, tensor_parallel: int, value_bytes: int) -> in
 
 
 def _pool(
-    release: catalog.EngineRelease,
+    release: EngineRelease,
     gpu: Gpu,
     utilisation: float,
     weights_gib: float,
@@ -289,7 +290,7 @@ def _pool(
     return utilisation * gpu.memory_gib - used - (graphs if release.graphs_in_budget else 0.0), beside
 
 
-def _default_batch(gpu: Gpu, release: catalog.EngineRelease, length: int) -> int:
+def _default_batch(gpu: Gpu, release: EngineRelease, length: int) -> int:
     if not release.chunked:
         return min(length, LONG)
     return 8192 if gpu.big_batches else 2048

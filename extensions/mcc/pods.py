@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import catalog, cpu_sizer, language_model, triton
-from .catalog import Instance
+from .entries import Instance
 from .errors import InvalidAnswer
 from .questions import HYPERPOD
 

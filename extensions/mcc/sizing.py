@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import catalog, gpu_sizer, memory
-from .catalog import Instance
+from .entries import Instance
 from .errors import UnsizableModel
 from .facts import ModelFacts
 from .gpu_sizer import Advice, Choice, Load

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from . import catalog, gpu_sizer, memory, sizing
-from .catalog import Instance
+from .entries import Instance
 from .gpu_sizer import Advice, Choice
 from .sizing import Sizing
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import catalog
-from .catalog import TritonBackend, TritonImage
+from .entries import TritonBackend, TritonImage
 
 CONFIGS = (  # in order of offer; catalog/triton.yml has the facts
     "triton-fil",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extensions.mcc import catalog
+from extensions.mcc import catalog, entries
 from extensions.mcc.errors import CatalogError
 
 PIN = re.compile(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; (sys_platform|platform_machine) [!=]= '\w+')?")
@@ -39,7 +39,7 @@ def test_instances_are_all_there_and_load_fast() -> None:
 def test_instance_facts() -> None:
     g5 = catalog.instances()["ml.g5.xlarge"]
     assert (g5.vcpu, g5.memory_gib, g5.arch, g5.kind, g5.generation) == (4, 16, "x86_64", "gpu", 5)
-    assert g5.price == catalog.Price(1.408, estimated=False, source="price-list")
+    assert g5.price == entries.Price(1.408, estimated=False, source="price-list")
     assert g5.accelerator is not None and g5.accelerator.driver_visible_gib == 22.07
     families = {(item.name.split(".")[1], item.burstable) for item in catalog.instances().values()}
     assert ("t2", True) in families
@@ -70,10 +70,10 @@ def test_versions_are_newest_first() -> None:
 
 
 def test_default_version_of_a_format_that_the_default_cannot_read() -> None:
-    new = catalog.Version("2.0", ("json",), (), (), default=True)
-    old = catalog.Version("1.0", ("json", "model"), (), ())
-    memory = catalog.Memory(1, 1, False, "")
-    framework = catalog.Framework("x", {}, memory, (new, old))
+    new = entries.Version("2.0", ("json",), (), (), default=True)
+    old = entries.Version("1.0", ("json", "model"), (), ())
+    memory = entries.Memory(1, 1, False, "")
+    framework = entries.Framework("x", {}, memory, (new, old))
     assert framework.default_version("json") is new
     assert framework.default_version("model") is old
 

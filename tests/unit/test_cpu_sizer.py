@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc import catalog, cpu_sizer
-from extensions.mcc.catalog import Instance, Price
+from extensions.mcc.entries import Instance, Price
 from extensions.mcc.errors import InvalidAnswer
 
 MIB = 1024**2

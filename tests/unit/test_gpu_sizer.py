@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc import catalog, facts, gpu_sizer, memory
-from extensions.mcc.catalog import Instance
+from extensions.mcc.entries import Instance
 from extensions.mcc.errors import UnsizableModel
 from extensions.mcc.facts import ModelFacts
 from extensions.mcc.gpu_sizer import Choice, Load

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from extensions.mcc import catalog, engines
-from extensions.mcc.catalog import LanguageModelServer, ServerImage, version_key
+from extensions.mcc.entries import LanguageModelServer, ServerImage, version_key
 from tests.conftest import REPOSITORY
 
 KEPT = REPOSITORY / ".demo" / "engines"

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from moto.logs.models import logs_backends
 
 from extensions.mcc import catalog
+from extensions.mcc.entries import Instance
 from tests.standins.aws.containers import Container, LightRunner, Runner
 from tests.standins.aws.images import ImageStore, MemoryStore
 from tests.standins.aws.motos import moto_tags
@@ -123,7 +124,7 @@ class Component:
     modified: datetime = field(default_factory=lambda: now())
 
     @property
-    def instance(self) -> catalog.Instance:
+    def instance(self) -> Instance:
         """Return the type of the instances that the component is placed on."""
         variants = {variant["VariantName"]: variant for variant in self.endpoint.config.variants}
         return catalog.instances()[variants[self.variant]["InstanceType"]]

@@ -307,7 +307,7 @@ class Checks(ABC):
         code = self.own.wait(35)
         return code, time.monotonic() - signalled, self.own.leftovers(before), reply, early
 
-    check(49, "SAGEMAKER_BIND_TO_PORT=8099 honoured")(lambda self: self.predicts(self.second))
+    check(49, "another SAGEMAKER_BIND_TO_PORT honoured")(lambda self: self.predicts(self.second))
     check(53, "runs with a read-only root and a tmpfs /tmp")(lambda self: self.limited(*READ_ONLY))
 
     @check(50, "no model: /ping never 200, exit non-zero with one clear line")
@@ -374,7 +374,7 @@ class Checks(ABC):
     @cached_property
     def second(self) -> OwnServer:
         """A server on another port, which several checks share."""
-        return self.stack.enter_context(self.started(port=free_port(8099)))
+        return self.stack.enter_context(self.started(port=free_port()))
 
     def predicts(self, server: OwnServer) -> str:
         server.ready()

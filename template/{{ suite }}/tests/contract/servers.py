@@ -250,8 +250,7 @@ def read_proc() -> tuple[list[Process], dict[str, int]]:
     return [process for process in processes if process["pid"] != os.getpid()], ports
 
 
-def free_port(wanted: int = 0) -> int:
-    """Return `wanted` when nothing listens on it, or else any free port."""
-    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", wanted)) as probe:
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
-    return free_port()
