@@ -34,15 +34,15 @@ def read(path: Path, kind: type[T]) -> tuple[Mapping[str, T], Mapping[str, str]]
 def document(path: Path) -> dict[str, Any]:
     """Return the top of a catalog file: its source, date, entries and table of sources."""
     try:
-        document = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        found = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError) as error:
         raise CatalogError(f"{path.name} cannot be read: {error}") from error
     header = {"source": str, "date": date, path.stem: dict[str, Any]}
-    return _checked(document, {**header, "sources": dict[str, str]}, header, path.name)
+    return _checked(found, {**header, "sources": dict[str, str]}, header, path.name)
 
 
 def build(kind: type[T], given: Any, where: str) -> T:
-    """Make a `kind`, one of the dataclasses above, of a YAML mapping."""
+    """Make a `kind`, one of the dataclasses of entries.py, of a YAML mapping."""
     hints, required = _hints(kind), _required(kind)  # type: ignore[arg-type]  # a class is hashable
     return kind(**_checked(given, hints, required, where))
 

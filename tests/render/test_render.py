@@ -214,10 +214,9 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Render all combinations and return their distinct files by kind, each once."""
     seen: set[str] = set()
     kinds: dict[str, list[Path]] = {"python": [], "Dockerfile": [], "yaml": [], "nginx.conf": [], "toml": []}
-    every = [answers_of(*combination) for combination in COMBINATIONS]
-    # What differs with the format does not differ with the variant.
-    first_formats = {combination[:2]: answers_of(*combination) for combination in reversed(COMBINATIONS)}
-    every += [{**answers, **extra} for answers in first_formats.values() for extra in VARIANTS.values()]
+    every = [
+        {**answers_of(*combination), **extra} for combination in COMBINATIONS for extra in VARIANTS.values()
+    ]
     for config, model_format in TRITON_MODELS:
         triton: dict[str, object] = {"deployment_config": config, "model_format": model_format}
         every += [{**triton, **extra} for extra in TRITON_VARIANTS.values()]

@@ -14,7 +14,7 @@ from lifecycle.console import say
 from lifecycle.project import POLICY, PRECONDITION, REFUSED, VERIFICATION, Config, Failure
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-HOST = re.compile(r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?")
+HOST = re.compile(r"[0-9]{12}\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 KEPT_IMAGES = 20
 
 
@@ -108,7 +108,7 @@ def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) ->
     entered = []
     try:
         for host in sorted(set(hosts)):
-            answer = Aws(settings, verb, region=host.split(".")[3]).call("ecr", "get_authorization_token")
+            answer = Aws(settings, verb, region=HOST.sub(r"\1", host)).call("ecr", "get_authorization_token")
             token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).partition(b":")[2]
             command = [engine, "login", "--username", "AWS", "--password-stdin", host]
             done = subprocess.run(command, input=token, capture_output=True)
