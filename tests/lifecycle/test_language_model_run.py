@@ -63,6 +63,14 @@ def test_the_whole_path_is_tried_with_a_stub(render: Render, config: str) -> Non
             assert "first token after" in streamed.stdout and "made-up answer" in streamed.stderr
 
 
+def test_a_stream_that_is_refused_is_told_with_the_answer(render: Render) -> None:
+    project = render("chat", deployment_config="transformers-vllm", offline=True)
+    with running(project) as port:
+        url = f"http://127.0.0.1:{port}"
+        done = do(project, "test", "--url", url, "--stream", "--max-tokens", "-1")
+    assert done.returncode == 6 and "no-stream" in done.stderr and "max_tokens" in done.stderr, done.stderr
+
+
 def test_without_a_gpu_it_says_so_and_what_to_do(render: Render, tmp_path: Path) -> None:
     project = render("chat", deployment_config="transformers-vllm", offline=True)
     (tmp_path / "bin").mkdir()

@@ -73,16 +73,17 @@ def test_botocore_accepts_every_request(lifecycle: ModuleType, settings: Any, va
     assert kinds[:2] == ["endpoint config", "endpoint"]
     assert ("model" in kinds) == changed.model_data.endswith("/")
     assert ("scalable target" in kinds) == changed.scales and ("alarm" in kinds) == changed.scale_to_zero
-    config = wanted["endpoint config"]
+    made = {kind: request for kind, _, request in wanted}
+    config = made["endpoint config"]
     (instances,) = config["ProductionVariants"]
     assert "ModelName" not in instances and config["ExecutionRoleArn"] == ROLE
     assert instances.get("InferenceAmiVersion", "") == changed.ami
-    specification = wanted["inference component"]["Specification"]
+    specification = made["inference component"]["Specification"]
     needs = specification["ComputeResourceRequirements"]
     assert needs.get("NumberOfAcceleratorDevicesRequired", 0) == changed.accelerators
     if "Container" in specification:
         assert specification["Container"]["Environment"] == changed.environment
-    update = lifecycle.specification.component_update(wanted["inference component"], 5)
+    update = lifecycle.specification.component_update(made["inference component"], 5)
     model = known["sagemaker"].operation_model("UpdateInferenceComponent")
     validate_parameters(update, model.input_shape)
     assert update["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"] == 2
@@ -127,7 +128,7 @@ def test_a_driver_older_than_the_cuda_of_the_image_is_told(lifecycle: ModuleType
     manifest = "application/vnd.docker.distribution.manifest.v2+json"
     for cuda, severity in (("12.8.1", "warning"), ("12.4.0", "ok"), ("9.2", "ok")):
         pushed = image("uri", "sha256:0", manifest, "linux/amd64", {"CUDA_VERSION": cuda})
-        found = list(lifecycle.checks.of_image(changed, pushed, "error"))
+        found = list(lifecycle.doctor.of_image(changed, pushed, "error"))
         assert [item["severity"] for item in found if item["id"] == "driver"] == [severity], cuda
 
 

@@ -7,7 +7,6 @@ cannot be made at all by a command that only looks.
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any
 
 from lifecycle import environment, journal
@@ -17,7 +16,6 @@ from lifecycle.project import DEFECT, POLICY, PRECONDITION, REFUSED, USAGE, Conf
 READING = ("describe_", "list_", "get_", "head_", "batch_get_", "batch_check_", "filter_", "invoke_")
 # Names of what a call is about, to be journalled; nothing else of a request is.
 SUBJECTS = re.compile(r"(Name|Names|Arn|ResourceId|Bucket|Key|Prefix)$", re.IGNORECASE)
-
 
 # AWS's error codes: a pattern of them, the exit code, the id and the remedy.
 _EXPIRED = "Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken"
@@ -32,26 +30,35 @@ REFUSALS = (
     ("[Cc]apacity", REFUSED, "no-capacity", "wait, or take another instance_type or region"),
     ("", REFUSED, "aws-refused", "mend what it says"),
 )
+_MISSING = re.compile(r"^[^:]*(NotFound|NoSuch)|^404:|could not find|does not exist|not found", re.IGNORECASE)
+_PRESENT = re.compile(r"already exist|^[^:]*AlreadyExists", re.IGNORECASE)
+
+
+def tags_of(listed: list[dict[str, str]]) -> dict[str, str]:
+    """Return tags by name; AWS lists them as Key and Value, or as key and value."""
+    return {tag.get("Key") or tag["key"]: tag.get("Value") or tag.get("value", "") for tag in listed}
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as most of AWS takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 class AwsFailure(Failure):
     """A call failed. `error` is the code that AWS gave, or the kind of trouble with reaching it."""
 
-    error = ""
-    response: Mapping[str, Any] = MappingProxyType({})
-
-    def _says(self, pattern: str) -> bool:
-        return bool(re.search(pattern, self.finding["seen"], re.IGNORECASE))
+    error: str
+    response: Mapping[str, Any]
 
     @property
     def missing(self) -> bool:
         """Whether what was asked for does not exist."""
-        return self._says(r"^[^:]*(NotFound|NoSuch)|^404:|could not find|does not exist|not found")
+        return bool(_MISSING.search(self.finding["seen"]))
 
     @property
     def present(self) -> bool:
         """Whether what was to be made exists already."""
-        return self._says(r"already exist|^[^:]*AlreadyExists")
+        return bool(_PRESENT.search(self.finding["seen"]))
 
     @property
     def denied(self) -> bool:
@@ -144,20 +151,44 @@ class Aws:
         """Check a request against the service's own model. Raises Failure (usage)."""
         from botocore.validate import validate_parameters
 
-        client = self._client(service)
-        model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
+        meta = self._client(service).meta
+        model = meta.service_model.operation_model(meta.method_to_api_mapping[operation])
         with self.explained(f"{service}.{operation}"):
             validate_parameters(request, model.input_shape)
 
     @contextmanager
     def explained(self, call: str) -> Iterator[None]:
         """Let what goes wrong with a call say what to do. Raises Failure, mostly AwsFailure."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        again = f"then `do/{self.verb}` again: it goes on"
         try:
             yield
-        except Failure:
-            raise
-        except Exception as error:
-            raise failure(error, self, call) from None
+        except ClientError as error:
+            told = error.response.get("Error", {})
+            code, message = str(told.get("Code", "")), " ".join(str(told.get("Message", "")).split())
+            _, exit_code, name, remedy = next(entry for entry in REFUSALS if re.search(entry[0], code))
+            action = re.search(r"perform: (\S+)", message)
+            remedy = remedy.format(action=action[1] if action else call, verb=self.verb)
+            seen = f"{code}: {message}"[:600]
+            found = AwsFailure(exit_code, name, f"AWS refused {call}", seen, f"{remedy}; {again}")
+            found.error, found.response = code, error.response
+            raise found from None
+        except BotoCoreError as error:
+            kind, seen = type(error).__name__, " ".join(str(error).split())
+            if kind == "ParamValidationError":
+                what, remedy = f"{call} would not be accepted", "mend do/config.toml"
+                raise Failure(USAGE, "bad-request", what, seen, remedy) from None
+            if any(word in kind for word in ("Credential", "Token", "Profile", "SSO", "Login")):
+                remedy = "log in (`aws sso login`), or set AWS_PROFILE"
+                what = "there are no usable credentials"
+                found = AwsFailure(PRECONDITION, "no-credentials", what, seen, remedy)
+            else:
+                remedy = f"check the network and region = {self.region}, {again}"
+                cause = "AWS may have carried it out all the same"
+                found = AwsFailure(REFUSED, "aws-unreachable", f"{call} failed", seen, remedy, cause)
+            found.error, found.response = kind, {}
+            raise found from None
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:
@@ -167,34 +198,3 @@ class Aws:
     def _call(self, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         with self.explained(f"{service}.{operation}"):
             return dict(getattr(self._client(service), operation)(**request))
-
-
-def failure(error: Exception, aws: Aws, call: str) -> Failure:
-    """Return an error of boto3 as one that says what to do. Raises any other: it is a defect."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    again = f"then `do/{aws.verb}` again: it goes on"
-    if isinstance(error, ClientError):
-        told = error.response.get("Error", {})
-        code, message = str(told.get("Code", "")), " ".join(str(told.get("Message", "")).split())
-        _, exit_code, name, remedy = next(entry for entry in REFUSALS if re.search(entry[0], code))
-        action = re.search(r"perform: (\S+)", message)
-        remedy = remedy.format(action=action[1] if action else call, verb=aws.verb)
-        seen = f"{code}: {message}"[:600]
-        found = AwsFailure(exit_code, name, f"AWS refused {call}", seen, f"{remedy}; {again}")
-        found.error, found.response = code, error.response
-        return found
-    if not isinstance(error, BotoCoreError):
-        raise error
-    kind, seen = type(error).__name__, " ".join(str(error).split())
-    if kind == "ParamValidationError":
-        return Failure(USAGE, "bad-request", f"{call} would not be accepted", seen, "mend do/config.toml")
-    if any(word in kind for word in ("Credential", "Token", "Profile", "SSO", "Login")):
-        what, remedy = "there are no usable credentials", "log in (`aws sso login`), or set AWS_PROFILE"
-        found = AwsFailure(PRECONDITION, "no-credentials", what, seen, remedy)
-    else:
-        remedy = f"check the network and region = {aws.region}, {again}"
-        cause = "AWS may have carried it out all the same"
-        found = AwsFailure(REFUSED, "aws-unreachable", f"{call} failed", seen, remedy, cause)
-    found.error = kind
-    return found

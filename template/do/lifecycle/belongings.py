@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lifecycle.aws import Aws, AwsFailure
+from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.project import Config
 
 MOST_KEYS = 1000  # that S3 deletes with one call
@@ -35,17 +35,17 @@ def find_build(settings: Config, aws: Aws) -> Iterator[Resource]:
     """Yield the CodeBuild project, its role and the bucket for the source."""
     name, role = settings.project_name, f"mcc-{settings.project_id}-codebuild"
     for project in aws.call("codebuild", "batch_get_projects", names=[name])["projects"]:
-        tags = {tag["key"]: tag["value"] for tag in project.get("tags", [])}
-        yield Resource("build project", name, project["arn"], settings.owns(tags))
+        ours = settings.owns(tags_of(project.get("tags", [])))
+        yield Resource("build project", name, project["arn"], ours)
     if found := aws.find("iam", "get_role", RoleName=role):
-        tags = {tag["Key"]: tag["Value"] for tag in found["Role"].get("Tags", [])}
-        yield Resource("role", role, found["Role"]["Arn"], settings.owns(tags))
+        ours = settings.owns(tags_of(found["Role"].get("Tags", [])))
+        yield Resource("role", role, found["Role"]["Arn"], ours)
     account = aws.identity["Account"]
     bucket = f"mcc-{settings.project_id}-{account}-{aws.region}"
     arn = f"arn:{aws.partition}:s3:::{bucket}"
     try:
-        pairs = aws.call("s3", "get_bucket_tagging", Bucket=bucket, ExpectedBucketOwner=account)["TagSet"]
-        yield Resource("bucket", bucket, arn, settings.owns({tag["Key"]: tag["Value"] for tag in pairs}))
+        tags = aws.call("s3", "get_bucket_tagging", Bucket=bucket, ExpectedBucketOwner=account)["TagSet"]
+        yield Resource("bucket", bucket, arn, settings.owns(tags_of(tags)))
     except AwsFailure as error:
         if error.error == "NoSuchTagSet":  # one that was left half made: only this project gives such a name
             yield Resource("bucket", bucket, arn, True)
@@ -58,9 +58,8 @@ def find_images(settings: Config, aws: Aws) -> Iterator[Resource]:
     found = aws.find("ecr", "describe_repositories", repositoryNames=[settings.project_name])
     for repository in found["repositories"] if found else []:
         arn = repository["repositoryArn"]
-        answer = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)
-        tags = {tag["Key"]: tag["Value"] for tag in answer["tags"]}
-        yield Resource("image repository", settings.project_name, arn, settings.owns(tags))
+        tags = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
+        yield Resource("image repository", settings.project_name, arn, settings.owns(tags_of(tags)))
 
 
 def find_logs(aws: Aws, groups: list[str]) -> Iterator[Resource]:
@@ -72,31 +71,24 @@ def find_logs(aws: Aws, groups: list[str]) -> Iterator[Resource]:
 
 
 def remove(aws: Aws, resource: Resource) -> None:
-    """Remove one of these. Raises AwsFailure."""
+    """Remove one of these, with what is in it. Raises AwsFailure."""
     name = resource.name
     if resource.kind == "build project":
         aws.call("codebuild", "delete_project", name=name)
     elif resource.kind == "role":
-        _remove_role(aws, name)
+        for policy in list(aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)):
+            aws.call("iam", "delete_role_policy", RoleName=name, PolicyName=policy)
+        attached = list(aws.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name))
+        for policy in attached:
+            aws.call("iam", "detach_role_policy", RoleName=name, PolicyArn=policy["PolicyArn"])
+        aws.call("iam", "delete_role", RoleName=name)
     elif resource.kind == "bucket":
-        _remove_bucket(aws, name)
+        keys = [{"Key": item["Key"]} for item in aws.pages("s3", "list_objects_v2", "Contents", Bucket=name)]
+        for start in range(0, len(keys), MOST_KEYS):
+            some = {"Objects": keys[start : start + MOST_KEYS], "Quiet": True}
+            aws.call("s3", "delete_objects", Bucket=name, Delete=some)
+        aws.call("s3", "delete_bucket", Bucket=name)
     elif resource.kind == "image repository":
         aws.call("ecr", "delete_repository", repositoryName=name, force=True)
     else:
         aws.call("logs", "delete_log_group", logGroupName=name)
-
-
-def _remove_role(aws: Aws, name: str) -> None:
-    for policy in list(aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)):
-        aws.call("iam", "delete_role_policy", RoleName=name, PolicyName=policy)
-    for attached in list(aws.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)):
-        aws.call("iam", "detach_role_policy", RoleName=name, PolicyArn=attached["PolicyArn"])
-    aws.call("iam", "delete_role", RoleName=name)
-
-
-def _remove_bucket(aws: Aws, name: str) -> None:
-    keys = [{"Key": item["Key"]} for item in aws.pages("s3", "list_objects_v2", "Contents", Bucket=name)]
-    for start in range(0, len(keys), MOST_KEYS):
-        some = {"Objects": keys[start : start + MOST_KEYS], "Quiet": True}
-        aws.call("s3", "delete_objects", Bucket=name, Delete=some)
-    aws.call("s3", "delete_bucket", Bucket=name)

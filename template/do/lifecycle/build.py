@@ -37,4 +37,4 @@ def base_registries(program: str) -> set[str]:
     lines = (PROJECT / "Dockerfile").read_text("utf-8").splitlines()
     images = [line.split()[1] for line in lines if line.startswith("FROM ")]
     on_ecr = {image: found[0] for image in images if (found := registry.HOST.search(image))}
-    return {host for image, host in on_ecr.items() if not engine.has_image(program, image)}
+    return {host for image, host in on_ecr.items() if engine.known(program, image) is None}

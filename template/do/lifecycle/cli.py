@@ -5,33 +5,32 @@ the result. Results go to stdout (as text, or one JSON document with --json), pr
 """
 
 import argparse
+import importlib
 import json
 import sys
-from types import ModuleType
 from typing import Any
 
-from lifecycle.project import DONE, INTERRUPTED, USAGE, Failure, load_config
+from lifecycle.project import DONE, INTERRUPTED, Failure, load_config
 from lifecycle.target import Target
 
 FORMAT_VERSION = 1
 Result = dict[str, Any]
 
 
-def main(verb: ModuleType) -> int:
+def main(name: str) -> int:
     """Run one verb with the arguments of the command line and return its exit code.
 
     Of its result, `text` is what a person reads, `exit_code` replaces 0, `findings` are what it noticed.
     """
-    name = verb.__name__.rpartition(".")[2]
+    verb = importlib.import_module(f"lifecycle.{name}")
     parser = argparse.ArgumentParser(f"do/{name}", description=verb.__doc__)
     verb.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, for this run only"
-    )
+    told = "a setting, for this run only"
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", type=_setting, help=told)
     arguments = parser.parse_args()
     try:
-        result = verb.run(load_config(Target, given(arguments.set)), arguments)
+        result = verb.run(load_config(Target, dict(arguments.set)), arguments)
     except Failure as failure:
         print(failure, file=sys.stderr)
         result = {"exit_code": failure.code, "findings": [failure.finding], "left": failure.left}
@@ -48,12 +47,8 @@ def main(verb: ModuleType) -> int:
     return int(code)
 
 
-def given(settings: list[str]) -> dict[str, str]:
-    """Return the settings of the command line by name. Raises Failure (usage) for one without a value."""
-    values = {}
-    for setting in settings:
-        name, equals, values[name] = setting.partition("=")
-        if not equals:
-            what, remedy = "--set takes a name and a value", "--set poll_seconds=5"
-            raise Failure(USAGE, "bad-setting", what, setting, remedy)
-    return values
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} has no value; write it like poll_seconds=5")
+    return name, value

@@ -4,6 +4,8 @@ import os
 import sys
 import time
 
+from lifecycle.project import USAGE, Failure
+
 QUIET_SECONDS = 30
 
 
@@ -22,6 +24,15 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def confirmed(question: str, verb: str) -> bool:
+    """Ask a person, and return whether the answer is yes. Raises Failure (usage) when nobody is there."""
+    if not sys.stdin.isatty():
+        what, seen = "nobody is there to be asked", "standard input is no terminal"
+        raise Failure(USAGE, "not-asked", what, seen, f"do/{verb} --yes")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 class Progress:
@@ -50,8 +61,7 @@ class Progress:
 
     def line(self, text: str) -> None:
         """Print a line of its own, such as one of a container's log."""
-        if self._live:
-            print("\r\x1b[K", end="", file=sys.stderr)
+        self._clear()
         say(dim(f"  | {text}"))
 
     def sleep(self, seconds: float) -> None:
@@ -64,9 +74,11 @@ class Progress:
     def end(self, status: str) -> None:
         """Leave the last line standing."""
         self.status = status
-        if self._live:
-            print("\r\x1b[K", end="", file=sys.stderr)
+        self._clear()
         say(self._line())
+
+    def _clear(self) -> None:
+        print("\r\x1b[K" * self._live, end="", file=sys.stderr)
 
     def _line(self) -> str:
         return f"{self.phase}: {self.status}, {duration(self.elapsed)} of at most {duration(self.limit)}"

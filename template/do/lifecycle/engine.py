@@ -33,10 +33,8 @@ def find(wanted: str) -> str:
 
 def has_buildx(engine: str) -> bool:
     """Return whether docker builds with BuildKit, which can be told what kind of manifest to make."""
-    return (
-        engine == "docker"
-        and not subprocess.run([engine, "buildx", "version"], capture_output=True).returncode
-    )
+    asked = [engine, "buildx", "version"]
+    return engine == "docker" and not subprocess.run(asked, capture_output=True).returncode
 
 
 def build_command(engine: str, config: Config, no_cache: bool, buildx: bool) -> list[str]:
@@ -55,19 +53,16 @@ def run_command(engine: str, config: Config, port: int, options: list[str]) -> l
     return [*command, *options, config.image, "serve"]
 
 
+def known(engine: str, image: str) -> dict[str, Any] | None:
+    """Return what the engine knows of an image, None when it has none of that name."""
+    answer = subprocess.run([engine, "image", "inspect", image], capture_output=True)
+    return None if answer.returncode else dict(json.loads(answer.stdout)[0])
+
+
 def inspect(engine: str, image: str) -> dict[str, Any]:
     """Return what the engine knows of an image. Raises Failure when it has not been built."""
-    answer = _inspected(engine, image)
-    if answer.returncode:
-        what, seen = f"there is no image {image}", f"{engine} does not know it"
-        raise Failure(PRECONDITION, "no-image", what, seen, "do/build")
-    return dict(json.loads(answer.stdout)[0])
-
-
-def has_image(engine: str, image: str) -> bool:
-    """Return whether the engine has an image."""
-    return _inspected(engine, image).returncode == 0
-
-
-def _inspected(engine: str, image: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([engine, "image", "inspect", image], capture_output=True)
+    found = known(engine, image)
+    if found is not None:
+        return found
+    what, seen = f"there is no image {image}", f"{engine} does not know it"
+    raise Failure(PRECONDITION, "no-image", what, seen, "do/build")

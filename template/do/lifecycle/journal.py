@@ -29,8 +29,9 @@ def write(**entry: Any) -> None:
     DIRECTORY.mkdir(exist_ok=True)
     line = json.dumps({"time": now(), **entry}) + "\n"
     with JOURNAL.open("ab+") as file:
-        if file.tell() and not _ends_a_line(file):
-            line = "\n" + line
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else f"\n{line}"
         file.write(line.encode())
         file.flush()
         os.fsync(file.fileno())
@@ -73,8 +74,3 @@ def locked(verb: str) -> Iterator[None]:
         file.write(f"do/{verb} (process {os.getpid()})\n")
         file.flush()
         yield
-
-
-def _ends_a_line(file: Any) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return bool(file.read(1) == b"\n")

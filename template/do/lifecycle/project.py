@@ -27,6 +27,15 @@ VERIFICATION = 6  # it runs, but answers wrongly; or something is left that shou
 POLICY = 7  # the spend ceiling, another account, somebody else's resource, a lock
 INTERRUPTED = 130
 
+# How grave what a check found is.
+OK, WARNING, ERROR, NOT_CHECKED = "ok", "warning", "error", "not checked"
+Finding = dict[str, str]
+
+
+def finding(name: str, severity: str, what: str, seen: str, remedy: str = "") -> Finding:
+    """Return a finding: `what` it is about or what is wrong, what was `seen`, and what to do next."""
+    return {"id": name, "severity": severity, "what": what, "seen": seen, "next": remedy}
+
 
 class Failure(Exception):
     """A command cannot go on: an exit code, an id, what failed, what was seen and what to do next.
@@ -36,17 +45,12 @@ class Failure(Exception):
 
     def __init__(self, code: int, name: str, what: str, seen: str, remedy: str, cause: str = "") -> None:
         super().__init__(what)
-        self.code = code
-        self.left: list[str] = []
-        self.finding = {"id": name, "what": what, "seen": seen, "next": remedy}
-        if cause:
-            self.finding["cause"] = cause
+        self.code, self.left = code, list[str]()
+        self.finding = finding(name, ERROR, what, seen, remedy) | ({"cause": cause} if cause else {})
 
     def __str__(self) -> str:
         told = [f"failed ({self.finding['id']}): {self.finding['what']}"]
-        told += [
-            f"  {name}: {self.finding[name]}" for name in ("seen", "cause", "next") if name in self.finding
-        ]
+        told += [f"  {key}: {self.finding[key]}" for key in ("seen", "cause", "next") if key in self.finding]
         return "\n".join([*told, *(f"  left: {item}" for item in self.left)])
 
 
@@ -80,6 +84,14 @@ class Config:
 
 
 C = TypeVar("C", bound=Config)
+# What a setting of a type has to be, and an example.
+TYPES = {
+    str: ("a text in quotes", '"abc"'),
+    int: ("a whole number", "1"),
+    float: ("a number", "1.5"),
+    bool: ("true or false", "true"),
+    dict[str, str]: ("a table of texts", '{LOG_LEVEL = "info"}'),
+}
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -103,43 +115,34 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
             near = difflib.get_close_matches(name, hints, n=1) or list(hints)
             seen = f"{name} is no setting; known are {', '.join(near)}"
             raise _unusable("unknown-key", seen, f"rename or remove {name}")
-    texts = {name: _parsed(name, text, hints[name]) for name, text in {**environment, **given}.items()}
-    values = {name: _typed(name, value, hints[name]) for name, value in {**values, **texts}.items()}
-    needed = {field.name for field in fields(kind)} - {"engine"}
-    if missing := sorted(needed - set(values)):
+    values |= {name: _parsed(text, hints[name]) for name, text in {**environment, **given}.items()}
+    values = {name: _typed(name, value, hints[name]) for name, value in values.items()}
+    if missing := sorted({field.name for field in fields(kind)} - {"engine"} - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
     if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", values["region"]):
-        raise _unusable(
-            "not-a-region", f"region = {values['region']!r}", 'write it like region = "eu-west-1"'
-        )
+        seen, remedy = f"region = {values['region']!r}", 'write it like region = "eu-west-1"'
+        raise _unusable("not-a-region", seen, remedy)
     return kind(**values)
 
 
-def _parsed(name: str, text: str, hint: Any) -> Any:
+def _parsed(text: str, hint: Any) -> Any:
     """Return a text of the environment or command line as a value: as it is, or as TOML has it."""
-    if hint is str:
-        return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return text if hint is str else tomllib.loads(f"value = {text}")["value"]
     except ValueError:
-        return _typed(name, text, hint)
+        return text
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
+    """Return a value of the type that a setting has. Raises Failure (usage) for another."""
     if hint is float and type(value) is int:
-        return float(value)
-    kind = getattr(hint, "__origin__", hint)
+        value = float(value)
     texts = list(value.values()) if type(value) is dict else []
     negative = type(value) in (int, float) and not value >= 0
-    if type(value) is kind and not negative and all(isinstance(text, str) for text in texts):
+    fits = type(value) is getattr(hint, "__origin__", hint)
+    if fits and not negative and all(isinstance(text, str) for text in texts):
         return value
-    rule, example = {
-        str: ("a text in quotes", '"abc"'),
-        int: ("a whole number", "1"),
-        float: ("a number", "1.5"),
-        bool: ("true or false", "true"),
-        dict: ("a table of texts", '{LOG_LEVEL = "info"}'),
-    }[kind]
+    rule, example = TYPES[hint]
     raise _unusable("wrong-type", f"{name} = {value!r} is not {rule}", f"write it like {name} = {example}")
 
 

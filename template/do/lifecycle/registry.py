@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lifecycle.aws import Aws
+from lifecycle.aws import Aws, tag_list, tags_of
 from lifecycle.console import say
 from lifecycle.project import POLICY, PRECONDITION, REFUSED, VERIFICATION, Config, Failure
 
@@ -33,9 +33,7 @@ class Image:
         if self.media_type != DOCKER_MANIFEST:
             what, seen = "SageMaker takes no image of this kind", f"{self.uri} is {self.media_type}"
             cause = "a builder that writes OCI manifests, or adds attestations and makes an index of it"
-            remedy = (
-                "`do/build` and `do/push` again; elsewhere build with oci-mediatypes=false and no provenance"
-            )
+            remedy = "`do/build` and `do/push` again; elsewhere with oci-mediatypes=false and no provenance"
             return Failure(VERIFICATION, "image-type", what, seen, remedy, cause)
         if self.platform != settings.platform:
             what = f"the image is not for {settings.instance_type}"
@@ -47,12 +45,12 @@ class Image:
 def image(settings: Config, aws: Aws, tag: str = "latest") -> Image | None:
     """Return the image with a tag, or None when there is none. Raises Failure when AWS does not answer."""
     name = settings.project_name
-    found = aws.find("ecr", "batch_get_image", repositoryName=name, imageIds=[{"imageTag": tag}])
-    if not found or not found["images"]:
+    answer = aws.find("ecr", "batch_get_image", repositoryName=name, imageIds=[{"imageTag": tag}])
+    if not answer or not answer["images"]:
         return None
-    manifest = json.loads(found["images"][0]["imageManifest"])
-    media_type = found["images"][0].get("imageManifestMediaType") or manifest["mediaType"]
-    digest = found["images"][0]["imageId"]["imageDigest"]
+    found = answer["images"][0]
+    manifest, digest = json.loads(found["imageManifest"]), found["imageId"]["imageDigest"]
+    media_type = found.get("imageManifestMediaType") or manifest["mediaType"]
     config = _blob(settings, aws, manifest["config"]["digest"]) if "config" in manifest else {}
     platform = f"{config['os']}/{config['architecture']}" if "architecture" in config else "several platforms"
     variables = config.get("config", {}).get("Env") or []
@@ -73,29 +71,19 @@ def ensure(settings: Config, aws: Aws) -> None:
     if found:
         arn = found["repositories"][0]["repositoryArn"]
         tags = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
-        if not settings.owns({tag["Key"]: tag["Value"] for tag in tags}):
+        if not settings.owns(tags_of(tags)):
             what, seen = f"the repository {name} is not this project's", f"its tags are {tags}"
             remedy = f"rename the project, or give the repository the tags {settings.tags}"
             raise Failure(POLICY, "not-ours", what, seen, remedy)
     else:
         say(f"creating the repository {name}")
-        aws.call(
-            "ecr",
-            "create_repository",
-            repositoryName=name,
-            imageScanningConfiguration={"scanOnPush": True},
-            tags=[{"Key": key, "Value": value} for key, value in settings.tags.items()],
-        )
+        request = {"imageScanningConfiguration": {"scanOnPush": True}, "tags": tag_list(settings.tags)}
+        aws.call("ecr", "create_repository", repositoryName=name, **request)
     if not aws.find("ecr", "get_lifecycle_policy", repositoryName=name):
-        text = json.dumps(lifecycle_policy())
+        selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES}
+        rule = {"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}
+        text = json.dumps({"rules": [rule]})
         aws.call("ecr", "put_lifecycle_policy", repositoryName=name, lifecyclePolicyText=text)
-
-
-def lifecycle_policy() -> dict[str, Any]:
-    """Return the rule by which old images go."""
-    selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES}
-    rule = {"rulePriority": 1, "description": f"the last {KEPT_IMAGES} images", "selection": selection}
-    return {"rules": [{**rule, "action": {"type": "expire"}}]}
 
 
 @contextmanager

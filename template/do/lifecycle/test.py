@@ -9,7 +9,7 @@ from lifecycle import engine, local, remote, requests
 from lifecycle.cli import Result
 from lifecycle.project import PRECONDITION, PROJECT, Failure
 from lifecycle.target import Target
-from lifecycle.transport import Http
+from lifecycle.transport import Server
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Ask the server, or run the suite."""
     if arguments.contract:
         return _contract(settings, arguments)
-    return requests.check(remote.server(settings) if arguments.remote else Http(arguments.url), arguments)
+    return requests.check(remote.server(settings) if arguments.remote else Server(arguments.url), arguments)
 
 
 def _contract(settings: Target, arguments: argparse.Namespace) -> Result:

@@ -4,7 +4,7 @@ import json
 import time
 from typing import IO, Any
 
-from lifecycle.aws import Aws, AwsFailure
+from lifecycle.aws import Aws, AwsFailure, tag_list, tags_of
 from lifecycle.console import say
 from lifecycle.policies import policy
 from lifecycle.project import POLICY, Config, Failure
@@ -50,7 +50,7 @@ def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
         for operation, request in bucket_settings(settings).items():
             aws.call("s3", operation, **owner, **request)
         return
-    _require_ours(settings, f"the bucket {bucket}", {tag["Key"]: tag["Value"] for tag in tags})
+    _require_ours(settings, f"the bucket {bucket}", tags_of(tags))
 
 
 def bucket_settings(settings: Config) -> dict[str, dict[str, Any]]:
@@ -58,14 +58,13 @@ def bucket_settings(settings: Config) -> dict[str, dict[str, Any]]:
     blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": "source/"}}
-    tags = [{"Key": key, "Value": value} for key, value in settings.tags.items()]
     return {
         "put_public_access_block": {"PublicAccessBlockConfiguration": dict.fromkeys(blocks, True)},
         "put_bucket_encryption": {"ServerSideEncryptionConfiguration": {"Rules": [encryption]}},
         "put_bucket_lifecycle_configuration": {
             "LifecycleConfiguration": {"Rules": [{**expiry, "Expiration": {"Days": SOURCE_DAYS}}]}
         },
-        "put_bucket_tagging": {"Tagging": {"TagSet": tags}},
+        "put_bucket_tagging": {"Tagging": {"TagSet": tag_list(settings.tags)}},
     }
 
 
@@ -74,13 +73,11 @@ def ensure_role(settings: Config, aws: Aws) -> str:
     name, account = role_name(settings), aws.identity["Account"]
     found = aws.find("iam", "get_role", RoleName=name)
     if found:
-        tags = {tag["Key"]: tag["Value"] for tag in found["Role"].get("Tags", [])}
-        _require_ours(settings, f"the role {name}", tags)
+        _require_ours(settings, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
     else:
         say(f"creating the role {name}")
-        tags_of_it = [{"Key": key, "Value": value} for key, value in settings.tags.items()]
-        trust = json.dumps(trust_policy(account))
-        found = aws.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags_of_it)
+        trust, tags = json.dumps(trust_policy(account)), tag_list(settings.tags)
+        found = aws.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags)
     document = json.dumps(policy("codebuild-role", settings, account, aws.partition))
     aws.call("iam", "put_role_policy", RoleName=name, PolicyName="build", PolicyDocument=document)
     return str(found["Role"]["Arn"])
@@ -105,7 +102,7 @@ def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
     """Create or update the CodeBuild project. A new role may take a while until CodeBuild may have it."""
     found = aws.call("codebuild", "batch_get_projects", names=[settings.project_name])["projects"]
     if found:
-        tags = {tag["key"]: tag["value"] for tag in found[0].get("tags", [])}
+        tags = tags_of(found[0].get("tags", []))
         _require_ours(settings, f"the CodeBuild project {settings.project_name}", tags)
     else:
         say(f"creating the CodeBuild project {settings.project_name}")

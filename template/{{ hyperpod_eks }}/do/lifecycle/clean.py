@@ -1,14 +1,13 @@
 """Delete everything of this project from the cluster, and prove that nothing is left."""
 
 import argparse
-import sys
 
 from lifecycle import belongings, cluster, journal
 from lifecycle.api import Api, ApiFailure
 from lifecycle.aws import Aws
 from lifecycle.belongings import Resource
 from lifecycle.cli import Result
-from lifecycle.console import Progress, say
+from lifecycle.console import Progress, confirmed, say
 from lifecycle.manifests import Manifests, Object
 from lifecycle.project import PROJECT, USAGE, VERIFICATION, Failure
 from lifecycle.target import Target
@@ -45,8 +44,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         if not named:
             return {"deleted": [], "left": [], "text": f"nothing of this project is in {manifests.namespace}"}
         say(f"in {manifests.namespace} of {api.name}, and in AWS: {', '.join(named)}")
-        if not arguments.yes:
-            _ask()
+        if not arguments.yes and not confirmed("delete them?", "clean"):
+            raise Failure(USAGE, "declined", "nothing was deleted", "the answer was no", "do/clean")
         for entry in found:
             about = {"object": _name(entry)}
             journal.write(
@@ -104,15 +103,6 @@ def _wait(api: Api, manifests: Manifests, settings: Target) -> None:
     while (left := belonging(api, manifests, PODS)) and progress.elapsed < progress.limit:
         progress.show(f"{len(left)} objects are left")
         progress.sleep(settings.poll_seconds)
-
-
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        what, seen = "do/clean asks before it deletes", "there is no terminal to ask at"
-        raise Failure(USAGE, "not-asked", what, seen, "do/clean --yes")
-    print("delete them? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Failure(USAGE, "declined", "nothing was deleted", "the answer was no", "do/clean")
 
 
 def _name(entry: Object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lifecycle import journal
 from lifecycle.api import Api
-from lifecycle.aws import Aws, failure
+from lifecycle.aws import Aws
 from lifecycle.project import PRECONDITION, Failure
 from lifecycle.target import Target
 
@@ -46,10 +46,8 @@ class Tokens:
         """Put a token into a configuration that is good for some minutes yet."""
         if time.monotonic() - self._made < TOKEN_SECONDS:
             return
-        try:
+        with self._aws.explained("sts.get_caller_identity"):
             url = self._sts.generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod="GET")
-        except Exception as error:
-            raise failure(error, self._aws, "sts.get_caller_identity") from None
         text = base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
         configuration.api_key["authorization"] = f"k8s-aws-v1.{text}"
         self._made = time.monotonic()

@@ -1,7 +1,6 @@
 """The deployed server, reached through the cluster's API: do/test sends it what it sends to one here."""
 
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 from lifecycle import cluster, pods, rollout
@@ -11,7 +10,7 @@ from lifecycle.forward import Forward
 from lifecycle.manifests import Manifests, Object
 from lifecycle.project import PRECONDITION, Failure
 from lifecycle.target import Target
-from lifecycle.transport import Answer, Http
+from lifecycle.transport import Server
 
 
 def server(settings: Target, api: Api | None = None) -> "Pod":
@@ -32,28 +31,15 @@ def found(api: Api, manifests: Manifests) -> list[Object]:
     return pods.listed(api, manifests.namespace, rollout.selector(manifests, live)) if live else []
 
 
-class Pod:
+class Pod(Server):
     """One pod's server, at an address of this machine for as long as this process lives."""
 
     def __init__(self, api: Api, namespace: str, name: str) -> None:
-        self.name = f"pod {name}"
         self._forward = Forward(api, namespace, name, socket.create_server(("127.0.0.1", 0)))
-        self._http = Http(self._forward.url)
+        super().__init__(self._forward.url, f"pod {name}")
 
-    def ping(self) -> Answer:
-        return self._asked(self._http.ping)
-
-    def invoke(
-        self, body: bytes, content_type: str, accept: str = "application/json", attributes: str = ""
-    ) -> Answer:
-        return self._asked(self._http.invoke, body, content_type, accept, attributes)
-
-    def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
-        return self._http.stream(body, content_type)
-
-    def _asked(self, ask: Any, *request: Any) -> Answer:
+    def _open(self, path: str, body: bytes | None, headers: dict[str, str]) -> Any:
         try:
-            answer: Answer = ask(*request)
+            return super()._open(path, body, headers)
         except Failure as failure:
             raise self._forward.failure or failure from None
-        return answer

@@ -1,12 +1,11 @@
-"""What a HyperPod cluster needs that can be checked beforehand; lifecycle/checks.py says how."""
+"""What a HyperPod cluster needs that can be checked beforehand; lifecycle/doctor.py says how."""
 
 from collections.abc import Callable, Iterator
 
 from lifecycle import cluster, preflight
 from lifecycle.aws import Aws
-from lifecycle.findings import OK, WARNING, Finding, finding, of_failure
 from lifecycle.manifests import Manifests
-from lifecycle.project import PRECONDITION, USAGE, Failure
+from lifecycle.project import OK, PRECONDITION, USAGE, WARNING, Failure, Finding, finding
 from lifecycle.registry import Image
 from lifecycle.target import Target
 
@@ -25,7 +24,7 @@ def reachable(settings: Target, aws: Aws) -> Finding:
     except Failure as failure:
         if failure.code not in (PRECONDITION, USAGE):
             raise
-        return of_failure(failure)
+        return failure.finding
     seen = f"{settings.hyperpod_cluster}, as {api.name} in EKS"
     if nodes is None:
         return finding("cluster", OK, "cluster", f"{seen}; its nodes cannot be seen")

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lifecycle.belongings import Resource
-from lifecycle.inventory import call_of, deletion
+from lifecycle.inventory import NUMBERED, call_of, deletion
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
-from lifecycle.specification import NEVER, Request, component_update, name_of
+from lifecycle.specification import COMPONENT, NEVER, Request, Wanted, component_update
 
-COMPONENT = "inference component"
 USABLE = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack", "")
 
 
@@ -35,19 +34,28 @@ class Step:
         return call_of(self.action, self.kind)
 
 
-def steps(wanted: dict[str, Any], found: list[Resource], expires: bool) -> list[Step]:
+def steps(wanted: Wanted, found: list[Resource], expires: bool) -> list[Step]:
     """Return the calls, in order, [] when all is as wanted. Raises Failure (policy) for a name in use."""
     for resource in (resource for resource in found if not resource.ours):
         what = f"the {resource.kind} {resource.name} is not this project's"
         remedy = "take another project_name in do/config.toml, or remove it if it is yours"
         raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", remedy)
-    parts = (
-        _endpoint(wanted, found),
-        _component(wanted, found),
-        _scaling(wanted, found),
-        _old(wanted, found),
-    )
-    planned = [step for part in parts for step in part]
+    planned, usable = list[Step](), {(item.kind, item.name): item for item in found}
+    scaled = any(kind == "scalable target" for kind, *_ in wanted)
+    for item in found:
+        if why := _unusable(item, found):
+            planned.append(_delete(item, why))
+            del usable[item.kind, item.name]
+    for kind, name, request in wanted:
+        existing = usable.pop((kind, name), None)
+        if existing is None:
+            planned.append(Step("create", kind, name, request))
+        elif kind == COMPONENT:
+            planned += _updated(request, existing, scaled)
+        elif kind not in NUMBERED and (changed := list(differences(request, existing.described))):
+            planned.append(Step("update", kind, name, request, "; ".join(changed)))
+    old = (item for item in usable.values() if item.kind not in ("endpoint", COMPONENT))
+    planned += [_delete(item, "it is not wanted any more") for item in old]
     return [*planned, *_expiry(expires, planned, found)]
 
 
@@ -77,60 +85,24 @@ def specification_of(described: Request) -> Request:
     return specification
 
 
-def _endpoint(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
-    config, request = wanted["endpoint config"], wanted["endpoint"]
-    name, config_name = request["EndpointName"], request["EndpointConfigName"]
-    if not _named(found, "endpoint config", config_name):
-        yield Step("create", "endpoint config", config_name, config)
-    existing = _named(found, "endpoint", name)
-    if existing and existing.status not in USABLE:
-        for component in (resource for resource in found if resource.kind == COMPONENT):
-            yield _delete(component, f"its endpoint is {existing.status}")
-        yield _delete(existing, existing.described.get("FailureReason", f"it is {existing.status}"))
-    if existing is None or existing.status not in USABLE:
-        yield Step("create", "endpoint", name, request)
-    elif existing.described["EndpointConfigName"] != config_name:
-        why = f"from {existing.described['EndpointConfigName']} to {config_name}"
-        yield Step("update", "endpoint", name, request, why)
+def _unusable(item: Resource, found: list[Resource]) -> str:
+    """Return why something must be made anew, "" when it can be used: a component goes with its endpoint."""
+    if item.status not in USABLE:
+        return str(item.described.get("FailureReason") or f"it is {item.status}")
+    endpoints = [endpoint.status for endpoint in found if endpoint.kind == "endpoint"]
+    lost = item.kind == COMPONENT and not any(status in USABLE for status in endpoints)
+    return f"its endpoint is {', '.join(endpoints) or 'gone'}" if lost else ""
 
 
-def _component(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
-    request, model = wanted[COMPONENT], wanted["model"]
-    name, copies = request["InferenceComponentName"], request["RuntimeConfig"]["CopyCount"]
-    if model and not _named(found, "model", model["ModelName"]):
-        yield Step("create", "model", model["ModelName"], model)
-    existing, endpoint = _named(found, COMPONENT, name), _named(found, "endpoint", request["EndpointName"])
-    hosted = endpoint is not None and endpoint.status in USABLE
-    if existing and hosted and existing.status not in USABLE:
-        yield _delete(existing, existing.described.get("FailureReason", f"it is {existing.status}"))
-    if existing is None or not hosted or existing.status not in USABLE:
-        yield Step("create", COMPONENT, name, request)
-        return
+def _updated(request: Request, existing: Resource, scaled: bool) -> Iterator[Step]:
+    """Yield what brings a component up to date; `scaled` is whether the load tells its number of copies."""
+    name, copies = existing.name, request["RuntimeConfig"]["CopyCount"]
     running = existing.described.get("RuntimeConfig", {}).get("DesiredCopyCount", copies)
     if changed := list(differences(request["Specification"], specification_of(existing.described))):
         yield Step("update", COMPONENT, name, component_update(request, max(1, running)), "; ".join(changed))
-    if running != copies and not wanted["scaling"]:
+    if running != copies and not scaled:
         request = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
         yield Step("scale", COMPONENT, name, request, f"{running} copies are wanted now, {copies} then")
-
-
-def _scaling(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
-    for kind, request in wanted["scaling"]:
-        existing = _named(found, kind, name_of(request))
-        if existing is None:
-            yield Step("create", kind, name_of(request), request)
-        elif changed := list(differences(request, existing.described)):
-            yield Step("update", kind, name_of(request), request, "; ".join(changed))
-
-
-def _old(wanted: dict[str, Any], found: list[Resource]) -> Iterator[Step]:
-    """Yield what takes away that nothing refers to any more."""
-    kept = {("endpoint config", wanted["endpoint"]["EndpointConfigName"])}
-    kept |= {("model", wanted["model"]["ModelName"])} if wanted["model"] else set()
-    kept |= {(kind, name_of(request)) for kind, request in wanted["scaling"]}
-    for resource in found:
-        if resource.kind not in ("endpoint", COMPONENT) and (resource.kind, resource.name) not in kept:
-            yield _delete(resource, "it is not wanted any more")
 
 
 def _expiry(expires: bool, planned: list[Step], found: list[Resource]) -> Iterator[Step]:
@@ -144,7 +116,3 @@ def _expiry(expires: bool, planned: list[Step], found: list[Resource]) -> Iterat
 
 def _delete(resource: Resource, why: str) -> Step:
     return Step("delete", resource.kind, resource.name, deletion(resource), why)
-
-
-def _named(found: list[Resource], kind: str, name: str) -> Resource | None:
-    return next((item for item in found if (item.kind, item.name) == (kind, name)), None)

@@ -1,16 +1,14 @@
 """Remove everything that the project has in AWS, look again whether all is gone, and write a receipt."""
 
 import argparse
-import sys
 
-from lifecycle import belongings, inventory, journal, money, waiting
+from lifecycle import belongings, inventory, journal, money
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.belongings import Resource
 from lifecycle.cli import Result
-from lifecycle.console import say
-from lifecycle.findings import NOT_CHECKED, Finding
+from lifecycle.console import confirmed, say
 from lifecycle.logs import groups as log_groups
-from lifecycle.project import DONE, INTERRUPTED, REFUSED, USAGE, VERIFICATION, Failure
+from lifecycle.project import DONE, INTERRUPTED, NOT_CHECKED, REFUSED, VERIFICATION, Failure, Finding
 from lifecycle.target import Target
 
 ROUNDS = 3
@@ -30,9 +28,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     try:
         return _clean(settings, arguments, known)
     except (Failure, KeyboardInterrupt) as error:
-        failure = (
-            error if isinstance(error, Failure) else _stopped("what was begun goes on", "`do/clean` again")
-        )
+        stopped = _stopped("what was begun goes on", "`do/clean` again")
+        failure = error if isinstance(error, Failure) else stopped
         failure.left = [money.described(settings, item) for item in known] or inventory.possible(settings)
         raise failure from None
 
@@ -49,15 +46,18 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
     say("\n".join(f"  {money.described(settings, item)}" for item in known))
     for name in foreign:
         say(f"  left alone, for it lacks this project's tag: {name}")
-    if known and not arguments.yes:
-        _ask()
+    if known and not arguments.yes and not confirmed("remove all of this?", "clean"):
+        raise _stopped("the answer was not yes", "do/clean --yes")
     removed = []
     for _ in range(ROUNDS if known else 1):
         problems.clear()
         present = list(known)
         for item in present:
-            if _remove(settings, aws, item, problems):
+            try:
+                _remove(settings, aws, item)
                 known.remove(item)
+            except Failure as failure:
+                problems.append(failure.finding)
         found = _find(settings, Aws(settings, "clean"), arguments, problems)
         known[:] = [item for item in found if item.ours]
         left = [item.arn for item in known]
@@ -96,40 +96,25 @@ def _find(
     return found
 
 
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        what, seen = "nobody is there to be asked", "standard input is no terminal"
-        raise Failure(USAGE, "not-asked", what, seen, "do/clean --yes")
-    print("remove all of this? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise _stopped("the answer was not yes", "do/clean --yes")
-
-
 def _stopped(seen: str, remedy: str) -> Failure:
     return Failure(INTERRUPTED, "interrupted", "stopped before all was removed", seen, remedy)
 
 
-def _remove(settings: Target, aws: Aws, item: Resource, problems: list[Finding]) -> bool:
-    """Remove a resource, wait until it is gone, and return whether it is; else `problems` says why not."""
+def _remove(settings: Target, aws: Aws, item: Resource) -> None:
+    """Remove a resource and wait until it is gone. Raises Failure when it cannot be removed."""
     say(f"removing {item.kind} {item.name}")
-    try:
-        if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.passing):
-            waiting.settled(settings, aws, item.kind, item.name)
-            _deleted(aws, item)
-        if item.status:
-            waiting.settled(settings, aws, item.kind, item.name)
-    except Failure as failure:
-        problems.append(failure.finding)
-        return False
-    return True
+    if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.passing):
+        inventory.settled(settings, aws, item.kind, item.name)
+        _deleted(aws, item)
+    if item.status:
+        inventory.settled(settings, aws, item.kind, item.name)
 
 
 def _deleted(aws: Aws, item: Resource, may_wait: bool = False) -> bool:
     """Ask for a resource's removal; return False when AWS wants it to settle first."""
     try:
         if item.kind in (*inventory.SAGEMAKER, *inventory.SCALING):
-            service, operation = inventory.call_of("delete", item.kind)
-            aws.call(service, operation, **inventory.deletion(item))
+            aws.call(*inventory.call_of("delete", item.kind), **inventory.deletion(item))
         else:
             belongings.remove(aws, item)
     except AwsFailure as error:

@@ -3,34 +3,30 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from lifecycle import changes, inventory, journal, money, plan, remote, requests, specification, waiting
-from lifecycle.aws import Aws, AwsFailure
+from lifecycle import changes, inventory, journal, money, plan, project, remote, requests, specification
+from lifecycle.aws import Aws, AwsFailure, tag_list
 from lifecycle.belongings import Resource
 from lifecycle.changes import Step
 from lifecycle.cli import Result
 from lifecycle.console import say
+from lifecycle.inventory import PASSING
 from lifecycle.logs import Tail
 from lifecycle.plan import Plan
-from lifecycle.project import INTERRUPTED, POLICY, PRECONDITION, USAGE, VERIFICATION, Failure
-from lifecycle.specification import Request, scalable_target
+from lifecycle.project import POLICY, USAGE, Failure
+from lifecycle.specification import Request, Wanted
 from lifecycle.target import Target
-from lifecycle.transport import Answer
-
-PASSING = ("endpoint", "inference component")  # kinds that take their time
+from lifecycle.transport import Answer, Server
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/deploy."""
     parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
-    parser.add_argument(
-        "--plan", metavar="FILE", type=Path, help="do what `do/plan --json` wrote there, or nothing"
-    )
+    told = "do what `do/plan --json` wrote there, or nothing"
+    parser.add_argument("--plan", metavar="FILE", type=Path, help=told)
     parser.add_argument("--rollback", action="store_true", help="go back to the image and settings before")
     requests.add_options(parser)
 
@@ -39,7 +35,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Deploy; return what is there now. Success means that the endpoint has answered as do/test expects."""
     if arguments.dry_run:
         return plan.run(settings, arguments)
-    _rehearse(arguments)
+    with suppress(Sendable):
+        requests.check(Rehearsal(""), arguments)
     aws = Aws(settings, "deploy")
     with journal.locked("deploy"):
         try:
@@ -48,28 +45,38 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             failure.left = [] if failure.code in (USAGE, POLICY) else _left(settings)
             raise
         except KeyboardInterrupt:
-            remedy = "`do/deploy` again goes on, `do/clean` removes all"
-            stopped = Failure(INTERRUPTED, "interrupted", "stopped waiting", "what was begun goes on", remedy)
+            what, remedy = "stopped waiting", "`do/deploy` again goes on, `do/clean` removes all"
+            code, seen = project.INTERRUPTED, "what was begun goes on"
+            stopped = Failure(code, "interrupted", what, seen, remedy)
             stopped.left = _left(settings)
             raise stopped from None
-    done = [str(step) for step in planned.steps]
+    done, usd = [str(step) for step in planned.steps], money.of(settings)
     text = "\n".join([*(done or ["nothing to do"]), answer.pop("text", ""), money.told(settings)])
-    return {
-        "endpoint": settings.project_name,
-        "steps": done,
-        "test": answer,
-        "usd": money.of(settings),
-        "text": text,
-    }
+    return {"endpoint": settings.project_name, "steps": done, "test": answer, "usd": usd, "text": text}
+
+
+class Sendable(Exception):
+    """There is something to ask the endpoint with."""
+
+
+class Rehearsal(Server):
+    """Stands for the endpoint before anything is made: it is ready, and takes one request."""
+
+    def ping(self) -> Answer:
+        return Answer(200, b"{}")
+
+    def _open(self, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        raise Sendable
 
 
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:
-    for kind in PASSING:  # what an earlier command has begun
+    for kind in reversed(PASSING):  # what an earlier command has begun
         resource = inventory.describe(settings, aws, kind, settings.project_name)
         if resource and resource.ours and resource.passing:
-            waiting.settled(settings, aws, kind, resource.name)
+            inventory.settled(settings, aws, kind, resource.name)
     planned = plan.make(settings, aws, _before(aws) if arguments.rollback else None)
-    _require_same(planned, arguments.plan)
+    if arguments.plan:
+        _require_same(planned, arguments.plan)
     planned.require_ready()
     say(planned.text())
     tail = Tail(settings, aws, time.time())
@@ -80,43 +87,20 @@ def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[
     return planned, answer
 
 
-def _rehearse(arguments: argparse.Namespace) -> None:
-    """Raise Failure (usage) when there is nothing to ask the endpoint with, before anything is made."""
-
-    class Reached(Exception):
-        pass
-
-    class Rehearsal:
-        name = "rehearsal"
-
-        def ping(self) -> Answer:
-            return Answer(200, b"{}")
-
-        def invoke(self, body: bytes, content_type: str, accept: str = "", attributes: str = "") -> Answer:
-            raise Reached
-
-        def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
-            raise Reached
-
-    with suppress(Reached):
-        requests.check(Rehearsal(), arguments)
-
-
-def _before(aws: Aws) -> dict[str, Any]:
+def _before(aws: Aws) -> Wanted:
     """Return what was wanted by the deployment before the present one. Raises Failure without one."""
     entries = (entry for entry in journal.read() if entry.get("region") == aws.region)
-    deployed = [entry["wanted"] for entry in entries if entry.get("state") == "deployed"]
+    deployed: list[Wanted] = [entry["wanted"] for entry in entries if entry.get("state") == "deployed"]
     for wanted in reversed(deployed):
         if wanted != deployed[-1]:
-            return dict(wanted)
+            return wanted
     what, seen = "there is nothing to go back to", f"{journal.JOURNAL} knows of no other deployment"
-    raise Failure(PRECONDITION, "no-earlier-deployment", what, seen, "change do/config.toml, then do/deploy")
+    remedy = "change do/config.toml, then do/deploy"
+    raise Failure(project.PRECONDITION, "no-earlier-deployment", what, seen, remedy)
 
 
-def _require_same(planned: Plan, file: Path | None) -> None:
+def _require_same(planned: Plan, file: Path) -> None:
     """Raise Failure (policy) when a saved plan is not what would be done now."""
-    if file is None:
-        return
     try:
         saved = json.loads(file.read_text())["result"]
         known = [saved[name] for name in ("fingerprint", "account", "region")]
@@ -143,10 +127,10 @@ def _take(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
         if not (gone or (made and made.ours)):
             raise
     if step.kind in PASSING and step.action != "tag":
-        resource = waiting.settled(settings, aws, step.kind, step.name, tail)
+        resource = inventory.settled(settings, aws, step.kind, step.name, tail.quietly)
         if step.action != "delete" and not _took(step, resource):
             new = "new " if step.action == "update" else ""
-            raise waiting.failed(f"the {new}{step.kind} {step.name}", resource, tail.last)
+            raise inventory.failed(f"the {new}{step.kind} {step.name}", resource, tail.last)
 
 
 def _took(step: Step, resource: Resource | None) -> bool:
@@ -162,10 +146,9 @@ def _took(step: Step, resource: Resource | None) -> bool:
 def _completed(settings: Target, aws: Aws, step: Step) -> Request:
     """Return the request of a step with what is known only now: tags, and the policy that an alarm calls."""
     request, tags = dict(step.request), specification.tags(settings, aws.identity["Arn"])
-    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-    service, operation = step.call
+    listed, (service, operation) = tag_list(tags), step.call
     if operation == "put_metric_alarm":
-        about = {**scalable_target(settings.project_name), "PolicyNames": [step.name]}
+        about = {**specification.scalable_target(settings.project_name), "PolicyNames": [step.name]}
         found = aws.pages("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **about)
         return {**request, "AlarmActions": [policy["PolicyARN"] for policy in found], "Tags": listed}
     if operation == "register_scalable_target" and step.action == "create":
@@ -186,7 +169,7 @@ def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
         found = failure.finding
         what, seen = "it is deployed, but does not answer as it should", f"{found['what']}: {found['seen']}"
         remedy = f"{found['next']}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"
-        raise Failure(VERIFICATION, found["id"], what, seen, remedy) from None
+        raise Failure(project.VERIFICATION, found["id"], what, seen, remedy) from None
 
 
 def _left(settings: Target) -> list[str]:

@@ -1,25 +1,25 @@
 """What serves the model in AWS. It is found by tag, name and journal; whose it is, its tag alone says."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from lifecycle import journal
-from lifecycle.aws import Aws, AwsFailure
+from lifecycle import explain, journal
+from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.belongings import Resource
-from lifecycle.specification import Request, scalable_target
+from lifecycle.console import Progress, duration
+from lifecycle.project import REFUSED, TIMED_OUT, Failure
+from lifecycle.specification import COMPONENT, Request, scalable_target
 from lifecycle.target import Target
 
 # What SageMaker makes for us, by its name in requests, in the order in which it is removed.
 SAGEMAKER = {
-    "inference component": "InferenceComponent",
+    COMPONENT: "InferenceComponent",
     "endpoint": "Endpoint",
     "endpoint config": "EndpointConfig",
     "model": "Model",
 }
-NUMBERED = (
-    "endpoint config",
-    "model",
-)  # these cannot be changed, so their names end in digits of their content
+PASSING = (COMPONENT, "endpoint")  # these take their time
+NUMBERED = ("endpoint config", "model")  # names that end in digits of their content: these cannot be changed
 AUTOSCALING = "application-autoscaling"
 # What scales a component: the service, and what sets and what removes it.
 SCALING = {
@@ -28,6 +28,8 @@ SCALING = {
     "alarm": ("cloudwatch", "put_metric_alarm", "delete_alarms"),
 }
 ACTIONS = {"tag": "add_tags", "scale": "update_inference_component_runtime_config"}
+INSTANCES_SECONDS = 1800  # SageMaker gives up on finding instances by itself
+LOG_LINES_SHOWN = 8
 
 
 def call_of(action: str, kind: str) -> tuple[str, str]:
@@ -64,7 +66,7 @@ def find(settings: Target, aws: Aws) -> list[Resource]:
         names[kind] += _names_in_journal(aws, kind)
         names[kind] += _listed(settings, aws, kind) if kind in NUMBERED else [settings.project_name]
     found = _described(settings, aws, names)
-    components = [resource.name for resource in found if resource.kind == "inference component"]
+    components = [resource.name for resource in found if resource.kind == COMPONENT]
     for name in dict.fromkeys([settings.project_name, *components]):
         found += _scaling(settings, aws, name)
     return found
@@ -90,9 +92,44 @@ def describe(settings: Target, aws: Aws, kind: str, name: str) -> Resource | Non
     listed = aws.find("sagemaker", "list_tags", ResourceArn=found[f"{noun}Arn"]) if found else None
     if found is None or listed is None:
         return None
-    tags = {tag["Key"]: tag["Value"] for tag in listed["Tags"]}
-    status = found.get(f"{noun}Status", "")
+    tags, status = tags_of(listed["Tags"]), found.get(f"{noun}Status", "")
     return Resource(kind, name, found[f"{noun}Arn"], settings.owns(tags), status, found, tags)
+
+
+def settled(
+    settings: Target, aws: Aws, kind: str, name: str, said: Callable[[], Iterable[str]] = tuple
+) -> Resource | None:
+    """Wait until a resource has left a passing state and return it, None when it is gone.
+
+    `said` returns what its containers have said since the last time, to be shown. Raises Failure (timed out)
+    when it takes too long for its instances, model and start: it goes on in AWS.
+    """
+    limit = settings.wait_seconds or INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
+    progress = Progress(f"{kind} {name}", limit)
+    while True:
+        resource = describe(settings, aws, kind, name)
+        status = resource.status if resource else "gone"
+        for line in said():
+            progress.line(line)
+        if resource is None or not resource.passing:
+            progress.end(status)
+            return resource
+        progress.show(status)
+        if progress.elapsed > limit:
+            what, seen = f"{kind} {name} takes long", f"still {status} after {duration(progress.elapsed)}"
+            remedy = f"`do/status` shows it, `do/{aws.verb}` again goes on waiting, `do/clean` removes it"
+            raise Failure(TIMED_OUT, "timed-out", what, seen, remedy)
+        progress.sleep(settings.poll_seconds)
+
+
+def failed(what: str, resource: Resource | None, lines: list[str]) -> Failure:
+    """Return why something does not serve: AWS's reason, the last lines of its log, the likely cause."""
+    status = resource.status if resource else "gone"
+    reason = resource.described.get("FailureReason", "") if resource else ""
+    cause, remedy = explain.explained("\n".join(lines), "`do/logs` shows all", reason, status)
+    seen = "\n        ".join([reason or f"it is {status}", *lines[-LOG_LINES_SHOWN:]])
+    next_step = f"{remedy}; `do/clean` removes it"
+    return Failure(REFUSED, "not-in-service", f"{what} does not serve", seen, next_step, cause)
 
 
 def _described(settings: Target, aws: Aws, names: dict[str, list[str]]) -> list[Resource]:
@@ -103,12 +140,10 @@ def _described(settings: Target, aws: Aws, names: dict[str, list[str]]) -> list[
 
 def _names_by_tag(settings: Target, aws: Aws) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {kind: [] for kind in SAGEMAKER}
-    kinds = {kind.replace(" ", "-"): kind for kind in SAGEMAKER}
     key, wanted = "ResourceTagMappingList", [{"Key": "mcc-project-id", "Values": [settings.project_id]}]
     for entry in aws.pages("resourcegroupstaggingapi", "get_resources", key, TagFilters=wanted):
         kind, _, name = entry["ResourceARN"].split(":", 5)[5].partition("/")
-        if kind in kinds:
-            found[kinds[kind]].append(name)
+        found.get(kind.replace("-", " "), []).append(name)
     return found
 
 
@@ -130,20 +165,17 @@ def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
 def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
     """Yield what scales a component: its policies, their target, and the alarm that starts a first copy."""
     about = scalable_target(component)
-    resource = about.pop("ResourceId")
-    targets = aws.pages(
-        AUTOSCALING, "describe_scalable_targets", "ScalableTargets", ResourceIds=[resource], **about
-    )
-    for target in targets:
+    resource = {"ResourceId": about.pop("ResourceId")}
+    ids, targets = {"ResourceIds": list(resource.values())}, "ScalableTargets"
+    for target in aws.pages(AUTOSCALING, "describe_scalable_targets", targets, **ids, **about):
         arn = target["ScalableTargetARN"]
         tags = aws.call(AUTOSCALING, "list_tags_for_resource", ResourceARN=arn)["Tags"]
         ours, key = settings.owns(tags), "ScalingPolicies"
-        for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, ResourceId=resource, **about):
+        for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, **resource, **about):
             yield Resource("scaling policy", policy["PolicyName"], policy["PolicyARN"], ours, "", policy)
         yield Resource("scalable target", component, arn, ours, "", target, tags)
-    for alarm in aws.pages(
-        "cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=[f"{component}-from-zero"]
-    ):
-        pairs = aws.call("cloudwatch", "list_tags_for_resource", ResourceARN=alarm["AlarmArn"])["Tags"]
-        tags = {tag["Key"]: tag["Value"] for tag in pairs}
-        yield Resource("alarm", alarm["AlarmName"], alarm["AlarmArn"], settings.owns(tags), "", alarm, tags)
+    names = [f"{component}-from-zero"]
+    for alarm in aws.pages("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names):
+        arn = alarm["AlarmArn"]
+        tags = tags_of(aws.call("cloudwatch", "list_tags_for_resource", ResourceARN=arn)["Tags"])
+        yield Resource("alarm", alarm["AlarmName"], arn, settings.owns(tags), "", alarm, tags)

@@ -20,9 +20,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/logs."""
     parser.add_argument("--since", default="1h", help="how far back: 90s, 10m, 2h, 1d (1h)")
     parser.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
-    parser.add_argument(
-        "--explain", action="store_true", help="name the likely cause and what to do, not the lines"
-    )
+    told = "name the likely cause and what to do, not the lines"
+    parser.add_argument("--explain", action="store_true", help=told)
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
@@ -82,14 +81,12 @@ class Tail:
 
 
 def _explained(settings: Target, aws: Aws, lines: list[str]) -> Result:
-    kinds = ("endpoint", "inference component")
-    found = [inventory.describe(settings, aws, kind, settings.project_name) for kind in kinds]
+    name = settings.project_name
+    found = [inventory.describe(settings, aws, kind, name) for kind in inventory.PASSING]
     reasons = [item.described.get("FailureReason", "") for item in found if item]
     status = ", ".join(item.status for item in found if item)
     known = explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status)
-    told = [
-        "\n  ".join([item["what"], *(f"{key}: {item[key]}" for key in ("seen", "cause", "next"))])
-        for item in known
-    ]
+    keys = ("seen", "cause", "next")
+    told = ["\n  ".join([item["what"], *(f"{key}: {item[key]}" for key in keys)]) for item in known]
     nothing = "nothing known is in the log; do/logs shows its lines"
     return {"causes": known, "findings": known, "text": "\n".join(told) or nothing}

@@ -11,15 +11,14 @@ HOURS_OF_MONTH = 730
 
 def of(settings: Target) -> dict[str, Any]:
     """Return US dollars an hour and a month, and an hour with the most instances; 0 when not known."""
-    now, most = (
-        settings.usd_per_hour * count for count in (settings.instance_count, settings.max_instance_count)
-    )
-    costs = {
-        "per_hour": round(now, 4),
-        "per_month": round(now * HOURS_OF_MONTH, 2),
-        "most_per_hour": round(most, 4),
+    rate = settings.usd_per_hour
+    return {
+        "per_hour": round(rate * settings.instance_count, 4),
+        "per_month": round(rate * settings.instance_count * HOURS_OF_MONTH, 2),
+        "most_per_hour": round(rate * settings.max_instance_count, 4),
+        "ceiling_per_hour": settings.max_usd_per_hour,
+        "estimated": settings.price_estimated,
     }
-    return {**costs, "ceiling_per_hour": settings.max_usd_per_hour, "estimated": settings.price_estimated}
 
 
 def told(settings: Target) -> str:

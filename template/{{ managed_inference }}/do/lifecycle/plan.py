@@ -1,16 +1,16 @@
 """Show what do/deploy would create, change and delete, what that costs, and what stands in its way."""
 
 import argparse
+import textwrap
 from dataclasses import dataclass, replace
-from typing import Any
 
-from lifecycle import changes, checks, inventory, money, registry, specification
+from lifecycle import changes, doctor, inventory, money, registry, specification
 from lifecycle.aws import Aws
 from lifecycle.changes import Step
 from lifecycle.cli import Result
-from lifecycle.findings import ERROR, OK, Finding, finding
 from lifecycle.policies import policy
-from lifecycle.project import DONE, POLICY, PRECONDITION, Failure
+from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, Failure, Finding, finding
+from lifecycle.specification import Wanted
 from lifecycle.target import Target
 
 TOO_DEAR = "too-dear"
@@ -21,7 +21,7 @@ class Plan:
     """What is wanted, the steps to it, what was checked, and the IAM actions that a deploy needs."""
 
     settings: Target
-    wanted: dict[str, Any]
+    wanted: Wanted
     steps: list[Step]
     checks: list[Finding]
     actions: list[str]
@@ -57,12 +57,10 @@ class Plan:
 
     def text(self) -> str:
         """Return the plan for a person."""
-        lines = [f"  {step}" for step in self.steps] or ["  nothing: all is as do/config.toml wants it"]
-        lines += ["", f"  {money.told(self.settings)}", ""]
-        for check in self.checks:
-            lines.append(f"  {check['severity']:<12} {check['what']}: {check['seen']}")
-            lines += [f"  {'':<12} {check[name]}" for name in ("cause", "next") if check.get(name)]
-        return "\n".join([*lines, "", f"  IAM actions of a deploy: {', '.join(self.actions)}"])
+        steps = [str(step) for step in self.steps] or ["nothing: all is as do/config.toml wants it"]
+        lines = [*steps, "", money.told(self.settings), "", *map(doctor.line, self.checks), ""]
+        lines.append(f"IAM actions of a deploy: {', '.join(self.actions)}")
+        return textwrap.indent("\n".join(lines), "  ")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +74,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     return {**plan.as_json(), "findings": wrong, "exit_code": plan.exit_code, "text": plan.text()}
 
 
-def make(settings: Target, aws: Aws, wanted: dict[str, Any] | None = None) -> Plan:
+def make(settings: Target, aws: Aws, wanted: Wanted | None = None) -> Plan:
     """Return a plan for what is wanted: of the settings and the newest image, when nothing else is given.
 
     Raises Failure for settings that do not go together, without credentials of the right account, and for
@@ -86,13 +84,10 @@ def make(settings: Target, aws: Aws, wanted: dict[str, Any] | None = None) -> Pl
     settings = replace(settings, account=aws.identity["Account"])
     image, found = registry.image(settings, aws), inventory.find(settings, aws)
     wanted = wanted or specification.wanted(settings, image.uri if image else "(no image yet)")
-    for kind in ("endpoint config", "endpoint", "model", "inference component"):
-        if wanted[kind]:
-            aws.validate(*inventory.call_of("create", kind), wanted[kind])
-    for kind, request in wanted["scaling"]:
+    for kind, _, request in wanted:
         aws.validate(*inventory.call_of("create", kind), request)
     steps = changes.steps(wanted, found, settings.expires_after_hours > 0)
-    checked = [*checks.of_image(settings, image, ERROR), _cost(settings), *checks.of_target(settings, aws)]
+    checked = [*doctor.of_image(settings, image, ERROR), _cost(settings), *doctor.of_target(settings, aws)]
     statements = policy("deploy", settings, settings.account, aws.partition)["Statement"]
     actions = sorted({action for statement in statements for action in statement["Action"]})
     return Plan(settings, wanted, steps, checked, actions)

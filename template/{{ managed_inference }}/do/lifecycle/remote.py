@@ -6,35 +6,33 @@ from dataclasses import replace
 from lifecycle import inventory
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.target import Target
-from lifecycle.transport import Answer
+from lifecycle.transport import Answer, Server
 
 
-def server(settings: Target, verb: str = "test") -> "Endpoint":
+def server(settings: Target, verb: str = "test") -> Server:
     """Return the project's endpoint."""
     patient = replace(settings, call_seconds=settings.invoke_seconds, call_attempts=2)
     return Endpoint(settings, Aws(patient, verb, read_only=True))
 
 
-class Endpoint:
+class Endpoint(Server):
     """An inference component on its endpoint, called with the credentials of this shell."""
 
     def __init__(self, settings: Target, aws: Aws) -> None:
-        self._settings, self._aws, name = settings, aws, settings.project_name
+        name = settings.project_name
+        super().__init__("", f"endpoint {name}")
+        self._settings, self._aws = settings, aws
         self._target = {"EndpointName": name, "InferenceComponentName": name}
-        self.name = f"endpoint {name}"
 
     def ping(self) -> Answer:
         """Ask SageMaker, which pings the containers itself."""
-        name = self._target["InferenceComponentName"]
+        name = self._settings.project_name
         component = inventory.describe(self._settings, self._aws, "inference component", name)
         ready = component is not None and component.status in ("InService", "Updating")
         return Answer(200 if ready else 503, b"{}")
 
-    def invoke(
-        self, body: bytes, content_type: str, accept: str = "application/json", attributes: str = ""
-    ) -> Answer:
-        """Send one request; what the container refuses is an answer, too."""
-        request = {**self._target, "Body": body, "ContentType": content_type, "Accept": accept}
+    def invoke(self, body: bytes, content_type: str, attributes: str = "") -> Answer:
+        request = {**self._target, "Body": body, "ContentType": content_type, "Accept": "application/json"}
         request |= {"CustomAttributes": attributes} if attributes else {}
         try:
             with self._aws.explained("sagemaker-runtime.invoke_endpoint"):
@@ -44,7 +42,6 @@ class Endpoint:
             return _of_container(error)
 
     def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
-        """Send one request and yield its answer as it arrives."""
         call, request = "invoke_endpoint_with_response_stream", {"Body": body, "ContentType": content_type}
         try:
             with self._aws.explained(f"sagemaker-runtime.{call}"):
@@ -55,7 +52,7 @@ class Endpoint:
 
 
 def _of_container(error: AwsFailure) -> Answer:
-    """Return what the container answered. Raises the failure itself when it was not the container's."""
+    """Return what the container refused with. Raises the failure itself when it was not the container's."""
     if error.error != "ModelError" or not error.response.get("OriginalStatusCode"):
         raise error
     return Answer(error.response["OriginalStatusCode"], str(error.response["OriginalMessage"]).encode())

@@ -10,19 +10,21 @@ from lifecycle.target import Target
 VARIANT = "main"
 NEVER = "never"
 LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
+COMPONENT = "inference component"
 Request = dict[str, Any]
+Wanted = list[tuple[str, str, Request]]  # a kind, a name, and the request that makes it
 
 
-def wanted(settings: Target, image: str) -> dict[str, Any]:
-    """Return every request that makes the endpoint serve an image, by what it makes; without tags."""
-    component, model = inference_component(settings, image), None
+def wanted(settings: Target, image: str) -> Wanted:
+    """Return every request that makes the endpoint serve an image, in order; without tags."""
+    name, config, component = settings.project_name, endpoint_config(settings), component_of(settings, image)
+    endpoint = {"EndpointName": name, "EndpointConfigName": config["EndpointConfigName"]}
+    made: Wanted = [("endpoint config", config["EndpointConfigName"], config), ("endpoint", name, endpoint)]
     if settings.model_data.endswith("/"):
         model = model_of(settings, component["Specification"].pop("Container"))
         component["Specification"]["ModelName"] = model["ModelName"]
-    config = endpoint_config(settings)
-    endpoint = {"EndpointName": settings.project_name, "EndpointConfigName": config["EndpointConfigName"]}
-    made = {"endpoint config": config, "endpoint": endpoint, "model": model, "inference component": component}
-    return {**made, "scaling": scaling(settings)}
+        made.append(("model", model["ModelName"], model))
+    return [*made, (COMPONENT, name, component), *scaling(settings)]
 
 
 def endpoint_config(settings: Target) -> Request:
@@ -35,14 +37,13 @@ def endpoint_config(settings: Target) -> Request:
         "InitialInstanceCount": settings.instance_count,
         "ManagedInstanceScaling": {"Status": "ENABLED", **limits},
         "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
+        **({"InferenceAmiVersion": settings.ami} if settings.ami else {}),
     }
-    if settings.ami:
-        variant["InferenceAmiVersion"] = settings.ami
     content = {"ExecutionRoleArn": settings.role_arn, "ProductionVariants": [variant]}
     return {"EndpointConfigName": _numbered(settings, content), **content}
 
 
-def inference_component(settings: Target, image: str) -> Request:
+def component_of(settings: Target, image: str) -> Request:
     """Return the request for the container and what is kept for each copy of it."""
     container: Request = {"Image": image, "Environment": dict(settings.environment)}
     if settings.model_data.endswith(".tar.gz"):
@@ -54,14 +55,14 @@ def inference_component(settings: Target, image: str) -> Request:
         "ModelDataDownloadTimeoutInSeconds": settings.download_seconds,
         "ContainerStartupHealthCheckTimeoutInSeconds": settings.startup_seconds,
     }
-    names = {"InferenceComponentName": settings.project_name, "EndpointName": settings.project_name}
-    specification = {
-        "Container": container,
-        "StartupParameters": limits,
-        "ComputeResourceRequirements": resources,
+    needs = {"StartupParameters": limits, "ComputeResourceRequirements": resources}
+    return {
+        "InferenceComponentName": settings.project_name,
+        "EndpointName": settings.project_name,
+        "VariantName": VARIANT,
+        "Specification": {"Container": container, **needs},
+        "RuntimeConfig": {"CopyCount": settings.copies},
     }
-    copies = {"CopyCount": settings.copies}
-    return {**names, "VariantName": VARIANT, "Specification": specification, "RuntimeConfig": copies}
 
 
 def model_of(settings: Target, container: Request) -> Request:
@@ -80,45 +81,43 @@ def component_update(component: Request, copies: int) -> Request:
     return {**changed, "DeploymentConfig": {"RollingUpdatePolicy": policy}}
 
 
-def scaling(settings: Target) -> list[tuple[str, Request]]:
-    """Return the requests that make the copies follow the load, each with its kind; [] for a fixed number."""
+def scaling(settings: Target) -> Wanted:
+    """Return the requests that make the copies follow the load; [] for a fixed number."""
     if not settings.scales:
         return []
     name, target = settings.project_name, scalable_target(settings.project_name)
-    limits = {
-        "MinCapacity": 0 if settings.scale_to_zero else settings.copies,
-        "MaxCapacity": settings.max_copies,
-    }
+    least = 0 if settings.scale_to_zero else settings.copies
     metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": LOAD}}
     tracking = {**metric, "TargetValue": float(settings.requests_per_copy)}
     load = {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": tracking}
-    requests: list[tuple[str, Request]] = [
-        ("scalable target", {**target, **limits}),
-        ("scaling policy", {**target, "PolicyName": f"{name}-load", **load}),
+    by_load: Wanted = [
+        ("scalable target", name, {**target, "MinCapacity": least, "MaxCapacity": settings.max_copies}),
+        ("scaling policy", f"{name}-load", {**target, "PolicyName": f"{name}-load", **load}),
     ]
-    if settings.scale_to_zero:
-        first_copy = {
-            "AdjustmentType": "ChangeInCapacity",
-            "MetricAggregationType": "Maximum",
-            "Cooldown": 60,
-            "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
-        }
-        step = {"PolicyType": "StepScaling", "StepScalingPolicyConfiguration": first_copy}
-        refused_calls = {
-            "AlarmName": f"{name}-from-zero",
-            "Namespace": "AWS/SageMaker",
-            "MetricName": "NoCapacityInvocationFailures",
-            "Dimensions": [{"Name": "InferenceComponentName", "Value": name}],
-            "Statistic": "Maximum",
-            "Period": 30,
-            "EvaluationPeriods": 1,
-            "Threshold": 1.0,
-            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-            "TreatMissingData": "missing",
-        }
-        requests.append(("scaling policy", {**target, "PolicyName": f"{name}-from-zero", **step}))
-        requests.append(("alarm", refused_calls))
-    return requests
+    if not settings.scale_to_zero:
+        return by_load
+    from_zero = f"{name}-from-zero"
+    first_copy = {
+        "AdjustmentType": "ChangeInCapacity",
+        "MetricAggregationType": "Maximum",
+        "Cooldown": 60,
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
+    }
+    step = {"PolicyType": "StepScaling", "StepScalingPolicyConfiguration": first_copy}
+    refused_calls = {
+        "AlarmName": from_zero,
+        "Namespace": "AWS/SageMaker",
+        "MetricName": "NoCapacityInvocationFailures",
+        "Dimensions": [{"Name": "InferenceComponentName", "Value": name}],
+        "Statistic": "Maximum",
+        "Period": 30,
+        "EvaluationPeriods": 1,
+        "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "missing",
+    }
+    policy = {**target, "PolicyName": from_zero, **step}
+    return [*by_load, ("scaling policy", from_zero, policy), ("alarm", from_zero, refused_calls)]
 
 
 def scalable_target(component: str) -> dict[str, str]:
@@ -126,12 +125,6 @@ def scalable_target(component: str) -> dict[str, str]:
     dimension = "sagemaker:inference-component:DesiredCopyCount"
     about = {"ServiceNamespace": "sagemaker", "ScalableDimension": dimension}
     return {**about, "ResourceId": f"inference-component/{component}"}
-
-
-def name_of(request: Request) -> str:
-    """Return the name of what a request for scaling makes."""
-    named = request.get("PolicyName") or request.get("AlarmName")
-    return str(named or request["ResourceId"].partition("/")[2])
 
 
 def tags(settings: Target, created_by: str) -> dict[str, str]:

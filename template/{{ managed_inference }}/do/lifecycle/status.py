@@ -8,17 +8,15 @@ from lifecycle import inventory, money
 from lifecycle.aws import Aws
 from lifecycle.belongings import Resource
 from lifecycle.cli import Result
-from lifecycle.findings import NOT_CHECKED
 from lifecycle.journal import now
-from lifecycle.project import Failure
+from lifecycle.project import NOT_CHECKED, Failure
 from lifecycle.target import Target
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/status."""
-    parser.add_argument(
-        "--all-regions", action="store_true", help="look in every region for what has the tag"
-    )
+    told = "look in every region for what has the tag"
+    parser.add_argument("--all-regions", action="store_true", help=told)
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:

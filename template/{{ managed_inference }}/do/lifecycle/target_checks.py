@@ -1,12 +1,11 @@
-"""What an endpoint of SageMaker needs that can be checked beforehand; lifecycle/checks.py says how."""
+"""What an endpoint of SageMaker needs that can be checked beforehand; lifecycle/doctor.py says how."""
 
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from lifecycle.aws import Aws
-from lifecycle.findings import ERROR, NOT_CHECKED, OK, WARNING, Finding, finding
-from lifecycle.project import PROJECT, read_toml
+from lifecycle.project import ERROR, NOT_CHECKED, OK, PROJECT, WARNING, Finding, finding, read_toml
 from lifecycle.registry import Image
 from lifecycle.target import Target
 
@@ -14,23 +13,16 @@ HOSTING = "sagemaker.amazonaws.com"
 
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
-    """Yield what is found of the image in ECR beside its kind and processor."""
-    if settings.ami_cuda and (cuda := image.environment.get("CUDA_VERSION", "")):
-        yield driver(settings, cuda)
-
-
-def driver(settings: Target, cuda: str) -> Finding:
-    """Tell whether the driver of the instances is new enough for an image's CUDA."""
+    """Yield whether the driver of the instances is new enough for an image's CUDA."""
+    cuda = image.environment.get("CUDA_VERSION", "")
+    if not settings.ami_cuda or not cuda:
+        return
     seen = f"the image has CUDA {cuda}, {settings.ami} runs up to {settings.ami_cuda}"
-    if numbers(cuda) <= numbers(settings.ami_cuda):
-        return finding("driver", OK, "driver", seen)
+    if _numbers(cuda) <= _numbers(settings.ami_cuda):
+        yield finding("driver", OK, "driver", seen)
+        return
     remedy = "set ami and ami_cuda to a newer version, or put CUDA's compatibility libraries into the image"
-    return finding("driver", WARNING, "the driver is older than the image's CUDA", seen, remedy)
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return the first two numbers of a version, to compare."""
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    yield finding("driver", WARNING, "the driver is older than the image's CUDA", seen, remedy)
 
 
 def role(settings: Target, aws: Aws) -> Finding:
@@ -42,29 +34,17 @@ def role(settings: Target, aws: Aws) -> Finding:
     if found is None:
         return finding("role", ERROR, what, f"{settings.role_arn} does not exist", remedy)
     trust = found["Role"]["AssumeRolePolicyDocument"]
-    if not trusts(trust, HOSTING):
+    if HOSTING not in _trusted(trust):
         seen = f"its trust policy does not name {HOSTING}: {json.dumps(trust)}"
         return finding("role", ERROR, what, seen, remedy)
     return finding("role", OK, "role", settings.role_arn)
 
 
-def trusts(document: dict[str, Any], service: str) -> bool:
-    """Return whether a trust policy lets a service take the role."""
-    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
-    named: list[str] = []
-    for statement in statements:
-        principal = statement.get("Principal", {})
-        services = principal.get("Service", []) if isinstance(principal, dict) else []
-        if statement["Effect"] == "Allow":
-            named += [services] if isinstance(services, str) else services
-    return service in named
-
-
 def quota(settings: Target, aws: Aws) -> Finding:
     """Tell whether the account may have as many instances of the type."""
     name = f"{settings.instance_type} for endpoint usage"
-    found = (q for q in aws.pages("service-quotas", "list_service_quotas", "Quotas", ServiceCode="sagemaker"))
-    value = next((entry["Value"] for entry in found if entry["QuotaName"] == name), None)
+    listed = aws.pages("service-quotas", "list_service_quotas", "Quotas", ServiceCode="sagemaker")
+    value = next((entry["Value"] for entry in listed if entry["QuotaName"] == name), None)
     if value is None:
         return finding("quota", NOT_CHECKED, "quota", f"Service Quotas does not list '{name}'")
     seen = f"'{name}' is {value:.0f}"
@@ -91,6 +71,30 @@ def model_source(settings: Target, aws: Aws) -> Finding:
     return _of_the_hub(source, settings.call_seconds)
 
 
+# id -> (what it is about, the check)
+CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {
+    "role": ("role", role),
+    "quota": ("quota", quota),
+    "model-source": ("model", model_source),
+}
+
+
+def _numbers(version: str) -> list[int]:
+    """Return the first two numbers of a version, to compare."""
+    return [int(part) for part in version.split(".")[:2] if part.isdigit()]
+
+
+def _trusted(document: dict[str, Any]) -> set[str]:
+    """Return the services that a trust policy lets take the role."""
+    statements, named = document["Statement"], set[str]()
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
+        if statement["Effect"] == "Allow":
+            named |= {services} if isinstance(services, str) else set(services)
+    return named
+
+
 def _of_the_hub(model: str, seconds: float) -> Finding:
     import urllib.error
     import urllib.request
@@ -109,11 +113,3 @@ def _of_the_hub(model: str, seconds: float) -> Finding:
         remedy = f"ask for access at https://huggingface.co/{model}, and set hf_token_secret_arn"
         return finding("model-source", WARNING, "the model is gated", model, remedy)
     return finding("model-source", OK, "model", f"{model} on the Hugging Face Hub")
-
-
-# id -> (what it is about, the check)
-CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {
-    "role": ("role", role),
-    "quota": ("quota", quota),
-    "model-source": ("model", model_source),
-}
