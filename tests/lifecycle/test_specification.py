@@ -106,6 +106,32 @@ def test_what_aws_adds_is_no_difference(lifecycle: ModuleType) -> None:
     assert not list(differences({"Environment": {}}, {}))
 
 
+def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it(
+    lifecycle: ModuleType, settings: Any
+) -> None:
+    wanted, resource = lifecycle.specification.wanted(settings, IMAGE), lifecycle.belongings.Resource
+    component, endpoint = "inference component", "endpoint"
+
+    def steps(**statuses: str) -> list[str]:
+        found = []
+        for kind, _, request in reversed(wanted):
+            if status := statuses.get(kind.rpartition(" ")[2]):
+                described = {**request, **({"FailureReason": "broken"} if status == "Failed" else {})}
+                found.append(resource(kind, settings.project_name, "arn", True, status, described))
+        planned = lifecycle.changes.steps(wanted, found, False)
+        return [
+            f"{step.action} {step.kind}: {step.why}" for step in planned if step.kind != "endpoint config"
+        ]
+
+    create = [f"create {endpoint}: ", f"create {component}: "]
+    delete = [f"delete {component}: its endpoint is Failed", f"delete {endpoint}: broken"]
+    assert steps() == create
+    assert steps(component="InService", endpoint="Failed") == [*delete, *create]
+    assert steps(component="InService") == [f"delete {component}: its endpoint is gone", *create]
+    anew = [f"delete {component}: broken", f"create {component}: "]
+    assert steps(component="Failed", endpoint="InService")[:2] == anew
+
+
 def test_money(lifecycle: ModuleType, settings: Any) -> None:
     costs = lifecycle.money.of(dataclasses.replace(settings, usd_per_hour=2.0, instance_count=3))
     assert (costs["per_hour"], costs["per_month"], costs["most_per_hour"]) == (6.0, 4380.0, 4.0)

@@ -203,8 +203,7 @@ def lines_of_code(path: Path) -> int:
     lines = path.read_text().splitlines()
     code = {number for number, line in enumerate(lines, 1) if line.strip() and line.strip()[0] != "#"}
     for node in ast.walk(ast.parse("\n".join(lines))) if kind_of(path) == "python" else ():
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if documented and ast.get_docstring(node) is not None:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
             code -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
     return len(code)
 

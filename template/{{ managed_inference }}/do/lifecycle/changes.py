@@ -89,9 +89,11 @@ def _unusable(item: Resource, found: list[Resource]) -> str:
     """Return why something must be made anew, "" when it can be used: a component goes with its endpoint."""
     if item.status not in USABLE:
         return str(item.described.get("FailureReason") or f"it is {item.status}")
-    endpoints = [endpoint.status for endpoint in found if endpoint.kind == "endpoint"]
-    lost = item.kind == COMPONENT and not any(status in USABLE for status in endpoints)
-    return f"its endpoint is {', '.join(endpoints) or 'gone'}" if lost else ""
+    if item.kind != COMPONENT:
+        return ""
+    hosts = {endpoint.name: endpoint.status for endpoint in found if endpoint.kind == "endpoint"}
+    status = hosts.get(item.described["EndpointName"], "gone")
+    return "" if status in USABLE else f"its endpoint is {status}"
 
 
 def _updated(request: Request, existing: Resource, scaled: bool) -> Iterator[Step]:

@@ -128,8 +128,8 @@ def failed(what: str, resource: Resource | None, lines: list[str]) -> Failure:
     reason = resource.described.get("FailureReason", "") if resource else ""
     cause, remedy = explain.explained("\n".join(lines), "`do/logs` shows all", reason, status)
     seen = "\n        ".join([reason or f"it is {status}", *lines[-LOG_LINES_SHOWN:]])
-    next_step = f"{remedy}; `do/clean` removes it"
-    return Failure(REFUSED, "not-in-service", f"{what} does not serve", seen, next_step, cause)
+    remedy = f"{remedy}; `do/clean` removes it"
+    return Failure(REFUSED, "not-in-service", f"{what} does not serve", seen, remedy, cause)
 
 
 def _described(settings: Target, aws: Aws, names: dict[str, list[str]]) -> list[Resource]:
@@ -143,7 +143,8 @@ def _names_by_tag(settings: Target, aws: Aws) -> dict[str, list[str]]:
     key, wanted = "ResourceTagMappingList", [{"Key": "mcc-project-id", "Values": [settings.project_id]}]
     for entry in aws.pages("resourcegroupstaggingapi", "get_resources", key, TagFilters=wanted):
         kind, _, name = entry["ResourceARN"].split(":", 5)[5].partition("/")
-        found.get(kind.replace("-", " "), []).append(name)
+        if (kind := kind.replace("-", " ")) in found:
+            found[kind].append(name)
     return found
 
 
@@ -165,13 +166,13 @@ def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
 def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
     """Yield what scales a component: its policies, their target, and the alarm that starts a first copy."""
     about = scalable_target(component)
-    resource = {"ResourceId": about.pop("ResourceId")}
-    ids, targets = {"ResourceIds": list(resource.values())}, "ScalableTargets"
-    for target in aws.pages(AUTOSCALING, "describe_scalable_targets", targets, **ids, **about):
+    resource = about.pop("ResourceId")
+    which = {**about, "ResourceIds": [resource]}
+    for target in aws.pages(AUTOSCALING, "describe_scalable_targets", "ScalableTargets", **which):
         arn = target["ScalableTargetARN"]
         tags = aws.call(AUTOSCALING, "list_tags_for_resource", ResourceARN=arn)["Tags"]
         ours, key = settings.owns(tags), "ScalingPolicies"
-        for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, **resource, **about):
+        for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, ResourceId=resource, **about):
             yield Resource("scaling policy", policy["PolicyName"], policy["PolicyARN"], ours, "", policy)
         yield Resource("scalable target", component, arn, ours, "", target, tags)
     names = [f"{component}-from-zero"]
