@@ -39,7 +39,7 @@ print("refused", len(wrong))
 """
 
 
-@pytest.mark.xdist_group("http-flask-sklearn")
+@pytest.mark.xdist_group("http-flask")
 def test_a_malformed_npy_body_is_refused(render: Render) -> None:
     project = render(deployment_config="http-flask")
     answer = run_among_libraries(project, "sklearn", "http-flask", TRY)
@@ -92,7 +92,7 @@ print("same")
 """
 
 
-@pytest.mark.xdist_group("http-flask-sklearn")
+@pytest.mark.xdist_group("http-flask")
 def test_rows_are_read_the_same_the_quick_way_and_by_numpy(render: Render) -> None:
     project = render(deployment_config="http-flask")
     answer = run_among_libraries(project, "sklearn", "http-flask", BOTH_WAYS)

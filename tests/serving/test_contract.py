@@ -57,7 +57,7 @@ def run_among_libraries(
 
 @pytest.mark.parametrize(
     ("server", "framework", "model_format"),
-    [pytest.param(*c, marks=pytest.mark.xdist_group(f"{c[0]}-{c[1]}")) for c in COMBINATIONS],
+    [pytest.param(*c, marks=pytest.mark.xdist_group(c[0])) for c in COMBINATIONS],  # two at a time
 )
 def test_the_contract_is_kept(render: Render, server: str, framework: str, model_format: str) -> None:
     assert shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin"), (

@@ -53,7 +53,7 @@ print("same")
 """
 
 
-@pytest.mark.xdist_group("http-flask-sklearn")
+@pytest.mark.xdist_group("http-flask")
 def test_forests_predict_what_scikit_learn_predicts(render: Render) -> None:
     project = render(deployment_config="http-flask")
     answer = run_among_libraries(project, "sklearn", "http-flask", COMPARE)
