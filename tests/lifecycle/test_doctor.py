@@ -10,6 +10,7 @@ import pytest
 
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project, mutations
 from tests.lifecycle.conftest import copied
+from tests.lifecycle.deployment import Deployment
 from tests.lifecycle.projects import StubbedProject
 from tests.standins.aws.images import OCI_INDEX
 from tests.standins.aws.server import AwsStandIn
@@ -118,6 +119,22 @@ def test_a_model_on_s3_is_looked_for(project: StubbedProject) -> None:
     assert found(project, *source)[1]["model-source"]["severity"] == "error"
     s3.put_object(Bucket="team-models", Key="mine/config.json", Body=b"{}")
     assert found(project, *source)[1]["model-source"]["severity"] == "ok"
+
+
+def test_what_is_left_of_a_quota_is_told(project: StubbedProject) -> None:
+    project.aws.settings.quotas["ml.c6i.large"] = 2
+    others = Deployment(project.aws)
+    for name, severity, used in (("one", "ok", "1 in use"), ("two", "warning", "2 in use")):
+        others.config(name, instance_type="ml.c6i.large")
+        others.endpoint(name, config=name)
+        quota = found(project)[1]["quota"]
+        assert quota["severity"] == severity and quota["seen"].endswith(f"is 2, {used}"), quota
+    document = json.loads(project.succeed("doctor", "--policy", "doctor", "--account", "123456789012").out)
+    for statement in document["Statement"]:
+        statement["Action"] = [name for name in statement["Action"] if "GetMetric" not in name] or ["sts:X"]
+    project.aws.enforce(document)
+    quota = found(project)[1]["quota"]
+    assert quota["severity"] == "ok" and quota["seen"].endswith(" is 2"), quota
 
 
 def test_the_driver_must_be_as_new_as_the_image(project: StubbedProject) -> None:

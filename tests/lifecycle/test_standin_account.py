@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -120,6 +121,28 @@ def test_quotas_are_found_by_name_over_many_pages(aws: AwsStandIn) -> None:
     by_code = quotas.get_service_quota(ServiceCode="sagemaker", QuotaCode=quota["QuotaCode"])["Quota"]
     assert by_code["QuotaName"] == quota["QuotaName"]
     assert refused(lambda: quotas.list_service_quotas(ServiceCode="none"))[0] == "NoSuchResourceException"
+
+
+def test_the_usage_of_a_quota_is_told_where_there_is_some(deployment: Deployment) -> None:
+    aws = deployment.aws
+    pages = aws.boto3_client("service-quotas").get_paginator("list_service_quotas")
+    quotas = [quota for page in pages.paginate(ServiceCode="sagemaker") for quota in page["Quotas"]]
+    (usage,) = [q["UsageMetric"] for q in quotas if q["QuotaName"] == "ml.m5.large for endpoint usage"]
+    metric = {"Namespace": usage["MetricNamespace"], "MetricName": usage["MetricName"]}
+    dimensions = [{"Name": name, "Value": value} for name, value in usage["MetricDimensions"].items()]
+    end = datetime.now(UTC)
+    about = {**metric, "StartTime": end - timedelta(minutes=5), "EndTime": end, "Period": 60}
+
+    def used() -> list[float]:
+        client = aws.boto3_client("cloudwatch")
+        found = client.get_metric_statistics(**about, Dimensions=dimensions, Statistics=["Maximum"])
+        return [point["Maximum"] for point in found["Datapoints"]]
+
+    assert used() == []
+    deployment.all()
+    assert used() == [1.0]
+    del dimensions[0]
+    assert refused(used)[0] == "InvalidParameterValue"
 
 
 def test_prices_are_those_of_the_catalog(aws: AwsStandIn) -> None:

@@ -8,11 +8,12 @@ from extensions.mcc import catalog
 from tests.standins.aws import permissions
 from tests.standins.aws.listing import page
 from tests.standins.aws.wire import Refusal, Request, operation
-from tests.standins.aws.world import World
+from tests.standins.aws.world import World, now
 from tests.standins.aws_catalog import product
 
 PRICED_REGIONS = ("us-east-1", "eu-west-1")
 PAGE = 100
+OF_A_RESOURCE = {"Type": "Resource", "Class": "None"}
 UNTAGGABLE = (":iam:", ":autoscaling:")  # GetResources does not know these
 
 
@@ -59,7 +60,24 @@ def _quotas(world: World, request: Request) -> dict[str, dict[str, Any]]:
             "Adjustable": True,
             "GlobalQuota": False,
         }
+        if name.endswith("endpoint usage"):
+            dimensions = {"Service": "SageMaker", "Resource": f"endpoint/{name.split()[0]}", **OF_A_RESOURCE}
+            named = {"MetricNamespace": "AWS/Usage", "MetricName": "ResourceCount"}
+            statistic = {"MetricStatisticRecommendation": "Maximum"}
+            quotas[code]["UsageMetric"] = {**named, **statistic, "MetricDimensions": dimensions}
     return quotas
+
+
+@operation("cloudwatch", "GetMetricStatistics")
+def get_usage(world: World, request: Request) -> dict[str, Any]:
+    """Return how many instances of a type endpoints have: nothing when there is none, as AWS has it."""
+    asked = {dimension["Name"]: dimension["Value"] for dimension in request.parameters["Dimensions"]}
+    kind = asked.pop("Resource", "").removeprefix("endpoint/")
+    if (request.parameters["Namespace"], asked) != ("AWS/Usage", {"Service": "SageMaker", **OF_A_RESOURCE}):
+        raise Refusal("InvalidParameterValue", "The stand-in knows the usage of endpoints alone.")
+    used = world.region(request.region).instances(kind)
+    points = [{"Timestamp": now(), name: float(used)} for name in request.parameters["Statistics"] if used]
+    return {"Label": request.parameters["MetricName"], "Datapoints": points}
 
 
 @operation("pricing", "GetProducts")

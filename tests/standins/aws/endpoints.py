@@ -90,12 +90,7 @@ def create_endpoint(world: World, request: Request) -> dict[str, Any]:
 def _check_quota(world: World, region: Region, variant: dict[str, Any]) -> None:
     kind, wanted = variant["InstanceType"], variant["InitialInstanceCount"]
     limit = world.settings.quotas.get(kind, world.settings.default_quota)
-    used = sum(
-        other["InitialInstanceCount"]
-        for endpoint in region.endpoints.values()
-        for other in endpoint.config.variants
-        if other["InstanceType"] == kind and endpoint.status != "Failed"
-    )
+    used = region.instances(kind)
     if used + wanted > limit:
         raise Refusal(
             "ResourceLimitExceeded",

@@ -144,6 +144,12 @@ class Region:
     projects: dict[str, dict[str, Any]] = field(default_factory=dict)
     builds: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def instances(self, kind: str) -> int:
+        """Return how many instances of a type the endpoints have."""
+        living = [endpoint.config for endpoint in self.endpoints.values() if endpoint.status != "Failed"]
+        variants = [variant for config in living for variant in config.variants]
+        return sum(item["InitialInstanceCount"] for item in variants if item["InstanceType"] == kind)
+
     def settle(self) -> None:
         """Let time pass: end passing states that are due, and drop what is deleted."""
         moment = time.monotonic()

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from lifecycle.aws import Aws
+from lifecycle.aws import Aws, AwsFailure
 from lifecycle.project import ERROR, NOT_CHECKED, OK, PROJECT, WARNING, Finding, finding, read_toml
 from lifecycle.registry import Image
 from lifecycle.target import Target
 
 HOSTING = "sagemaker.amazonaws.com"
+LATELY = timedelta(minutes=15)
 
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
@@ -41,18 +43,22 @@ def role(settings: Target, aws: Aws) -> Finding:
 
 
 def quota(settings: Target, aws: Aws) -> Finding:
-    """Tell whether the account may have as many instances of the type."""
-    name = f"{settings.instance_type} for endpoint usage"
+    """Tell whether the account may have as many instances of the type, and how many it has left."""
+    name, least = f"{settings.instance_type} for endpoint usage", settings.instance_count
     listed = aws.pages("service-quotas", "list_service_quotas", "Quotas", ServiceCode="sagemaker")
-    value = next((entry["Value"] for entry in listed if entry["QuotaName"] == name), None)
-    if value is None:
+    found = next((entry for entry in listed if entry["QuotaName"] == name), None)
+    if found is None:
         return finding("quota", NOT_CHECKED, "quota", f"Service Quotas does not list '{name}'")
-    seen = f"'{name}' is {value:.0f}"
+    value, used = found["Value"], _used(aws, found.get("UsageMetric", {}))
+    seen = f"'{name}' is {value:.0f}" + ("" if used is None else f", {used:.0f} in use")
     remedy = f"ask for more of '{name}' in Service Quotas, or set another instance_type"
-    if value < settings.instance_count:
+    if value < least:
         return finding("quota", ERROR, "the account may not have so many instances", seen, remedy)
     if value < settings.max_instance_count:
         what = f"the account may not have max_instance_count = {settings.max_instance_count}"
+        return finding("quota", WARNING, what, seen, remedy)
+    if used is not None and value - used < least:
+        what = f"fewer than instance_count = {least} are left, unless this endpoint has them already"
         return finding("quota", WARNING, what, seen, remedy)
     return finding("quota", OK, "quota", seen)
 
@@ -82,6 +88,22 @@ CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {
 def _numbers(version: str) -> list[int]:
     """Return the first two numbers of a version, to compare."""
     return [int(part) for part in version.split(".")[:2] if part.isdigit()]
+
+
+def _used(aws: Aws, metric: dict[str, Any]) -> float | None:
+    """Return how much of a quota was in use lately, None when CloudWatch does not tell."""
+    if not metric:
+        return None
+    now, statistic = datetime.now(timezone.utc), metric.get("MetricStatisticRecommendation", "Maximum")
+    dimensions = [{"Name": key, "Value": value} for key, value in metric["MetricDimensions"].items()]
+    named = {"Namespace": metric["MetricNamespace"], "MetricName": metric["MetricName"]}
+    asked = {**named, "Dimensions": dimensions, "Statistics": [statistic], "Period": 60}
+    try:
+        found = aws.call("cloudwatch", "get_metric_statistics", StartTime=now - LATELY, EndTime=now, **asked)
+    except AwsFailure:
+        return None
+    points = sorted(found["Datapoints"], key=lambda point: str(point["Timestamp"]))
+    return float(points[-1][statistic]) if points else None
 
 
 def _trusted(document: dict[str, Any]) -> set[str]:
