@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.commands import NAME, Project, mutations
+from tests.lifecycle.commands import NAME, ROLE, Project, mutations
 from tests.standins.aws.containers import Answer
 
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{NAME}"
@@ -246,6 +246,27 @@ def test_a_saved_plan_is_applied_as_it_is_or_not_at_all(project: Project, tmp_pa
     assert project.do("deploy", "--plan", str(file)).code == 7
     file.write_text("[]")
     assert project.do("deploy", "--plan", str(file)).code == 2
+
+
+def test_what_has_the_tag_is_found_in_every_region(project: Project) -> None:
+    project.succeed("deploy")
+    tags = [{"Key": "mcc-project-id", "Value": project.id}]
+    elsewhere = project.aws.boto3_client("sagemaker", "eu-west-1")
+    variant = {"VariantName": "main", "InstanceType": "ml.c6i.large", "InitialInstanceCount": 1}
+    elsewhere.create_endpoint_config(
+        EndpointConfigName="old", ExecutionRoleArn=ROLE, ProductionVariants=[variant], Tags=tags
+    )
+    elsewhere.create_endpoint(EndpointName="old", EndpointConfigName="old", Tags=tags)
+    project.aws.boto3_client("s3").create_bucket(Bucket="mcc-source")
+    project.aws.boto3_client("s3").put_bucket_tagging(Bucket="mcc-source", Tagging={"TagSet": tags})
+    here = {row["kind"] for row in project.succeed("status", "--json").json["result"]["resources"]}
+    rows = project.succeed("status", "--all-regions", "--json").json["result"]["resources"]
+    assert len({row["arn"] for row in rows}) == len(rows)
+    found = {(row["kind"], row["name"]): row for row in rows}
+    assert here | {"ecr repository", "s3"} == {kind for kind, _ in found}
+    old = found["endpoint", "old"]
+    assert (old["region"], old["ours"], old["usd_per_hour"]) == ("eu-west-1", True, 0.102)
+    assert found["s3", "mcc-source"]["arn"] == "arn:aws:s3:::mcc-source"
 
 
 @pytest.mark.parametrize(

@@ -28,14 +28,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return what was found; a finding of severity error is a missing precondition."""
-    aws = Aws(replace(settings, call_attempts=2), "doctor", read_only=True)
+    brief = replace(settings, call_attempts=2)
     if arguments.policy:
+        aws = Aws(brief, "doctor", read_only=True)
         account = arguments.account or settings.account or aws.identity["Account"]
         document = policy(arguments.policy, settings, account, aws.partition)
         return {"policy": document, "text": json.dumps(document, indent=2)}
     found = list(of_this_machine(settings, arguments.engine or settings.engine))
     if not arguments.offline:
-        found += of_the_account(settings, aws)
+        found += of_the_account(settings, Aws(brief, "doctor", read_only=True))
     wrong = [check for check in found if check["severity"] != OK]
     code = project.PRECONDITION if any(check["severity"] == ERROR for check in found) else project.DONE
     return {"checks": found, "findings": wrong, "exit_code": code, "text": "\n".join(map(line, found))}

@@ -57,15 +57,16 @@ def find(settings: Target, aws: Aws) -> list[Resource]:
     Somebody else's endpoint or component is among it when it has the project's name: it is in the way.
     """
     try:
-        names = _names_by_tag(settings, aws)
+        tagged = list(_tagged(settings, aws))
     except AwsFailure as error:
         if not error.denied:
             raise
-        names = {kind: [] for kind in SAGEMAKER}
+        tagged = []
+    found = []
     for kind in SAGEMAKER:
-        names[kind] += _names_in_journal(aws, kind)
-        names[kind] += _listed(settings, aws, kind) if kind in NUMBERED else [settings.project_name]
-    found = _described(settings, aws, names)
+        names = [*_names(tagged, kind), *_names_in_journal(aws, kind)]
+        names += _listed(settings, aws, kind) if kind in NUMBERED else [settings.project_name]
+        found += _described(settings, aws, kind, names)
     components = [resource.name for resource in found if resource.kind == COMPONENT]
     for name in dict.fromkeys([settings.project_name, *components]):
         found += _scaling(settings, aws, name)
@@ -81,8 +82,10 @@ def possible(settings: Target) -> list[str]:
 
 
 def find_tagged(settings: Target, aws: Aws) -> list[Resource]:
-    """Return what has the project's tag in the region of `aws`."""
-    return _described(settings, aws, _names_by_tag(settings, aws))
+    """Return whatever has the project's tag in the region of `aws`, described if it is of SageMaker."""
+    tagged = list(_tagged(settings, aws))
+    found = [item for kind in SAGEMAKER for item in _described(settings, aws, kind, _names(tagged, kind))]
+    return found + [item for item in tagged if item.kind not in SAGEMAKER]
 
 
 def describe(settings: Target, aws: Aws, kind: str, name: str) -> Resource | None:
@@ -132,20 +135,24 @@ def failed(what: str, resource: Resource | None, lines: list[str]) -> Failure:
     return Failure(REFUSED, "not-in-service", f"{what} does not serve", seen, remedy, cause)
 
 
-def _described(settings: Target, aws: Aws, names: dict[str, list[str]]) -> list[Resource]:
+def _described(settings: Target, aws: Aws, kind: str, names: list[str]) -> list[Resource]:
     """Return what there is of these names: the project's own, and what has its name."""
-    found = [describe(settings, aws, kind, name) for kind in names for name in dict.fromkeys(names[kind])]
+    found = [describe(settings, aws, kind, name) for name in dict.fromkeys(names)]
     return [item for item in found if item and (item.ours or item.name == settings.project_name)]
 
 
-def _names_by_tag(settings: Target, aws: Aws) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {kind: [] for kind in SAGEMAKER}
+def _tagged(settings: Target, aws: Aws) -> Iterator[Resource]:
+    """Yield what AWS's index of tags knows of the project; it may lag behind."""
     key, wanted = "ResourceTagMappingList", [{"Key": "mcc-project-id", "Values": [settings.project_id]}]
     for entry in aws.pages("resourcegroupstaggingapi", "get_resources", key, TagFilters=wanted):
-        kind, _, name = entry["ResourceARN"].split(":", 5)[5].partition("/")
-        if (kind := kind.replace("-", " ")) in found:
-            found[kind].append(name)
-    return found
+        _, _, service, _, _, place = entry["ResourceARN"].split(":", 5)
+        *words, name = re.split("[/:]", place, maxsplit=1)
+        kind = " ".join([service, *words]).removeprefix("sagemaker ").replace("-", " ")
+        yield Resource(kind, name, entry["ResourceARN"], True, tags=tags_of(entry["Tags"]))
+
+
+def _names(tagged: list[Resource], kind: str) -> list[str]:
+    return [item.name for item in tagged if item.kind == kind]
 
 
 def _names_in_journal(aws: Aws, kind: str) -> Iterator[str]:

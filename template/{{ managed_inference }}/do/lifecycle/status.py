@@ -22,14 +22,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return what is there, region by region."""
     aws, findings = Aws(settings, "status", read_only=True), []
-    found = [_row(settings, aws, resource) for resource in inventory.find(settings, aws)]
-    others = aws.regions("sagemaker") if arguments.all_regions else []
-    for region in (region for region in others if region != settings.region):
+    rows = {resource.arn: _row(settings, aws, resource) for resource in inventory.find(settings, aws)}
+    for region in aws.regions("sagemaker") if arguments.all_regions else []:
         there = Aws(replace(settings, call_attempts=2), "status", read_only=True, region=region)
         try:
-            found += [_row(settings, there, resource) for resource in inventory.find_tagged(settings, there)]
+            for resource in inventory.find_tagged(settings, there):
+                rows.setdefault(resource.arn, _row(settings, there, resource))
         except Failure as failure:
             findings.append({**failure.finding, "what": f"{region} was not checked", "severity": NOT_CHECKED})
+    found = list(rows.values())
     text = [*map(_line, found), *(f"{item['what']}: {item['seen']}" for item in findings)]
     return {"resources": found, "findings": findings, "text": "\n".join(text) or "nothing is there"}
 

@@ -20,7 +20,7 @@ CONTENT_TYPES = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what to send."""
-    parser.add_argument("--data", help="a file to send: .json, .jsonl, .csv or .npy")
+    parser.add_argument("--data", metavar="FILE", help="what to send: .json, .jsonl, .csv or .npy")
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:

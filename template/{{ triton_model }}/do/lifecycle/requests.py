@@ -21,7 +21,7 @@ JSON = "application/json"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what to send."""
-    parser.add_argument("--data", type=Path, help="a file with a KServe v2 request, as JSON")
+    parser.add_argument("--data", metavar="FILE", type=Path, help="a KServe v2 request, as JSON")
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
