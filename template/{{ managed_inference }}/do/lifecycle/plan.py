@@ -3,6 +3,7 @@
 import argparse
 import textwrap
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from lifecycle import changes, doctor, inventory, money, registry, specification
 from lifecycle.aws import Aws
@@ -14,6 +15,7 @@ from lifecycle.specification import Wanted
 from lifecycle.target import Target
 
 TOO_DEAR = "too-dear"
+WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,7 @@ class Plan:
     def text(self) -> str:
         """Return the plan for a person."""
         steps = [str(step) for step in self.steps] or ["nothing: all is as do/config.toml wants it"]
-        lines = [*steps, "", money.told(self.settings), "", *map(doctor.line, self.checks), ""]
-        lines.append(f"IAM actions of a deploy: {', '.join(self.actions)}")
+        lines = [*steps, "", money.told(self.settings), "", *map(doctor.line, self.checks)]
         return textwrap.indent("\n".join(lines), "  ")
 
 
@@ -71,7 +72,11 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return the plan; nothing is changed."""
     plan = make(settings, Aws(settings, "plan", read_only=True))
     wrong = [check for check in plan.checks if check["severity"] != OK]
-    return {**plan.as_json(), "findings": wrong, "exit_code": plan.exit_code, "text": plan.text()}
+    text = [plan.text(), "", "  IAM actions of a deploy (`do/doctor --policy deploy` prints the policy):"]
+    for service, actions in groupby(plan.actions, key=lambda action: action.partition(":")[0]):
+        listed = f"{service}: {', '.join(action.partition(':')[2] for action in actions)}"
+        text.append(textwrap.fill(listed, WIDTH, initial_indent="    ", subsequent_indent="      "))
+    return {**plan.as_json(), "findings": wrong, "exit_code": plan.exit_code, "text": "\n".join(text)}
 
 
 def make(settings: Target, aws: Aws, wanted: Wanted | None = None) -> Plan:
