@@ -52,10 +52,7 @@ def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
     """Yield what is found without AWS; `wanted` is the container engine to use, "" for any."""
     installer = "uv" if shutil.which("uv") else "pip"
     yield finding("python", OK, "Python", f"{platform.python_version()}, with {installer}")
-    free = shutil.disk_usage(PROJECT).free / 1e9
-    little = WARNING, "there is little room for images", f"{free:.0f} GB free"
-    remedy = "make room; `docker system prune` removes what the engine no longer needs"
-    yield finding("disk", *little, remedy) if free < FREE_GB else finding("disk", OK, "disk", little[-1])
+    yield _disk()
     yield _region(settings)
     try:
         program = engine.find(wanted)
@@ -97,6 +94,15 @@ def of_target(settings: Target, aws: Aws) -> Iterator[Finding]:
             yield check(settings, aws)
         except Failure as failure:
             yield _not_checked(name, what, failure)
+
+
+def _disk() -> Finding:
+    """Tell whether images have room."""
+    free = shutil.disk_usage(PROJECT).free / 1e9
+    if free >= FREE_GB:
+        return finding("disk", OK, "disk", f"{free:.0f} GB free")
+    remedy = "make room; `docker system prune` removes what the engine no longer needs"
+    return finding("disk", WARNING, "there is little room for images", f"{free:.0f} GB free", remedy)
 
 
 def _region(settings: Config) -> Finding:

@@ -43,7 +43,8 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
     if arguments.expired and not expired:
         return {"removed": [], "left": [], "text": "nothing has expired"}
     known += [item for item in found if item.ours]
-    say("\n".join(f"  {money.described(settings, item)}" for item in known))
+    for item in known:
+        say(f"  {money.described(settings, item)}")
     for name in foreign:
         say(f"  left alone, for it lacks this project's tag: {name}")
     if known and not arguments.yes and not confirmed("remove all of this?", "clean"):

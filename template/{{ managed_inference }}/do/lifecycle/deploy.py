@@ -45,9 +45,9 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             failure.left = [] if failure.code in (USAGE, POLICY) else _left(settings)
             raise
         except KeyboardInterrupt:
-            what, remedy = "stopped waiting", "`do/deploy` again goes on, `do/clean` removes all"
-            code, seen = project.INTERRUPTED, "what was begun goes on"
-            stopped = Failure(code, "interrupted", what, seen, remedy)
+            what, seen = "stopped waiting", "what was begun goes on"
+            remedy = "`do/deploy` again goes on, `do/clean` removes all"
+            stopped = Failure(project.INTERRUPTED, "interrupted", what, seen, remedy)
             stopped.left = _left(settings)
             raise stopped from None
     done, usd = [str(step) for step in planned.steps], money.of(settings)
