@@ -1,7 +1,7 @@
 """What serves the model in AWS. It is found by tag, name and journal; whose it is, its tag alone says."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from lifecycle import explain, journal
 from lifecycle.aws import Aws, AwsFailure, tags_of
@@ -81,9 +81,12 @@ def possible(settings: Target) -> list[str]:
     return [f"perhaps {kind} {name} (AWS does not tell)" for kind, name in names.items()]
 
 
-def find_tagged(settings: Target, aws: Aws) -> list[Resource]:
-    """Return whatever has the project's tag in the region of `aws`, described if it is of SageMaker."""
-    tagged = list(_tagged(settings, aws))
+def find_tagged(settings: Target, aws: Aws, known: Collection[str]) -> list[Resource]:
+    """Return whatever has the project's tag in the region of `aws`, described if it is of SageMaker.
+
+    What has one of the `known` ARNs is left out, and not asked for again.
+    """
+    tagged = [item for item in _tagged(settings, aws) if item.arn not in known]
     found = [item for kind in SAGEMAKER for item in _described(settings, aws, kind, _names(tagged, kind))]
     return found + [item for item in tagged if item.kind not in SAGEMAKER]
 

@@ -26,8 +26,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     for region in aws.regions("sagemaker") if arguments.all_regions else []:
         there = Aws(replace(settings, call_attempts=2), "status", read_only=True, region=region)
         try:
-            for resource in inventory.find_tagged(settings, there):
-                rows.setdefault(resource.arn, _row(settings, there, resource))
+            tagged = inventory.find_tagged(settings, there, known=rows)
+            rows |= {resource.arn: _row(settings, there, resource) for resource in tagged}
         except Failure as failure:
             findings.append({**failure.finding, "what": f"{region} was not checked", "severity": NOT_CHECKED})
     found = list(rows.values())
