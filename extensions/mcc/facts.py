@@ -1,6 +1,7 @@
 """What a language model is made of, as far as its memory goes, read from its config.json."""
 
 import dataclasses
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -10,6 +11,10 @@ from .errors import UnsizableModel
 
 LARGEST = 10**8  # no size in the config.json of a model that exists is larger
 MOST_LAYERS = 10_000
+PARAMETERS = (0.05, 5000)  # billions, of the models there are
+GUESSED_KV_HEADS = 8
+GUESSED_EXPERTS = 128
+ACTIVE = re.compile(r"-A([0-9]{1,3}(?:\.[0-9]+)?)B(?![A-Za-z0-9])")  # in a name: billions active for a token
 GIB = 1024**3
 IN_OUR_WORDS = {"w8a8": "int8", "w4a16": "gptq"}
 NESTED = ("text_config", "language_config", "llm_config", "thinker_config", "llm")
@@ -36,7 +41,8 @@ class ModelFacts:
     Layers are counted by what they hold: full, sliding-window or linear attention, and a dense or an
     expert MLP. A size of 0 means that the model has no such part. `checkpoint_bytes` is the size of its
     tensors as stored, 0 when that is not known. `unquantized` names the modules that a quantized checkpoint
-    keeps at 16 bits in all layers, `unquantized_layers` counts those whose MLP it keeps.
+    keeps at 16 bits in all layers, `unquantized_layers` counts those whose MLP it keeps. `unknown_layers` are
+    of a type that is unknown here; they are among `full_layers`, the type with the largest KV cache.
     """
 
     num_hidden_layers: int
@@ -81,12 +87,15 @@ class ModelFacts:
     moe_latent_size: int = 0
     unquantized: str = ""
     unquantized_layers: int = 0
+    unknown_layers: int = 0
 
     @property
     def kind(self) -> str:
         """The kind of model, for which the estimate's error was measured: one of memory.yml's kinds."""
         if self.guessed:
             return "guessed"
+        if self.unknown_layers:
+            return "unknown_layers"
         if self.multimodal:
             return "multimodal"
         if self.linear_layers:
@@ -204,34 +213,48 @@ def from_catalog(entry: Mapping[str, Any]) -> ModelFacts:
     return facts if facts.checkpoint_bytes else dataclasses.replace(facts, checkpoint_bytes=2 * counted)
 
 
-def from_parameters(billions: float, quantization: str = "none") -> ModelFacts:
+def from_parameters(billions: float, quantization: str = "none", name: str = "") -> ModelFacts:
     """Return a plausible shape for a model of which only the number of parameters is known.
 
-    A dense transformer's: 12 x layers x hidden**2 parameters, hidden / layers = 128 (as in Llama 2 and 3),
-    heads of 128, a KV head for four heads. Raises UnsizableModel for a number that no model has.
+    A transformer's: 12 x layers x hidden**2 parameters, hidden / layers = 128 (as in Llama 2 and 3), heads of
+    128, eight KV heads as most models with grouped queries have. A `name` such as Qwen3-30B-A3B names the
+    billions active for a token, too: such a mixture of experts is as deep as a dense model of the geometric
+    mean of both. Raises UnsizableModel for a number that no model has.
     """
-    if not 0.05 <= billions <= 5000:
+    smallest, largest = PARAMETERS
+    if not smallest <= billions <= largest:
         raise UnsizableModel(
-            f"model_parameters: {billions:g} is not a number of billions from 0.05 to 5000. Example: 8"
+            f"model_parameters: {billions:g} is not a number of billions from {smallest} to {largest}. "
+            "Example: 8"
         )
-    hidden = max(512, round((billions * 1e9 * 128 / 12) ** (1 / 3) / 512) * 512)
+    named = ACTIVE.search(name)
+    active = min(float(named[1]), billions) if named else billions
+    hidden = max(512, round((math.sqrt(billions * active) * 1e9 * 128 / 12) ** (1 / 3) / 512) * 512)
     heads = hidden // 128
+    dense = {"dense_layers": heads, "intermediate_size": 8 * hidden // 3}
+    per_expert = 3 * hidden * heads * GUESSED_EXPERTS
+    experts = {
+        "dense_layers": 0,
+        "expert_layers": heads,
+        "num_experts": GUESSED_EXPERTS,
+        "num_experts_per_tok": max(1, round(GUESSED_EXPERTS * active / billions / 2)),
+        "moe_intermediate_size": int(billions * 1e9 / per_expert) + 1,
+    }
     return ModelFacts(
         num_hidden_layers=heads,
         hidden_size=hidden,
         num_attention_heads=heads,
-        num_key_value_heads=heads // 4,
+        num_key_value_heads=min(GUESSED_KV_HEADS, heads),
         head_dim=128,
         vocab_size=150_000,
         full_layers=heads,
-        dense_layers=heads,
         max_position_embeddings=131_072,
-        intermediate_size=8 * hidden // 3,
         quantization=quantization,
         guessed=True,
         checkpoint_bytes=int(
             billions * 1e9 * (2 if quantization == "none" else 1 if "8" in quantization else 0.6)
         ),
+        **(experts if active < billions else dense),
     )
 
 
@@ -380,9 +403,11 @@ def _attention_layers(fields: _Fields, model_type: str, layers: int) -> dict[str
     linear = sum(types[name] for name in LINEAR_TYPES)
     full = sum(types[name] for name in FULL_TYPES)
     other = sum(types[name] for name in OTHER_TYPES)
-    if not sliding + linear + full > 0 or sum(types.values()) != layers != sliding + linear + full + other:
+    if not sliding + linear + full > 0 or sum(types.values()) != layers:
         raise UnsizableModel(f"the layer types {_shown(dict(types))} do not make {layers} layers")
-    counts = {"full_layers": full, "linear_layers": linear}
+    unknown = layers - (sliding + linear + full + other)
+    full += unknown
+    counts = {"full_layers": full, "linear_layers": linear, "unknown_layers": unknown}
     window = fields.size("sliding_window", "attention_chunk_size", default=0, least=0) if sliding else 0
     longest = fields.size("max_position_embeddings", default=LARGEST)
     if not sliding or not window or window >= longest:

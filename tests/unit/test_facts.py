@@ -159,6 +159,38 @@ def test_what_is_no_config_at_all(config: Any) -> None:
         facts.from_config(config)
 
 
+TYPES = st.sampled_from(
+    ["full_attention", "sliding_attention", "linear_attention", "hyena", "retention", "x" * 200]
+)
+
+
+@given(st.lists(TYPES, min_size=1, max_size=64))
+def test_layers_of_an_unknown_type_count_as_full_attention(listed: list[str]) -> None:
+    """Every layer counts: a hybrid of which half is unknown was sized with half its KV cache."""
+    unknown = [name for name in listed if not name.endswith("attention")]
+    config = {**LLAMA, "num_hidden_layers": len(listed), "sliding_window": 1024, "layer_types": listed}
+    if len(unknown) == len(listed):
+        with pytest.raises(UnsizableModel, match="the layer types"):
+            facts.from_config(config)
+        return
+    model = facts.from_config(config)
+    assert model.full_layers + model.sliding_layers + model.linear_layers == len(listed)
+    assert model.unknown_layers == len(unknown) and (model.kind == "unknown_layers") == bool(unknown)
+    known = [name if name.endswith("attention") else "full_attention" for name in listed]
+    careful = facts.from_config({**config, "layer_types": known})
+    serving, gpu = memory.Serving(), memory.Gpu(79.19)
+    found, wanted = (memory.estimate(item, gpu, serving) for item in (model, careful))
+    assert (found.request, found.token_bytes) == (wanted.request, wanted.token_bytes)
+    assert found.lacking(1) >= wanted.lacking(1)
+
+
+@given(st.lists(TYPES, max_size=64), st.integers(1, 64))
+def test_a_list_of_layer_types_has_one_for_each_layer(listed: list[str], layers: int) -> None:
+    if len(listed) != layers:
+        with pytest.raises(UnsizableModel, match="the layer types"):
+            facts.from_config({**LLAMA, "num_hidden_layers": layers, "layer_types": listed})
+
+
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 ANYTHING = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
 
@@ -203,6 +235,7 @@ def test_a_shape_from_the_number_of_parameters() -> None:
         model = facts.from_parameters(billions)
         assert model.kind == "guessed"
         assert memory.parameters(model).total == pytest.approx(billions * 1e9, rel=0.6)
+        assert model.num_key_value_heads == 8
         assert memory.weights(model) == pytest.approx(billions * 2e9 / 1024**3, rel=0.1)
     with pytest.raises(UnsizableModel, match="model_parameters"):
         facts.from_parameters(0)
