@@ -178,9 +178,16 @@ def cheaper(
 
 
 def tensor_parallel_degrees(facts: ModelFacts, gpus: int) -> Iterator[int]:
-    """Yield the numbers of GPUs that can share the model, smallest first: they divide its heads."""
+    """Yield the numbers of GPUs that can share the model, smallest first: they divide its heads.
+
+    The heads of a guessed shape say nothing about the model: any power of two is possible.
+    """
     kv_heads = facts.num_key_value_heads
     for degree in range(1, gpus + 1):
+        if facts.guessed:
+            if gpus % degree == 0 and degree & (degree - 1) == 0:
+                yield degree
+            continue
         shares_heads = facts.kv_lora_rank or kv_heads % degree == 0 or degree % kv_heads == 0
         if gpus % degree == 0 and facts.num_attention_heads % degree == 0 and shares_heads:
             yield degree

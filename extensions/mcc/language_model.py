@@ -189,7 +189,7 @@ def _guessed(name: str, parameters: str, dtype: str) -> ModelFacts:
             f"model_name: {name} cannot be sized, nobody told its shape. Give its number of parameters in "
             "billions and how its weights are stored. Example: -d model_parameters=8 -d model_dtype=none"
         )
-    return facts.from_parameters(float(parameters), dtype)
+    return facts.from_parameters(float(parameters), dtype, name)
 
 
 def _longest(model_facts: Mapping[str, Any]) -> int:

@@ -1,5 +1,6 @@
 """The files in catalog/ are whole and consistent, and a broken one is refused with its place named."""
 
+import itertools
 import re
 import shutil
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extensions.mcc import catalog, entries
+from extensions.mcc import catalog, catalog_reader, entries
 from extensions.mcc.errors import CatalogError
 
 PIN = re.compile(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; (sys_platform|platform_machine) [!=]= '\w+')?")
@@ -128,7 +129,7 @@ BREAKS = [
     ("instances", "arch: x86_64", "arch: i386", "ml.t2.medium: arch: 'i386' is not one of"),
     ("instances", "usd_h: 0.0557", "usd: 1", "ml.t2.medium: price: usd: unknown field"),
     ("instances", "source: ec2-based}", "source: x}", "ml.t2.medium: source: 'x' is not listed"),
-    ("instances", "date: 2026-11-22", "", r"instances\.yml: date: missing"),
+    ("instances", "date: 2026-11-29", "", r"instances\.yml: date: missing"),
     ("regions", "regions:", "places:", r"regions\.yml: places: unknown field"),
     ("regions", "regions:", "regions: [", r"regions\.yml cannot be read"),
     ("frameworks", "        default: true\n", "", "sklearn: versions: mark exactly one"),
@@ -177,3 +178,31 @@ def test_each_file_is_dated_and_sourced() -> None:
     for path in catalog.CATALOG.glob("*.yml"):
         document = yaml.safe_load(path.read_text())
         assert document["source"] and document["date"], path.name
+
+
+def test_every_price_is_quoted_with_a_dated_source_or_marked_as_an_estimate() -> None:
+    """A price of before a cut was once given as today's: $37.69 instead of $25.25 for ml.p4d.24xlarge."""
+    sources = catalog_reader.document(catalog.CATALOG / "instances.yml")["sources"]
+    for name, instance in catalog.instances().items():
+        if instance.price is None:
+            continue
+        assert instance.price.estimated == (instance.price.source == "ec2-based"), name
+        if not instance.price.estimated:
+            assert re.search(r"\b202[4-9]\b", sources[instance.price.source]), instance.price.source
+    known = catalog.instances()
+    for name, usd_h in (("ml.p4d.24xlarge", 25.2513), ("ml.p5.4xlarge", 7.912), ("ml.g7e.2xlarge", 4.2039)):
+        price = known[name].price
+        assert price and (price.usd_h, price.estimated) == (usd_h, False)
+
+
+def test_a_larger_size_of_a_family_costs_more() -> None:
+    """The next size costs no more than its share: a price of another size or family stands out."""
+    families: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for instance in catalog.instances().values():
+        if instance.price:
+            cards = instance.accelerator.count if instance.accelerator else 0
+            sizes = families.setdefault((instance.name.split(".")[1], cards), [])
+            sizes.append((instance.vcpu + instance.memory_gib / 1000, instance.price.usd_h))
+    for family, sizes in families.items():
+        for (fewer, low), (more, high) in itertools.pairwise(sorted(sizes)):
+            assert low < high <= 1.1 * low * max(2.0, more / fewer), family

@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import statistics
 import time
 
 import pytest
@@ -93,6 +94,44 @@ def test_degrees_divide_the_heads() -> None:
     assert list(gpu_sizer.tensor_parallel_degrees(LLAMA_8B, 8)) == [1, 2, 4, 8]
     qwen_7b = known("Qwen/Qwen2.5-7B-Instruct")  # 28 heads, 4 KV heads
     assert list(gpu_sizer.tensor_parallel_degrees(qwen_7b, 8)) == [1, 2, 4]
+
+
+@given(st.floats(0.05, 2000), st.sampled_from([1, 2, 4, 8]))
+def test_a_guessed_shape_can_be_shared_by_any_power_of_two(billions: float, gpus: int) -> None:
+    degrees = list(gpu_sizer.tensor_parallel_degrees(facts.from_parameters(billions), gpus))
+    assert degrees == [degree for degree in (1, 2, 4, 8) if degree <= gpus]
+
+
+def test_a_parameter_count_alone_finds_a_type_of_the_right_price() -> None:
+    """Guessed KV heads of 13 or 21 allowed one GPU only: 30 B went to a type of $73/h, 110 B nowhere."""
+    load = Load(8192, 16)
+    coder = facts.from_parameters(30.5, name="Qwen/Qwen3-Coder-30B-A3B-Instruct")
+    assert best(coder, load).instance.name == best(known("Qwen/Qwen3-30B-A3B"), load).instance.name
+    assert best(facts.from_parameters(32.8), load).usd_h <= best(known("Qwen/Qwen3-32B"), load).usd_h
+    large = best(facts.from_parameters(110), load)
+    assert large.fits and large.tensor_parallel > 1 and large.usd_h < 25
+
+
+GUESSABLE = [
+    name
+    for name in sorted(catalog.models())
+    if known(name).quantization in catalog.memory().quantizations
+    and known(name).num_attention_heads > known(name).num_key_value_heads  # older models have more KV heads
+    and known(name).max_position_embeddings >= 8192
+]
+
+
+def test_a_guess_costs_no_more_than_the_model_does_and_seldom_fits_where_the_model_does_not() -> None:
+    load, ratios, wrong = Load(8192, 16), [], []
+    for name in GUESSABLE:
+        model = known(name)
+        billions = max(0.05, round(memory.parameters(model).total / 1e9, 1))
+        truly, guessed = best(model, load), best(facts.from_parameters(billions, model.quantization, name), load)
+        assert truly.fits and guessed.fits, name
+        ratios.append(guessed.usd_h / truly.usd_h)
+        wrong += [] if judged(model, load, guessed.instance.name).fits else [name]
+    assert len(ratios) > 100 and statistics.median(ratios) == 1 and max(ratios) < 4
+    assert len(wrong) <= 0.05 * len(ratios), wrong
 
 
 def test_the_ladder_names_steps_that_work() -> None:

@@ -147,11 +147,10 @@ def test_the_file_keeps_its_form(aws: AwsCatalog, path: Path) -> None:
 
 def test_a_source_that_nothing_is_from_any_more_is_dropped(aws: AwsCatalog, path: Path) -> None:
     text = path.read_text()
-    old = next(line for line in text.splitlines() if "source: price-old" in line)
-    (name,) = yaml.safe_load(old)
-    aws.products.append(product(name, "1.0000000000"))
+    quoted = [name for name, entry in entries(path).items() if "price-quoted" in str(entry)]
+    aws.products += [product(name, "1.0000000000") for name in quoted]
     refresh_instances.main([], path)
-    assert "price-old" in text and "price-old" not in path.read_text()
+    assert quoted and "price-quoted" in text and "price-quoted" not in path.read_text()
 
 
 def test_a_new_type_takes_facts_from_one_with_the_same_accelerator(
