@@ -72,7 +72,10 @@ def model(
 def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
     try:
         shape = facts.from_config(found.config, found.weights_bytes or 0)
-        note = ""
+        unknown, note = shape.unknown_layers, ""
+        if unknown:
+            note = f"config.json of {found.name}: {unknown} of {shape.num_hidden_layers} layers are of an unknown "
+            note += "type. They count as full attention."
     except UnsizableModel as error:
         shape, note = None, f"config.json of {found.name}: {error}."
     source = f"Hugging Face Hub, commit {found.commit[:7]}"

@@ -126,7 +126,10 @@ def test_a_guess_costs_no_more_than_the_model_does_and_seldom_fits_where_the_mod
     for name in GUESSABLE:
         model = known(name)
         billions = max(0.05, round(memory.parameters(model).total / 1e9, 1))
-        truly, guessed = best(model, load), best(facts.from_parameters(billions, model.quantization, name), load)
+        truly, guessed = (
+            best(model, load),
+            best(facts.from_parameters(billions, model.quantization, name), load),
+        )
         assert truly.fits and guessed.fits, name
         ratios.append(guessed.usd_h / truly.usd_h)
         wrong += [] if judged(model, load, guessed.instance.name).fits else [name]

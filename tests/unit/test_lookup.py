@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from extensions.mcc import catalog, facts, lookup, memory
+from extensions.mcc import catalog, facts, lookup, memory, sizing_view
+from extensions.mcc import size as size_module
 from extensions.mcc.errors import InvalidAnswer
 from tests.conftest import REPOSITORY
 from tests.standins.hub import INFO, Answer, Hub, Model
@@ -64,6 +65,16 @@ def test_a_config_that_cannot_be_read_is_not_sized() -> None:
     with Hub({NAME: tiny(hidden_size="wide")}) as server:
         found = lookup.model(NAME, environ={"HF_ENDPOINT": server.url})
     assert found.shape is None and "hidden_size: 'wide'" in found.note
+
+
+def test_layers_of_an_unknown_type_are_reported() -> None:
+    listed = ["full_attention", "hyena"] * 16
+    with Hub({NAME: tiny(layer_types=listed)}) as server:
+        found = lookup.model(NAME, environ={"HF_ENDPOINT": server.url})
+    assert "16 of 32 layers are of an unknown type. They count as full attention." in found.note
+    assert found.shape and found.shape.full_layers == 32
+    judged = size_module.of_model(found)
+    assert "low for layers of an unknown type" in sizing_view.confidence(judged)
 
 
 def test_a_model_on_s3_is_not_looked_up() -> None:
