@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import base_images, catalog, extra_arguments, questions, shapes, triton
+from . import base_images, catalog, extra_arguments, questions, redaction, shapes, triton
 from .errors import InvalidAnswer
 
 SWITCHES = ("include_sample_model", "include_tests", "offline")
@@ -85,6 +85,15 @@ def source_problem(value: str, model_name: str, mode: str, language_model: bool)
     return ""
 
 
+def path_problem(path: str, served: str, model_format: str) -> str:
+    """Return why a model's path cannot be used, or ''. `served` is a framework or a Triton config.
+
+    Looks at the file's first bytes at most: it runs on every keystroke.
+    """
+    kind = {"deployment_config": served} if served in triton.CONFIGS else {"framework": served}
+    return "".join(_wrong_model_path({"model_path": path, "model_format": model_format, **kind})[:1])
+
+
 def _unknown(data: Mapping[str, Any]) -> list[str]:
     problems = []
     for key in data:
@@ -97,7 +106,7 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
                 if near
                 else f"Known are {', '.join(questions.QUESTIONS[:5])}, …; docs/questions.md lists all."
             )
-            problems.append(f"{shapes.quoted(key)} is not a question of this template. {hint}")
+            problems.append(f"{redaction.shown(key)} is not a question of this template. {hint}")
     return problems
 
 
@@ -134,12 +143,12 @@ def _wrong_types(data: Mapping[str, Any]) -> list[str]:
         if question in SWITCHES:
             if str(value).lower() not in BOOLEANS:
                 problems.append(
-                    f"{question}: {shapes.quoted(value)} is neither true nor false. Example: true"
+                    f"{question}: {shapes.shown(question, value)} is neither true nor false. Example: true"
                 )
         elif question in shapes.NUMBERS:
             problems.append(shapes.whole_number(question, _number(value)))
         elif not isinstance(value, (str, int, float)) or isinstance(value, bool):
-            problems.append(f"{question}: {shapes.quoted(value)} is not a text.")
+            problems.append(f"{question}: {shapes.shown(question, value)} is not a text.")
     return [problem for problem in problems if problem]
 
 
@@ -158,7 +167,9 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
             return True
         if question in given:
             listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
-            problems.append(f"{question}: {shapes.quoted(value)} is not offered{of}. Choose one of {listed}.")
+            problems.append(
+                f"{question}: {shapes.shown(question, value)} is not offered{of}. Choose one of {listed}."
+            )
         return False
 
     on_nodes = check_choice("deployment_target", catalog.targets()) and (
@@ -241,18 +252,18 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
     if model_format == "SavedModel":
         if not os.path.isfile(path / "saved_model.pb"):
             return [
-                f"model_path: {shapes.quoted(given)} is no {model_format} directory "
+                f"model_path: {redaction.shown(given)} is no {model_format} directory "
                 "(no saved_model.pb in it)."
             ]
     elif not os.path.isfile(path):
-        return [f"model_path: there is no file {shapes.quoted(given)}. Example: ~/models/{wanted}"]
+        return [f"model_path: there is no file {redaction.shown(given)}. Example: ~/models/{wanted}"]
     elif path.suffix != Path(wanted).suffix:
         return [
-            f"model_path: {shapes.quoted(path.name)} does not end in {Path(wanted).suffix}, the ending of "
+            f"model_path: {redaction.shown(path.name)} does not end in {Path(wanted).suffix}, the ending of "
             f"model_format {model_format}. Give the format it was saved in, or rename the file."
         ]
     elif served in triton.CONFIGS and (wrong := triton.artefact_problem(path, model_format)):
-        return [f"model_path: {shapes.quoted(path.name)}: {wrong}."]
+        return [f"model_path: {redaction.shown(path.name)}: {wrong}."]
     return []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import hub
+from . import hub, redaction
 from . import settings as outside
 from .errors import HubError, InvalidAnswer
 
@@ -29,11 +29,11 @@ def look_up(answer: str, token: str, offline: bool, deployment_config: str) -> d
     if path.is_file():
         text = path.read_text("utf-8", "replace")
     elif offline or answer.count("/") != 1 or answer.endswith(".jinja"):
-        raise InvalidAnswer(f"chat_template: there is no file {answer!r}. {EXAMPLE}")
+        raise InvalidAnswer(f"chat_template: there is no file {redaction.shown(answer)}. {EXAMPLE}")
     else:
         text = _of_hub(answer, token)
     if said := problem(text):
-        raise InvalidAnswer(f"chat_template: {answer!r} {said}. {EXAMPLE}")
+        raise InvalidAnswer(f"chat_template: {redaction.shown(answer)} {said}. {EXAMPLE}")
     return {"source": answer, "text": text}
 
 

@@ -6,11 +6,10 @@ Refused are arguments that the container sets itself, and whatever would put a s
 import re
 import shlex
 
-from . import catalog
+from . import catalog, redaction
 
 LONGEST = 4000
 SECRET_NAME = re.compile(r"(^|[-_])(api[-_]?key|key|token|secret|password)$", re.IGNORECASE)
-SECRET_VALUE = re.compile(r"hf_[A-Za-z0-9]{16,}|(AKIA|ASIA)[A-Z0-9]{16}|sk-[A-Za-z0-9_-]{20,}")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
 
 
@@ -23,14 +22,14 @@ def problem(text: object, deployment_config: str) -> str:
     """Return what is wrong with extra arguments for a server, or ''."""
     example = catalog.servers()[deployment_config].example
     if not isinstance(text, str):
-        return f"extra_arguments: {text!r} is not a text. Write it as in a shell. Example: {example}"
+        return f"extra_arguments: what was given is not a text. Write it as in a shell. Example: {example}"
     if len(text) > LONGEST or re.search(r"[\x00-\x1f\x7f]", text):
         return f"extra_arguments: not one line of at most {LONGEST} characters. Example: {example}"
     try:
         words = parsed(text)
     except ValueError as error:
         return f"extra_arguments: {str(error).lower()}. Quote as in a shell. Example: {example}"
-    if SECRET_VALUE.search(text):
+    if redaction.holds_secret(text):
         return "extra_arguments: this holds a secret, and would be stored. Give hf_token_secret_arn instead."
     if _by_environment(deployment_config):
         said = next(filter(None, (_of_variable(word, deployment_config) for word in words)), "")
@@ -41,7 +40,7 @@ def problem(text: object, deployment_config: str) -> str:
 
 def _of_flags(words: list[str], deployment_config: str) -> str:
     if words and not words[0].startswith("-"):
-        return f"{words[0]!r} is no argument: it does not begin with --"
+        return "the first word is no argument: it does not begin with --"
     ours = {}
     for name, setting in catalog.servers()[deployment_config].settings.items():
         for flag in (setting.flag, *setting.aliases):
@@ -62,7 +61,7 @@ def _of_flags(words: list[str], deployment_config: str) -> str:
 
 def _of_variable(word: str, deployment_config: str) -> str:
     if not VARIABLE.fullmatch(word):
-        return f"{word!r} is not NAME=value, a variable of this server"
+        return "a word is not NAME=value, a variable of this server"
     name = word.partition("=")[0]
     if SECRET_NAME.search(name):
         return f"{name} takes a secret, which would be stored"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
+from . import redaction
 from .errors import UnsizableModel
 
 LARGEST = 10**8  # no size in the config.json of a model that exists is larger
@@ -123,7 +124,9 @@ def from_answer(answer: Mapping[str, Any]) -> ModelFacts:
     try:
         for name, value in answer.items():
             if type(value) is not known[name]:
-                raise UnsizableModel(f"model_facts: {name}: {value!r} is not of type {known[name].__name__}")
+                raise UnsizableModel(
+                    f"model_facts: {name}: {redaction.shown(value)} is not of type {known[name].__name__}"
+                )
         return ModelFacts(**answer)
     except (KeyError, TypeError) as error:
         raise UnsizableModel(f"model_facts: the stored answer is not complete: {error}") from None
@@ -270,7 +273,9 @@ class _Fields:
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise UnsizableModel(f"{name}: {_shown(value)} is not a whole number from {least} to {most}")
+                raise UnsizableModel(
+                    f"{name}: {redaction.shown(value)} is not a whole number from {least} to {most}"
+                )
             return value
         if default is None:
             raise UnsizableModel(f"{names[0]} is missing")
@@ -299,7 +304,7 @@ def _kv_heads(fields: _Fields, heads: int) -> int:
 def _dtype(raw: Mapping[str, Any]) -> str:
     dtype = str(raw.get("torch_dtype") or raw.get("dtype") or "bfloat16").removeprefix("torch.")
     if dtype not in ("bfloat16", "float16", "float32"):
-        raise UnsizableModel(f"torch_dtype: {_shown(dtype)} is not bfloat16, float16 or float32")
+        raise UnsizableModel(f"torch_dtype: {redaction.shown(dtype)} is not bfloat16, float16 or float32")
     return dtype
 
 
@@ -322,7 +327,7 @@ def _quantization(raw: Mapping[str, Any]) -> str:
         return "int8" if given.get("bits") == 8 else method
     if method in ("fp8", "fbgemm_fp8") or algorithm.startswith("FP8"):
         return "fp8"
-    raise UnsizableModel(f"quantization_config: quant_method {_shown(method)} is not known here")
+    raise UnsizableModel(f"quantization_config: quant_method {redaction.shown(method)} is not known here")
 
 
 def _compressed(given: Mapping[str, Any]) -> str:
@@ -337,7 +342,7 @@ def _compressed(given: Mapping[str, Any]) -> str:
         return "fp8" if kind == "float" else "int8"
     if bits == 4:
         return "nvfp4" if kind == "float" else "gptq"
-    raise UnsizableModel(f"quantization_config: num_bits {_shown(bits)} is neither 4 nor 8")
+    raise UnsizableModel(f"quantization_config: num_bits {redaction.shown(bits)} is neither 4 nor 8")
 
 
 def _unquantized(raw: Mapping[str, Any], layers: int) -> dict[str, Any]:
@@ -404,7 +409,7 @@ def _attention_layers(fields: _Fields, model_type: str, layers: int) -> dict[str
     full = sum(types[name] for name in FULL_TYPES)
     other = sum(types[name] for name in OTHER_TYPES)
     if not sliding + linear + full > 0 or sum(types.values()) != layers:
-        raise UnsizableModel(f"the layer types {_shown(dict(types))} do not make {layers} layers")
+        raise UnsizableModel(f"the layer types {redaction.shown(dict(types))} do not make {layers} layers")
     unknown = layers - (sliding + linear + full + other)
     full += unknown
     counts = {"full_layers": full, "linear_layers": linear, "unknown_layers": unknown}
@@ -475,8 +480,3 @@ def _mlp_layers(fields: _Fields, types: Counter[str], layers: int, has_experts: 
     step = fields.size("decoder_sparse_step", "interleave_moe_layer_step", default=1, least=0) or 1
     expert = (layers - dense) // step
     return {"expert_layers": expert, "dense_layers": layers - expert}
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:56]}…"

@@ -30,7 +30,7 @@ from . import (
     summary,
     triton,
 )
-from .errors import InvalidAnswer, MccError
+from .errors import InvalidAnswer, MccError, UnsizableModel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -182,6 +182,26 @@ def check_for_model(conf: Mapping[str, Any], model_facts: Mapping[str, Any]) -> 
     return ""
 
 
+def known_size(parameters: str, name: str, conf: Mapping[str, Any]) -> str:
+    """Return a model's number of parameters as it is; refuse none where nobody can be asked for it."""
+    if not parameters and conf["defaults"]:
+        raise UnsizableModel(language_model.unknown_size(name))
+    return parameters
+
+
+def path_problem(path: str, served: str, model_format: str, conf: Mapping[str, Any]) -> str:
+    """Return why a model's path cannot be used, or ''. The path of a project that exists is not judged."""
+    if made_by_update(conf) or path == last_answers(conf).get("model_path"):
+        return ""
+    return answers.path_problem(path, served, model_format)
+
+
+def region_problem(region: str) -> str:
+    """Return what is wrong with a region, or ''. Regions that an MCP server suggests are listed first."""
+    suggested = defaults.of_run().outside.choices.get("region", [])
+    return shapes.region_problem(region, [name for name in suggested if isinstance(name, str)])
+
+
 def instance_choices(need: Mapping[str, Any], kept: str, conf: Mapping[str, Any]) -> dict[str, Any]:
     """Return label -> instance type, cheapest first, of what serves a need.
 
@@ -290,17 +310,20 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "model_arns": model_arns,
     "model_file": model_file,
     "json": quoting.json,
+    "known_size": told_to_the_user(known_size),
     "length_problem": language_model.length_problem,
     "look_up": told_to_the_user(language_model.look_up),
     "look_up_chat_template": told_to_the_user(chat_templates.look_up),
     "memory_picture": told_to_the_user(language_model.picture),
     "other_names": engines.other_names,
+    "path_problem": path_problem,
     "problem": lambda value, question: shapes.problem(question, value),
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
     "setting": told_to_the_user(setting),
     "project_id": hosting.project_id,
     "python": quoting.python,
+    "region_problem": region_problem,
     "server": lambda deployment_config: catalog.servers()[deployment_config],
     "stale_chat_template": chat_templates.stale,
     "stale_facts": language_model.stale_facts,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
+from . import redaction
 from .errors import HubError, HubErrorKind, InvalidAnswer
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class _Hub:
         check_name(name)
         if not REVISION.fullmatch(revision):
             raise InvalidAnswer(
-                f"model_revision: {_quoted(revision)} is not a branch, tag or commit. Example: main"
+                f"model_revision: {redaction.shown(revision)} is not a branch, tag or commit. Example: main"
             )
         self.name, self.revision, self.endpoint = name, revision, endpoint
         self.token = token
@@ -350,8 +351,8 @@ def check_name(name: str) -> None:
         validate_repo_id(name)
     except HFValidationError:
         raise InvalidAnswer(
-            f"model_name: {_quoted(name)} is not namespace/name as on the Hugging Face Hub (letters, digits, "
-            "'-', '_' and '.', at most 96 each). Example: Qwen/Qwen3-8B"
+            f"model_name: {redaction.shown(name)} is not namespace/name as on the Hugging Face Hub "
+            "(letters, digits, '-', '_' and '.', at most 96 each). Example: Qwen/Qwen3-8B"
         ) from None
 
 
@@ -405,8 +406,3 @@ def _natural(value: object) -> int | None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
-
-
-def _quoted(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:56] + "…'"

@@ -183,12 +183,17 @@ def picture(need: Mapping[str, Any], instance_type: str) -> str:
     return sizing_view.svg(judged, choice)
 
 
+def unknown_size(name: str) -> str:
+    """Return what to say of a model that cannot be sized for want of its number of parameters."""
+    return (
+        f"model_name: {name} cannot be sized, its architecture is unknown. Give its number of parameters in "
+        "billions and how its weights are stored. Example: -d model_parameters=8 -d model_dtype=none"
+    )
+
+
 def _guessed(name: str, parameters: str, dtype: str) -> ModelFacts:
     if not parameters:
-        raise UnsizableModel(
-            f"model_name: {name} cannot be sized, nobody told its shape. Give its number of parameters in "
-            "billions and how its weights are stored. Example: -d model_parameters=8 -d model_dtype=none"
-        )
+        raise UnsizableModel(unknown_size(name))
     return facts.from_parameters(float(parameters), dtype, name)
 
 

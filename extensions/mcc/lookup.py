@@ -74,8 +74,8 @@ def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
         shape = facts.from_config(found.config, found.weights_bytes or 0)
         unknown, note = shape.unknown_layers, ""
         if unknown:
-            note = f"config.json of {found.name}: {unknown} of {shape.num_hidden_layers} layers are of an unknown "
-            note += "type. They count as full attention."
+            note = f"config.json of {found.name}: {unknown} of {shape.num_hidden_layers} layers "
+            note += "are of an unknown type. They count as full attention."
     except UnsizableModel as error:
         shape, note = None, f"config.json of {found.name}: {error}."
     source = f"Hugging Face Hub, commit {found.commit[:7]}"

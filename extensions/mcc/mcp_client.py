@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import catalog, mcp_stdio, settings
+from . import catalog, mcp_stdio, redaction, settings
 from .errors import InvalidAnswer, McpConfigError
 from .mcp_stdio import Call, Request, said
 
@@ -19,6 +19,7 @@ Value = str | int | float | bool
 
 KEYS = ("command", "args", "env", "toolName", "limit", "type")
 OPTIONAL = {"args": (), "env": {}, "toolName": "get_ml_config", "limit": 10, "type": "stdio"}
+SHOWN = ("toolName", "limit", "type")  # in messages; the others may hold a secret
 LARGEST_LIMIT = 1000
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "SystemRoot")
 LONGEST_TEXT = 1000  # characters of a value
@@ -106,14 +107,20 @@ class _Given:
 def _server(name: Any, entry: Any) -> _Server:
     """Return an entry of mcpServers, checked. Raises McpConfigError."""
     if not _is_name(name):
-        raise McpConfigError(f"mcpServers: {_quoted(name)} is no name of a server. Example: team-defaults")
+        raise McpConfigError(
+            f"mcpServers: {redaction.shown(name)} is no name of a server. Example: team-defaults"
+        )
     where = f"mcpServers: {name}"
     if not isinstance(entry, Mapping) or "command" not in entry:
-        seen = "no command is given" if isinstance(entry, Mapping) else f"{_quoted(entry)} is no server"
+        seen = (
+            "no command is given" if isinstance(entry, Mapping) else f"{redaction.kind(entry)} is no server"
+        )
         raise McpConfigError(f'{where}: {seen}. Example: {{"command": "npx", "args": ["team-defaults"]}}')
     for key in entry:
         if key not in KEYS:
-            raise McpConfigError(f"{where}: {_quoted(key)} is not known; known are {', '.join(KEYS)}.")
+            raise McpConfigError(
+                f"{where}: {redaction.shown(key)} is not known; known are {', '.join(KEYS)}."
+            )
     given = {**OPTIONAL, **entry}
     args, env, limit = given["args"], given["env"], given["limit"]
     rules = {
@@ -126,7 +133,8 @@ def _server(name: Any, entry: Any) -> _Server:
     }
     for key, (kept, rule) in rules.items():
         if not kept:
-            raise McpConfigError(f"{where}: {key}: {_quoted(given[key])} is not {rule}.")
+            seen = redaction.shown(given[key]) if key in SHOWN else redaction.GIVEN
+            raise McpConfigError(f"{where}: {key}: {seen} is not {rule}.")
     for variable, value in env.items():
         _check_variable(f"{where}: env", variable, value)
     return _Server(name, given["command"], tuple(args), dict(env), given["toolName"], limit)
@@ -134,7 +142,9 @@ def _server(name: Any, entry: Any) -> _Server:
 
 def _check_variable(where: str, variable: Any, value: Any) -> None:
     if not _is_name(variable) or "=" in variable:
-        raise McpConfigError(f"{where}: {_quoted(variable)} is no name of a variable.")
+        raise McpConfigError(
+            f"{where}: {redaction.shown(str(variable).partition('=')[0])} is no name of a variable."
+        )
     if not _is_text(value):
         raise McpConfigError(f"{where}: {variable}: its value is no text. Put it into quotes.")
     plain = value == "" or value.isdigit() or value.lower() in ("true", "false")
@@ -201,7 +211,7 @@ def _read_result(server: _Server, result: Mapping[str, Any], names: Mapping[str,
         offered = given.choices.setdefault(names[name], [])
         offered += [item for item in dict.fromkeys(usable[: server.limit]) if item not in offered]
     if left:
-        told = [f"{_quoted(name)} ({reason})" for name, reason in left.items()]
+        told = [f"{redaction.shown(name)} ({reason})" for name, reason in left.items()]
         more = f" and {len(told) - LISTED} more" if len(told) > LISTED else ""
         given.problems.append(f"left out {', '.join(told[:LISTED])}{more}")
 
@@ -243,8 +253,3 @@ def _is_name(value: Any) -> bool:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and "\0" not in value
-
-
-def _quoted(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:56] + "…'"

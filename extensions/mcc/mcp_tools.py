@@ -8,7 +8,19 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import answers, catalog, cpu_sizer, language_model, lookup, questions, settings, shapes, size, sizing
+from . import (
+    answers,
+    catalog,
+    cpu_sizer,
+    language_model,
+    lookup,
+    questions,
+    redaction,
+    settings,
+    shapes,
+    size,
+    sizing,
+)
 from .errors import InvalidAnswer, MccError
 
 READ = (
@@ -77,7 +89,8 @@ def instance_facts(instance_type: str) -> dict[str, Any]:
     if instance_type not in known:
         near = difflib.get_close_matches(instance_type, known, n=3, cutoff=0.4) or ["ml.g5.xlarge"]
         raise InvalidAnswer(
-            f"instance_type: {_shown(instance_type)} is not in the catalog. Nearest: {', '.join(near)}."
+            f"instance_type: {redaction.shown(instance_type)} is not in the catalog. "
+            f"Nearest: {', '.join(near)}."
         )
     facts = known[instance_type]
     return {**_plain(facts), "kind": facts.kind}
@@ -197,7 +210,3 @@ def _plain(facts: Any) -> dict[str, Any]:
     """Return a dataclass of the catalog as a mapping, without what is not known."""
     mapping = dataclasses.asdict(facts)
     return {name: value for name, value in mapping.items() if value is not None}
-
-
-def _shown(text: str) -> str:
-    return repr(text) if len(text) <= 60 else f"{text[:56]!r}…"

@@ -119,7 +119,7 @@ ASKABLE = (
     "kv_cache_dtype",
 )
 
-KEPT = ("framework_version", "region", "base_image")  # questions that take more than they offer
+KEPT = ("framework_version", "base_image")  # questions that take more than they offer
 SECRETS = ("hf_token",)
 KV_CACHE_DTYPES = {"auto": "auto: the model's own", "fp8": "fp8: half as large"}
 
@@ -139,8 +139,6 @@ def choices(question: str, framework: str = "", model_format: str = "", kept: st
 def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
     if question == "deployment_config":
         return {label: name for name, label in DEPLOYMENT_CONFIGS.items()}
-    if question == "region":
-        return {f"{name} ({region.title})": name for name, region in catalog.regions().items()}
     if question == "deployment_target":
         return {target.title: name for name, target in catalog.targets().items()}
     if question == "build_target":

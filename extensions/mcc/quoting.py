@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from json import dumps
 from typing import Any
 
+from . import redaction
 from .errors import InvalidAnswer
 
 CONTROL = r"[\x00-\x1f\x7f]"
@@ -68,5 +69,5 @@ def pbtxt(text: str) -> str:
 def _refuse(pattern: str, text: str, language: str) -> None:
     if found := re.search(pattern, text):
         raise InvalidAnswer(
-            f"{text[:60]!r} cannot be written in a {language}: it holds {found[0]!r}. Leave it out."
+            f"{redaction.shown(text)} cannot be written in a {language}: it holds {found[0]!r}. Leave it out."
         )

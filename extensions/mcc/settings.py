@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from . import catalog
+from . import catalog, redaction
 from .errors import InvalidAnswer
 
 PREFIX = "MCC_"
@@ -93,7 +93,9 @@ def read(questions: Iterable[str], environ: Mapping[str, str] = os.environ) -> S
             values[name] = _resolved(name, value, path.name, environ)
             origins[name] = str(path)
     if not isinstance(servers, Mapping):
-        raise InvalidAnswer(f"{path.name}: mcpServers: {servers!r} is no mapping of names to servers.")
+        raise InvalidAnswer(
+            f"{path.name}: mcpServers: {redaction.kind(servers)} is no mapping of names to servers."
+        )
     return Settings(values, origins, servers, notes=tuple(notes))
 
 
@@ -133,12 +135,25 @@ def _document(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InvalidAnswer(f"{CONFIG}: {path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        seen = " ".join(str(error).split())[:150]
-        raise InvalidAnswer(f"{CONFIG}: {path} is neither YAML nor JSON: {seen}") from None
+        raise InvalidAnswer(f"{CONFIG}: {path} is neither YAML nor JSON: {_reason(error)}") from None
+    except RecursionError:
+        raise InvalidAnswer(
+            f"{CONFIG}: {path} is nested too deeply. Write keys with values. Example: region: eu-west-1"
+        ) from None
     if not isinstance(document, dict):
-        kind = "empty" if document is None else f"a {type(document).__name__}"
-        raise InvalidAnswer(f"{CONFIG}: {path} is {kind}, not keys with values. Example: region: eu-west-1")
+        raise InvalidAnswer(
+            f"{CONFIG}: {path} is {redaction.kind(document)}, not keys with values. "
+            "Example: region: eu-west-1"
+        )
     return {str(key): value for key, value in document.items()}
+
+
+def _reason(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Return why a file cannot be read, without its lines: they may hold a secret."""
+    mark = getattr(error, "problem_mark", None)
+    where = f", line {mark.line + 1}" if mark else ""
+    problem = getattr(error, "problem", None) or "it is not UTF-8 text"
+    return f"{redaction.masked(' '.join(str(problem).split())[:100])}{where}"
 
 
 def translated(
@@ -155,7 +170,7 @@ def translated(
             options = [*known, *old]
             near = difflib.get_close_matches(key, options, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
-            raise InvalidAnswer(f"{file}: {key!r} is not a question of this template. {hint}")
+            raise InvalidAnswer(f"{file}: {redaction.shown(key)} is not a question of this template. {hint}")
         elif key == "modelServer" or value == "transformers":
             continue
         elif question := old[key].question:

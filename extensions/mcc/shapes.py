@@ -2,18 +2,20 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from . import triton
+from . import catalog, redaction, triton
+from .facts import PARAMETERS
 from .questions import SECRETS
 
-NEVER_SHOWN = (*SECRETS, "hyperpod_token_secret")  # a token may have been given by mistake
+NEVER_SHOWN = (*SECRETS, "hf_token_secret_arn", "hyperpod_token_secret", "extra_arguments")
 COUNTS = ("instance_count", "hyperpod_replicas", "hyperpod_max_replicas", "model_instances")
 NUMBERS = ("max_model_len", "max_concurrency", "max_batch_size", "max_queue_delay_us", *COUNTS)
 MAY_BE_ZERO = ("max_queue_delay_us",)
 LARGEST_NUMBER = 10_000_000
 LARGEST_COUNT = 1000
+MATCHES = 4  # regions that a message lists
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ SHAPES = {
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-token-a1b2c3",
     ),
     "model_parameters": Shape(
-        re.compile(r"|[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
+        re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?"), "a number of billions of parameters", "7.6"
     ),
     "model_inputs": Shape(
         re.compile(rf"|{triton.TENSOR}( {triton.TENSOR})*"), "a type and dimensions for each input", "FP32[8]"
@@ -113,12 +115,30 @@ def problem(question: str, value: object) -> str:
     Looks at the text alone: it runs on every keystroke.
     """
     shape = SHAPES[question]
-    if shape.pattern.fullmatch(str(value)):
-        if isinstance(value, str) or question == "model_parameters":
-            return ""
-        return f"{question}: {value!r} was read as a number. Put it in quotes."
-    shown = "what was given" if question in NEVER_SHOWN else quoted(value)
-    return f"{question}: {shown} is not {shape.rule}. Example: {shape.example}"
+    if not shape.pattern.fullmatch(str(value)):
+        return f"{question}: {shown(question, value)} is not {shape.rule}. Example: {shape.example}"
+    if not isinstance(value, str) and question != "model_parameters":
+        return f"{question}: {shown(question, value)} was read as a number. Put it in quotes."
+    if question not in SECRETS and redaction.holds_secret(str(value)):
+        return f"{question}: what was given holds a token or a password, and would be stored. Leave it out."
+    return _size_problem(str(value)) if question == "model_parameters" else ""
+
+
+def region_problem(value: object, suggested: Sequence[str] = ()) -> str:
+    """Return what is wrong with a region, and the regions that match a part of a name or place, or ''."""
+    wrong = problem("region", value)
+    if not wrong:
+        return ""
+    part = str(value).lower().strip()
+    known = {name: f"{name} ({region.title})" for name, region in catalog.regions().items()}
+    known = {name: known.get(name, name) for name in (*suggested, *known)}
+    found = [text for text in known.values() if part in text.lower()]
+    if not found or not part:
+        return wrong
+    names = [text.partition(" ")[0] for text in found[:MATCHES]]
+    more = ", …" if len(found) > MATCHES else ""
+    listed = found[0] if len(found) == 1 else ", ".join(names) + more
+    return f"region: {shown('region', value)} is not a region's name. Matches: {listed}"
 
 
 def default_region(environ: Mapping[str, str] = os.environ) -> str:
@@ -134,10 +154,18 @@ def whole_number(question: str, value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest:
         return ""
     rule = f"a whole number from {smallest} to {largest}"
-    return f"{question}: {quoted(value)} is not {rule}. Example: {1 if question in COUNTS else 16}"
+    return f"{question}: {shown(question, value)} is not {rule}. Example: {1 if question in COUNTS else 16}"
 
 
-def quoted(value: object) -> str:
-    """Return a value as it is shown in a message, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:56] + "…'"
+def shown(question: str, value: object) -> str:
+    """Return the value of a question as a message shows it: never one that may be a secret."""
+    return redaction.GIVEN if question in NEVER_SHOWN else redaction.shown(value)
+
+
+def _size_problem(billions: str) -> str:
+    smallest, largest = PARAMETERS
+    if smallest <= float(billions) <= largest:
+        return ""
+    return (
+        f"model_parameters: {billions} is not a number of billions from {smallest} to {largest}. Example: 8"
+    )

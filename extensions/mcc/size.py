@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from . import catalog, lookup, sizing, sizing_view
+from . import catalog, lookup, redaction, sizing, sizing_view
 from .errors import MccError, UnsizableModel
 from .gpu_sizer import Load
 from .lookup import KnownModel
@@ -22,7 +22,7 @@ def main() -> int:
         found = lookup.model(options.model, options.revision, offline=options.offline or None)
         sized = of_model(found, options.engine, options.engine_version, options.context, options.concurrency)
     except MccError as error:
-        print(f"{options.model} cannot be sized: {error}", file=sys.stderr)
+        print(f"{redaction.masked(options.model)} cannot be sized: {error}", file=sys.stderr)
         return 2
     if found.note:
         print(found.note, file=sys.stderr)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import catalog, gpu_sizer, memory
+from . import catalog, gpu_sizer, memory, redaction
 from .entries import Instance
 from .errors import UnsizableModel
 from .facts import ModelFacts
@@ -102,7 +102,7 @@ def size(
     """
     if load.engine not in catalog.memory().engines:
         known = ", ".join(catalog.memory().engines)
-        raise UnsizableModel(f"engine: {load.engine!r} is not known. Choose one of {known}.")
+        raise UnsizableModel(f"engine: {redaction.shown(load.engine)} is not known. Choose one of {known}.")
     ranked = gpu_sizer.choices(facts, load, instances)
     return Sizing(name, source, facts, load, ranked, instances)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import catalog
+from . import catalog, redaction
 from .entries import TritonBackend, TritonImage
 
 CONFIGS = (  # in order of offer; catalog/triton.yml has the facts
@@ -76,8 +76,7 @@ def inputs_problem(value: str, needed: bool = False) -> str:
         return f"{reason} {example}" if needed else ""
     if re.fullmatch(rf"{TENSOR}( {TENSOR})*", value):
         return ""
-    shown = value if len(value) <= 40 else f"{value[:40]}…"
-    return f"model_inputs: {shown!r} is not a type and dimensions for each input. {example}"
+    return f"model_inputs: {redaction.shown(value)} is not a type and dimensions for each input. {example}"
 
 
 def default_instances(deployment_config: str, profile: str, instance_type: str) -> int:

@@ -1,0 +1,132 @@
+"""The interview at a terminal: a wrong answer is refused at its own question, and can be typed again."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+import yaml
+
+from extensions.mcc import catalog, shapes
+from tests.unit.test_settings import given_but, stored_in
+
+CLEAR = "\x15"  # Ctrl-U: the line is empty again
+PROMPT_S = 120  # generous: other tests share the machine
+
+
+def spawn(template: Path, destination: Path, *arguments: str, **environ: str) -> Any:
+    """Start copier on a terminal that is wide enough for a message on one line."""
+    command = ["-m", "copier", "copy", "--trust", "--skip-tasks", *arguments, str(template), str(destination)]
+    environment = {name: value for name, value in os.environ.items() if name != "HF_TOKEN"}
+    return pexpect.spawn(
+        sys.executable,
+        command,
+        env={**environment, **environ},
+        timeout=PROMPT_S,
+        encoding="utf-8",
+        dimensions=(40, 250),
+    )
+
+
+def language_model(*asked: str, **answers: str) -> list[str]:
+    """Return -d for every question of a language model but these."""
+    known = {
+        "deployment_config": "transformers-vllm",
+        "model_name": "team/unheard-of",
+        "model_revision": "",
+        "hf_token": "",
+        "hf_token_secret_arn": "",
+        "offline": "true",
+        "model_parameters": "8",
+        "model_dtype": "none",
+        "deployment_target": "managed-inference",
+        "serving_profile": "balanced",
+        "max_model_len": "4096",
+        "max_concurrency": "4",
+        "kv_cache_dtype": "auto",
+        "base_image": catalog.default_image("transformers-vllm"),
+        "include_tests": "false",
+        "chat_template": "none",
+        "extra_arguments": "",
+        "region": "us-east-1",
+        "instance_type": "ml.g6e.xlarge",
+        "role_arn": "",
+        "build_target": "local",
+        "project_name": "chat",
+        **answers,
+    }
+    return [word for name, value in known.items() if name not in asked for word in ("-d", f"{name}={value}")]
+
+
+def test_a_region_is_typed_and_not_another_one_picked(template: Path, tmp_path: Path) -> None:
+    child = spawn(template, tmp_path / "made", *given_but("region"))
+    child.expect("Which AWS region")
+    child.send(f"{CLEAR}tokyo\r")
+    child.expect(re.escape("Matches: ap-northeast-1 (Asia Pacific (Tokyo))"))
+    child.send(f"{CLEAR}eu-\r")
+    child.expect(re.escape("Matches: eu-central-1, eu-central-2"))
+    child.send(f"{CLEAR}eu-west-3\r")
+    child.expect(pexpect.EOF)
+    assert stored_in(tmp_path / "made")["region"] == "eu-west-3"
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("", "Example: eu-west-1"),
+        ("mars", "Example: eu-west-1"),
+        ("EU-WEST-1", "Matches: eu-west-1 (Europe (Ireland))"),
+        ("us-", "Matches: us-east-1, us-east-2, us-west-1, us-west-2, …"),
+        ("eu-west-1", ""),
+        ("mars-north-1", ""),
+    ],
+)
+def test_a_part_of_a_region_lists_those_that_match(part: str, said: str) -> None:
+    found = shapes.region_problem(part)
+    assert said in found and bool(found) == bool(said) and len(found) <= 120
+
+
+def test_regions_that_a_server_suggests_are_listed_first() -> None:
+    assert "Matches: us-west-2, us-iso-east-1, us-east-1" in shapes.region_problem(
+        "us-", ["us-west-2", "us-iso-east-1"]
+    )
+
+
+def test_a_wrong_path_is_refused_at_its_question(template: Path, tmp_path: Path) -> None:
+    model = tmp_path / "own.pkl"
+    model.write_bytes(b"a model")
+    child = spawn(template, tmp_path / "made", *given_but("model_path", "include_sample_model"))
+    child.expect("Path of your model file")
+    child.send("/nowhere/model.pkl\r")
+    child.expect("there is no file")
+    child.send(f"{CLEAR}{__file__}\r")
+    child.expect("does not end in .pkl")
+    child.send(f"{CLEAR}{model}\r")
+    child.expect(pexpect.EOF)
+    assert stored_in(tmp_path / "made")["model_path"] == str(model)
+
+
+@pytest.mark.parametrize("wrong", ["", "0", "many", "9999"])
+def test_a_wrong_size_is_refused_at_its_question(template: Path, tmp_path: Path, wrong: str) -> None:
+    child = spawn(template, tmp_path / "made", *language_model("model_parameters"))
+    child.expect("How many billion parameters")
+    child.send(f"{CLEAR}{wrong}\r")
+    child.expect(r"is not a number of billions")
+    child.send(f"{CLEAR}8\r")
+    child.expect(pexpect.EOF)
+    assert stored_in(tmp_path / "made")["model_parameters"] == "8"
+
+
+@pytest.mark.parametrize("how", ["-d", "environment", "file", "s3"])
+def test_no_token_is_asked_for_when_the_hub_is_not_asked(template: Path, tmp_path: Path, how: str) -> None:
+    (tmp_path / "team.yml").write_text("offline: true\n")
+    named = {"model_name": "s3://bucket/model/"} if how == "s3" else {}
+    arguments = language_model("hf_token", *(["offline"] if how != "-d" else []), **named)
+    outside = {"environment": {"MCC_OFFLINE": "1"}, "file": {"MCC_CONFIG": str(tmp_path / "team.yml")}}
+    child = spawn(template, tmp_path / "made", *arguments, **outside.get(how, {}))
+    child.expect(pexpect.EOF)
+    assert "A Hugging Face token" not in child.before, child.before
+    assert yaml.safe_load((tmp_path / "made" / ".copier-answers.yml").read_text())["project_name"] == "chat"
