@@ -152,8 +152,8 @@ def _reason(error: yaml.YAMLError | UnicodeDecodeError) -> str:
     """Return why a file cannot be read, without its lines: they may hold a secret."""
     mark = getattr(error, "problem_mark", None)
     where = f", line {mark.line + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or "it is not UTF-8 text"
-    return f"{redaction.masked(' '.join(str(problem).split())[:100])}{where}"
+    problem = str(getattr(error, "problem", None) or "it is not UTF-8 text")
+    return re.sub("'[^']{2,}'", "'***'", " ".join(problem.split())[:100]) + where
 
 
 def translated(
