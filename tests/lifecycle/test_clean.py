@@ -133,7 +133,8 @@ def test_what_cannot_be_removed_is_named(project: Project) -> None:
     assert project.left() == []
 
 
-def test_the_place_of_builds_goes_too(project: Project) -> None:
+def make_builds(project: Project) -> str:
+    """Create what do/submit creates in AWS, and return the name of the bucket."""
     tags = [{"Key": "mcc-project-id", "Value": project.id}]
     role = f"mcc-{project.id}-codebuild"
     iam, s3 = project.aws.boto3_client("iam"), project.aws.boto3_client("s3")
@@ -154,8 +155,27 @@ def test_the_place_of_builds_goes_too(project: Project) -> None:
         serviceRole=f"arn:aws:iam::123456789012:role/{role}",
         tags=[{"key": "mcc-project-id", "value": project.id}],
     )
+    return bucket
+
+
+def test_resources_of_builds_are_removed(project: Project) -> None:
+    bucket = make_builds(project)
     removed = project.succeed("clean", "--yes", "--images", "--json").json["result"]["removed"]
     assert removed == [
-        f"build project {NAME}", f"role {role}", f"bucket {bucket}", f"image repository {NAME}",
+        f"build project {NAME}", f"role mcc-{project.id}-codebuild", f"build source {bucket}/source/",
+        f"bucket {bucket}", f"image repository {NAME}",
     ]  # fmt: skip
     assert project.aws.resources() == ["arn:aws:iam::123456789012:role/service-role/exec"]
+
+
+def test_a_bucket_that_holds_models_is_kept_with_all_but_the_build_sources(project: Project) -> None:
+    bucket, s3 = make_builds(project), project.aws.boto3_client("s3")
+    for key in ("models/mine/model.tar.gz", "source", "zoo.onnx"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"weights")
+    cleaned = project.succeed("clean", "--yes", "--json")
+    assert cleaned.json["result"]["left"] == []
+    kept = f"bucket {bucket}: it holds 3 objects other than build sources, such as models/mine/model.tar.gz"
+    assert cleaned.json["result"]["kept"] == [kept] and f"kept: {kept}" in cleaned.err
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert keys == ["models/mine/model.tar.gz", "source", "zoo.onnx"]
+    assert project.succeed("clean", "--yes", "--json").json["result"]["removed"] == []

@@ -5,6 +5,7 @@ import time
 from typing import IO, Any
 
 from lifecycle.aws import Aws, AwsFailure, tag_list, tags_of
+from lifecycle.belongings import SOURCE_PREFIX
 from lifecycle.console import say
 from lifecycle.policies import policy
 from lifecycle.project import POLICY, Config, Failure
@@ -57,7 +58,7 @@ def bucket_settings(settings: Config) -> dict[str, dict[str, Any]]:
     """Return the requests that make a new bucket private, encrypted, short-lived and, last of all, tagged."""
     blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": "source/"}}
+    expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": SOURCE_PREFIX}}
     return {
         "put_public_access_block": {"PublicAccessBlockConfiguration": dict.fromkeys(blocks, True)},
         "put_bucket_encryption": {"ServerSideEncryptionConfiguration": {"Rules": [encryption]}},

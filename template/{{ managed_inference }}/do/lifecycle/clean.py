@@ -42,9 +42,12 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
     expired = any("" < item.tags.get("mcc-expires-at", "") < journal.now() for item in found if item.ours)
     if arguments.expired and not expired:
         return {"removed": [], "left": [], "text": "nothing has expired"}
-    known += [item for item in found if item.ours]
+    known += [item for item in found if item.removable]
     for item in known:
         say(f"  {money.described(settings, item)}")
+    kept = [f"{item}: {item.kept}" for item in found if item.kept]
+    for reason in kept:
+        say(f"  kept: {reason}")
     for name in foreign:
         say(f"  left alone, for it lacks this project's tag: {name}")
     if known and not arguments.yes and not confirmed("remove all of this?", "clean"):
@@ -60,14 +63,16 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
             except Failure as failure:
                 problems.append(failure.finding)
         found = _find(settings, Aws(settings, "clean"), arguments, problems)
-        known[:] = [item for item in found if item.ours]
+        known[:] = [item for item in found if item.removable]
         left = [item.arn for item in known]
         removed += [str(item) for item in present if item.arn not in left]
         if not left:
             break
-    receipt = {"account": account, "region": aws.region, "removed": removed, "left": left, "foreign": foreign}
+    receipt = {"account": account, "region": aws.region, "removed": removed, "left": left}
+    receipt |= {"kept": kept, "foreign": foreign}
     path = journal.save("clean", {"time": journal.now(), **receipt, "problems": problems})
-    text = [*(f"removed {name}" for name in removed), f"receipt: {path}"]
+    text = [*(f"removed {name}" for name in removed), *(f"kept {reason}" for reason in kept)]
+    text += [f"receipt: {path}"]
     text += [f"left: {arn}" for arn in left] or ["nothing is left"]
     code = VERIFICATION if left else DONE
     return {**receipt, "receipt": str(path), "findings": problems, "exit_code": code, "text": "\n".join(text)}
