@@ -28,6 +28,11 @@ REFUSALS: dict[str, tuple[int, str, Callable[[Project], object]]] = {
     "a limit out of range": (2, "config-mismatch", lambda p: configure(p, startup_seconds="7200")),
     "a secret": (2, "config-mismatch", lambda p: configure(p, environment='{HF_TOKEN = "hf_x"}')),
     "a region without a name": (2, "config-not-a-region", lambda p: configure(p, region='""')),
+    "GPUs without a driver": (
+        2, "config-mismatch", lambda p: configure(
+            p, instance_type='"ml.g5.xlarge"', derived_for='"ml.g5.xlarge"', accelerators="1"
+        ),
+    ),
     "no role": (3, "no-role", lambda p: configure(p, role_arn='""')),
     "an image that is not there": (3, "no-image", lambda p: p.aws.world.images.delete(NAME, digest(p))),
     "an image for another processor": (3, "image-platform", lambda p: p.push("x", architecture="arm64")),

@@ -36,6 +36,7 @@ class Step:
 
 def steps(wanted: Wanted, found: list[Resource], expires: bool) -> list[Step]:
     """Return the calls, in order, [] when all is as wanted. Raises Failure (policy) for a name in use."""
+    found = [resource for resource in found if not resource.kept]
     for resource in (resource for resource in found if not resource.ours):
         what = f"the {resource.kind} {resource.name} is not this project's"
         remedy = "take another project_name in do/config.toml, or remove it if it is yours"
@@ -99,9 +100,11 @@ def _unusable(item: Resource, found: list[Resource]) -> str:
 def _updated(request: Request, existing: Resource, scaled: bool) -> Iterator[Step]:
     """Yield what brings a component up to date; `scaled` is whether the load tells its number of copies."""
     name, copies = existing.name, request["RuntimeConfig"]["CopyCount"]
-    running = existing.described.get("RuntimeConfig", {}).get("DesiredCopyCount", copies)
+    runtime = existing.described.get("RuntimeConfig", {})
+    running = runtime.get("DesiredCopyCount", copies)
+    serving = runtime.get("CurrentCopyCount", running)
     if changed := list(differences(request["Specification"], specification_of(existing.described))):
-        yield Step("update", COMPONENT, name, component_update(request, max(1, running)), "; ".join(changed))
+        yield Step("update", COMPONENT, name, component_update(request, serving), "; ".join(changed))
     if running != copies and not scaled:
         request = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
         yield Step("scale", COMPONENT, name, request, f"{running} copies are wanted now, {copies} then")

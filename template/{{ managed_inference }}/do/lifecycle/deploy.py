@@ -73,7 +73,9 @@ def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[
     for kind in reversed(PASSING):  # what an earlier command has begun
         resource = inventory.describe(settings, aws, kind, settings.project_name)
         if resource and resource.ours and resource.passing:
-            inventory.settled(settings, aws, kind, resource.name)
+            resource = inventory.settled(settings, aws, kind, resource.name)
+        if resource is None:
+            break  # a component whose endpoint is gone never leaves its state
     planned = plan.make(settings, aws, _before(aws) if arguments.rollback else None)
     if arguments.plan:
         _require_same(planned, arguments.plan)
@@ -178,4 +180,4 @@ def _left(settings: Target) -> list[str]:
         found = inventory.find(settings, Aws(replace(settings, call_attempts=2), "deploy", read_only=True))
     except Failure:
         return inventory.possible(settings) if journal.read() else []
-    return [money.described(settings, resource) for resource in found if resource.ours]
+    return [money.described(settings, resource) for resource in found if resource.removable]

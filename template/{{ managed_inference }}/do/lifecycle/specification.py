@@ -74,10 +74,15 @@ def model_of(settings: Target, container: Request) -> Request:
 
 
 def component_update(component: Request, copies: int) -> Request:
-    """Return the request that brings a component up to date, at most half of its copies at a time."""
-    size = {"Type": "COPY_COUNT", "Value": max(1, copies // 2)}
-    policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}
+    """Return the request that updates a component, at most half of its running copies at a time.
+
+    A batch must be 5 to 50 % of the copies that run, so with fewer than two there is none to ask for.
+    """
     changed = {name: component[name] for name in ("InferenceComponentName", "Specification")}
+    if copies < 2:
+        return changed
+    size = {"Type": "COPY_COUNT", "Value": copies // 2}
+    policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}
     return {**changed, "DeploymentConfig": {"RollingUpdatePolicy": policy}}
 
 

@@ -40,7 +40,8 @@ def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
     described, created = resource.described, resource.described.get("CreationTime")
     row |= {"region": aws.region, "created": created.isoformat(timespec="seconds") if created else None}
     row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get("mcc-expires-at")}
-    if resource.kind == "endpoint":
+    row["kept"] = resource.kept
+    if resource.kind == "endpoint" and not resource.kept:
         row |= {"usd_per_hour": money.per_hour(settings, resource), "estimated": settings.price_estimated}
         row["usd_since_creation"] = money.since_creation(settings, resource)
     return row
@@ -50,6 +51,8 @@ def _line(row: dict[str, Any]) -> str:
     parts = [f"{row['region']}  {row['kind']} {row['name']}", row["status"] or "exists"]
     if not row["ours"]:
         parts.append("not this project's")
+    if row["kept"]:
+        parts.append(row["kept"])
     if row.get("usd_per_hour") is not None:
         about, spent = "about " if row["estimated"] else "", row["usd_since_creation"] or 0
         parts.append(f"{about}{row['usd_per_hour']:.2f} $/h, {spent:.2f} $ since {row['created']}")
