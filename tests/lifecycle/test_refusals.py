@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.commands import NAME, Project, mutations
+from tests.lifecycle.commands import NAME, Project, imported, mutations
 from tests.lifecycle.test_deploy import configure
 
 
@@ -121,3 +121,42 @@ def test_a_defect_of_ours_has_its_own_code(project: Project, tmp_path: Path) -> 
     path = f"{engine.parent}{os.pathsep}{os.environ['PATH']}"
     done = project.do("build", PATH=path)
     assert done.code == 1 and "build-failed" in done.err
+
+
+CODES = {
+    "sagemaker:ResourceLimitExceeded": "quota-exceeded",
+    "codebuild:AccountLimitExceededException": "quota-exceeded",
+    "iam:LimitExceeded": "quota-exceeded",
+    "ecr:LimitExceededException": "quota-exceeded",
+    "application-autoscaling:LimitExceededException": "quota-exceeded",
+    "cloudwatch:LimitExceeded": "quota-exceeded",
+    "s3:TooManyBuckets": "quota-exceeded",
+    "logs:ServiceQuotaExceededException": "quota-exceeded",
+    "eks:ResourceLimitExceededException": "quota-exceeded",
+    "sagemaker:ThrottlingException": "throttled",
+    "iam:Throttling": "throttled",
+    "s3:SlowDown": "throttled",
+    "ec2:RequestLimitExceeded": "throttled",
+    "service-quotas:TooManyRequestsException": "throttled",
+    "resourcegroupstaggingapi:ThrottledException": "throttled",
+    "s3:403": "access-denied",
+    "iam:ExpiredToken": "expired-credentials",
+    "sagemaker:ValidationException": "aws-refused",
+}
+
+
+def test_quotas_are_told_from_throttling_by_service_and_code(rendered: Path) -> None:
+    with imported(rendered, "aws") as lifecycle:
+        found = {code: lifecycle.aws.refusal(*code.split(":"))[1] for code in CODES}
+    assert found == CODES
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [("CreateEndpoint", "set another instance_type"), ("PutMetricAlarm", "Service Quotas")],
+)
+def test_a_quota_that_a_call_meets_is_no_throttling(project: Project, operation: str, words: str) -> None:
+    project.aws.fault("limit", operation=operation, times=None)
+    done = project.do("deploy", "--json", "--set", "scale_to_zero=true")
+    finding = done.json["findings"][0]
+    assert (done.code, finding["id"]) == (3, "quota-exceeded") and words in finding["next"], done.err

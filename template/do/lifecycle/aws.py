@@ -17,21 +17,38 @@ READING = ("describe_", "list_", "get_", "head_", "batch_get_", "batch_check_", 
 # Names of what a call is about, to be journalled; nothing else of a request is.
 SUBJECTS = re.compile(r"(Name|Names|Arn|ResourceId|Bucket|Key|Prefix)$", re.IGNORECASE)
 
-# AWS's error codes: a pattern of them, the exit code, the id and the remedy.
+# AWS's error codes: a pattern of the service and the code, the exit code, the id and the remedy. Services use the
+# same words for quotas and for throttling: the first pattern that matches decides.
 _EXPIRED = "Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken"
-_DENIED = "AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|^403$"
+_DENIED = "AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|:403$"
 _POLICY = "have {action} allowed (`do/doctor --policy {verb}` prints all it needs)"
-_QUOTA = "raise the quota (Service Quotas), or take another instance_type"
-REFUSALS = (
+_THROTTLED = "Throttl|TooManyRequests|RequestLimitExceeded|BandwidthLimitExceeded|SlowDown|PriorRequest"
+_QUOTA = "(Limit|Quota)Exceeded|TooManyBuckets"
+_RAISE = "request an increase in Service Quotas"
+REFUSALS: tuple[tuple[str, int, str, str], ...] = (
     (_EXPIRED, PRECONDITION, "expired-credentials", "log in again (`aws sso login`)"),
     (_DENIED, REFUSED, "access-denied", _POLICY),
-    ("^ResourceLimitExceeded$", PRECONDITION, "quota-exceeded", _QUOTA),
-    ("Throttl|TooManyRequests|LimitExceeded|SlowDown", REFUSED, "throttled", "wait a minute"),
+    (_THROTTLED, REFUSED, "throttled", "wait a minute"),
+    (f"^sagemaker:.*({_QUOTA})", PRECONDITION, "quota-exceeded", f"{_RAISE}, or set another instance_type"),
+    (
+        f"^codebuild:.*({_QUOTA})",
+        PRECONDITION,
+        "quota-exceeded",
+        f"{_RAISE} (of builds, which a new account may have none of), or build here: `do/build`, `do/push`",
+    ),
+    (f"^iam:.*({_QUOTA})", PRECONDITION, "quota-exceeded", f"delete roles that are not used, or {_RAISE}"),
+    (f"^ecr:.*({_QUOTA})", PRECONDITION, "quota-exceeded", f"delete repositories or images, or {_RAISE}"),
+    (_QUOTA, PRECONDITION, "quota-exceeded", _RAISE),
     ("[Cc]apacity", REFUSED, "no-capacity", "wait, or take another instance_type or region"),
     ("", REFUSED, "aws-refused", "mend what it says"),
 )
 _MISSING = re.compile(r"^[^:]*(NotFound|NoSuch)|^404:|could not find|does not exist|not found", re.IGNORECASE)
 _PRESENT = re.compile(r"already exist|^[^:]*AlreadyExists", re.IGNORECASE)
+
+
+def refusal(service: str, code: str) -> tuple[int, str, str]:
+    """Return the exit code, the id and the remedy for an error code of a service, such as iam."""
+    return next(entry[1:] for entry in REFUSALS if re.search(entry[0], f"{service}:{code}"))
 
 
 def tags_of(listed: list[dict[str, str]]) -> dict[str, str]:
@@ -167,7 +184,7 @@ class Aws:
         except ClientError as error:
             told = error.response.get("Error", {})
             code, message = str(told.get("Code", "")), " ".join(str(told.get("Message", "")).split())
-            _, exit_code, name, remedy = next(entry for entry in REFUSALS if re.search(entry[0], code))
+            exit_code, name, remedy = refusal(call.partition(".")[0], code)
             action = re.search(r"perform: (\S+)", message)
             remedy = remedy.format(action=action[1] if action else call, verb=self.verb)
             seen = f"{code}: {message}"[:600]

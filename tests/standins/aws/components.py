@@ -159,7 +159,9 @@ def _summary(component: Component) -> dict[str, Any]:
 def delete(world: World, request: Request) -> None:
     region = world.region(request.region)
     component = find(region, request)
-    released = region.endpoints.get(component.endpoint.name) is not component.endpoint  # its instances are gone
+    released = (
+        region.endpoints.get(component.endpoint.name) is not component.endpoint
+    )  # its instances are gone
     passing = (
         ("Deleting",)
         if released or world.settings.deletable_while_creating
