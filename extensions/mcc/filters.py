@@ -299,7 +299,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
     "setting": told_to_the_user(setting),
-    "project_id": hosting.project_id,
     "python": quoting.python,
     "server": lambda deployment_config: catalog.servers()[deployment_config],
     "stale_chat_template": chat_templates.stale,
@@ -323,6 +322,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "new_project_id": hosting.new_project_id,
     "changes_of_stack": changes_of_stack,
     "default_region": shapes.default_region,
     "origins": origins,

@@ -3,10 +3,8 @@
 Worked out once for a model on an instance type and stored, so that an update changes none of it silently.
 """
 
-import getpass
-import hashlib
 import math
-import platform
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,17 +17,12 @@ STEP_S = 60
 MEMORY_STEP_MIB = 256
 
 
-def project_id(project_name: str) -> str:
-    """Return eight digits that tell a person's project from another's of the same name.
+def new_project_id() -> str:
+    """Return a random id for a new project: it marks the project's resources in AWS.
 
-    The same person on the same machine gets the same ones, so that rendering again changes nothing.
+    A letter comes first, so that it is read as a text everywhere.
     """
-    try:
-        person = getpass.getuser()
-    except (KeyError, OSError):
-        person = ""
-    text = "\0".join([project_name, person, platform.node()])
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return secrets.choice("abcdef") + secrets.token_hex(4)[1:]
 
 
 def hosting(

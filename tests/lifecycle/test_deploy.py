@@ -206,6 +206,20 @@ def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project:
     assert project.left() == []
 
 
+HOSTILE = "ready \x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \x9b31m\u202etxt\x08\x00 \x1bcend"
+
+
+def test_lines_of_a_container_cannot_command_a_terminal(project: Project) -> None:
+    project.aws.light.exits_saying = HOSTILE
+    failed = project.do("deploy")
+    assert failed.code == 4 and "ready red" in failed.err
+    shown = [failed.err, failed.out, project.succeed("logs").out, project.succeed("logs", "--explain").out]
+    shown.append(project.do("logs", "--json").out)
+    for text in shown:
+        assert not set(text) & set("\x1b\x07\x9b\x08\x00\u202e"), ascii(text)
+    assert "ready red 31mtxt end" in shown[2]
+
+
 def test_an_update_that_does_not_start_leaves_the_old_one_serving(project: Project) -> None:
     project.succeed("deploy")
     old = image_of(project)

@@ -112,6 +112,87 @@ def test_two_at_a_time_are_refused(project: Project) -> None:
     assert first.returncode == 0
 
 
+COLLEAGUE = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Dev_0123456789abcdef/ana@example.com"
+
+
+@pytest.mark.parametrize("verb", ["deploy", "plan", "clean"])
+def test_what_another_identity_created_is_left_alone_unless_it_is_shared(project: Project, verb: str) -> None:
+    project.succeed("deploy")
+    project.push("two")
+    region = project.aws.world.region("us-east-1")
+    region.endpoints[NAME].tags["mcc-created-by"] = COLLEAGUE
+    before, arguments = mutations(project.aws), ["--yes"] if verb == "clean" else []
+    refused = project.do(verb, "--json", *arguments)
+    assert (refused.code, refused.json["findings"][0]["id"]) == (7, "other-creator"), refused.err
+    assert COLLEAGUE in refused.err and "shared = true" in refused.err and mutations(project.aws) == before
+    project.succeed(verb, "--set", "shared=true", *arguments)
+    if verb == "deploy":
+        assert region.endpoints[NAME].tags["mcc-created-by"] == COLLEAGUE
+
+
+def test_sessions_of_a_role_are_one_identity_and_people_are_not(rendered: Path) -> None:
+    role = "arn:aws:sts::123456789012:assumed-role/pipeline"
+    with imported(rendered, "aws") as lifecycle:
+        person = lifecycle.aws.person
+        assert person(f"{role}/run-1") == person(f"{role}/run-2") != person(f"{role}-2/run-1")
+        assert person(COLLEAGUE) != person(COLLEAGUE.replace("ana", "ben"))
+        users = {person(f"arn:aws:iam::123456789012:user/{name}") for name in ("ana", "ben")}
+        assert len(users) == 2
+
+
+def test_an_account_that_is_not_set_is_the_one_used_first(project: Project) -> None:
+    configure(project, account='""')
+    kept = project.path / ".do" / "account"
+    project.succeed("plan")
+    assert not kept.exists(), "nothing is changed by a plan"
+    project.succeed("deploy")
+    assert kept.read_text() == "123456789012\n"
+    kept.write_text("210987654321\n")  # as if the credentials were now of another account
+    before = mutations(project.aws)
+    for command in (["deploy"], ["plan"], ["clean", "--yes"]):
+        refused = project.do(*command)
+        assert refused.code == 7 and "210987654321 was used before (.do/account)" in refused.err
+        assert 'account = "123456789012" in do/config.toml' in refused.err
+    assert mutations(project.aws) == before
+    configure(project, account='"123456789012"')
+    project.succeed("clean", "--yes")
+
+
+@pytest.mark.parametrize("link", [".do", ".do/lock", ".do/journal.jsonl", ".do/account"])
+def test_a_link_in_place_of_a_file_of_the_commands_is_not_followed(
+    project: Project, tmp_path: Path, link: str
+) -> None:
+    target = tmp_path / "target"
+    if link == ".do":
+        target.mkdir()
+    else:
+        target.write_text("precious")
+        (project.path / ".do").mkdir()
+    (project.path / link).symlink_to(target)
+    before = mutations(project.aws)
+    refused = project.do("deploy")
+    assert refused.code == 7 and "symbolic-link" in refused.err and "rm " in refused.err, refused.err
+    assert mutations(project.aws) == before
+    assert list(target.iterdir()) == [] if link == ".do" else target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("way", ["setting", "environment", "path"])
+def test_only_a_known_container_engine_is_started(project: Project, tmp_path: Path, way: str) -> None:
+    program, started = tmp_path / "evil", tmp_path / "started"
+    program.write_text(f"#!/bin/sh\ntouch {started}\n")
+    program.chmod(0o755)
+    if way == "setting":
+        configure(project, engine=f'"{program}"')
+    variables = {"MCC_ENGINE": str(program)} if way == "environment" else {}
+    options = ["--set", f"engine={tmp_path}/bin/../evil"] if way == "path" else []
+    (project.path / "model" / "model.pkl").write_bytes(b"x")
+    for verb in ("build", "run", "push"):
+        refused = project.do(verb, *options, **variables)
+        assert refused.code == 2 and "unknown-engine" in refused.err and "nerdctl" in refused.err
+    assert "unknown-engine" in project.do("doctor", "--offline", *options, **variables).out + refused.err
+    assert not started.exists()
+
+
 def test_a_defect_of_ours_has_its_own_code(project: Project, tmp_path: Path) -> None:
     engine = tmp_path / "bin" / "docker"
     engine.parent.mkdir()

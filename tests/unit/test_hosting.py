@@ -1,5 +1,6 @@
 """What an endpoint is told: limits from the model's bytes, memory and GPUs from the sizing, the price."""
 
+import re
 from typing import Any
 
 import pytest
@@ -114,6 +115,6 @@ def test_a_broken_stored_answer_is_told() -> None:
         hosting.hosting({**chat(None), "model": {"name": "x"}}, "ml.g5.xlarge", {}, 1)
 
 
-def test_an_id_is_the_same_again_and_another_for_another_name() -> None:
-    assert hosting.project_id("abalone") == hosting.project_id("abalone") != hosting.project_id("churn")
-    assert len(hosting.project_id("abalone")) == 8
+def test_ids_of_projects_differ_whoever_makes_them_and_wherever() -> None:
+    ids = {hosting.new_project_id() for _ in range(1000)}
+    assert len(ids) == 1000 and all(re.fullmatch("[a-f][0-9a-f]{7}", found) for found in ids)

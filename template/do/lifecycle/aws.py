@@ -17,6 +17,10 @@ READING = ("describe_", "list_", "get_", "head_", "batch_get_", "batch_check_", 
 # Names of what a call is about, to be journalled; nothing else of a request is.
 SUBJECTS = re.compile(r"(Name|Names|Arn|ResourceId|Bucket|Key|Prefix)$", re.IGNORECASE)
 
+CREATED_BY = "mcc-created-by"
+# A role that somebody assumed: its sessions have any name, except those of IAM Identity Center, named by the user.
+SESSION = re.compile(r"(arn:[^:]+:sts::[0-9]+:assumed-role/(?!AWSReservedSSO_)[^/]+)/.*")
+
 # AWS's error codes: a pattern of the service and the code, the exit code, the id and the remedy. Services use the
 # same words for quotas and for throttling: the first pattern that matches decides.
 _EXPIRED = "Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken"
@@ -49,6 +53,11 @@ _PRESENT = re.compile(r"already exist|^[^:]*AlreadyExists", re.IGNORECASE)
 def refusal(service: str, code: str) -> tuple[int, str, str]:
     """Return the exit code, the id and the remedy for an error code of a service, such as iam."""
     return next(entry[1:] for entry in REFUSALS if re.search(entry[0], f"{service}:{code}"))
+
+
+def person(arn: str) -> str:
+    """Return who a caller is: the same for each session of a role."""
+    return SESSION.sub(r"\1", arn)
 
 
 def tags_of(listed: list[dict[str, str]]) -> dict[str, str]:
@@ -108,18 +117,35 @@ class Aws:
     def identity(self) -> dict[str, str]:
         """Who calls: Account and Arn. The first time, it is told and compared with the settings.
 
-        Raises Failure (policy) when it is another account than the settings name.
+        Raises Failure (policy) when it is another account than the settings name or than was used before.
         """
         if not self._identity:
             who = self._call("sts", "get_caller_identity", {})
             say(f"account {who['Account']}, region {self.region}, as {who['Arn']}")
-            wanted = self.settings.account
+            wanted = self.settings.account or journal.account()
             if wanted and who["Account"] != wanted:
-                what = "this is another account than the project's"
+                what, remedy = "this is another account than the project's", f"use credentials of {wanted}"
                 seen = f"credentials of {who['Account']}, account = {wanted} in do/config.toml"
-                raise Failure(POLICY, "other-account", what, seen, f"use credentials of {wanted}")
+                if not self.settings.account:
+                    seen = f"credentials of {who['Account']}, {wanted} was used before (.do/account)"
+                    remedy += f', or set account = "{who["Account"]}" in do/config.toml'
+                raise Failure(POLICY, "other-account", what, seen, remedy)
             self._identity = {"Account": who["Account"], "Arn": who["Arn"]}
         return self._identity
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of what this identity creates."""
+        return {**self.settings.tags, CREATED_BY: self.identity["Arn"][:256]}
+
+    def require_creator(self, what: str, tags: Mapping[str, str]) -> None:
+        """Raise Failure (policy) when another identity created something, unless the project is shared."""
+        creator = tags.get(CREATED_BY, "")
+        if not creator or self.settings.shared or person(creator) == person(self.identity["Arn"]):
+            return
+        seen = f"{what} was created by {creator}, this is {self.identity['Arn']}"
+        remedy = "`--set shared=true` for this run, or shared = true in do/config.toml for a team"
+        raise Failure(POLICY, "other-creator", "another identity created this", seen, remedy)
 
     @property
     def partition(self) -> str:
@@ -136,8 +162,9 @@ class Aws:
             return self._call(service, operation, request)
         if self.read_only:
             raise Failure(DEFECT, "not-read-only", f"do/{self.verb} must not change anything", operation, "")
-        _ = self.identity
+        account = self.identity["Account"]
         self.validate(service, operation, request)
+        journal.keep_account(account)
         about = {name: value for name, value in request.items() if SUBJECTS.search(name)}
         entry = {"verb": self.verb, "region": self.region, "call": f"{service}.{operation}", "about": about}
         journal.write(state="intent", **entry)

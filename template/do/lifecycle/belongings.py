@@ -45,11 +45,11 @@ def find_build(settings: Config, aws: Aws) -> Iterator[Resource]:
     """Yield the CodeBuild project, its role, the build sources and their bucket."""
     name, role = settings.project_name, f"mcc-{settings.project_id}-codebuild"
     for project in aws.call("codebuild", "batch_get_projects", names=[name])["projects"]:
-        ours = settings.owns(tags_of(project.get("tags", [])))
-        yield Resource("build project", name, project["arn"], ours)
+        tags = tags_of(project.get("tags", []))
+        yield Resource("build project", name, project["arn"], settings.owns(tags), tags=tags)
     if found := aws.find("iam", "get_role", RoleName=role):
-        ours = settings.owns(tags_of(found["Role"].get("Tags", [])))
-        yield Resource("role", role, found["Role"]["Arn"], ours)
+        tags = tags_of(found["Role"].get("Tags", []))
+        yield Resource("role", role, found["Role"]["Arn"], settings.owns(tags), tags=tags)
     yield from _find_bucket(settings, aws)
 
 
@@ -59,22 +59,23 @@ def _find_bucket(settings: Config, aws: Aws) -> Iterator[Resource]:
     bucket = f"mcc-{settings.project_id}-{account}-{aws.region}"
     arn, owner = f"arn:{aws.partition}:s3:::{bucket}", {"Bucket": bucket, "ExpectedBucketOwner": account}
     try:
-        ours = settings.owns(tags_of(aws.call("s3", "get_bucket_tagging", **owner)["TagSet"]))
+        tags = tags_of(aws.call("s3", "get_bucket_tagging", **owner)["TagSet"])
     except AwsFailure as error:
         if error.missing and error.error != "NoSuchTagSet":
             return
         if error.error != "NoSuchTagSet":
             raise
-        ours = True  # its creation was interrupted: only this project uses this name
-    if not ours:
+        tags = settings.tags  # its creation was interrupted: only this project uses this name
+    if not settings.owns(tags):
         yield Resource("bucket", bucket, arn, False)
         return
     keys = [item["Key"] for item in aws.pages("s3", "list_objects_v2", "Contents", **owner)]
     others = [key for key in keys if not key.startswith(SOURCE_PREFIX)]
     if len(keys) > len(others):
-        yield Resource("build source", f"{bucket}/{SOURCE_PREFIX}", f"{arn}/{SOURCE_PREFIX}*", True)
+        name = f"{bucket}/{SOURCE_PREFIX}"
+        yield Resource("build source", name, f"{arn}/{SOURCE_PREFIX}*", True, tags=tags)
     kept = f"it holds {len(others)} objects other than build sources, such as {others[0]}" if others else ""
-    yield Resource("bucket", bucket, arn, True, kept=kept)
+    yield Resource("bucket", bucket, arn, True, tags=tags, kept=kept)
 
 
 def find_images(settings: Config, aws: Aws) -> Iterator[Resource]:
@@ -82,8 +83,8 @@ def find_images(settings: Config, aws: Aws) -> Iterator[Resource]:
     found = aws.find("ecr", "describe_repositories", repositoryNames=[settings.project_name])
     for repository in found["repositories"] if found else []:
         arn = repository["repositoryArn"]
-        tags = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
-        yield Resource("image repository", settings.project_name, arn, settings.owns(tags_of(tags)))
+        tags = tags_of(aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"])
+        yield Resource("image repository", settings.project_name, arn, settings.owns(tags), tags=tags)
 
 
 def find_logs(aws: Aws, groups: list[str]) -> Iterator[Resource]:

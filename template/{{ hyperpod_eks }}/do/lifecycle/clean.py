@@ -41,6 +41,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         api = cluster.connect(aws, settings)
         found, listed = belonging(api, manifests), in_aws(settings, aws, arguments)
         elsewhere = [resource for resource in listed if resource.removable]
+        for resource in elsewhere:
+            aws.require_creator(f"the {resource}", resource.tags)
         kept = [f"{resource}: {resource.kept}" for resource in listed if resource.kept]
         for reason in kept:
             say(f"kept: {reason}")

@@ -10,7 +10,7 @@ from lifecycle.belongings import Resource
 from lifecycle.inventory import NUMBERED, call_of, deletion
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
-from lifecycle.specification import COMPONENT, NEVER, Request, Wanted, component_update
+from lifecycle.specification import COMPONENT, EXPIRES_AT, NEVER, Request, Wanted, component_update
 
 USABLE = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack", "")
 
@@ -114,7 +114,7 @@ def _expiry(expires: bool, planned: list[Step], found: list[Resource]) -> Iterat
     """Yield what renews the tag that tells when the endpoint expires: at each change, and when it has."""
     for endpoint in found:
         if endpoint.kind == "endpoint" and endpoint.status in USABLE:
-            told = endpoint.tags.get("mcc-expires-at", "")
+            told = endpoint.tags.get(EXPIRES_AT, "")
             if planned or (told < now() if expires else told != NEVER):
                 yield Step("tag", "endpoint", endpoint.name, {"ResourceArn": endpoint.arn}, "when it expires")
 

@@ -47,6 +47,8 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
     if arguments.expired and not known:
         return {"removed": [], "left": [], "text": "nothing has expired"}
     for item in known:
+        aws.require_creator(f"the {item}", item.tags)
+    for item in known:
         say(f"  {money.described(settings, item)}")
     kept = [f"{item}: {item.kept}" for item in found if item.kept]
     for reason in kept:

@@ -147,8 +147,9 @@ def _took(step: Step, resource: Resource | None) -> bool:
 
 def _completed(settings: Target, aws: Aws, step: Step) -> Request:
     """Return the request of a step with what is known only now: tags, and the policy that an alarm calls."""
-    request, tags = dict(step.request), specification.tags(settings, aws.identity["Arn"])
-    listed, (service, operation) = tag_list(tags), step.call
+    request, (service, operation) = dict(step.request), step.call
+    tags = {**({} if step.action == "tag" else aws.tags), **specification.expiry(settings)}
+    listed = tag_list(tags)
     if operation == "put_metric_alarm":
         about = {**specification.scalable_target(settings.project_name), "PolicyNames": [step.name]}
         found = aws.pages("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **about)

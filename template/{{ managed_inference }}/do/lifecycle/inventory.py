@@ -13,7 +13,7 @@ from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.belongings import Resource
 from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
-from lifecycle.specification import COMPONENT, Request, scalable_target
+from lifecycle.specification import COMPONENT, EXPIRES_AT, Request, scalable_target
 from lifecycle.target import Target
 
 # What SageMaker makes for us, by its name in requests.
@@ -33,7 +33,6 @@ SCALING = {
     "alarm": ("cloudwatch", "put_metric_alarm", "delete_alarms"),
 }
 ACTIONS = {"tag": "add_tags", "scale": "update_inference_component_runtime_config"}
-EXPIRES_AT = "mcc-expires-at"
 INSTANCES_SECONDS = 1800  # SageMaker gives up on finding instances by itself
 LOG_LINES_SHOWN = 8
 

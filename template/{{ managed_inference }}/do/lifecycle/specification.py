@@ -9,6 +9,7 @@ from lifecycle.target import Target
 
 VARIANT = "main"
 NEVER = "never"
+EXPIRES_AT = "mcc-expires-at"
 LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 COMPONENT = "inference component"
 Request = dict[str, Any]
@@ -132,12 +133,12 @@ def scalable_target(component: str) -> dict[str, str]:
     return {**about, "ResourceId": f"inference-component/{component}"}
 
 
-def tags(settings: Target, created_by: str) -> dict[str, str]:
-    """Return the tags of what is made now."""
+def expiry(settings: Target) -> dict[str, str]:
+    """Return the tag that says when what is created or changed now expires."""
     expires, hours = NEVER, settings.expires_after_hours
     if hours:
         expires = (datetime.now(timezone.utc) + timedelta(hours=hours)).isoformat(timespec="seconds")
-    return {**settings.tags, "mcc-created-by": created_by[:256], "mcc-expires-at": expires}
+    return {EXPIRES_AT: expires}
 
 
 def _numbered(settings: Target, content: Request) -> str:

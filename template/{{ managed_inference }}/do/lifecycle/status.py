@@ -10,6 +10,7 @@ from lifecycle.belongings import Resource
 from lifecycle.cli import Result
 from lifecycle.journal import now
 from lifecycle.project import NOT_CHECKED, Failure
+from lifecycle.specification import EXPIRES_AT
 from lifecycle.target import Target
 
 
@@ -39,7 +40,7 @@ def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
     row = {name: getattr(resource, name) for name in ("kind", "name", "arn", "ours", "status")}
     described, created = resource.described, resource.described.get("CreationTime")
     row |= {"region": aws.region, "created": created.isoformat(timespec="seconds") if created else None}
-    row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get("mcc-expires-at")}
+    row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get(EXPIRES_AT)}
     row["kept"] = resource.kept
     if resource.kind == "endpoint" and not resource.kept:
         row |= {"usd_per_hour": money.per_hour(settings, resource), "estimated": settings.price_estimated}
