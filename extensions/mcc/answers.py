@@ -99,7 +99,7 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
     for key in data:
         if key in questions.DERIVED:
             problems.append(f"{key}: is worked out by the template, not given. Leave it out.")
-        elif key not in questions.QUESTIONS:
+        elif key not in (*questions.QUESTIONS, *questions.NEVER_ASKED):
             near = difflib.get_close_matches(key, questions.QUESTIONS, n=1, cutoff=0.5)
             hint = (
                 f"Did you mean {near[0]}?"

@@ -460,8 +460,8 @@ class Hosting:
     slack: float
     startup_s: float
     download_s: float
-    server_gib: float
-    gpu_gib: float
+    placeable_mib: int
+    placeable_share: float
     requests_per_worker: int
 
 

@@ -321,7 +321,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "requirements": catalog.requirements,
     "sizing_summary": language_model.summary,
     "setting": told_to_the_user(setting),
-    "project_id": hosting.project_id,
     "python": quoting.python,
     "region_problem": region_problem,
     "server": lambda deployment_config: catalog.servers()[deployment_config],
@@ -346,6 +345,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "new_project_id": hosting.new_project_id,
     "changes_of_stack": changes_of_stack,
     "default_region": shapes.default_region,
     "origins": origins,

@@ -3,34 +3,26 @@
 Worked out once for a model on an instance type and stored, so that an update changes none of it silently.
 """
 
-import getpass
-import hashlib
 import math
-import platform
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from . import catalog, cpu_sizer, engines, lookup, memory
+from . import catalog, cpu_sizer, engines, lookup, memory, triton
 from .entries import Instance
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # that SageMaker waits
 STEP_S = 60
 MEMORY_STEP_MIB = 256
-SHARE = 0.7  # of an instance's memory that copies may take; SageMaker's own agents need some
 
 
-def project_id(project_name: str) -> str:
-    """Return eight digits that tell a person's project from another's of the same name.
+def new_project_id() -> str:
+    """Return a random id for a new project: it marks the project's resources in AWS.
 
-    The same person on the same machine gets the same ones, so that rendering again changes nothing.
+    A letter comes first, so that it is read as a text everywhere.
     """
-    try:
-        person = getpass.getuser()
-    except (KeyError, OSError):
-        person = ""
-    text = "\0".join([project_name, person, platform.node()])
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return secrets.choice("abcdef") + secrets.token_hex(4)[1:]
 
 
 def hosting(
@@ -43,7 +35,7 @@ def hosting(
     facts, instance = catalog.hosting(), catalog.instances().get(instance_type)
     model = need.get("model", {})
     size = cpu_sizer.model_bytes(need["model_path"]) if "framework" in need else _weights_bytes(need)
-    gpus = int(settings.get("tensor_parallel_size", 0))
+    gpus = _gpus(need, instance_type, settings)
     on_s3 = str(model.get("name", "")).startswith("s3://")
     from_hub = bool(model) and not on_s3
     download = facts.download_s + (facts.slack * (size or 0) / facts.s3_mb_s / MB if on_s3 else 0)
@@ -57,7 +49,8 @@ def hosting(
     if "framework" in need:
         workers = 1 if need["profile"] == "latency" or instance is None else instance.vcpu
         requests = workers * facts.requests_per_worker
-    ami = engines.driver_ami(need["image"], need["server"]) if model else ""
+    server = need["framework"] if "framework" in need else need["server"]
+    ami = engines.driver_ami(need["image"], server) if gpus else ""
     fitting = (instance.accelerator.count // gpus) if gpus and instance and instance.accelerator else 1
     return {
         "sized_for": sized_for(need, instance_type, instances),
@@ -82,16 +75,18 @@ def sized_for(need: Mapping[str, Any], instance_type: str, instances: int) -> di
     """Return what hosting is worked out for."""
     if "framework" in need:
         named = {"framework": need["framework"], "model": need["model_path"], "profile": need["profile"]}
+        named |= {"image": need["image"]} if _gpus(need, instance_type, {}) else {}
     else:
         named = {"model": need["model"]["name"], "image": need["image"]}
     return {**named, "instance_type": instance_type, "instance_count": instances}
 
 
 def stale_hosting(kept: Mapping[str, Any], need: Mapping[str, Any], instance_type: str, count: int) -> str:
-    """Return why what was stored is not for this model on these instances, or ''."""
-    return (
-        "" if kept.get("sized_for") == sized_for(need, instance_type, count) else "this is for another need"
-    )
+    """Return why what was stored is not for this model on these instances, or cannot run there, or ''."""
+    if kept.get("sized_for") != sized_for(need, instance_type, count):
+        return "this is for another need"
+    most, gpus = catalog.hosting().placeable_mib, kept["accelerators"]
+    return "SageMaker rejects this" if kept["memory_mib"] > most or (gpus and not kept["ami"]) else ""
 
 
 def _weights_bytes(need: Mapping[str, Any]) -> int | None:
@@ -103,17 +98,25 @@ def _weights_bytes(need: Mapping[str, Any]) -> int | None:
 def _memory_mib(
     need: Mapping[str, Any], instance: Instance | None, gpus: int, model_bytes: int | None
 ) -> int:
-    """Return the memory to keep for a copy: what it needs, and never more than its share of the instance."""
-    facts = catalog.hosting()
-    if "framework" in need:
-        chosen = [instance] if instance else None
-        gib = cpu_sizer.cpu_choices(need["framework"], model_bytes, need["profile"], chosen)[0].need_gib
-    else:
-        gib = facts.server_gib + facts.gpu_gib * gpus
+    """Return the memory to reserve for a copy: what it needs, and no more than SageMaker is known to place.
+
+    It is no limit: a copy may use all the memory of its instance.
+    """
+    most = catalog.hosting().placeable_mib
+    if gpus or "framework" not in need:
+        return most
+    chosen = [instance] if instance else None
+    gib = cpu_sizer.cpu_choices(need["framework"], model_bytes, need["profile"], chosen)[0].need_gib
     if instance:
-        of = gpus / instance.accelerator.count if gpus and instance.accelerator else 1
-        gib = min(gib, SHARE * of * instance.memory_gib)
-    return max(1, round(gib * 1024 / MEMORY_STEP_MIB)) * MEMORY_STEP_MIB
+        most = min(most, int(catalog.hosting().placeable_share * instance.memory_gib * 1024))
+    return max(1, min(round(gib * 1024), most) // MEMORY_STEP_MIB) * MEMORY_STEP_MIB
+
+
+def _gpus(need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any]) -> int:
+    """Return the GPUs of a copy: those that the engine spreads the model over, or one of a Triton backend."""
+    if need.get("framework") in triton.MODEL_CONFIGS:
+        return int(triton.uses_gpu(need["framework"], instance_type))
+    return int(settings.get("tensor_parallel_size", 0))
 
 
 def _address(name: str) -> str:

@@ -99,9 +99,10 @@ MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-infe
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 
 # Stored, but worked out by the template alone.
-DERIVED = (
-    *("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources", "project_id"),
-)
+DERIVED = (*("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources"),)
+
+# Never asked, and random unless given: with it a copy is the same again.
+NEVER_ASKED = ("project_id",)
 
 # What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
 ASKABLE = (

@@ -24,6 +24,7 @@ NOT_QUESTIONS = (
     CONFIG,
     "MCC_REAL_ALL",
     "MCC_ACCOUNT",
+    "MCC_SHARED",
     "MCC_ACCELERATORS",
     "MCC_AMI",
     "MCC_AMI_CUDA",

@@ -28,6 +28,7 @@ class Shape:
 
 
 SHAPES = {
+    "project_id": Shape(re.compile(r"[0-9a-f]{8}"), "eight hexadecimal digits", "c0ffee42"),
     "project_name": Shape(
         re.compile(r"(?=.{2,63}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*"),
         "2 to 63 lower-case letters, digits and single dashes, first a letter, last no dash",

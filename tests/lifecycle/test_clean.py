@@ -5,12 +5,14 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from tests.lifecycle.commands import NAME, TRUST, Project, mutations, serving
 from tests.standins.aws.world import Region
 
+LONG_AGO = "2020-01-01T00:00:00+00:00"
 OTHERS = [{"Key": "mcc-project", "Value": NAME}, {"Key": "mcc-project-id", "Value": "someone1"}]
 
 
@@ -18,8 +20,8 @@ def region(project: Project) -> Region:
     return project.aws.world.region("us-east-1")
 
 
-def make_others(project: Project, name: str) -> list[str]:
-    """Make somebody else's endpoint config and endpoint, and return their ARNs."""
+def make_others(project: Project, name: str, tags: list[dict[str, str]] = OTHERS) -> list[str]:
+    """Create an endpoint config and an endpoint of another project, and return their ARNs."""
     sagemaker = project.aws.boto3_client("sagemaker")
     variant = {"VariantName": "main", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     role = "arn:aws:iam::123456789012:role/service-role/exec"
@@ -27,9 +29,9 @@ def make_others(project: Project, name: str) -> list[str]:
         EndpointConfigName=f"{name}-0123abcd",
         ExecutionRoleArn=role,
         ProductionVariants=[variant],
-        Tags=OTHERS,
+        Tags=tags,
     )
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-0123abcd", Tags=OTHERS)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-0123abcd", Tags=tags)
     return serving(project.aws.resources())
 
 
@@ -78,11 +80,28 @@ def test_what_lost_its_tags_api_is_found_by_name(project: Project) -> None:
     assert project.left() == []
 
 
-def test_a_renamed_project_is_found_by_its_tag(project: Project) -> None:
+def test_a_renamed_project_is_found_by_its_journal_and_else_by_its_old_name(project: Project) -> None:
     project.succeed("deploy")
-    forget(project)
     project.succeed("clean", "--yes", "--set", "project_name=another")
     assert project.left() == []
+    project.succeed("deploy")
+    forget(project)
+    left = project.succeed("clean", "--yes", "--set", "project_name=another")
+    assert f"kept endpoint {NAME}: it has this project's tag" in left.out and len(project.left()) == 3
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+
+
+def test_what_only_has_the_tag_is_neither_removed_nor_in_the_way(project: Project) -> None:
+    tags = [{"Key": "mcc-project-id", "Value": project.id}, {"Key": "mcc-expires-at", "Value": LONG_AGO}]
+    theirs = make_others(project, "payments-prod", tags)
+    project.succeed("deploy")
+    ours = set(project.left()) - set(theirs)
+    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    assert ours < set(project.left())
+    done = project.succeed("clean", "--yes", "--json")
+    assert project.left() == theirs and done.json["result"]["left"] == []
+    assert any(reason.startswith("endpoint payments-prod: ") for reason in done.json["result"]["kept"])
 
 
 def test_nothing_of_others_is_touched(project: Project) -> None:
@@ -106,10 +125,36 @@ def test_only_what_has_expired(project: Project) -> None:
     project.succeed("deploy")
     assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
     assert len(project.left()) == 3
-    region(project).endpoints[NAME].tags["mcc-expires-at"] = "2020-01-01T00:00:00+00:00"
+    component = region(project).components[NAME]
+    component.tags["mcc-expires-at"] = LONG_AGO  # the endpoint's was renewed since
+    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    region(project).endpoints[NAME].tags["mcc-expires-at"] = LONG_AGO
+    component.tags["mcc-expires-at"] = "2999-01-01T00:00:00+00:00"
     assert "EXPIRED" in project.succeed("status").out
+    bucket = make_builds(project)
+    assert project.do("clean", "--expired", "--images", "--yes").code == 2
     project.succeed("clean", "--expired", "--yes")
-    assert project.left() == []
+    assert project.left() == [] and f"arn:aws:s3:::{bucket}" in project.aws.resources()
+
+
+@pytest.mark.parametrize("endpoint_goes_first", ["deleted", "refused"])
+@pytest.mark.parametrize("state", ["Creating", "Updating"])
+def test_a_component_that_never_settles_costs_nothing_after_clean(
+    project: Project, state: str, endpoint_goes_first: Literal["deleted", "refused"]
+) -> None:
+    project.succeed("deploy")
+    project.aws.settings.endpoint_with_components = endpoint_goes_first
+    component = region(project).components[NAME]
+    component.status = state
+    if endpoint_goes_first == "refused":  # nothing can be deleted until it settles
+        threading.Timer(0.6, setattr, [component, "status", "InService"]).start()
+    done = project.succeed("clean", "--yes")
+    assert project.left() == [] and "nothing is left" in done.out
+    deleted = [name for name in mutations(project.aws) if name.startswith("Delete")]
+    first = ["DeleteEndpoint", "DeleteInferenceComponent"]
+    assert [name for name in deleted if name in first] == (
+        first if endpoint_goes_first == "deleted" else first[::-1]
+    )
 
 
 def test_nobody_to_ask_is_no_yes(project: Project) -> None:
@@ -133,7 +178,8 @@ def test_what_cannot_be_removed_is_named(project: Project) -> None:
     assert project.left() == []
 
 
-def test_the_place_of_builds_goes_too(project: Project) -> None:
+def make_builds(project: Project) -> str:
+    """Create what do/submit creates in AWS, and return the name of the bucket."""
     tags = [{"Key": "mcc-project-id", "Value": project.id}]
     role = f"mcc-{project.id}-codebuild"
     iam, s3 = project.aws.boto3_client("iam"), project.aws.boto3_client("s3")
@@ -154,8 +200,27 @@ def test_the_place_of_builds_goes_too(project: Project) -> None:
         serviceRole=f"arn:aws:iam::123456789012:role/{role}",
         tags=[{"key": "mcc-project-id", "value": project.id}],
     )
+    return bucket
+
+
+def test_resources_of_builds_are_removed(project: Project) -> None:
+    bucket = make_builds(project)
     removed = project.succeed("clean", "--yes", "--images", "--json").json["result"]["removed"]
     assert removed == [
-        f"build project {NAME}", f"role {role}", f"bucket {bucket}", f"image repository {NAME}",
+        f"build project {NAME}", f"role mcc-{project.id}-codebuild", f"build source {bucket}/source/",
+        f"bucket {bucket}", f"image repository {NAME}",
     ]  # fmt: skip
     assert project.aws.resources() == ["arn:aws:iam::123456789012:role/service-role/exec"]
+
+
+def test_a_bucket_that_holds_models_is_kept_with_all_but_the_build_sources(project: Project) -> None:
+    bucket, s3 = make_builds(project), project.aws.boto3_client("s3")
+    for key in ("models/mine/model.tar.gz", "source", "zoo.onnx"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"weights")
+    cleaned = project.succeed("clean", "--yes", "--json")
+    assert cleaned.json["result"]["left"] == []
+    kept = f"bucket {bucket}: it holds 3 objects other than build sources, such as models/mine/model.tar.gz"
+    assert cleaned.json["result"]["kept"] == [kept] and f"kept: {kept}" in cleaned.err
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert keys == ["models/mine/model.tar.gz", "source", "zoo.onnx"]
+    assert project.succeed("clean", "--yes", "--json").json["result"]["removed"] == []

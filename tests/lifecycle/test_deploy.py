@@ -60,8 +60,7 @@ def test_from_nothing_to_an_endpoint_and_back(project: Project) -> None:
     updated = project.succeed("deploy")
     assert mutations(project.aws)[len(before) :] == ["UpdateInferenceComponent", "AddTags"]
     assert image_of(project) == digest and "Specification" not in updated.out
-    call = project.aws.mutations[-2].parameters["DeploymentConfig"]["RollingUpdatePolicy"]
-    assert call["MaximumBatchSize"] == {"Type": "COPY_COUNT", "Value": 1}
+    assert "DeploymentConfig" not in project.aws.mutations[-2].parameters
 
     rows = project.succeed("status", "--json").json["result"]["resources"]
     assert {row["kind"]: row["status"] for row in rows}["endpoint"] == "InService"
@@ -81,7 +80,7 @@ def test_a_language_model_is_asked_and_answers(chat: Project) -> None:
     assert "Hello" in chat.succeed("deploy").out
     call = next(call for call in chat.aws.mutations if call.operation == "CreateInferenceComponent")
     needs = call.parameters["Specification"]["ComputeResourceRequirements"]
-    assert needs["NumberOfAcceleratorDevicesRequired"] == 1 and needs["MinMemoryRequiredInMb"] >= 4096
+    assert needs["NumberOfAcceleratorDevicesRequired"] == 1 and needs["MinMemoryRequiredInMb"] == 1024
     assert call.parameters["Specification"]["StartupParameters"] == {
         "ModelDataDownloadTimeoutInSeconds": 300,
         "ContainerStartupHealthCheckTimeoutInSeconds": 720,
@@ -89,6 +88,30 @@ def test_a_language_model_is_asked_and_answers(chat: Project) -> None:
     assert "Hello" in chat.succeed("test", "--remote").out
     chat.succeed("clean", "--yes")
     assert chat.left() == []
+
+
+@pytest.mark.parametrize("running", [0, 1, 2, 5])
+def test_an_update_asks_for_batches_only_where_there_are_some(project: Project, running: int) -> None:
+    configure(project, scale_to_zero="true", max_copies="5")
+    project.succeed("deploy")
+    component = project.aws.world.region("us-east-1").components[NAME]
+    component.copies = component.current_copies = running
+    digest = project.push("two")
+    done = project.do("deploy")
+    if running:  # otherwise nothing is there to answer
+        assert done.code == 0, done.err
+    (update,) = [call for call in project.aws.mutations if call.operation == "UpdateInferenceComponent"]
+    assert image_of(project) == digest
+    policy = update.parameters.get("DeploymentConfig", {}).get("RollingUpdatePolicy", {})
+    size = {"Type": "COPY_COUNT", "Value": running // 2}
+    assert policy.get("MaximumBatchSize") == (size if running > 1 else None)
+
+
+def test_more_memory_than_an_instance_has_is_explained(project: Project) -> None:
+    configure(project, memory_mib="4000")
+    failed = project.do("deploy")
+    assert failed.code == 4 and "There is not enough hardware resources" in failed.err
+    assert "next: lower memory_mib in do/config.toml" in failed.err
 
 
 def test_a_rollback_goes_back_to_what_was_deployed_before(project: Project) -> None:
@@ -181,6 +204,20 @@ def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project:
     assert "delete inference component" in mended.out
     project.succeed("clean", "--yes")
     assert project.left() == []
+
+
+HOSTILE = "ready \x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \x9b31m\u202etxt\x08\x00 \x1bcend"
+
+
+def test_lines_of_a_container_cannot_command_a_terminal(project: Project) -> None:
+    project.aws.light.exits_saying = HOSTILE
+    failed = project.do("deploy")
+    assert failed.code == 4 and "ready red" in failed.err
+    shown = [failed.err, failed.out, project.succeed("logs").out, project.succeed("logs", "--explain").out]
+    shown.append(project.do("logs", "--json").out)
+    for text in shown:
+        assert not set(text) & set("\x1b\x07\x9b\x08\x00\u202e"), ascii(text)
+    assert "ready red 31mtxt end" in shown[2]
 
 
 def test_an_update_that_does_not_start_leaves_the_old_one_serving(project: Project) -> None:

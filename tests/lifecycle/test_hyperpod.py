@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -508,6 +509,25 @@ def test_clean_leaves_nothing_and_proves_it(cluster: Cluster) -> None:
     assert len(receipts) == 1
     again = cluster.run("clean", "--yes")
     assert again.code == 0 and again.document["result"]["deleted"] == []
+
+
+def test_clean_leaves_an_object_that_only_has_the_labels(cluster: Cluster) -> None:
+    cluster.deploy("--no-test")
+    labels = cluster.deployed()["metadata"]["labels"]
+    forged = {"metadata": {"name": "payments", "labels": labels}, "data": {"a": "b"}}
+    cluster.actor.create(f"/api/v1/namespaces/{NAMESPACE}/configmaps", forged)
+    ran = cluster.run("clean", "--yes")
+    assert ran.code == 0, ran.said
+    assert list(cluster.objects()) == ["ConfigMap payments"]
+
+
+def test_the_policy_of_clean_covers_the_resources_of_builds(template: Path, tmp_path: Path) -> None:
+    answers = {**ANSWERS, "build_target": "codebuild"}
+    copier.run_copy(str(template), tmp_path / "abalone", data=answers, **OPTIONS)
+    statements = tomllib.loads((tmp_path / "abalone" / "iam" / "builds.toml").read_text())["statements"]
+    actions = {action for statement in statements for action in statement["Action"]}
+    assert all(statement["for"] == ["clean"] for statement in statements)
+    assert {"codebuild:BatchGetProjects", "iam:GetRole", "s3:GetBucketTagging", "s3:ListBucket"} <= actions
 
 
 def test_clean_survives_faults_and_asks_first(cluster: Cluster) -> None:

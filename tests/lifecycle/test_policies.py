@@ -138,6 +138,26 @@ def test_names_that_cannot_be_filled_in_are_told(project: Path) -> None:
     assert done.returncode == 2 and "known are deploy" in done.stderr
 
 
+def test_a_policy_without_the_role_that_it_names_is_refused(project: Path) -> None:
+    command = [
+        str(project / "do" / "doctor"),
+        "--account",
+        ACCOUNT,
+        "--json",
+        "--set",
+        "role_arn=",
+        "--policy",
+    ]
+    for holder in ("deploy", "plan", "doctor", "execution-role", "clean", "push"):
+        done = subprocess.run([*command, holder], capture_output=True, text=True)
+        if holder in ("deploy", "plan", "doctor"):
+            assert done.returncode == 3 and '"policy"' not in done.stdout and "set role_arn" in done.stderr
+        else:
+            assert done.returncode == 0, done.stderr
+            for statement in json.loads(done.stdout)["result"]["policy"]["Statement"]:
+                assert statement["Resource"], statement
+
+
 def test_the_stack_is_clean(project: Path) -> None:
     command = ["cfn-lint", "--include-checks", "W", "I", "--", str(project / "iam" / "stack.yml")]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.commands import NAME, Project, mutations
+from tests.lifecycle.commands import NAME, Project, imported, mutations
 from tests.lifecycle.test_deploy import configure
 
 
@@ -28,6 +28,11 @@ REFUSALS: dict[str, tuple[int, str, Callable[[Project], object]]] = {
     "a limit out of range": (2, "config-mismatch", lambda p: configure(p, startup_seconds="7200")),
     "a secret": (2, "config-mismatch", lambda p: configure(p, environment='{HF_TOKEN = "hf_x"}')),
     "a region without a name": (2, "config-not-a-region", lambda p: configure(p, region='""')),
+    "GPUs without a driver": (
+        2, "config-mismatch", lambda p: configure(
+            p, instance_type='"ml.g5.xlarge"', derived_for='"ml.g5.xlarge"', accelerators="1"
+        ),
+    ),
     "no role": (3, "no-role", lambda p: configure(p, role_arn='""')),
     "an image that is not there": (3, "no-image", lambda p: p.aws.world.images.delete(NAME, digest(p))),
     "an image for another processor": (3, "image-platform", lambda p: p.push("x", architecture="arm64")),
@@ -107,6 +112,87 @@ def test_two_at_a_time_are_refused(project: Project) -> None:
     assert first.returncode == 0
 
 
+COLLEAGUE = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Dev_0123456789abcdef/ana@example.com"
+
+
+@pytest.mark.parametrize("verb", ["deploy", "plan", "clean"])
+def test_what_another_identity_created_is_left_alone_unless_it_is_shared(project: Project, verb: str) -> None:
+    project.succeed("deploy")
+    project.push("two")
+    region = project.aws.world.region("us-east-1")
+    region.endpoints[NAME].tags["mcc-created-by"] = COLLEAGUE
+    before, arguments = mutations(project.aws), ["--yes"] if verb == "clean" else []
+    refused = project.do(verb, "--json", *arguments)
+    assert (refused.code, refused.json["findings"][0]["id"]) == (7, "other-creator"), refused.err
+    assert COLLEAGUE in refused.err and "shared = true" in refused.err and mutations(project.aws) == before
+    project.succeed(verb, "--set", "shared=true", *arguments)
+    if verb == "deploy":
+        assert region.endpoints[NAME].tags["mcc-created-by"] == COLLEAGUE
+
+
+def test_sessions_of_a_role_are_one_identity_and_people_are_not(rendered: Path) -> None:
+    role = "arn:aws:sts::123456789012:assumed-role/pipeline"
+    with imported(rendered, "aws") as lifecycle:
+        person = lifecycle.aws.person
+        assert person(f"{role}/run-1") == person(f"{role}/run-2") != person(f"{role}-2/run-1")
+        assert person(COLLEAGUE) != person(COLLEAGUE.replace("ana", "ben"))
+        users = {person(f"arn:aws:iam::123456789012:user/{name}") for name in ("ana", "ben")}
+        assert len(users) == 2
+
+
+def test_an_account_that_is_not_set_is_the_one_used_first(project: Project) -> None:
+    configure(project, account='""')
+    kept = project.path / ".do" / "account"
+    project.succeed("plan")
+    assert not kept.exists(), "nothing is changed by a plan"
+    project.succeed("deploy")
+    assert kept.read_text() == "123456789012\n"
+    kept.write_text("210987654321\n")  # as if the credentials were now of another account
+    before = mutations(project.aws)
+    for command in (["deploy"], ["plan"], ["clean", "--yes"]):
+        refused = project.do(*command)
+        assert refused.code == 7 and "210987654321 was used before (.do/account)" in refused.err
+        assert 'account = "123456789012" in do/config.toml' in refused.err
+    assert mutations(project.aws) == before
+    configure(project, account='"123456789012"')
+    project.succeed("clean", "--yes")
+
+
+@pytest.mark.parametrize("link", [".do", ".do/lock", ".do/journal.jsonl", ".do/account"])
+def test_a_link_in_place_of_a_file_of_the_commands_is_not_followed(
+    project: Project, tmp_path: Path, link: str
+) -> None:
+    target = tmp_path / "target"
+    if link == ".do":
+        target.mkdir()
+    else:
+        target.write_text("precious")
+        (project.path / ".do").mkdir()
+    (project.path / link).symlink_to(target)
+    before = mutations(project.aws)
+    refused = project.do("deploy")
+    assert refused.code == 7 and "symbolic-link" in refused.err and "rm " in refused.err, refused.err
+    assert mutations(project.aws) == before
+    assert list(target.iterdir()) == [] if link == ".do" else target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("way", ["setting", "environment", "path"])
+def test_only_a_known_container_engine_is_started(project: Project, tmp_path: Path, way: str) -> None:
+    program, started = tmp_path / "evil", tmp_path / "started"
+    program.write_text(f"#!/bin/sh\ntouch {started}\n")
+    program.chmod(0o755)
+    if way == "setting":
+        configure(project, engine=f'"{program}"')
+    variables = {"MCC_ENGINE": str(program)} if way == "environment" else {}
+    options = ["--set", f"engine={tmp_path}/bin/../evil"] if way == "path" else []
+    (project.path / "model" / "model.pkl").write_bytes(b"x")
+    for verb in ("build", "run", "push"):
+        refused = project.do(verb, *options, **variables)
+        assert refused.code == 2 and "unknown-engine" in refused.err and "nerdctl" in refused.err
+    assert "unknown-engine" in project.do("doctor", "--offline", *options, **variables).out + refused.err
+    assert not started.exists()
+
+
 def test_a_defect_of_ours_has_its_own_code(project: Project, tmp_path: Path) -> None:
     engine = tmp_path / "bin" / "docker"
     engine.parent.mkdir()
@@ -116,3 +202,42 @@ def test_a_defect_of_ours_has_its_own_code(project: Project, tmp_path: Path) -> 
     path = f"{engine.parent}{os.pathsep}{os.environ['PATH']}"
     done = project.do("build", PATH=path)
     assert done.code == 1 and "build-failed" in done.err
+
+
+CODES = {
+    "sagemaker:ResourceLimitExceeded": "quota-exceeded",
+    "codebuild:AccountLimitExceededException": "quota-exceeded",
+    "iam:LimitExceeded": "quota-exceeded",
+    "ecr:LimitExceededException": "quota-exceeded",
+    "application-autoscaling:LimitExceededException": "quota-exceeded",
+    "cloudwatch:LimitExceeded": "quota-exceeded",
+    "s3:TooManyBuckets": "quota-exceeded",
+    "logs:ServiceQuotaExceededException": "quota-exceeded",
+    "eks:ResourceLimitExceededException": "quota-exceeded",
+    "sagemaker:ThrottlingException": "throttled",
+    "iam:Throttling": "throttled",
+    "s3:SlowDown": "throttled",
+    "ec2:RequestLimitExceeded": "throttled",
+    "service-quotas:TooManyRequestsException": "throttled",
+    "resourcegroupstaggingapi:ThrottledException": "throttled",
+    "s3:403": "access-denied",
+    "iam:ExpiredToken": "expired-credentials",
+    "sagemaker:ValidationException": "aws-refused",
+}
+
+
+def test_quotas_are_told_from_throttling_by_service_and_code(rendered: Path) -> None:
+    with imported(rendered, "aws") as lifecycle:
+        found = {code: lifecycle.aws.refusal(*code.split(":"))[1] for code in CODES}
+    assert found == CODES
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [("CreateEndpoint", "set another instance_type"), ("PutMetricAlarm", "Service Quotas")],
+)
+def test_a_quota_that_a_call_meets_is_no_throttling(project: Project, operation: str, words: str) -> None:
+    project.aws.fault("limit", operation=operation, times=None)
+    done = project.do("deploy", "--json", "--set", "scale_to_zero=true")
+    finding = done.json["findings"][0]
+    assert (done.code, finding["id"]) == (3, "quota-exceeded") and words in finding["next"], done.err

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,18 +32,15 @@ def test_a_deployment_from_config_to_nothing(deployment: Deployment) -> None:
     assert json.loads(invoke(aws, b'{"instances": [[1], [2]]}')["Body"].read()) == {"predictions": [1.5, 1.5]}
 
     digest = deployment.push("v2", label="second")
-    policy = {"MaximumBatchSize": {"Type": "COPY_COUNT", "Value": 1}, "WaitIntervalInSeconds": 0}
     sagemaker.update_inference_component(
         InferenceComponentName="component",
         Specification=specification("v2"),
-        DeploymentConfig={"RollingUpdatePolicy": policy},
     )
     assert deployment.described()["InferenceComponentStatus"] == "Updating"
     assert invoke(aws, b"[[1]]")["ResponseMetadata"]["HTTPStatusCode"] == 200, "the old container answers"
     assert deployment.component_settled() == "InService"
     described = deployment.described()
     assert described["Specification"]["Container"]["DeployedImage"]["ResolvedImage"].endswith(digest)
-    assert described["LastDeploymentConfig"] == {"RollingUpdatePolicy": policy}
 
     sagemaker.delete_inference_component(InferenceComponentName="component")
     assert deployment.component_settled() == "Gone"
@@ -83,7 +81,6 @@ def test_what_exists_twice_or_not_at_all_is_refused(deployment: Deployment) -> N
         "Could not find endpoint configuration": lambda: deployment.endpoint("other", "no-config"),
         "Could not find endpoint ": lambda: sagemaker.delete_endpoint(EndpointName="no-endpoint"),
         "Could not find inference component": lambda: deployment.described("no-component"),
-        "while it hosts inference components": lambda: sagemaker.delete_endpoint(EndpointName="endpoint"),
         "regular expression pattern": lambda: deployment.config("under_score"),
         "no-tag not found": lambda: deployment.component("other", "no-tag"),
     }  # fmt: skip
@@ -91,6 +88,65 @@ def test_what_exists_twice_or_not_at_all_is_refused(deployment: Deployment) -> N
     for expected, attempt in attempts.items():
         code, message = refused(attempt)
         assert (code, expected in message) == ("ValidationException", True), message
+
+
+def test_an_endpoint_is_deleted_with_or_without_its_components(deployment: Deployment) -> None:
+    deployment.aws.settings.component_seconds = 30
+    deployment.config()
+    deployment.endpoint()
+    deployment.component()
+    delete: Callable[[], object] = lambda: deployment.sagemaker.delete_endpoint(EndpointName="endpoint")  # noqa: E731
+    deployment.aws.settings.endpoint_with_components = "refused"
+    assert "while it hosts inference components: component" in refused(delete)[1]
+    deployment.aws.settings.endpoint_with_components = "deleted"
+    delete()
+    assert deployment.endpoint_settled() == "Gone"
+    assert deployment.described()["InferenceComponentStatus"] == "Creating", "it remains"
+    deployment.sagemaker.delete_inference_component(InferenceComponentName="component")
+    assert deployment.component_settled() == "Gone"
+
+
+@pytest.mark.parametrize(("copies", "accepted"), [(1, []), (2, [1]), (4, [1, 2]), (50, [3, 25])])
+def test_a_batch_is_a_part_of_the_copies_that_run(
+    deployment: Deployment, copies: int, accepted: list[int]
+) -> None:
+    deployment.all()
+    component = deployment.aws.world.region("us-east-1").components["component"]
+    for size in (1, 2, 3, 25, 26):
+        component.copies = component.current_copies = copies
+        policy = {"MaximumBatchSize": {"Type": "COPY_COUNT", "Value": size}, "WaitIntervalInSeconds": 0}
+        update = partial(
+            deployment.sagemaker.update_inference_component,
+            InferenceComponentName="component",
+            Specification=specification(),
+            DeploymentConfig={"RollingUpdatePolicy": policy},
+        )
+        if size in accepted:
+            update()
+            assert deployment.component_settled() == "InService"
+            assert deployment.described()["LastDeploymentConfig"] == {"RollingUpdatePolicy": policy}
+        else:
+            assert "between 5 and 50 percent" in refused(update)[1]
+
+
+def test_the_system_of_an_instance_keeps_a_part_of_its_memory(deployment: Deployment) -> None:
+    deployment.config(
+        instance_type="ml.g5.xlarge", InferenceAmiVersion="al2023-ami-sagemaker-inference-gpu-4-1"
+    )
+    deployment.endpoint()
+    for name, memory, status in (("small", 1024, "InService"), ("large", 4096, "Failed")):
+        needs = {"MinMemoryRequiredInMb": memory, "NumberOfAcceleratorDevicesRequired": 1}
+        deployment.component(name, ComputeResourceRequirements=needs)
+        assert deployment.component_settled(name) == status
+
+
+def test_a_component_with_gpus_hangs_without_a_driver_for_them(deployment: Deployment) -> None:
+    deployment.aws.settings.startup_limit_seconds = 0.3
+    deployment.config(instance_type="ml.g5.xlarge")
+    deployment.endpoint()
+    needs = {"MinMemoryRequiredInMb": 1024, "NumberOfAcceleratorDevicesRequired": 1}
+    deployment.component(ComputeResourceRequirements=needs)
+    assert deployment.component_settled() == "Failed"
 
 
 def test_what_is_changing_is_not_changed_again(deployment: Deployment) -> None:
@@ -135,7 +191,7 @@ def test_a_container_that_does_not_come_up_fails_the_component(deployment: Deplo
     for name, reason, line in (
         ("arm", "ping health check", "exec format error"),
         ("exits", "ping health check", "no model in /opt/ml/model"),
-        ("big", "MinMemoryRequiredInMb is 9000", None),
+        ("big", "There is not enough hardware resources on the instances for this endpoint", None),
     ):
         assert deployment.component_settled(name) == "Failed"
         assert reason in deployment.described(name)["FailureReason"]

@@ -54,6 +54,23 @@ def described(project: StubbedProject) -> tuple[str, dict[str, Any]]:
     return found["source"]["location"].partition("/")[0], found
 
 
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        ("StartBuild", "or build here: `do/build`, `do/push`"),
+        ("CreateRole", "delete roles that are not used"),
+        ("CreateRepository", "delete repositories or images"),
+        ("CreateBucket", "request an increase in Service Quotas"),
+    ],
+)
+def test_a_quota_is_reported_as_one(project: StubbedProject, operation: str, words: str) -> None:
+    project.aws.fault("limit", operation=operation, times=None)
+    answer = project.answer("submit", MCC_CALL_ATTEMPTS="1")
+    finding = answer["findings"][0]
+    assert (answer["code"], finding["id"]) == (3, "quota-exceeded"), answer["stderr"]
+    assert words in finding["next"]
+
+
 def test_a_build_is_followed_and_its_image_checked(project: StubbedProject) -> None:
     answer = project.answer("submit")
     assert answer["code"] == 0, answer["stderr"]

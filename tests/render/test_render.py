@@ -209,7 +209,8 @@ def lines_of_code(path: Path) -> int:
 
 
 def test_two_renders_are_identical(render: Render) -> None:
-    first, second = render("one", project_name="same"), render("two", project_name="same")
+    answers = {"project_name": "same", "project_id": "c0ffee42"}
+    first, second = render("one", **answers), render("two", **answers)
     comparison = filecmp.dircmp(first, second)
     assert not comparison.diff_files and not comparison.left_only and not comparison.right_only
     for path in files_of(first):
@@ -235,7 +236,13 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     for data in [*every, *map(language_model, LANGUAGE_MODELS), *HYPERPOD_VARIANTS.values()]:
         project = tmp_path_factory.mktemp("lint") / "abalone-age"
         copier.run_copy(
-            str(template), project, data=data, defaults=True, unsafe=True, quiet=True, skip_tasks=True
+            str(template),
+            project,
+            data={**data, "project_id": "c0ffee42"},
+            defaults=True,
+            unsafe=True,
+            quiet=True,
+            skip_tasks=True,
         )
         for path in files_of(project):
             digest = hashlib.sha256(path.read_bytes() + path.name.encode()).hexdigest()

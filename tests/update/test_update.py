@@ -98,6 +98,32 @@ def test_an_answer_can_be_changed_by_an_update(project: tuple[Path, Path]) -> No
     assert not list(made.rglob("*.rej"))
 
 
+def test_the_id_of_a_project_is_its_own_and_an_update_keeps_it(source: Path, tmp_path: Path) -> None:
+    ids = set()
+    for folder in ("one", "two"):
+        made = tmp_path / folder
+        make(source, made, project_name="my-model", deployment_target="managed-inference")
+        config = (made / "do" / "config.toml").read_text()
+        found = answers_of(made)["project_id"]
+        assert f'project_id = "{found}"' in config and f"mcc-{found}-execution" in stack(made)
+        ids.add(found)
+    assert len(ids) == 2, "the same user, machine and name"
+    new_version(source)
+    copier.run_update(made, overwrite=True, **OPTIONS)
+    assert answers_of(made)["project_id"] == found and f"mcc-{found}-execution" in stack(made)
+    copier.run_recopy(made, overwrite=True, **OPTIONS)
+    assert answers_of(made)["project_id"] == found
+    make(source, tmp_path / "three", project_name="my-model", project_id="c0ffee42")
+    assert answers_of(tmp_path / "three")["project_id"] == "c0ffee42"
+    for wrong in ("*", "C0FFEE42", "c0ffee4", "x"):
+        with pytest.raises(UserMessageError, match="eight hexadecimal digits"):
+            make(source, tmp_path / "four", project_id=wrong)
+
+
+def stack(made: Path) -> str:
+    return (made / "iam" / "stack.yml").read_text()
+
+
 def test_an_overlapping_edit_is_marked_as_a_conflict(project: tuple[Path, Path]) -> None:
     source, made = project
     mine, theirs = made / "nginx.conf", source / "template" / "{{ predictive }}" / "nginx.conf"

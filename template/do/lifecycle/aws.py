@@ -17,21 +17,47 @@ READING = ("describe_", "list_", "get_", "head_", "batch_get_", "batch_check_", 
 # Names of what a call is about, to be journalled; nothing else of a request is.
 SUBJECTS = re.compile(r"(Name|Names|Arn|ResourceId|Bucket|Key|Prefix)$", re.IGNORECASE)
 
-# AWS's error codes: a pattern of them, the exit code, the id and the remedy.
+CREATED_BY = "mcc-created-by"
+# A role that somebody assumed: its sessions have any name, except those of IAM Identity Center, named by the user.
+SESSION = re.compile(r"(arn:[^:]+:sts::[0-9]+:assumed-role/(?!AWSReservedSSO_)[^/]+)/.*")
+
+# AWS's error codes: a pattern of the service and the code, the exit code, the id and the remedy. Services use the
+# same words for quotas and for throttling: the first pattern that matches decides.
 _EXPIRED = "Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken"
-_DENIED = "AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|^403$"
+_DENIED = "AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|:403$"
 _POLICY = "have {action} allowed (`do/doctor --policy {verb}` prints all it needs)"
-_QUOTA = "raise the quota (Service Quotas), or take another instance_type"
-REFUSALS = (
+_THROTTLED = "Throttl|TooManyRequests|RequestLimitExceeded|BandwidthLimitExceeded|SlowDown|PriorRequest"
+_QUOTA = "(Limit|Quota)Exceeded|TooManyBuckets"
+_RAISE = "request an increase in Service Quotas"
+REFUSALS: tuple[tuple[str, int, str, str], ...] = (
     (_EXPIRED, PRECONDITION, "expired-credentials", "log in again (`aws sso login`)"),
     (_DENIED, REFUSED, "access-denied", _POLICY),
-    ("^ResourceLimitExceeded$", PRECONDITION, "quota-exceeded", _QUOTA),
-    ("Throttl|TooManyRequests|LimitExceeded|SlowDown", REFUSED, "throttled", "wait a minute"),
+    (_THROTTLED, REFUSED, "throttled", "wait a minute"),
+    (f"^sagemaker:.*({_QUOTA})", PRECONDITION, "quota-exceeded", f"{_RAISE}, or set another instance_type"),
+    (
+        f"^codebuild:.*({_QUOTA})",
+        PRECONDITION,
+        "quota-exceeded",
+        f"{_RAISE} (of builds, which a new account may have none of), or build here: `do/build`, `do/push`",
+    ),
+    (f"^iam:.*({_QUOTA})", PRECONDITION, "quota-exceeded", f"delete roles that are not used, or {_RAISE}"),
+    (f"^ecr:.*({_QUOTA})", PRECONDITION, "quota-exceeded", f"delete repositories or images, or {_RAISE}"),
+    (_QUOTA, PRECONDITION, "quota-exceeded", _RAISE),
     ("[Cc]apacity", REFUSED, "no-capacity", "wait, or take another instance_type or region"),
     ("", REFUSED, "aws-refused", "mend what it says"),
 )
 _MISSING = re.compile(r"^[^:]*(NotFound|NoSuch)|^404:|could not find|does not exist|not found", re.IGNORECASE)
 _PRESENT = re.compile(r"already exist|^[^:]*AlreadyExists", re.IGNORECASE)
+
+
+def refusal(service: str, code: str) -> tuple[int, str, str]:
+    """Return the exit code, the id and the remedy for an error code of a service, such as iam."""
+    return next(entry[1:] for entry in REFUSALS if re.search(entry[0], f"{service}:{code}"))
+
+
+def person(arn: str) -> str:
+    """Return who a caller is: the same for each session of a role."""
+    return SESSION.sub(r"\1", arn)
 
 
 def tags_of(listed: list[dict[str, str]]) -> dict[str, str]:
@@ -91,18 +117,35 @@ class Aws:
     def identity(self) -> dict[str, str]:
         """Who calls: Account and Arn. The first time, it is told and compared with the settings.
 
-        Raises Failure (policy) when it is another account than the settings name.
+        Raises Failure (policy) when it is another account than the settings name or than was used before.
         """
         if not self._identity:
             who = self._call("sts", "get_caller_identity", {})
             say(f"account {who['Account']}, region {self.region}, as {who['Arn']}")
-            wanted = self.settings.account
+            wanted = self.settings.account or journal.account()
             if wanted and who["Account"] != wanted:
-                what = "this is another account than the project's"
+                what, remedy = "this is another account than the project's", f"use credentials of {wanted}"
                 seen = f"credentials of {who['Account']}, account = {wanted} in do/config.toml"
-                raise Failure(POLICY, "other-account", what, seen, f"use credentials of {wanted}")
+                if not self.settings.account:
+                    seen = f"credentials of {who['Account']}, {wanted} was used before (.do/account)"
+                    remedy += f', or set account = "{who["Account"]}" in do/config.toml'
+                raise Failure(POLICY, "other-account", what, seen, remedy)
             self._identity = {"Account": who["Account"], "Arn": who["Arn"]}
         return self._identity
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of what this identity creates."""
+        return {**self.settings.tags, CREATED_BY: self.identity["Arn"][:256]}
+
+    def require_creator(self, what: str, tags: Mapping[str, str]) -> None:
+        """Raise Failure (policy) when another identity created something, unless the project is shared."""
+        creator = tags.get(CREATED_BY, "")
+        if not creator or self.settings.shared or person(creator) == person(self.identity["Arn"]):
+            return
+        seen = f"{what} was created by {creator}, this is {self.identity['Arn']}"
+        remedy = "`--set shared=true` for this run, or shared = true in do/config.toml for a team"
+        raise Failure(POLICY, "other-creator", "another identity created this", seen, remedy)
 
     @property
     def partition(self) -> str:
@@ -119,8 +162,9 @@ class Aws:
             return self._call(service, operation, request)
         if self.read_only:
             raise Failure(DEFECT, "not-read-only", f"do/{self.verb} must not change anything", operation, "")
-        _ = self.identity
+        account = self.identity["Account"]
         self.validate(service, operation, request)
+        journal.keep_account(account)
         about = {name: value for name, value in request.items() if SUBJECTS.search(name)}
         entry = {"verb": self.verb, "region": self.region, "call": f"{service}.{operation}", "about": about}
         journal.write(state="intent", **entry)
@@ -167,7 +211,7 @@ class Aws:
         except ClientError as error:
             told = error.response.get("Error", {})
             code, message = str(told.get("Code", "")), " ".join(str(told.get("Message", "")).split())
-            _, exit_code, name, remedy = next(entry for entry in REFUSALS if re.search(entry[0], code))
+            exit_code, name, remedy = refusal(call.partition(".")[0], code)
             action = re.search(r"perform: (\S+)", message)
             remedy = remedy.format(action=action[1] if action else call, verb=self.verb)
             seen = f"{code}: {message}"[:600]

@@ -8,11 +8,15 @@ from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.project import Config
 
 MOST_KEYS = 1000  # that S3 deletes with one call
+SOURCE_PREFIX = "source/"  # of the build sources in the bucket
 
 
 @dataclass(frozen=True)
 class Resource:
-    """Something in AWS: its kind, name and state, and whether it belongs to this project."""
+    """Something in AWS: its kind, name and state, and whether it belongs to this project.
+
+    `kept` is why it is never removed although it has the project's tag, "" for everything else.
+    """
 
     kind: str
     name: str
@@ -21,6 +25,12 @@ class Resource:
     status: str = ""
     described: dict[str, Any] = field(default_factory=dict, repr=False)
     tags: dict[str, str] = field(default_factory=dict, repr=False)
+    kept: str = ""
+
+    @property
+    def removable(self) -> bool:
+        """Whether do/clean may remove it."""
+        return self.ours and not self.kept
 
     @property
     def passing(self) -> bool:
@@ -32,25 +42,40 @@ class Resource:
 
 
 def find_build(settings: Config, aws: Aws) -> Iterator[Resource]:
-    """Yield the CodeBuild project, its role and the bucket for the source."""
+    """Yield the CodeBuild project, its role, the build sources and their bucket."""
     name, role = settings.project_name, f"mcc-{settings.project_id}-codebuild"
     for project in aws.call("codebuild", "batch_get_projects", names=[name])["projects"]:
-        ours = settings.owns(tags_of(project.get("tags", [])))
-        yield Resource("build project", name, project["arn"], ours)
+        tags = tags_of(project.get("tags", []))
+        yield Resource("build project", name, project["arn"], settings.owns(tags), tags=tags)
     if found := aws.find("iam", "get_role", RoleName=role):
-        ours = settings.owns(tags_of(found["Role"].get("Tags", [])))
-        yield Resource("role", role, found["Role"]["Arn"], ours)
+        tags = tags_of(found["Role"].get("Tags", []))
+        yield Resource("role", role, found["Role"]["Arn"], settings.owns(tags), tags=tags)
+    yield from _find_bucket(settings, aws)
+
+
+def _find_bucket(settings: Config, aws: Aws) -> Iterator[Resource]:
+    """Yield the build sources and their bucket, which is kept if it holds anything else: it may be a model."""
     account = aws.identity["Account"]
     bucket = f"mcc-{settings.project_id}-{account}-{aws.region}"
-    arn = f"arn:{aws.partition}:s3:::{bucket}"
+    arn, owner = f"arn:{aws.partition}:s3:::{bucket}", {"Bucket": bucket, "ExpectedBucketOwner": account}
     try:
-        tags = aws.call("s3", "get_bucket_tagging", Bucket=bucket, ExpectedBucketOwner=account)["TagSet"]
-        yield Resource("bucket", bucket, arn, settings.owns(tags_of(tags)))
+        tags = tags_of(aws.call("s3", "get_bucket_tagging", **owner)["TagSet"])
     except AwsFailure as error:
-        if error.error == "NoSuchTagSet":  # one that was left half made: only this project gives such a name
-            yield Resource("bucket", bucket, arn, True)
-        elif not error.missing:
+        if error.missing and error.error != "NoSuchTagSet":
+            return
+        if error.error != "NoSuchTagSet":
             raise
+        tags = settings.tags  # its creation was interrupted: only this project uses this name
+    if not settings.owns(tags):
+        yield Resource("bucket", bucket, arn, False)
+        return
+    keys = [item["Key"] for item in aws.pages("s3", "list_objects_v2", "Contents", **owner)]
+    others = [key for key in keys if not key.startswith(SOURCE_PREFIX)]
+    if len(keys) > len(others):
+        name = f"{bucket}/{SOURCE_PREFIX}"
+        yield Resource("build source", name, f"{arn}/{SOURCE_PREFIX}*", True, tags=tags)
+    kept = f"it holds {len(others)} objects other than build sources, such as {others[0]}" if others else ""
+    yield Resource("bucket", bucket, arn, True, tags=tags, kept=kept)
 
 
 def find_images(settings: Config, aws: Aws) -> Iterator[Resource]:
@@ -58,8 +83,8 @@ def find_images(settings: Config, aws: Aws) -> Iterator[Resource]:
     found = aws.find("ecr", "describe_repositories", repositoryNames=[settings.project_name])
     for repository in found["repositories"] if found else []:
         arn = repository["repositoryArn"]
-        tags = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
-        yield Resource("image repository", settings.project_name, arn, settings.owns(tags_of(tags)))
+        tags = tags_of(aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"])
+        yield Resource("image repository", settings.project_name, arn, settings.owns(tags), tags=tags)
 
 
 def find_logs(aws: Aws, groups: list[str]) -> Iterator[Resource]:
@@ -82,12 +107,16 @@ def remove(aws: Aws, resource: Resource) -> None:
         for policy in attached:
             aws.call("iam", "detach_role_policy", RoleName=name, PolicyArn=policy["PolicyArn"])
         aws.call("iam", "delete_role", RoleName=name)
-    elif resource.kind == "bucket":
-        keys = [{"Key": item["Key"]} for item in aws.pages("s3", "list_objects_v2", "Contents", Bucket=name)]
+    elif resource.kind == "build source":
+        bucket, _, prefix = name.partition("/")
+        owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identity["Account"]}
+        listed = aws.pages("s3", "list_objects_v2", "Contents", Prefix=prefix, **owner)
+        keys = [{"Key": item["Key"]} for item in listed]
         for start in range(0, len(keys), MOST_KEYS):
             some = {"Objects": keys[start : start + MOST_KEYS], "Quiet": True}
-            aws.call("s3", "delete_objects", Bucket=name, Delete=some)
-        aws.call("s3", "delete_bucket", Bucket=name)
+            aws.call("s3", "delete_objects", Delete=some, **owner)
+    elif resource.kind == "bucket":  # S3 refuses to delete one that is not empty
+        aws.call("s3", "delete_bucket", Bucket=name, ExpectedBucketOwner=aws.identity["Account"])
     elif resource.kind == "image repository":
         aws.call("ecr", "delete_repository", repositoryName=name, force=True)
     else:

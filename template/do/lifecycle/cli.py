@@ -10,7 +10,7 @@ import json
 import sys
 from typing import Any
 
-from lifecycle.project import DONE, INTERRUPTED, Failure, load_config
+from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain
 from lifecycle.target import Target
 
 FORMAT_VERSION = 1
@@ -43,7 +43,7 @@ def main(name: str) -> int:
         following = [finding["next"] for finding in findings]
         print(json.dumps({**head, "findings": findings, "next": following}, indent=2))
     elif text:
-        print(text)
+        print(plain(text))
     return int(code)
 
 

@@ -4,14 +4,14 @@ import os
 import sys
 import time
 
-from lifecycle.project import USAGE, Failure
+from lifecycle.project import USAGE, Failure, plain
 
 QUIET_SECONDS = 30
 
 
 def say(text: str) -> None:
     """Print a line of progress."""
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)
 
 
 def dim(text: str) -> str:
@@ -54,7 +54,7 @@ class Progress:
         changed, self.status = status != self.status, status
         if self._live:
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
-            print(f"\r\x1b[K{self._line()[: columns - 1]}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{plain(self._line())[: columns - 1]}", end="", file=sys.stderr, flush=True)
         elif changed or time.monotonic() - self._told >= QUIET_SECONDS:
             self._told = time.monotonic()
             say(self._line())
@@ -62,7 +62,7 @@ class Progress:
     def line(self, text: str) -> None:
         """Print a line of its own, such as one of a container's log."""
         self._clear()
-        say(dim(f"  | {text}"))
+        print(dim(plain(f"  | {text}")), file=sys.stderr, flush=True)
 
     def sleep(self, seconds: float) -> None:
         """Wait; the line goes on to tell the time."""

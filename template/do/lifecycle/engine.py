@@ -4,11 +4,12 @@ import argparse
 import json
 import shutil
 import subprocess
+from pathlib import PurePath
 from typing import Any
 
-from lifecycle.project import PRECONDITION, Config, Failure
+from lifecycle.project import PRECONDITION, USAGE, Config, Failure
 
-ENGINES = ("docker", "podman", "finch")
+ENGINES = ("docker", "podman", "finch", "nerdctl")
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +18,13 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 def find(wanted: str) -> str:
-    """Return the container engine to use. Raises Failure when it is not installed or not running."""
+    """Return the container engine to use: `wanted`, a name or a path, or else the first one installed.
+
+    Raises Failure (usage) for another program, (precondition) if it is not installed or not running.
+    """
+    if wanted and name_of(wanted) not in ENGINES:
+        what, seen = "this is not a known container engine", f"engine = {wanted!r}"
+        raise Failure(USAGE, "unknown-engine", what, seen, f"set engine to one of {', '.join(ENGINES)}")
     installed = [name for name in ([wanted] if wanted else ENGINES) if shutil.which(name)]
     if not installed:
         seen = f"{wanted or ', '.join(ENGINES)} not found on PATH"
@@ -31,16 +38,21 @@ def find(wanted: str) -> str:
     return installed[0]
 
 
+def name_of(engine: str) -> str:
+    """Return which container engine a name or path is of."""
+    return PurePath(engine).name
+
+
 def has_buildx(engine: str) -> bool:
     """Return whether docker builds with BuildKit, which can be told what kind of manifest to make."""
     asked = [engine, "buildx", "version"]
-    return engine == "docker" and not subprocess.run(asked, capture_output=True).returncode
+    return name_of(engine) == "docker" and not subprocess.run(asked, capture_output=True).returncode
 
 
 def build_command(engine: str, config: Config, no_cache: bool, buildx: bool) -> list[str]:
     """Return the command that builds the image for the instance's processor, of the kind SageMaker takes."""
     command = [engine, "build", "--platform", config.platform, "--tag", config.image]
-    if engine == "podman":
+    if name_of(engine) == "podman":
         command += ["--format", "docker"]
     if buildx:
         command += ["--output", "type=docker,oci-mediatypes=false"]

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lifecycle.project import POLICY, PROJECT, Failure
 
 DIRECTORY = PROJECT / ".do"
 JOURNAL = DIRECTORY / "journal.jsonl"
+ACCOUNT = DIRECTORY / "account"
 
 
 def now() -> str:
@@ -26,9 +27,8 @@ def now() -> str:
 
 def write(**entry: Any) -> None:
     """Append a line; it is on the disk when this returns."""
-    DIRECTORY.mkdir(exist_ok=True)
     line = json.dumps({"time": now(), **entry}) + "\n"
-    with JOURNAL.open("ab+") as file:
+    with _opened(JOURNAL, os.O_APPEND) as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             line = line if file.read(1) == b"\n" else f"\n{line}"
@@ -53,24 +53,48 @@ def read() -> list[dict[str, Any]]:
 
 def save(kind: str, document: dict[str, Any]) -> Path:
     """Write a document of this moment to .do/ and return its path."""
-    DIRECTORY.mkdir(exist_ok=True)
     path = DIRECTORY / f"{kind}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.json"
-    path.write_text(json.dumps(document, indent=2, default=str) + "\n")
+    with _opened(path) as file:
+        file.write(json.dumps(document, indent=2, default=str).encode() + b"\n")
     return path
+
+
+def account() -> str:
+    """Return the account in which these commands changed something first, "" when there is none yet."""
+    return ACCOUNT.read_text("utf-8", errors="replace").strip() if ACCOUNT.exists() else ""
+
+
+def keep_account(number: str) -> None:
+    """Keep the number of the account in which something is changed now, unless one is kept already."""
+    with _opened(ACCOUNT) as file:
+        if not file.read().strip():
+            file.write(f"{number}\n".encode())
 
 
 @contextmanager
 def locked(verb: str) -> Iterator[None]:
-    """Keep other commands from changing things meanwhile. Raises Failure (policy) when one is at it."""
-    DIRECTORY.mkdir(exist_ok=True)
-    with (DIRECTORY / "lock").open("a+") as file:
+    """Keep other commands from changing things meanwhile. Raises Failure (policy) when one holds the lock."""
+    with _opened(DIRECTORY / "lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            what, seen = f"do/{verb} must not start now", f"{file.read().strip()} is running in this project"
+            what, seen = f"do/{verb} must not start now", f"{file.read().decode(errors='replace').strip()} is running in this project"
             raise Failure(POLICY, "locked", what, seen, "wait until it has ended") from None
         file.truncate(0)
-        file.write(f"do/{verb} (process {os.getpid()})\n")
+        file.write(f"do/{verb} (process {os.getpid()})\n".encode())
         file.flush()
         yield
+
+
+@contextmanager
+def _opened(path: Path, flags: int = 0) -> Iterator[BinaryIO]:
+    """Open a file of .do/ to read and write. Raises Failure (policy) for a link, which may lead anywhere."""
+    if DIRECTORY.is_symlink() or path.is_symlink():
+        link = DIRECTORY if DIRECTORY.is_symlink() else path
+        what, seen = "the files of the commands must not be links", f"{link} is a link"
+        raise Failure(POLICY, "symbolic-link", what, seen, f"rm {link}")
+    DIRECTORY.mkdir(exist_ok=True)
+    opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | flags, 0o666)
+    with os.fdopen(opened, "a+b" if flags & os.O_APPEND else "r+b") as file:
+        yield file

@@ -4,7 +4,7 @@ import difflib
 import re
 from typing import Any
 
-from lifecycle.project import PROJECT, USAGE, Config, Failure, read_toml
+from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, read_toml
 
 DIRECTORY = PROJECT / "iam"
 
@@ -13,7 +13,7 @@ def policy(name: str, settings: Config, account: str, partition: str) -> dict[st
     """Return the policy of a command or role as IAM takes it.
 
     `account` is the number of twelve digits, `partition` such as aws or aws-cn. Raises Failure (usage) for a
-    name that iam/ does not have.
+    name that iam/ does not have, (precondition) for a policy that needs a setting which is empty.
     """
     files = [read_toml(path) for path in sorted(DIRECTORY.glob("*.toml"))]
     statements = [statement for file in files for statement in file["statements"]]
@@ -36,4 +36,13 @@ def _filled(value: Any, settings: Config, account: str, partition: str) -> Any:
     if isinstance(value, list):
         return [_filled(item, settings, account, partition) for item in value]
     given = {"account": account, "partition": partition}
-    return re.sub(r"\{(\w+)\}", lambda name: given.get(name[1]) or str(getattr(settings, name[1])), value)
+    return re.sub(r"\{(\w+)\}", lambda name: given.get(name[1]) or _setting(settings, name[1]), value)
+
+
+def _setting(settings: Config, name: str) -> str:
+    """Return a setting as a policy has it. Raises Failure (precondition) for an empty one."""
+    if found := str(getattr(settings, name)):
+        return found
+    what, seen = "a policy needs a setting that is empty", f'{name} = "" in do/config.toml'
+    remedy = f"set {name} there, or pass it: --set {name}=VALUE"
+    raise Failure(PRECONDITION, "policy-incomplete", what, seen, remedy)

@@ -37,6 +37,19 @@ def finding(name: str, severity: str, what: str, seen: str, remedy: str = "") ->
     return {"id": name, "severity": severity, "what": what, "seen": seen, "next": remedy}
 
 
+# Sequences that a terminal obeys, and single characters that it does not print; of these, tabs and line ends stay.
+CONTROL = re.compile(
+    r"\x1b(\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(\x07|\x1b\\|$)|[ -/]*[0-~])|(?![\t\n])[\x00-\x1f\x7f-\x9f]"
+    r"|[\u202a-\u202e\u2066-\u2069]",
+    re.MULTILINE,
+)
+
+
+def plain(text: str) -> str:
+    """Return a text that others wrote, such as a container's log, without anything that a terminal obeys."""
+    return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", " "))
+
+
 class Failure(Exception):
     """A command cannot go on: an exit code, an id, what failed, what was seen and what to do next.
 
@@ -51,7 +64,7 @@ class Failure(Exception):
     def __str__(self) -> str:
         told = [f"failed ({self.finding['id']}): {self.finding['what']}"]
         told += [f"  {key}: {self.finding[key]}" for key in ("seen", "cause", "next") if key in self.finding]
-        return "\n".join([*told, *(f"  left: {item}" for item in self.left)])
+        return plain("\n".join([*told, *(f"  left: {item}" for item in self.left)]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +77,7 @@ class Config:
     account: str
     instance_type: str
     platform: str
+    shared: bool
     engine: str = ""
     call_seconds: float
     call_attempts: int

@@ -75,9 +75,10 @@ def ensure(settings: Config, aws: Aws) -> None:
             what, seen = f"the repository {name} is not this project's", f"its tags are {tags}"
             remedy = f"rename the project, or give the repository the tags {settings.tags}"
             raise Failure(POLICY, "not-ours", what, seen, remedy)
+        aws.require_creator(f"the repository {name}", tags_of(tags))
     else:
         say(f"creating the repository {name}")
-        request = {"imageScanningConfiguration": {"scanOnPush": True}, "tags": tag_list(settings.tags)}
+        request = {"imageScanningConfiguration": {"scanOnPush": True}, "tags": tag_list(aws.tags)}
         aws.call("ecr", "create_repository", repositoryName=name, **request)
     if not aws.find("ecr", "get_lifecycle_policy", repositoryName=name):
         selection = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES}

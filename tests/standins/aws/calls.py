@@ -28,6 +28,18 @@ OTHER_CODES = {
     "no capacity": ("ResourceLimitExceeded", "The account-level service limit is reached.", 400),
     "unavailable": ("ServiceUnavailable", "Service unavailable", 503),
 }
+# What services say when an account has as much as it may.
+LIMITS = {
+    "codebuild": ("AccountLimitExceededException", "Cannot have more than 0 builds in queue for the account"),
+    "iam": ("LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000"),
+    "ecr": (
+        "LimitExceededException",
+        "The repository cannot be created because the registry has reached its quota of repositories.",
+    ),
+    "s3": ("TooManyBuckets", "You have attempted to create more buckets than allowed"),
+    "application-autoscaling": ("LimitExceededException", "Maximum number of scalable targets exceeded"),
+    "cloudwatch": ("LimitExceeded", "The quota for alarms for this customer has already been reached."),
+}
 # What starts instances later than it answers: without capacity it is accepted and fails after a while.
 STARTS_INSTANCES = {
     "CreateEndpoint",
@@ -94,6 +106,8 @@ def refusal(kind: Kind, request: Request, call: Call) -> Refusal:
     xml = request.protocol not in ("json", "rest-json")
     if request.service == "s3" and kind == "throttle":
         return Refusal("SlowDown", "Please reduce your request rate.", 503)
+    if kind == "limit" and request.service in LIMITS:
+        return Refusal(*LIMITS[request.service], 400)
     code, message, status = (OTHER_CODES | (QUERY_CODES if xml else JSON_CODES))[kind]
     need = call.needs[0] if call.needs else Need(f"{request.service}:{request.operation}", "*")
     caller = f"arn:aws:sts::123456789012:assumed-role/developer/{request.access_key}"

@@ -18,6 +18,10 @@ from tests.standins.aws.world import Component, Region, World, now, tags_of
 
 PING_EVERY_SECONDS = 0.05
 DEFAULT_STARTUP_SECONDS = 60  # where StartupParameters say nothing; AWS documents 60 to 3600
+NOT_PLACEABLE = (
+    "There is not enough hardware resources on the instances for this endpoint to create a copy of the "
+    "inference component."
+)
 DOCKER_ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 
 
@@ -83,11 +87,23 @@ def update(world: World, request: Request) -> dict[str, Any]:
     specification = component.specification
     if "Specification" in parameters:
         specification = _specification(world, component, request)
+    batch = parameters.get("DeploymentConfig", {}).get("RollingUpdatePolicy", {}).get("MaximumBatchSize")
+    if batch and not _is_part(batch, component.current_copies):
+        raise invalid(
+            f"MaximumBatchSize {batch['Value']} is not between 5 and 50 percent of the "
+            f"{component.current_copies} copies of the inference component."
+        )
     component.copies = parameters.get("RuntimeConfig", {"CopyCount": component.copies})["CopyCount"]
     component.deployment = parameters.get("DeploymentConfig")
     component.status, component.modified = "Updating", now()
     _roll_out(world, region, component, specification)
     return {"InferenceComponentArn": component.arn}
+
+
+def _is_part(size: dict[str, Any], copies: int) -> bool:
+    """Return whether a batch is 5 to 50 percent of the copies that run now."""
+    percent = size["Value"] if size["Type"] == "CAPACITY_PERCENT" else 100 * size["Value"] / max(1, copies)
+    return copies > 0 and 5 <= percent <= 50
 
 
 @operation("sagemaker", "UpdateInferenceComponentRuntimeConfig")
@@ -141,9 +157,15 @@ def _summary(component: Component) -> dict[str, Any]:
 
 @operation("sagemaker", "DeleteInferenceComponent")
 def delete(world: World, request: Request) -> None:
-    component = find(world.region(request.region), request)
+    region = world.region(request.region)
+    component = find(region, request)
+    released = (
+        region.endpoints.get(component.endpoint.name) is not component.endpoint
+    )  # its instances are gone
     passing = (
-        ("Deleting",) if world.settings.deletable_while_creating else ("Creating", "Updating", "Deleting")
+        ("Deleting",)
+        if released or world.settings.deletable_while_creating
+        else ("Creating", "Updating", "Deleting")
     )
     if component.status in passing:
         state = {"Creating": "CREATE", "Updating": "UPDATE", "Deleting": "DELETE"}[component.status]
@@ -170,7 +192,7 @@ def _change_over(
     if component.abandoned.wait(world.settings.component_seconds):
         return
     if reason is None:
-        reason = _misfit(component, specification) or image_fault(world, image)
+        reason = _misfit(world, component, specification) or image_fault(world, image)
     if reason is None and component.copies > 0:
         container, reason = _started(world, region, component, specification)
     with world.lock:
@@ -207,21 +229,18 @@ def _finish(
         component.resolved_image = f"{repository}@{manifest.digest}"
 
 
-def _misfit(component: Component, specification: dict[str, Any]) -> str | None:
-    """Return why the component fits on none of its endpoint's instances."""
+def _misfit(world: World, component: Component, specification: dict[str, Any]) -> str | None:
+    """Return why the component fits on none of its endpoint's instances, in AWS's words."""
     needs, instance = specification["ComputeResourceRequirements"], component.instance
+    memory, settings = instance.memory_gib * 1024, world.settings
+    kept = settings.reserved_share_with_gpus * memory if instance.accelerator else settings.reserved_mib
     offers = {
-        "MinMemoryRequiredInMb": instance.memory_gib * 1024,
+        "MinMemoryRequiredInMb": memory - kept,
         "NumberOfCpuCoresRequired": instance.vcpu,
         "NumberOfAcceleratorDevicesRequired": instance.accelerator.count if instance.accelerator else 0,
     }
-    for name, offer in offers.items():
-        if needs.get(name, 0) > offer:
-            return (
-                f"Insufficient resources on instances of variant {component.variant}: "
-                f"{name} is {needs[name]:g}, {instance.name} has {offer:g}."
-            )
-    return None
+    fits = all(needs.get(name, 0) <= offer for name, offer in offers.items())
+    return None if fits else NOT_PLACEABLE
 
 
 def _started(
@@ -250,6 +269,11 @@ def _started(
         "ContainerStartupHealthCheckTimeoutInSeconds", DEFAULT_STARTUP_SECONDS
     )
     limit = time.monotonic() + (world.settings.startup_limit_seconds or allowed)
+    if "NumberOfAcceleratorDevicesRequired" in specification["ComputeResourceRequirements"]:
+        variants = component.endpoint.config.variants
+        if not any("InferenceAmiVersion" in variant for variant in variants):  # the driver is too old: no log
+            component.abandoned.wait(limit - time.monotonic())
+            return container, unwell
     while time.monotonic() < limit and not component.abandoned.is_set():
         if _is_well(container.url):
             return container, None

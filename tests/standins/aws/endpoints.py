@@ -44,7 +44,8 @@ def _check_variant(variant: dict[str, Any]) -> None:
     least, most = scaling.get("MinInstanceCount", 0), scaling.get("MaxInstanceCount", count)
     if least > most or count > most:
         raise invalid("MaxInstanceCount must not be less than MinInstanceCount and InitialInstanceCount.")
-    if variant.get("InferenceAmiVersion") and catalog.instances()[variant["InstanceType"]].kind == "cpu":
+    instance = catalog.instances()[variant["InstanceType"]]
+    if variant.get("InferenceAmiVersion") and instance.kind == "cpu":
         raise invalid(f"InferenceAmiVersion is not supported for {variant['InstanceType']}.")
 
 
@@ -152,12 +153,16 @@ def delete_endpoint(world: World, request: Request) -> None:
     endpoint = find_endpoint(region, request.parameters["EndpointName"], request)
     if endpoint.status in ("Creating", "Updating", "Deleting"):
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
-    hosted = [c.name for c in region.components.values() if c.endpoint is endpoint]
-    if hosted:
+    hosted = [c for c in region.components.values() if c.endpoint is endpoint]
+    if hosted and world.settings.endpoint_with_components == "refused":
         raise invalid(
             f'Cannot delete endpoint "{endpoint.arn}" while it hosts inference components: '
-            f"{', '.join(hosted)}."
+            f"{', '.join(component.name for component in hosted)}."
         )
+    for component in hosted:  # they remain, without instances
+        component.abandoned.set()
+        world.dispose(component.container)
+        component.container, component.current_copies = None, 0
     endpoint.begin("Deleting", "Gone", world.settings.deletion_seconds)
 
 

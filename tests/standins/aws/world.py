@@ -30,7 +30,12 @@ class Settings:
     deletion_seconds: float = 0.1
     startup_limit_seconds: float | None = None  # None: what StartupParameters allow
     invocation_seconds: float = 60.0
-    deletable_while_creating: bool = False
+    deletable_while_creating: bool = False  # an inference component
+    endpoint_with_components: Literal["deleted", "refused"] = "deleted"  # by DeleteEndpoint
+    # What the system of an instance keeps for itself: of ml.g5.xlarge, with 16 GiB, a component may have
+    # 1024 MiB and not 4096. How much types without GPUs keep was not published.
+    reserved_mib: float = 1024
+    reserved_share_with_gpus: float = 0.8
     image_refused: Literal["at the call", "while creating"] = "while creating"
     failed_update: Literal["rolls back", "fails"] = "rolls back"
     default_quota: float = 4

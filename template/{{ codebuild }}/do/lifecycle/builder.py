@@ -5,6 +5,7 @@ import time
 from typing import IO, Any
 
 from lifecycle.aws import Aws, AwsFailure, tag_list, tags_of
+from lifecycle.belongings import SOURCE_PREFIX
 from lifecycle.console import say
 from lifecycle.policies import policy
 from lifecycle.project import POLICY, Config, Failure
@@ -47,24 +48,24 @@ def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
             say(f"creating the bucket {bucket}")
             where = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
             aws.call("s3", "create_bucket", Bucket=bucket, **({} if aws.region == "us-east-1" else where))
-        for operation, request in bucket_settings(settings).items():
+        for operation, request in bucket_settings(aws.tags).items():
             aws.call("s3", operation, **owner, **request)
         return
-    _require_ours(settings, f"the bucket {bucket}", tags_of(tags))
+    _require_ours(aws, f"the bucket {bucket}", tags_of(tags))
 
 
-def bucket_settings(settings: Config) -> dict[str, dict[str, Any]]:
+def bucket_settings(tags: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Return the requests that make a new bucket private, encrypted, short-lived and, last of all, tagged."""
     blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": "source/"}}
+    expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": SOURCE_PREFIX}}
     return {
         "put_public_access_block": {"PublicAccessBlockConfiguration": dict.fromkeys(blocks, True)},
         "put_bucket_encryption": {"ServerSideEncryptionConfiguration": {"Rules": [encryption]}},
         "put_bucket_lifecycle_configuration": {
             "LifecycleConfiguration": {"Rules": [{**expiry, "Expiration": {"Days": SOURCE_DAYS}}]}
         },
-        "put_bucket_tagging": {"Tagging": {"TagSet": tag_list(settings.tags)}},
+        "put_bucket_tagging": {"Tagging": {"TagSet": tag_list(tags)}},
     }
 
 
@@ -73,10 +74,10 @@ def ensure_role(settings: Config, aws: Aws) -> str:
     name, account = role_name(settings), aws.identity["Account"]
     found = aws.find("iam", "get_role", RoleName=name)
     if found:
-        _require_ours(settings, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
+        _require_ours(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
     else:
         say(f"creating the role {name}")
-        trust, tags = json.dumps(trust_policy(account)), tag_list(settings.tags)
+        trust, tags = json.dumps(trust_policy(account)), tag_list(aws.tags)
         found = aws.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags)
     document = json.dumps(policy("codebuild-role", settings, account, aws.partition))
     aws.call("iam", "put_role_policy", RoleName=name, PolicyName="build", PolicyDocument=document)
@@ -102,8 +103,9 @@ def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
     """Create or update the CodeBuild project. A new role may take a while until CodeBuild may have it."""
     found = aws.call("codebuild", "batch_get_projects", names=[settings.project_name])["projects"]
     if found:
-        tags = tags_of(found[0].get("tags", []))
-        _require_ours(settings, f"the CodeBuild project {settings.project_name}", tags)
+        tags = found[0].get("tags", [])
+        _require_ours(aws, f"the CodeBuild project {settings.project_name}", tags_of(tags))
+        request = {**request, "tags": tags}
     else:
         say(f"creating the CodeBuild project {settings.project_name}")
     end = time.monotonic() + ROLE_SECONDS
@@ -118,7 +120,12 @@ def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
 
 
 def project_request(
-    settings: Config, role: str, location: str, image: str, environment: dict[str, str]
+    settings: Config,
+    role: str,
+    location: str,
+    image: str,
+    environment: dict[str, str],
+    tags: dict[str, str],
 ) -> dict[str, Any]:
     """Return the CodeBuild project: built on the instance's own processor, by the source's buildspec.yml.
 
@@ -138,11 +145,13 @@ def project_request(
         },
         "serviceRole": role,
         "timeoutInMinutes": BUILD_MINUTES,
-        "tags": [{"key": key, "value": value} for key, value in settings.tags.items()],
+        "tags": [{"key": key, "value": value} for key, value in tags.items()],
     }
 
 
-def _require_ours(settings: Config, what: str, tags: dict[str, str]) -> None:
-    if not settings.owns(tags):
-        remedy = f"rename the project, or tag it {settings.tags} if it is this project's"
+def _require_ours(aws: Aws, what: str, tags: dict[str, str]) -> None:
+    """Raise Failure (policy) for what belongs to another project, or was created by another identity."""
+    if not aws.settings.owns(tags):
+        remedy = f"rename the project, or tag it {aws.settings.tags} if it is this project's"
         raise Failure(POLICY, "not-ours", f"{what} is not this project's", f"its tags are {tags}", remedy)
+    aws.require_creator(what, tags)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lifecycle.manifests import Object
-from lifecycle.project import PRECONDITION, REFUSED, USAGE, Failure
+from lifecycle.project import PRECONDITION, REFUSED, USAGE, Failure, plain
 
 MANAGER = "ml-container-creator"
 PAGE = 500
@@ -122,9 +122,9 @@ class Api:
         rest = b""
         for part in response.stream(65536):
             *whole, rest = (rest + part).split(b"\n")
-            yield from (line.decode(errors="replace") for line in whole)
+            yield from (plain(line.decode(errors="replace")) for line in whole)
         if rest:
-            yield rest.decode(errors="replace")
+            yield plain(rest.decode(errors="replace"))
 
     def call(
         self, method: str, path: str, query: dict[str, str], body: Object | None = None, content: str = ""

@@ -39,7 +39,13 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         _ = aws.identity
         manifests = Manifests()
         api = cluster.connect(aws, settings)
-        found, elsewhere = belonging(api, manifests), in_aws(settings, aws, arguments)
+        found, listed = belonging(api, manifests), in_aws(settings, aws, arguments)
+        elsewhere = [resource for resource in listed if resource.removable]
+        for resource in elsewhere:
+            aws.require_creator(f"the {resource}", resource.tags)
+        kept = [f"{resource}: {resource.kept}" for resource in listed if resource.kept]
+        for reason in kept:
+            say(f"kept: {reason}")
         named = [*map(_name, found), *map(str, elsewhere)]
         if not named:
             return {"deleted": [], "left": [], "text": f"nothing of this project is in {manifests.namespace}"}
@@ -56,8 +62,10 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         for resource in elsewhere:
             belongings.remove(aws, resource)
         left = [_name(entry) for entry in belonging(cluster.connect(aws, settings), manifests, PODS)]
-        left += map(str, in_aws(settings, Aws(settings, "clean"), arguments))
+        listed = in_aws(settings, Aws(settings, "clean"), arguments)
+        left += [str(resource) for resource in listed if resource.removable]
         receipt = {"cluster": api.name, "namespace": manifests.namespace, "deleted": named, "left": left}
+        receipt["kept"] = kept
         path = journal.save("clean", receipt)
         if left:
             what, remedy = "not everything is gone", "do/clean again; finalizers of others may hold it"
@@ -68,7 +76,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 
 def in_aws(settings: Target, aws: Aws, arguments: argparse.Namespace) -> list[Resource]:
-    """Return what this project has in AWS to build its image, and its images when they are to go, too."""
+    """Return this project's resources for builds in AWS, and with --images its repository of images."""
     found = list(belongings.find_build(settings, aws)) if (PROJECT / "buildspec.yml").exists() else []
     if arguments.images:
         found += belongings.find_images(settings, aws)
@@ -93,8 +101,17 @@ def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] 
             if failure.status == 403 and kind not in made:
                 continue  # this identity cannot have made any
             raise
-        found += [{**item, "apiVersion": version, "kind": kind} for item in items]
+        named = [item for item in items if _is_named(item["metadata"]["name"], manifests)]
+        found += [{**item, "apiVersion": version, "kind": kind} for item in named]
     return found
+
+
+def _is_named(name: str, manifests: Manifests) -> bool:
+    """Return whether this project gives an object such a name: labels alone can be copied by anybody."""
+    project = manifests.labels["app.kubernetes.io/name"]
+    prefixes = (f"{project}-", f"{manifests.namespace}-{project}-")
+    own = {project, *(entry["metadata"]["name"] for entry in manifests.objects)}
+    return name in own or name.startswith(prefixes)
 
 
 def _wait(api: Api, manifests: Manifests, settings: Target) -> None:

@@ -10,7 +10,7 @@ from lifecycle.belongings import Resource
 from lifecycle.inventory import NUMBERED, call_of, deletion
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
-from lifecycle.specification import COMPONENT, NEVER, Request, Wanted, component_update
+from lifecycle.specification import COMPONENT, EXPIRES_AT, NEVER, Request, Wanted, component_update
 
 USABLE = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack", "")
 
@@ -36,6 +36,7 @@ class Step:
 
 def steps(wanted: Wanted, found: list[Resource], expires: bool) -> list[Step]:
     """Return the calls, in order, [] when all is as wanted. Raises Failure (policy) for a name in use."""
+    found = [resource for resource in found if not resource.kept]
     for resource in (resource for resource in found if not resource.ours):
         what = f"the {resource.kind} {resource.name} is not this project's"
         remedy = "take another project_name in do/config.toml, or remove it if it is yours"
@@ -99,9 +100,11 @@ def _unusable(item: Resource, found: list[Resource]) -> str:
 def _updated(request: Request, existing: Resource, scaled: bool) -> Iterator[Step]:
     """Yield what brings a component up to date; `scaled` is whether the load tells its number of copies."""
     name, copies = existing.name, request["RuntimeConfig"]["CopyCount"]
-    running = existing.described.get("RuntimeConfig", {}).get("DesiredCopyCount", copies)
+    runtime = existing.described.get("RuntimeConfig", {})
+    running = runtime.get("DesiredCopyCount", copies)
+    serving = runtime.get("CurrentCopyCount", running)
     if changed := list(differences(request["Specification"], specification_of(existing.described))):
-        yield Step("update", COMPONENT, name, component_update(request, max(1, running)), "; ".join(changed))
+        yield Step("update", COMPONENT, name, component_update(request, serving), "; ".join(changed))
     if running != copies and not scaled:
         request = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
         yield Step("scale", COMPONENT, name, request, f"{running} copies are wanted now, {copies} then")
@@ -111,7 +114,7 @@ def _expiry(expires: bool, planned: list[Step], found: list[Resource]) -> Iterat
     """Yield what renews the tag that tells when the endpoint expires: at each change, and when it has."""
     for endpoint in found:
         if endpoint.kind == "endpoint" and endpoint.status in USABLE:
-            told = endpoint.tags.get("mcc-expires-at", "")
+            told = endpoint.tags.get(EXPIRES_AT, "")
             if planned or (told < now() if expires else told != NEVER):
                 yield Step("tag", "endpoint", endpoint.name, {"ResourceArn": endpoint.arn}, "when it expires")
 

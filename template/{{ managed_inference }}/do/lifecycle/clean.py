@@ -8,7 +8,7 @@ from lifecycle.belongings import Resource
 from lifecycle.cli import Result
 from lifecycle.console import confirmed, say
 from lifecycle.logs import groups as log_groups
-from lifecycle.project import DONE, INTERRUPTED, NOT_CHECKED, REFUSED, VERIFICATION, Failure, Finding
+from lifecycle.project import DONE, INTERRUPTED, NOT_CHECKED, REFUSED, USAGE, VERIFICATION, Failure, Finding
 from lifecycle.target import Target
 
 ROUNDS = 3
@@ -19,12 +19,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--images", action="store_true", help="the images in ECR, too")
     parser.add_argument("--logs", action="store_true", help="the logs, too")
-    parser.add_argument("--expired", action="store_true", help="only when the endpoint has expired")
+    parser.add_argument("--expired", action="store_true", help="only what has expired")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Remove what is there; what could not be removed is named, with exit code 6."""
     known: list[Resource] = []
+    if arguments.expired and (arguments.images or arguments.logs):
+        what, seen = "images and logs never expire", "--expired with --images or --logs"
+        raise Failure(USAGE, "bad-options", what, seen, "do/clean --expired, then do/clean --images --logs")
     try:
         return _clean(settings, arguments, known)
     except (Failure, KeyboardInterrupt) as error:
@@ -39,12 +42,17 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
     aws, problems = Aws(settings, "clean"), list[Finding]()
     account, found = aws.identity["Account"], _find(settings, aws, arguments, problems)
     foreign = [str(item) for item in found if not item.ours]
-    expired = any("" < item.tags.get("mcc-expires-at", "") < journal.now() for item in found if item.ours)
-    if arguments.expired and not expired:
+    due = {item.arn for item in inventory.expired(found, journal.now())} if arguments.expired else None
+    known += _wanted(found, due)
+    if arguments.expired and not known:
         return {"removed": [], "left": [], "text": "nothing has expired"}
-    known += [item for item in found if item.ours]
+    for item in known:
+        aws.require_creator(f"the {item}", item.tags)
     for item in known:
         say(f"  {money.described(settings, item)}")
+    kept = [f"{item}: {item.kept}" for item in found if item.kept]
+    for reason in kept:
+        say(f"  kept: {reason}")
     for name in foreign:
         say(f"  left alone, for it lacks this project's tag: {name}")
     if known and not arguments.yes and not confirmed("remove all of this?", "clean"):
@@ -60,17 +68,24 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
             except Failure as failure:
                 problems.append(failure.finding)
         found = _find(settings, Aws(settings, "clean"), arguments, problems)
-        known[:] = [item for item in found if item.ours]
+        known[:] = _wanted(found, due)
         left = [item.arn for item in known]
         removed += [str(item) for item in present if item.arn not in left]
         if not left:
             break
-    receipt = {"account": account, "region": aws.region, "removed": removed, "left": left, "foreign": foreign}
+    receipt = {"account": account, "region": aws.region, "removed": removed, "left": left}
+    receipt |= {"kept": kept, "foreign": foreign}
     path = journal.save("clean", {"time": journal.now(), **receipt, "problems": problems})
-    text = [*(f"removed {name}" for name in removed), f"receipt: {path}"]
+    text = [*(f"removed {name}" for name in removed), *(f"kept {reason}" for reason in kept)]
+    text += [f"receipt: {path}"]
     text += [f"left: {arn}" for arn in left] or ["nothing is left"]
     code = VERIFICATION if left else DONE
     return {**receipt, "receipt": str(path), "findings": problems, "exit_code": code, "text": "\n".join(text)}
+
+
+def _wanted(found: list[Resource], due: set[str] | None) -> list[Resource]:
+    """Return the resources to remove: all of the project, or those of these ARNs."""
+    return [item for item in found if item.removable and (due is None or item.arn in due)]
 
 
 def _find(

@@ -73,7 +73,9 @@ def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[
     for kind in reversed(PASSING):  # what an earlier command has begun
         resource = inventory.describe(settings, aws, kind, settings.project_name)
         if resource and resource.ours and resource.passing:
-            inventory.settled(settings, aws, kind, resource.name)
+            resource = inventory.settled(settings, aws, kind, resource.name)
+        if resource is None:
+            break  # a component whose endpoint is gone never leaves its state
     planned = plan.make(settings, aws, _before(aws) if arguments.rollback else None)
     if arguments.plan:
         _require_same(planned, arguments.plan)
@@ -145,8 +147,9 @@ def _took(step: Step, resource: Resource | None) -> bool:
 
 def _completed(settings: Target, aws: Aws, step: Step) -> Request:
     """Return the request of a step with what is known only now: tags, and the policy that an alarm calls."""
-    request, tags = dict(step.request), specification.tags(settings, aws.identity["Arn"])
-    listed, (service, operation) = tag_list(tags), step.call
+    request, (service, operation) = dict(step.request), step.call
+    tags = {**({} if step.action == "tag" else aws.tags), **specification.expiry(settings)}
+    listed = tag_list(tags)
     if operation == "put_metric_alarm":
         about = {**specification.scalable_target(settings.project_name), "PolicyNames": [step.name]}
         found = aws.pages("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **about)
@@ -178,4 +181,4 @@ def _left(settings: Target) -> list[str]:
         found = inventory.find(settings, Aws(replace(settings, call_attempts=2), "deploy", read_only=True))
     except Failure:
         return inventory.possible(settings) if journal.read() else []
-    return [money.described(settings, resource) for resource in found if resource.ours]
+    return [money.described(settings, resource) for resource in found if resource.removable]

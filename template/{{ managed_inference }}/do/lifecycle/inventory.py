@@ -1,17 +1,22 @@
-"""What serves the model in AWS. It is found by tag, name and journal; whose it is, its tag alone says."""
+"""The resources that serve the model in AWS, found by tag, name and journal.
+
+A resource is the project's when it has both the project's tag and a name that the project gives: anybody may
+copy a tag.
+"""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 
 from lifecycle import explain, journal
 from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.belongings import Resource
 from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
-from lifecycle.specification import COMPONENT, Request, scalable_target
+from lifecycle.specification import COMPONENT, EXPIRES_AT, Request, scalable_target
 from lifecycle.target import Target
 
-# What SageMaker makes for us, by its name in requests, in the order in which it is removed.
+# What SageMaker makes for us, by its name in requests.
 SAGEMAKER = {
     COMPONENT: "InferenceComponent",
     "endpoint": "Endpoint",
@@ -54,7 +59,8 @@ def deletion(resource: Resource) -> Request:
 def find(settings: Target, aws: Aws) -> list[Resource]:
     """Return what serves the model, in the order in which it is removed.
 
-    Somebody else's endpoint or component is among it when it has the project's name: it is in the way.
+    A resource of another project is among it when it has this project's name: it is in the way. One that has
+    the project's tag and another name is `kept`.
     """
     try:
         tagged = list(_tagged(settings, aws))
@@ -62,15 +68,60 @@ def find(settings: Target, aws: Aws) -> list[Resource]:
         if not error.denied:
             raise
         tagged = []
-    found = []
+    serving = []
     for kind in SAGEMAKER:
-        names = [*_names(tagged, kind), *_names_in_journal(aws, kind)]
+        names = [name for name in _names(tagged, kind) if _is_named(settings, kind, name)]
+        names += _names_in_journal(aws, kind)
         names += _listed(settings, aws, kind) if kind in NUMBERED else [settings.project_name]
-        found += _described(settings, aws, kind, names)
-    components = [resource.name for resource in found if resource.kind == COMPONENT]
+        serving += _described(settings, aws, kind, names)
+    components = [resource.name for resource in serving if resource.kind == COMPONENT]
+    found = []
     for name in dict.fromkeys([settings.project_name, *components]):
         found += _scaling(settings, aws, name)
-    return found
+    found += in_order(serving)
+    known = {item.arn for item in found}
+    kept = "it has this project's tag, but not a name that this project gives"
+    return found + [
+        replace(item, kept=kept) for item in tagged if item.kind in SAGEMAKER and item.arn not in known
+    ]
+
+
+def in_order(serving: list[Resource]) -> list[Resource]:
+    """Return what serves the model in the order in which SageMaker removes it.
+
+    A component goes before its endpoint, but SageMaker does not remove one that is still being created or
+    changed: then the endpoint goes first, which also ends the cost of its instances.
+    """
+    order = {kind: place for place, kind in enumerate(SAGEMAKER)}
+    late = {item.arn for item in serving if item.kind == COMPONENT and item.passing}
+    return sorted(serving, key=lambda item: order["endpoint"] + 0.5 if item.arn in late else order[item.kind])
+
+
+def expired(found: list[Resource], moment: str) -> list[Resource]:
+    """Return what had expired at a moment (ISO 8601): an endpoint with its parts, by the endpoint's own tag.
+
+    What belongs to no endpoint has expired by its own tag; what has no such tag never does.
+    """
+    ends = {item.name: item.tags.get(EXPIRES_AT, "") for item in found if item.kind == "endpoint"}
+    hosts = {
+        (kind, item.described.get(key)): item.name
+        for item in found
+        for kind, key in (("endpoint config", "EndpointConfigName"), ("endpoint", "EndpointName"))
+        if item.kind == "endpoint"
+    }
+    for item in found:
+        if item.kind == COMPONENT:
+            host = item.described["EndpointName"]
+            hosts[COMPONENT, item.name] = hosts["scalable target", item.name] = host
+            hosts["alarm", f"{item.name}-from-zero"] = host
+            hosts["model", item.described.get("Specification", {}).get("ModelName")] = host
+
+    def end(item: Resource) -> str:
+        name = item.described["ResourceId"].partition("/")[2] if item.kind == "scaling policy" else item.name
+        kind = "scalable target" if item.kind == "scaling policy" else item.kind
+        return ends.get(hosts.get((kind, name), ""), item.tags.get(EXPIRES_AT, ""))
+
+    return [item for item in found if "" < end(item) < moment]
 
 
 def possible(settings: Target) -> list[str]:
@@ -144,6 +195,13 @@ def _described(settings: Target, aws: Aws, kind: str, names: list[str]) -> list[
     return [item for item in found if item and (item.ours or item.name == settings.project_name)]
 
 
+def _is_named(settings: Target, kind: str, name: str) -> bool:
+    """Return whether the project gives a resource of SageMaker such a name."""
+    if kind in NUMBERED:
+        return bool(re.fullmatch(f"{re.escape(settings.name_prefix)}[0-9a-f]{{8}}", name))
+    return name == settings.project_name
+
+
 def _tagged(settings: Target, aws: Aws) -> Iterator[Resource]:
     """Yield what AWS's index of tags knows of the project; it may lag behind."""
     key, wanted = "ResourceTagMappingList", [{"Key": "mcc-project-id", "Values": [settings.project_id]}]
@@ -169,7 +227,7 @@ def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
     """Yield the names that look like this project's, as SageMaker lists them."""
     noun, (service, operation), prefix = SAGEMAKER[kind], call_of("list", kind), settings.name_prefix
     for entry in aws.pages(service, f"{operation}s", f"{noun}s", NameContains=prefix):
-        if re.fullmatch(f"{prefix}[0-9a-f]{{8}}", entry[f"{noun}Name"]):
+        if _is_named(settings, kind, entry[f"{noun}Name"]):
             yield entry[f"{noun}Name"]
 
 
@@ -183,7 +241,8 @@ def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
         tags = aws.call(AUTOSCALING, "list_tags_for_resource", ResourceARN=arn)["Tags"]
         ours, key = settings.owns(tags), "ScalingPolicies"
         for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, ResourceId=resource, **about):
-            yield Resource("scaling policy", policy["PolicyName"], policy["PolicyARN"], ours, "", policy)
+            name, policy_arn = policy["PolicyName"], policy["PolicyARN"]
+            yield Resource("scaling policy", name, policy_arn, ours, "", policy, tags)
         yield Resource("scalable target", component, arn, ours, "", target, tags)
     names = [f"{component}-from-zero"]
     for alarm in aws.pages("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from lifecycle import explain, inventory
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.cli import Result
-from lifecycle.project import USAGE, Failure
+from lifecycle.project import USAGE, Failure, plain
 from lifecycle.target import Target
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -66,7 +66,7 @@ class Tail:
                     if event["eventId"] not in self._seen:
                         self._seen.add(event["eventId"])
                         self._since[group] = max(self._since[group], event["timestamp"])
-                        self.last = [*self.last, event["message"].rstrip()][-LAST_LINES:]
+                        self.last = [*self.last, plain(event["message"]).rstrip()][-LAST_LINES:]
                         yield self.last[-1]
             except AwsFailure as error:
                 if not error.missing:

@@ -82,12 +82,15 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 def make(settings: Target, aws: Aws, wanted: Wanted | None = None) -> Plan:
     """Return a plan for what is wanted: of the settings and the newest image, when nothing else is given.
 
-    Raises Failure for settings that do not go together, without credentials of the right account, and for
-    somebody else's endpoint of the project's name.
+    Raises Failure for settings that do not go together, without credentials of the right account, for an
+    endpoint of another project that has the project's name, and for resources of another identity.
     """
     settings.check()
     settings = replace(settings, account=aws.identity["Account"])
     image, found = registry.image(settings, aws), inventory.find(settings, aws)
+    for item in found:
+        if item.removable:
+            aws.require_creator(f"the {item}", item.tags)
     wanted = wanted or specification.wanted(settings, image.uri if image else "(no image yet)")
     for kind, _, request in wanted:
         aws.validate(*inventory.call_of("create", kind), request)

@@ -9,6 +9,7 @@ from lifecycle.target import Target
 
 VARIANT = "main"
 NEVER = "never"
+EXPIRES_AT = "mcc-expires-at"
 LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 COMPONENT = "inference component"
 Request = dict[str, Any]
@@ -74,10 +75,15 @@ def model_of(settings: Target, container: Request) -> Request:
 
 
 def component_update(component: Request, copies: int) -> Request:
-    """Return the request that brings a component up to date, at most half of its copies at a time."""
-    size = {"Type": "COPY_COUNT", "Value": max(1, copies // 2)}
-    policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}
+    """Return the request that updates a component, at most half of its running copies at a time.
+
+    A batch must be 5 to 50 % of the copies that run, so with fewer than two there is none to ask for.
+    """
     changed = {name: component[name] for name in ("InferenceComponentName", "Specification")}
+    if copies < 2:
+        return changed
+    size = {"Type": "COPY_COUNT", "Value": copies // 2}
+    policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}
     return {**changed, "DeploymentConfig": {"RollingUpdatePolicy": policy}}
 
 
@@ -127,12 +133,12 @@ def scalable_target(component: str) -> dict[str, str]:
     return {**about, "ResourceId": f"inference-component/{component}"}
 
 
-def tags(settings: Target, created_by: str) -> dict[str, str]:
-    """Return the tags of what is made now."""
+def expiry(settings: Target) -> dict[str, str]:
+    """Return the tag that says when what is created or changed now expires."""
     expires, hours = NEVER, settings.expires_after_hours
     if hours:
         expires = (datetime.now(timezone.utc) + timedelta(hours=hours)).isoformat(timespec="seconds")
-    return {**settings.tags, "mcc-created-by": created_by[:256], "mcc-expires-at": expires}
+    return {EXPIRES_AT: expires}
 
 
 def _numbered(settings: Target, content: Request) -> str:

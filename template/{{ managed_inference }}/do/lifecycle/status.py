@@ -10,6 +10,7 @@ from lifecycle.belongings import Resource
 from lifecycle.cli import Result
 from lifecycle.journal import now
 from lifecycle.project import NOT_CHECKED, Failure
+from lifecycle.specification import EXPIRES_AT
 from lifecycle.target import Target
 
 
@@ -39,8 +40,9 @@ def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
     row = {name: getattr(resource, name) for name in ("kind", "name", "arn", "ours", "status")}
     described, created = resource.described, resource.described.get("CreationTime")
     row |= {"region": aws.region, "created": created.isoformat(timespec="seconds") if created else None}
-    row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get("mcc-expires-at")}
-    if resource.kind == "endpoint":
+    row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get(EXPIRES_AT)}
+    row["kept"] = resource.kept
+    if resource.kind == "endpoint" and not resource.kept:
         row |= {"usd_per_hour": money.per_hour(settings, resource), "estimated": settings.price_estimated}
         row["usd_since_creation"] = money.since_creation(settings, resource)
     return row
@@ -50,6 +52,8 @@ def _line(row: dict[str, Any]) -> str:
     parts = [f"{row['region']}  {row['kind']} {row['name']}", row["status"] or "exists"]
     if not row["ours"]:
         parts.append("not this project's")
+    if row["kept"]:
+        parts.append(row["kept"])
     if row.get("usd_per_hour") is not None:
         about, spent = "about " if row["estimated"] else "", row["usd_since_creation"] or 0
         parts.append(f"{about}{row['usd_per_hour']:.2f} $/h, {spent:.2f} $ since {row['created']}")

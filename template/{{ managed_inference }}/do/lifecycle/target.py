@@ -8,6 +8,7 @@ from lifecycle.project import PRECONDITION, USAGE, Config, Failure
 
 LONGEST_PREFIX = 54  # of a name that ends in a dash and the eight digits of its content
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]+")
+GPU_TYPE = re.compile(r"ml\.[gp][0-9]")
 SECRET = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
 PLAIN = re.compile(r"_ARN$|TOKENIZER|_TOKENS$|TOKENS_", re.IGNORECASE)
 
@@ -68,6 +69,9 @@ class Target(Config):
         for name in ("download_seconds", "startup_seconds"):
             if not 60 <= getattr(self, name) <= 3600:
                 yield f"{name} is {getattr(self, name)}, not 60 to 3600", f"{name} = 600"
+        if self.accelerators and not self.ami and GPU_TYPE.match(self.instance_type):
+            seen = f"ami is empty, and {self.instance_type} then starts with an old NVIDIA driver"
+            yield seen, 'ami = "al2023-ami-sagemaker-inference-gpu-4-1", or `copier update`'
         if self.derived_for != self.instance_type:
             seen = f"memory, GPUs, driver and price are for {self.derived_for}, not {self.instance_type}"
             yield (
