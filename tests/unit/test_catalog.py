@@ -71,8 +71,8 @@ def test_versions_are_newest_first() -> None:
 
 
 def test_default_version_of_a_format_that_the_default_cannot_read() -> None:
-    new = entries.Version("2.0", ("json",), (), (), default=True)
-    old = entries.Version("1.0", ("json", "model"), (), ())
+    new = entries.Version("2.0", ("json",), (), (), (), default=True)
+    old = entries.Version("1.0", ("json", "model"), (), (), ())
     memory = entries.Memory(1, 1, False, "")
     framework = entries.Framework("x", {}, memory, (new, old))
     assert framework.default_version("json") is new
