@@ -349,6 +349,7 @@ class TritonFormat:
     environment: str
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     since: str = ""
+    program: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -357,6 +358,17 @@ class Environment:
 
     direct: tuple[str, ...]
     requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TritonReads:
+    """The library by which a backend of a release reads models, and the newest versions that it reads."""
+
+    name: str
+    opset: int = 0
+    ir: int = 0
+    xgboost: str = ""
+    dart: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -379,6 +391,7 @@ class TritonBackend:
     max_batch_size: int = 0
     thread_parameter: str = ""
     class_parameter: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    reads: Mapping[str, TritonReads] = dataclasses.field(default_factory=dict)
     entry: str = ""
     sample: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -4,8 +4,10 @@
 """
 
 import json
+import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     from pip._vendor import tomli as tomllib
 
+sys.path.append(str(Path(__file__).resolve().parent.parent / "serving"))
+
+from artefact import belongings, model_problem
 from backend import DIRECTIVE, MODEL_FILE, Signature, Tensor, read
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -26,6 +31,8 @@ def main(model: Path) -> None:
     settings = tomllib.loads(SETTINGS.read_text("utf-8"))
     if "/" in settings["name"] or settings["name"] in ("", ".", ".."):
         sys.exit(f"settings.toml: name {settings['name']!r} cannot name a folder; write one without a slash")
+    if problem := model_problem(model):
+        sys.exit(f"cannot use {model}: {problem}")
     try:
         signature = inputs, outputs, _ = read(model, settings)
     except Exception as error:  # libraries raise many kinds for a file that they cannot read
@@ -33,7 +40,10 @@ def main(model: Path) -> None:
         sys.exit(f"cannot read what {model} takes and gives: {type(error).__name__}: {reason}")
     directory = REPOSITORY / settings["name"]
     target = directory / "1" / MODEL_FILE
-    place(model, target)
+    try:
+        place(model, target)
+    except (OSError, ValueError) as error:
+        sys.exit(f"cannot copy {model} to {target}: {error}")
     (directory / "config.pbtxt").write_text(config(settings, signature), "utf-8")
     for name, datatype, shape in inputs + outputs:
         print(f"  {name}: {datatype}{list(shape)}")
@@ -41,15 +51,40 @@ def main(model: Path) -> None:
 
 
 def place(model: Path, target: Path) -> None:
-    """Copy a model's file or directory into the repository, unless it is the one there."""
+    """Copy all that belongs to a model into the repository, in place of the model there.
+
+    It is copied whole before anything there is replaced. Nothing is done for the model that is there already.
+    """
     if model.resolve() == target.resolve():
         return
+    others = belongings(model)
+    if Path(target.name) in others:
+        raise ValueError(f"its weights are in a file called {target.name}, as the model is there: rename it")
+    old = parts(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if model.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(model, target)
-    else:
-        shutil.copyfile(model, target)
+    with tempfile.TemporaryDirectory(dir=target.parent.parent) as folder:
+        new = {Path(target.name): model} | {part: model.parent / part for part in others}
+        for part, source in new.items():
+            (Path(folder) / part).parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, Path(folder) / part)
+            else:
+                shutil.copyfile(source, Path(folder) / part)
+        for file in old:
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+        for part in new:
+            (target.parent / part).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(Path(folder) / part, target.parent / part)
+
+
+def parts(model: Path) -> list[Path]:
+    """Return the files and folders of a model in the repository, [] when there is none."""
+    if not model.exists():
+        return []
+    try:
+        return [model, *(model.parent / part for part in belongings(model))]
+    except (OSError, ValueError):  # it is not whole
+        return [model]
 
 
 def config(settings: dict[str, Any], signature: Signature) -> str:
