@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from .catalog_reader import build, document, read
 from .entries import (
     IMAGE_PYTHON,
+    Architecture,
     Builder,
     DriverAmi,
     Format,
@@ -20,12 +21,15 @@ from .entries import (
     LanguageModelServer,
     Memory,
     MemoryConstants,
+    ModelType,
     OldKey,
     Profile,
     Region,
     Target,
+    TransformersRelease,
     TritonBackend,
     TritonFormat,
+    Vulnerability,
     WebServer,
 )
 from .errors import CatalogError
@@ -122,6 +126,45 @@ def default_image(deployment_config: str, model_format: str = "", directory: Pat
         if deployment_config in known
         else f"python:{IMAGE_PYTHON}-slim"
     )
+
+
+@lru_cache
+def architectures(directory: Path = CATALOG) -> Mapping[str, Architecture]:
+    """Return the releases of inference servers that have each architecture."""
+    return read(directory / "architectures.yml", Architecture)[0]
+
+
+@lru_cache
+def architectures_date(directory: Path = CATALOG) -> date:
+    """Return the date of architectures.yml."""
+    found: date = document(directory / "architectures.yml")["date"]
+    return found
+
+
+@lru_cache
+def model_types(directory: Path = CATALOG) -> Mapping[str, ModelType]:
+    """Return what knows each model_type."""
+    return read(directory / "model_types.yml", ModelType)[0]
+
+
+@lru_cache
+def transformers(directory: Path = CATALOG) -> Mapping[str, tuple[TransformersRelease, ...]]:
+    """Return the Transformers in the images of each server, by its releases, oldest first."""
+    path = directory / "transformers.yml"
+    return {
+        engine: tuple(build(TransformersRelease, item, f"{path.name}: {engine}") for item in releases)
+        for engine, releases in document(path)[path.stem].items()
+    }
+
+
+@lru_cache
+def vulnerabilities(directory: Path = CATALOG) -> Mapping[str, tuple[Vulnerability, ...]]:
+    """Return the published vulnerabilities of each engine."""
+    path = directory / "vulnerabilities.yml"
+    return {
+        engine: tuple(build(Vulnerability, item, f"{path.name}: {engine}") for item in entries)
+        for engine, entries in document(path)[path.stem].items()
+    }
 
 
 @lru_cache

@@ -1,15 +1,18 @@
 """Servers of language models: their images, what carries a setting to them, and what they need of a GPU."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from . import catalog
-from .entries import LanguageModelServer, ServerImage, version_key
+from .entries import LanguageModelServer, ServerHealth, ServerImage, version_key
 from .facts import ModelFacts
 
 OWN_IMAGE = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<rest>.+)"
 )
+POOLING = re.compile(r"--(runner[= ]pooling|task[= ](embed|score|classify|reward)|is-embedding)\b")
 PARTITION_HOSTS = {"aws-cn": "amazonaws.com.cn"}
 
 
@@ -58,6 +61,54 @@ def other_names(image: str, deployment_config: str) -> list[str]:
 def fixed_environment(image: str, deployment_config: str) -> dict[str, str]:
     """Return the variables that are always set for the version in an image."""
     return catalog.servers()[deployment_config].environment_of(image)
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """The route that nginx passes /ping to; /ping is 503 until `loaded`, if any, has answered 200 once."""
+
+    path: str
+    loaded: str = ""
+
+
+def health(image: str, deployment_config: str) -> ServerHealth:
+    """Return how the version in an image answers health checks."""
+    server = catalog.servers()[deployment_config]
+    version = version_key(server.image(image).version)
+    known = [item for item in server.health if version_key(item.since) <= version]
+    kind: Literal["health", "alive"] = "health" if server.routes.get("/ping") == "health" else "alive"
+    return known[-1] if known else ServerHealth("0", kind, 0.0)
+
+
+def probe(image: str, deployment_config: str) -> Probe:
+    """Return the cheapest route that is 200 only once the model is loaded, for the version in an image."""
+    found = health(image, deployment_config)
+    if found.ping == "health":
+        return Probe("/ping")
+    if found.seconds and not found.immediate:
+        return Probe("/ping", loaded="/health")
+    return Probe("/health")
+
+
+def routes(image: str, deployment_config: str) -> dict[str, str]:
+    """Return route -> kind of the version in an image, those that administer it included."""
+    server = catalog.servers()[deployment_config]
+    found = {**server.routes, **dict.fromkeys(server.administration, "administration")}
+    return {**found, "/ping": health(image, deployment_config).ping} if "/ping" in found else found
+
+
+def open_routes(deployment_config: str, model_facts: Mapping[str, object], arguments: str) -> list[str]:
+    """Return the routes that nginx passes on as they are, besides /ping and /invocations.
+
+    A model that embeds or ranks, by its architecture or by the extra arguments, has others than one that
+    generates text.
+    """
+    known = catalog.architectures().get(str(model_facts.get("architecture", "")))
+    generates = known is None or bool({"generate", "multimodal"} & set(known.kinds))
+    pooling = bool(POOLING.search(arguments)) or not generates
+    kinds = {"models", "metrics", "pooling"} if pooling else {"models", "metrics", "chat", "completion"}
+    known_routes = catalog.servers()[deployment_config].routes
+    return [path for path, kind in known_routes.items() if kind in kinds and path != "/invocations"]
 
 
 def gpu_lines(instance_type: str) -> list[str]:

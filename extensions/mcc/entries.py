@@ -250,10 +250,16 @@ class ServerImage:
     image: str
     version: str
     cuda: str
-    verified: bool
     package: str
+    evidence: str = ""
+    inside: str = ""
     default: bool = False
     warning: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Whether public evidence names the tag."""
+        return bool(self.evidence)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,6 +283,16 @@ class ServerEnvironment:
 
 
 @dataclasses.dataclass(frozen=True)
+class ServerHealth:
+    """How the releases since one answer health checks; servers.yml says what the fields mean."""
+
+    since: str
+    ping: Literal["alive", "health"]
+    seconds: float
+    immediate: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class LanguageModelServer:
     """A server of language models; servers.yml says what the fields mean. `images` are newest first.
 
@@ -285,15 +301,19 @@ class LanguageModelServer:
 
     title: str
     engine: str
+    registry: Literal["vllm", "sglang", "tensorrt-llm", "djl"]
     images: tuple[ServerImage, ...]
     command: tuple[str, ...]
-    native: bool
     routes: Mapping[str, str]
+    administration: tuple[str, ...]
     requests: tuple[str, ...]
     settings: Mapping[str, ServerSetting]
     example: str
     values: Mapping[str, str] | None = None
     environment: tuple[ServerEnvironment, ...] = ()
+    health: tuple[ServerHealth, ...] = ()
+    risky: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    media_limit: ServerSetting | None = None
     regional: bool = False
     user: str = "serving"
     note: str = ""
@@ -321,6 +341,53 @@ class LanguageModelServer:
 
 
 @dataclasses.dataclass(frozen=True)
+class Architecture:
+    """The releases of inference servers that have an architecture; architectures.yml says what each means."""
+
+    vllm: tuple[str, ...] = ()
+    vllm_gap: tuple[str, ...] = ()
+    vllm_transformers: str = ""
+    sglang: tuple[str, ...] = ()
+    tensorrt_llm: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ("generate",)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelType:
+    """What knows a model_type, by release; model_types.yml says what the fields mean."""
+
+    transformers: str = ""
+    vllm: tuple[str, ...] = ()
+    sglang: tuple[str, ...] = ()
+    instead: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformersRelease:
+    """The Transformers that the images of a server hold, from a release on; `newest` is '' if unknown."""
+
+    since: str
+    oldest: str
+    newest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Vulnerability:
+    """A published vulnerability of an engine; vulnerabilities.yml says what the fields mean."""
+
+    ids: tuple[str, ...]
+    before: str
+    what: str
+    since: str = "0"
+    score: float = 0.0
+    reach: Literal["any", "multimodal", "closed"] = "any"
+
+    def affects(self, version: str) -> bool:
+        """Return whether a version has it."""
+        return version_key(self.since) <= version_key(version) < version_key(self.before)
+
+
+@dataclasses.dataclass(frozen=True)
 class DriverAmi:
     """A machine image of SageMaker: its NVIDIA driver, and the newest CUDA that runs on it as it is."""
 
@@ -336,8 +403,13 @@ class TritonImage:
     release: str
     version: str
     cuda: str
-    verified: bool
+    evidence: str = ""
     default: bool = False
+
+    @property
+    def verified(self) -> bool:
+        """Whether public evidence names the tag."""
+        return bool(self.evidence)
 
 
 @dataclasses.dataclass(frozen=True)

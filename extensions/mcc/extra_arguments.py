@@ -38,6 +38,24 @@ def problem(text: object, deployment_config: str) -> str:
     return f"extra_arguments: {said}. Example: {example}" if said else ""
 
 
+def risks(text: str, deployment_config: str) -> list[str]:
+    """Return a warning for each extra argument that gives up a protection of the server."""
+    server, found = catalog.servers()[deployment_config], list[str]()
+    words = [word.partition("=")[0] for word in parsed(text)]
+    for risky, does in server.risky.items():
+        if any(_means(word, risky, _by_environment(deployment_config)) for word in words):
+            found.append(f"{risky} {does}")
+    return found
+
+
+def _means(word: str, flag: str, is_variable: bool) -> bool:
+    """Return whether a word is an argument, spelled otherwise or abbreviated as parsers allow."""
+    if is_variable:
+        return word == flag
+    given = _plain(word)
+    return given.startswith("--") and len(given) > 4 and _plain(flag).startswith(given)
+
+
 def _of_flags(words: list[str], deployment_config: str) -> str:
     if words and not words[0].startswith("-"):
         return "the first word is no argument: it does not begin with --"

@@ -16,6 +16,7 @@ from . import (
     base_images,
     catalog,
     chat_templates,
+    compatibility,
     cpu_sizer,
     defaults,
     engines,
@@ -198,8 +199,32 @@ def default_max_concurrency(profile: str) -> int:
     return catalog.profiles()[profile].max_concurrency
 
 
-def check_for_model(conf: Mapping[str, Any], model_facts: Mapping[str, Any]) -> str:
-    """Refuse a length given beforehand that the language model does not take."""
+def model_problem(
+    image: str, deployment_config: str, model_facts: Mapping[str, Any], conf: Mapping[str, Any]
+) -> str:
+    """Return why an image that was chosen at a prompt cannot load the model, or ''.
+
+    What is given beforehand is refused by check_for_model, with a message of its own.
+    """
+    if conf["defaults"] or "base_image" in conf["data"] or not is_new_project(conf):
+        return ""
+    return compatibility.refusal(compatibility.of_answer(model_facts), deployment_config, image)
+
+
+def check_for_model(
+    conf: Mapping[str, Any], model_facts: Mapping[str, Any], deployment_config: str, image: str
+) -> str:
+    """Refuse a server's version that cannot load the language model, and a length that it does not take.
+
+    A project that exists keeps what was decided, with a warning.
+    """
+    if model_facts:
+        model = compatibility.of_answer(model_facts)
+        refusal = compatibility.refusal(model, deployment_config, image)
+        if refusal and is_new_project(conf):
+            raise InvalidAnswer(f"base_image: {refusal}")
+        if refusal and not made_by_update(conf):
+            print(f"base_image: {refusal}", file=sys.stderr)
     given = conf["data"].get("max_model_len")
     if model_facts and given is not None and is_new_project(conf):
         problem = language_model.length_problem(int(given), model_facts)
@@ -335,6 +360,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "instance_choices": told_to_the_user(instance_choices),
     "model_arns": model_arns,
     "model_file": model_file,
+    "model_problem": model_problem,
+    "open_routes": engines.open_routes,
+    "probe": engines.probe,
+    "health": engines.health,
+    "routes_of": engines.routes,
     "json": quoting.json,
     "known_size": told_to_the_user(known_size),
     "length_problem": language_model.length_problem,

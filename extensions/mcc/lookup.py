@@ -15,7 +15,9 @@ from .facts import ModelFacts
 class KnownModel:
     """A model, pinned to a commit where the Hub told it, and its shape, None when nobody knows it.
 
-    `chat_template` is None when that is not known. `note` says in a line what went wrong, or is empty.
+    `chat_template` is None when that is not known; `architecture` and `model_type`, of its config.json, are
+    empty then. `own_code` is True when its repository has code of its own. `note` says in a line what went
+    wrong, or is empty.
     """
 
     name: str
@@ -24,12 +26,16 @@ class KnownModel:
     commit: str = ""
     gated: bool = False
     chat_template: bool | None = None
+    architecture: str = ""
+    model_type: str = ""
+    own_code: bool = False
     shape: ModelFacts | None = None
     note: str = ""
 
     def answer(self) -> dict[str, Any]:
         """Return the model as a stored answer: plain values, without those that say nothing."""
         silent = {name for name, value in vars(self).items() if value in (None, "")}
+        silent |= set() if self.own_code else {"own_code"}
         kept = {name: value for name, value in vars(self).items() if name not in silent}
         shape = self.shape.answer() if self.shape else None
         return {**kept, "shape": shape, "revision": self.revision, "commit": self.commit}
@@ -80,7 +86,10 @@ def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
         shape, note = None, f"config.json of {found.name}: {error}."
     source = f"Hugging Face Hub, commit {found.commit[:7]}"
     return KnownModel(
-        found.name, revision, source, found.commit, found.gated, found.chat_template, shape, note
+        *(found.name, revision, source, found.commit, found.gated, found.chat_template),
+        **_classes(found.config),
+        shape=shape,
+        note=note,
     )
 
 
@@ -90,4 +99,15 @@ def _of_catalog(name: str, revision: str, note: str) -> KnownModel:
         unknown = f"{name} is not in the catalog of {catalog.models_date()}."
         return KnownModel(name, revision, "unknown", note=f"{note} {unknown}".strip())
     source = f"catalog of {catalog.models_date()}"
-    return KnownModel(name, revision, source, shape=facts.from_catalog(entry), note=note)
+    return KnownModel(name, revision, source, **_classes(entry), shape=facts.from_catalog(entry), note=note)
+
+
+def _classes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the classes that a config.json names, as far as it does."""
+    listed, model_type = config.get("architectures"), config.get("model_type")
+    named = listed[0] if isinstance(listed, list) and listed else ""
+    return {
+        "architecture": named if isinstance(named, str) else "",
+        "model_type": model_type if isinstance(model_type, str) else "",
+        "own_code": bool(config.get("auto_map")),
+    }

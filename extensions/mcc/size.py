@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from . import catalog, lookup, redaction, sizing, sizing_view
+from . import catalog, compatibility, lookup, redaction, sizing, sizing_view
 from .errors import MccError, UnsizableModel
 from .gpu_sizer import Load
 from .lookup import KnownModel
@@ -24,8 +24,11 @@ def main() -> int:
     except MccError as error:
         print(f"{redaction.masked(options.model)} cannot be sized: {error}", file=sys.stderr)
         return 2
-    if found.note:
-        print(found.note, file=sys.stderr)
+    verdict = compatibility.judge_release(
+        compatibility.of_answer(found.answer()), options.engine, options.engine_version
+    )
+    for note in filter(None, (found.note, verdict.reason)):
+        print(note, file=sys.stderr)
     print(json.dumps(sizing.as_json(sized), indent=2) if options.json else sizing_view.text(sized))
     if options.svg and sized.best:
         options.svg.write_text(sizing_view.svg(sized, sized.best), "utf-8")
@@ -41,14 +44,18 @@ def of_model(
 ) -> Sizing:
     """Size a model that was looked up; what is not given is that of the balanced profile.
 
-    Raises UnsizableModel for a model of unknown shape, and for a load or an engine that cannot be.
+    Raises UnsizableModel for a model of unknown shape, for a load or an engine that cannot be, and for a
+    release of the engine that cannot load the model.
     """
     if found.shape is None:
         raise UnsizableModel(found.note)
     profile = catalog.profiles()["balanced"]
     length = max_model_len or min(profile.max_model_len, found.shape.max_position_embeddings)
     load = Load(length, max_concurrency or profile.max_concurrency, engine, version)
-    return sizing.size(found.name, found.source, found.shape, load)
+    sized = sizing.size(found.name, found.source, found.shape, load)
+    if refusal := compatibility.release_refusal(compatibility.of_answer(found.answer()), engine, version):
+        raise UnsizableModel(refusal)
+    return sized
 
 
 def _options() -> argparse.Namespace:

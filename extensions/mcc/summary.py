@@ -1,11 +1,12 @@
 """What a person is told after a copy: what was made, on which machine, and what to do next."""
 
 import os
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import catalog, language_model
+from . import advisories, catalog, language_model
 
 NOT_MODELS = ("README.md",)
 CONTAINER_STEPS = [
@@ -66,7 +67,17 @@ def _triton(project: Path, answers: Mapping[str, Any]) -> list[str]:
         if answers.get("include_sample_model"):
             missing = "the sample model is not trained yet: do/build does it first"
         lines.append(f"  no model   {missing}")
-    return lines
+    return [*lines, *_warnings(answers)]
+
+
+def _warnings(answers: Mapping[str, Any]) -> list[str]:
+    """Return what to know before this is exposed, indented like the lines before."""
+    first, rest = "  warning    ", " " * 13
+    return [
+        line
+        for text in advisories.lines(answers)
+        for line in textwrap.wrap(text, 80, initial_indent=first, subsequent_indent=rest)
+    ]
 
 
 def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str, Any]) -> list[str]:
@@ -81,7 +92,7 @@ def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str
     if problem := language_model.token_problem(known, answers["hf_token_secret_arn"]):
         lines.append(f"  no token   {problem}")
     lines += [f"  {line}" for line in language_model.summary(need, answers["instance_type"])]
-    return lines
+    return [*lines, *_warnings(answers)]
 
 
 def _told(origins: Mapping[str, str]) -> list[str]:

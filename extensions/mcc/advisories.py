@@ -1,0 +1,83 @@
+"""Warnings after a copy: what a server's version, its arguments and a model expose."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import catalog, compatibility, extra_arguments
+from .entries import LanguageModelServer, TritonBackend, Vulnerability, version_key
+
+SEVERE = 7.0  # CVSS
+
+
+def lines(answers: Mapping[str, Any]) -> list[str]:
+    """Return the warnings for a project of a language model or of Triton, one text each."""
+    config, image = str(answers["deployment_config"]), str(answers["base_image"])
+    known = answers.get("model_facts", {})
+    multimodal = bool((known.get("shape") or {}).get("multimodal"))
+    given = str(answers.get("extra_arguments", ""))
+    found = list(vulnerabilities(config, image, multimodal))
+    if known:
+        found += _compatibility(known, config, image, given)
+    if config in catalog.servers():
+        found += extra_arguments.risks(given, config)
+        found += _media(catalog.servers()[config], image, multimodal, given)
+    return found
+
+
+def vulnerabilities(deployment_config: str, image: str, multimodal: bool = False) -> Iterator[str]:
+    """Yield a warning for each engine in an image with severe published vulnerabilities.
+
+    An image older than the default is always warned of; another one only of what can be reached.
+    """
+    server = catalog.language_model_server(deployment_config)
+    known = server.image(image)
+    if known.image != image:
+        return
+    older = version_key(known.version) < version_key(server.default_image.version)
+    for title, engine, version in _engines(server, known):
+        entries = [item for item in catalog.vulnerabilities().get(engine, ()) if item.affects(version)]
+        reach = ("any", "multimodal") if multimodal else ("any",)
+        reachable = [item for item in entries if item.reach in reach]
+        severe = [item for item in (entries if older else reachable) if not 0 < item.score < SEVERE]
+        if severe:
+            yield _told(
+                title, version, entries, max(severe, key=lambda item: (item.reach in reach, item.score))
+            )
+
+
+def _told(title: str, version: str, entries: list[Vulnerability], worst: Vulnerability) -> str:
+    count = sum(len(item.ids) for item in entries)
+    several = "ies" if count > 1 else "y"
+    what = f"{worst.ids[0]} ({worst.what}; fixed in {worst.before})"
+    return f"{title} {version} has {count} published vulnerabilit{several}, such as {what}"
+
+
+def _engines(server: LanguageModelServer | TritonBackend, image: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield title, engine and version of what is in an image."""
+    if isinstance(server, TritonBackend):
+        yield "Triton", "triton", image.release
+        if server.engine:
+            yield compatibility.TITLES[server.engine], server.engine, image.version
+        return
+    if server.engine in ("lmi", "djl"):
+        yield "DJL Serving", "djl", image.version
+    if server.engine != "djl":
+        yield compatibility.TITLES[server.registry], server.registry, image.inside or image.version
+
+
+def _compatibility(known: Mapping[str, Any], config: str, image: str, given: str) -> Iterator[str]:
+    verdict = compatibility.judge_image(compatibility.of_answer(known), config, image)
+    wanted = verdict.arguments.split()
+    if verdict.outcome == "warn" and not (wanted and set(wanted) <= set(given.split())):
+        yield verdict.reason
+
+
+def _media(server: LanguageModelServer, image: str, multimodal: bool, given: str) -> Iterator[str]:
+    if not multimodal or "chat" not in server.requests:
+        return
+    limit = server.media_limit
+    carrier = (limit.flag or limit.variable or "") if limit else ""
+    if limit is None or version_key(limit.since) > version_key(server.image(image).version):
+        yield "requests can make the server fetch any URL: block outgoing network access"
+    elif carrier not in given:
+        yield f"requests can make the server fetch any URL: limit it with {carrier}"
