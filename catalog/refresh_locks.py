@@ -19,9 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-from packaging.markers import Marker
-from packaging.requirements import Requirement
+try:
+    import yaml
+    from packaging.markers import Marker
+    from packaging.requirements import Requirement
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. Run: python -m pip install uv pyyaml packaging") from None
 
 CATALOG = Path(__file__).resolve().parent
 PYTHON_VERSION = "3.12"
