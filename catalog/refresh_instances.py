@@ -23,13 +23,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
-import botocore.session
-import yaml
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from botocore.model import StringShape
-from botocore.parsers import ResponseParserError
+try:
+    import boto3
+    import botocore.session
+    import yaml
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.model import StringShape
+    from botocore.parsers import ResponseParserError
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. Run: python -m pip install 'boto3>=1.44' pyyaml") from None
 
 INSTANCES = Path(__file__).resolve().parent / "instances.yml"
 REGION = "us-east-1"

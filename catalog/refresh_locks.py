@@ -26,9 +26,12 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-from packaging.markers import Marker
-from packaging.requirements import Requirement
+try:
+    import yaml
+    from packaging.markers import Marker
+    from packaging.requirements import Requirement
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}. Run: python -m pip install uv pyyaml packaging") from None
 
 CATALOG = Path(__file__).resolve().parent
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")

@@ -13,16 +13,17 @@ Tool = Callable[..., dict[str, Any]]
 
 
 def main() -> int:
-    """Serve until the client leaves; return 1 when the SDK is missing."""
+    """Serve until the client leaves; return 1 when a package is missing."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # started by its path
-    from extensions.mcc import mcp_tools
-    from extensions.mcc.errors import MccError
-
     try:
         from mcp.server import MCPServer
         from mcp.server.mcpserver.exceptions import ToolError
+
+        from extensions.mcc import mcp_tools
+        from extensions.mcc.errors import MccError
     except ImportError as error:
-        print(f"The MCP SDK is missing ({error}). Run: python -m pip install --upgrade mcp", file=sys.stderr)
+        install = "python -m pip install --upgrade mcp pyyaml huggingface_hub"
+        print(f"A package is missing or too old ({error}). Run: {install}", file=sys.stderr)
         return 1
 
     def told_to_the_client(tool: Tool) -> Tool:

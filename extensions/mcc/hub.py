@@ -11,14 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
 from . import redaction
 from .errors import HubError, HubErrorKind, InvalidAnswer
-
-if TYPE_CHECKING:
-    import httpx
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,8 +26,16 @@ LARGEST_BODY = 10_000_000  # bytes; the largest config.json in use is far below 
 CONFIG, TOKENIZER, INDEX = "config.json", "tokenizer_config.json", "model.safetensors.index.json"
 CHAT_TEMPLATES = ("chat_template.jinja", "chat_template.json")
 REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
+NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 TOKEN = re.compile(r"[\x21-\x7e]+")
+RESET = re.compile(r";\s*t\s*=\s*([0-9]{1,6})")  # seconds, in a RateLimit header: "api";r=0;t=55
+INSTALL = "Run `pip install --upgrade huggingface_hub` where copier is, or give offline=true."
+
+# The names of exceptions of the library's HTTP client. That is httpx in 1.x and httpx2 in 2.x; both use these
+# names, and only the library knows which one is installed.
+TIMED_OUT, BAD_ADDRESS, NO_CONNECTION = "TimeoutException", "InvalidURL", "TransportError"
+BAD_ANSWER = {"RemoteProtocolError", "TooManyRedirects", "DecodingError"}
 
 # Bytes of one value of a tensor. Integers of up to 32 bits are left out on purpose: they are containers
 # of packed weights, and of these the Hub counts the weights inside, not the values stored.
@@ -238,43 +243,50 @@ class _Hub:
 
     def _body(self, path: str, what: str, end: float) -> bytes:
         """Return what is at `path`, read no further than LARGEST_BODY bytes."""
-        import httpx
-        from huggingface_hub.utils import get_session
-
         headers = {"User-Agent": "ml-container-creator"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         body = bytearray()
         try:
             left = max(end - time.monotonic(), 0.001)
-            # httpx drops the Authorization header when a redirect leaves the origin.
-            with get_session().stream(
+            # The client drops the Authorization header when a redirect leaves the origin.
+            with _session().stream(
                 "GET", f"{self.endpoint}/{path}", headers=headers, timeout=left
             ) as response:
                 if not response.is_success:
-                    raise self._refusal(response, what)
+                    raise self._refusal(response.status_code, response.headers, what)
                 for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > LARGEST_BODY:
                         raise self._malformed(what, f"it is over {LARGEST_BODY // 10**6} MB")
                     if time.monotonic() > end:  # nobody waits any more: end this thread too
                         raise self.timed_out()
-        except httpx.TimeoutException:
-            raise self.timed_out() from None
-        except (httpx.RemoteProtocolError, httpx.TooManyRedirects, httpx.DecodingError) as error:
-            raise self._malformed(what, _one_line(error)) from None
-        except (httpx.TransportError, OSError) as error:
-            raise self._unreachable(_one_line(error)) from None
-        except (httpx.InvalidURL, ValueError) as error:
-            # Its text may hold the address of a proxy with a password.
-            raise self._unreachable(f"an address is not one ({type(error).__name__})") from None
+        except HubError:
+            raise
+        except Exception as error:
+            failure = self._failure(error, what)
+            if failure is None:
+                raise
+            raise failure from None
         return bytes(body)
 
-    def _refusal(self, response: "httpx.Response", what: str) -> HubError:
-        """Return the error for an answer that is no success, by the Hub's X-Error-Code or the status."""
-        from huggingface_hub.utils import parse_ratelimit_headers
+    def _failure(self, error: Exception, what: str) -> HubError | None:
+        """Return the error for a request without a usable answer, None when it is not one of a request."""
+        names = {base.__name__ for base in type(error).__mro__}
+        if TIMED_OUT in names:
+            return self.timed_out()
+        if BAD_ANSWER & names:
+            return self._malformed(what, _one_line(error))
+        if NO_CONNECTION in names or isinstance(error, OSError):
+            return self._unreachable(_one_line(error))
+        if BAD_ADDRESS in names or isinstance(error, ValueError):
+            # Its text may hold the address of a proxy with a password.
+            return self._unreachable(f"an address is not one ({type(error).__name__})")
+        return None
 
-        code, status = response.headers.get("X-Error-Code", ""), response.status_code
+    def _refusal(self, status: int, headers: Mapping[str, str], what: str) -> HubError:
+        """Return the error for an answer that is no success, by the Hub's X-Error-Code or the status."""
+        code = headers.get("X-Error-Code", "")
         seen = f"HTTP {status} for {what}"
         if code == "GatedRepo":
             return self._gated(seen)
@@ -299,9 +311,9 @@ class _Hub:
                 "unauthorized", f"{sent} ({seen})", "Set HF_TOKEN to a valid token that may read the model"
             )
         if status == 429:
-            wait, limit = response.headers.get("Retry-After", ""), parse_ratelimit_headers(response.headers)
-            seconds = wait if re.fullmatch("[0-9]{1,6}", wait) else limit.reset_in_seconds if limit else None
-            when = f"in {seconds} s" if seconds is not None else "in some minutes"
+            wait, limit = headers.get("Retry-After", ""), RESET.search(headers.get("RateLimit", ""))
+            seconds = wait if re.fullmatch("[0-9]{1,6}", wait) else limit[1] if limit else ""
+            when = f"in {seconds} s" if seconds else "in some minutes"
             more = "" if self.token else ", or set HF_TOKEN for a higher limit"
             return self._error("rate limited", f"too many requests ({seen})", f"Try again {when}{more}")
         return self._error(
@@ -341,19 +353,38 @@ def check_name(name: str) -> None:
     try:
         from huggingface_hub.errors import HFValidationError
         from huggingface_hub.utils import validate_repo_id
-    except ModuleNotFoundError:
-        raise HubError(
-            "unreachable",
-            "model_name: cannot be looked up, huggingface_hub is not installed. "
-            "Run `pip install huggingface_hub` where copier is, or give offline=true.",
-        ) from None
+    except ImportError as error:
+        raise _unusable(error) from None
     try:
+        if not NAME.fullmatch(name):  # older versions of the library accept letters of every script
+            raise HFValidationError
         validate_repo_id(name)
     except HFValidationError:
         raise InvalidAnswer(
             f"model_name: {redaction.shown(name)} is not namespace/name as on the Hugging Face Hub "
             "(letters, digits, '-', '_' and '.', at most 96 each). Example: Qwen/Qwen3-8B"
         ) from None
+
+
+def _session() -> Any:
+    """Return the library's HTTP client. Raises HubError when the library is missing, broken or too old."""
+    try:
+        from huggingface_hub import __version__
+        from huggingface_hub.utils import get_session
+
+        session = get_session()
+    except ImportError as error:
+        raise _unusable(error) from None
+    if not callable(getattr(session, "stream", None)):  # before 1.0 it was one of requests
+        problem = f"huggingface_hub {__version__} is too old, 1.0 is needed"
+        raise HubError("unreachable", f"model_name: cannot be looked up: {problem}. {INSTALL}")
+    return session
+
+
+def _unusable(error: ImportError) -> HubError:
+    missing = (error.name or "").partition(".")[0]
+    seen = "is not installed" if missing == "huggingface_hub" else f"cannot be loaded: {_one_line(error)}"
+    return HubError("unreachable", f"model_name: cannot be looked up: huggingface_hub {seen}. {INSTALL}")
 
 
 def _endpoint(environ: Mapping[str, str]) -> str:
@@ -383,7 +414,7 @@ def _start(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Futur
 
 
 def _in_time(end: float, hub: _Hub, future: Future[R]) -> R:
-    """Wait until `end`: the time-outs of httpx bound neither name resolution nor a header that drips."""
+    """Wait until `end`: the client's time-outs bound neither name resolution nor a header that drips."""
     try:
         return future.result(max(end - time.monotonic(), 0))
     except TimeoutError:

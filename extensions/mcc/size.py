@@ -8,11 +8,16 @@ import json
 import sys
 from pathlib import Path
 
-from . import catalog, compatibility, lookup, redaction, sizing, sizing_view
-from .errors import MccError, UnsizableModel
-from .gpu_sizer import Load
-from .lookup import KnownModel
-from .sizing import Sizing
+try:
+    from . import catalog, compatibility, lookup, redaction, sizing, sizing_view
+    from .errors import MccError, UnsizableModel
+    from .gpu_sizer import Load
+    from .lookup import KnownModel
+    from .sizing import Sizing
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    raise SystemExit(f"{missing}. Run: python -m pip install pyyaml huggingface_hub") from None
 
 
 def main() -> int:

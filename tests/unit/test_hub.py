@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import string
 import subprocess
 import sys
@@ -305,12 +306,43 @@ def test_an_endpoint_that_is_none_is_told(hub: Hub, endpoint: str) -> None:
     assert caught.value.kind == "unreachable"
 
 
-def test_without_the_library_the_person_is_told_how_to_get_it(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("missing", "problem"),
+    [
+        (["huggingface_hub"], "huggingface_hub is not installed"),
+        (["httpx", "httpx2"], "huggingface_hub cannot be loaded: "),
+    ],
+)
+def test_without_the_library_one_line_says_what_to_install(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, missing: list[str], problem: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "huggingface_hub.utils", None)
-    with pytest.raises(HubError, match="pip install huggingface_hub"):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "huggingface_hub"]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)
+    error = str(library_problem(hub))
+    assert problem in error and "Run `pip install --upgrade huggingface_hub` where copier is" in error
+
+
+def test_a_library_of_another_http_client_is_too_old(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before 1.0, the session was one of requests, which has no stream()."""
+    requests_session = type("Session", (), {"stream": False})()
+    monkeypatch.setattr("huggingface_hub.utils.get_session", lambda: requests_session)
+    assert "is too old, 1.0 is needed. Run `pip install --upgrade" in str(library_problem(hub))
+
+
+def library_problem(hub: Hub) -> HubError:
+    with pytest.raises(HubError) as caught:
         look(hub)
+    assert caught.value.kind == "unreachable" and "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_no_http_client_but_the_librarys_own_is_imported() -> None:
+    """huggingface_hub 1.x brings httpx and 2.x brings httpx2: neither can be relied on."""
+    sources = [*(REPOSITORY / "extensions").rglob("*.py"), *(REPOSITORY / "hooks").glob("*.py")]
+    clients = re.compile(r"^\s*(import|from) +(httpx2?|requests|urllib3|aiohttp)\b", re.MULTILINE)
+    assert sources and not [source for source in sources if clients.search(source.read_text("utf-8"))]
 
 
 HOSTILE = [
@@ -364,7 +396,7 @@ def test_offline_is_a_switch_of_the_environment(name: str) -> None:
 SCRIPT = """
 import sys
 from extensions.mcc import hub
-assert not {"httpx", "huggingface_hub"} & sys.modules.keys(), "imported before it is needed"
+assert not {"httpx", "httpx2", "huggingface_hub"} & sys.modules.keys(), "imported before it is needed"
 if len(sys.argv) > 1:
     hub.lookup("acme/tiny", deadline=float(sys.argv[1]))
 """

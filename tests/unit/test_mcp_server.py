@@ -116,7 +116,8 @@ def test_without_the_sdk_a_line_tells_how_to_get_it(tmp_path: Path) -> None:
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, SERVER], env=environ, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1 and done.stderr.endswith("python -m pip install --upgrade mcp\n")
+    install = "Run: python -m pip install --upgrade mcp pyyaml huggingface_hub\n"
+    assert done.stderr.count("\n") == 1 and done.stderr.endswith(install)
 
 
 def test_a_sizing_is_that_of_make_size() -> None:

@@ -273,7 +273,7 @@ class Actor:
             "availableReplicas": ready + sum(map(_ready, old)),
             "conditions": [progressing],
         }
-        if {key: deployment.get("status", {}).get(key) for key in status} != status:
+        if {key: deployment.get("status", {}).get(key, 0) for key in status} != status:
             self.patch_status(_path(APPS, "deployments", deployment), status)
 
     def _schedule(self, pod: Object, nodes: list[Object]) -> None:

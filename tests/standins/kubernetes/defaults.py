@@ -1,8 +1,14 @@
-"""What the API fills in where an object says nothing, as far as this project's objects go."""
+"""What the API fills in and leaves out of an object, as far as this project's objects go."""
 
 from typing import Any
 
 Object = dict[str, Any]
+# Counts that a server omits while they are 0, by `omitempty` in the Go types of apps/v1.
+COUNTS = ("updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas")
+OMITTED = {
+    "Deployment": ("replicas", "observedGeneration", *COUNTS),
+    "ReplicaSet": ("observedGeneration", "fullyLabeledReplicas", *COUNTS),
+}
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
@@ -10,6 +16,14 @@ def complete(entry: Object) -> None:
     """Fill in the defaults of an object."""
     if function := BY_KIND.get(entry["kind"]):
         function(entry)
+
+
+def omit_empty(entry: Object) -> None:
+    """Remove the counts of an object's status that are 0, as a server does."""
+    status = entry.get("status", {})
+    for name in OMITTED.get(entry["kind"], ()):
+        if status.get(name) == 0:
+            del status[name]
 
 
 def _deployment(entry: Object) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import kubernetes_validate
 
 from tests.standins.kubernetes import apply as ssa
-from tests.standins.kubernetes.defaults import complete
+from tests.standins.kubernetes.defaults import complete, omit_empty
 
 Object = dict[str, Any]
 Place = tuple[str, str]  # namespace ("" for what has none) and name
@@ -164,6 +164,7 @@ class Store:
         return entry
 
     def _keep(self, resource: str, place: Place, entry: Object, live: Object | None = None) -> Object:
+        omit_empty(entry)
         if live and live.get("spec") != entry.get("spec"):
             entry["metadata"]["generation"] = live["metadata"].get("generation", 1) + 1
         plain = {**(live or {}), "metadata": {**(live or {"metadata": {}})["metadata"]}}
