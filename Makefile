@@ -4,14 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-real test-vllm test-cluster lint accuracy size bench clean
+.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size bench clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/demo.py
 
-test: $(READY) lint  ## unit, render, update and serving lanes
+test: $(READY) nginx lint  ## stranger, unit, render, update and serving lanes
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+
+nginx:  ## installed where root and apt allow it; else the tests behind it are left out
+	@tests/install_nginx
 
 lint: $(READY)  ## our own code
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What all lanes share: rendering a project the way a person does."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -36,9 +37,38 @@ TRITON_LANGUAGE_MODELS = ["triton-vllm", "triton-tensorrtllm"]
 TEMPLATE = ("copier.yml", "questions", "catalog", "extensions", "template", "includes", "hooks")
 Render = Callable[..., Path]
 
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+BEHIND_NGINX = (  # tests that start a server behind it
+    "tests/lifecycle/test_language_model_run.py",
+    "tests/serving/test_contract.py",
+    "tests/serving/test_engine_serve.py",
+    "tests/serving/test_language_model_contract.py",
+    "tests/serving/test_triton_serve.py",
+    "tests/serving/test_workers.py",
+    "tests/unit/test_quoting.py::test_nginx_",
+)
+WITHOUT_NGINX = "nginx is not installed"
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Tests that run in the background of a shell ignore Ctrl-C, and so would all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the tests behind nginx on a machine without it; the summary names them."""
+    for item in items:
+        if not NGINX and item.nodeid.startswith(BEHIND_NGINX):
+            item.add_marker(pytest.mark.skip(reason=WITHOUT_NGINX))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name in one line the tests that were left out for want of nginx."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    names = [report.nodeid for report in skipped if WITHOUT_NGINX in str(report.longrepr)]
+    if names:
+        files = ", ".join(sorted({name.partition("::")[0] for name in names}))
+        line = f"NOT TESTED: {WITHOUT_NGINX}, so {len(names)} tests were left out of {files}"
+        terminalreporter.write_line(line, yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -16,19 +16,9 @@ START_SECONDS = 600
 def main() -> int:
     """Render, train, serve, call; return 0 when predictions were shown."""
     if not (PROJECT / "model").is_dir():
-        say(f"copier copy --defaults --trust . {PROJECT.relative_to(TEMPLATE)}")
-        command = [
-            sys.executable,
-            "-m",
-            "copier",
-            "copy",
-            "--defaults",
-            "--trust",
-            "--quiet",
-            "--vcs-ref",
-            "HEAD",
-        ]
-        subprocess.run([*command, str(TEMPLATE), str(PROJECT)], check=True)
+        copy = f"copier copy --defaults --trust --quiet --vcs-ref HEAD . {PROJECT.relative_to(TEMPLATE)}"
+        say(copy)
+        subprocess.run([sys.executable, "-m", *copy.split()], cwd=TEMPLATE, check=True)
     say("do/run --local")
     server = subprocess.Popen([sys.executable, "do/run", "--local", "--port", str(PORT)], cwd=PROJECT)
     try:

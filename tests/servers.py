@@ -4,6 +4,9 @@ import socket
 import subprocess
 import time
 import urllib.request
+from pathlib import Path
+
+LISTEN = "0A"  # the state of a socket in /proc/net/tcp
 
 
 def free_port() -> int:
@@ -22,3 +25,12 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, seconds: flo
         except OSError:
             time.sleep(0.05)
     raise TimeoutError(f"no /ping 200 on port {port} in {seconds} s, exit code {process.poll()}")
+
+
+def listening(port: int) -> set[str]:
+    """Return the IPv4 addresses on which processes of this machine listen, for one port."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    sockets = (line.split()[1].split(":") for line in lines if line.split()[3] == LISTEN)
+    return {
+        socket.inet_ntoa(bytes.fromhex(host)[::-1]) for host, number in sockets if int(number, 16) == port
+    }

@@ -138,6 +138,15 @@ def last_answers(conf: Mapping[str, Any]) -> dict[str, Any]:
     return stored if isinstance(stored, dict) else {}
 
 
+def with_absolute_source(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers to store, with an absolute path where the template was copied from a relative one.
+
+    Copier stores the path as typed, and an update would look for it from inside the project.
+    """
+    source = stored.get("_src_path", "")
+    return {**stored, "_src_path": os.path.abspath(source)} if os.path.exists(source) else dict(stored)
+
+
 def default_project_name(destination: os.PathLike[str]) -> str:
     """Return the destination's own name when it can be a project's, else a plain one."""
     name = Path(destination).resolve().name
@@ -399,6 +408,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "triton_instances": triton.default_instances,
     "triton_requirements": triton.requirements,
     "triton_settings": triton.settings,
+    "with_absolute_source": with_absolute_source,
     "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {

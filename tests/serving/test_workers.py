@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Render
-from tests.servers import free_port, wait_until_ready
+from tests.servers import free_port, listening, wait_until_ready
 from tests.serving.test_contract import shared_environment
 
 ROWS = json.dumps({"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]] * 500})
@@ -42,6 +42,10 @@ def serving(request: pytest.FixtureRequest, render: Render, port: int) -> Iterat
             yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
+
+
+def test_only_this_machine_reaches_a_local_server(serving: int, port: int) -> None:
+    assert listening(port) == {"127.0.0.1"}
 
 
 def workers_of(server: int, ended: int = 0) -> list[int]:

@@ -48,7 +48,7 @@ def _make() -> None:
 def _npm(*arguments: str) -> None:
     npm = shutil.which("npm")
     if not npm or not shutil.which("node"):
-        raise RuntimeError("Node.js is missing, which the tests of MCP need: apt-get install nodejs npm")
+        raise RuntimeError("Node.js is missing, which the tests of MCP need: run them by make test")
     command = [npm, *arguments]
     done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=300)
     if done.returncode:

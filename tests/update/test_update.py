@@ -54,6 +54,24 @@ def answers_of(made: Path) -> dict[str, Any]:
     return answers
 
 
+@pytest.mark.parametrize("typed", [".", "../source", "../link"])
+def test_a_project_of_a_relative_path_is_updated(source: Path, tmp_path: Path, typed: str) -> None:
+    made = tmp_path / "projects" / "made"
+    (tmp_path / "link").symlink_to(source)
+    copied = command(source, "copy", "--trust", "--defaults", "--skip-tasks", typed, "../projects/made")
+    assert copied.returncode == 0, copied.stderr
+    place = Path(answers_of(made)["_src_path"])
+    assert place.is_absolute() and place.samefile(source)
+    git(made, "init")
+    git(made, "add", "--all")
+    git(made, "commit", "--message", "made")
+    new_version(source)
+    moved = command(made, "update", "--trust", "--defaults", "--skip-tasks")
+    assert moved.returncode == 0, moved.stderr
+    assert answers_of(made)["_commit"] == "v2"
+    assert Path(answers_of(made)["_src_path"]) == place
+
+
 @pytest.fixture
 def project(source: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Return a template with a tag v1 and a committed project made from it."""

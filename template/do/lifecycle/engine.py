@@ -59,9 +59,9 @@ def build_command(engine: str, config: Config, no_cache: bool, buildx: bool) -> 
     return [*command, *["--no-cache"] * no_cache, "."]
 
 
-def run_command(engine: str, config: Config, port: int, options: list[str]) -> list[str]:
-    """Return the command that starts the image as SageMaker does, on a port of this machine only."""
-    command = [engine, "run", "--rm", "--platform", config.platform, "--publish", f"127.0.0.1:{port}:8080"]
+def run_command(engine: str, config: Config, address: str, options: list[str]) -> list[str]:
+    """Return the command that starts the image as SageMaker does, on an address and port of this machine."""
+    command = [engine, "run", "--rm", "--platform", config.platform, "--publish", f"{address}:8080"]
     return [*command, *options, config.image, "serve"]
 
 
@@ -69,6 +69,14 @@ def known(engine: str, image: str) -> dict[str, Any] | None:
     """Return what the engine knows of an image, None when it has none of that name."""
     answer = subprocess.run([engine, "image", "inspect", image], capture_output=True)
     return None if answer.returncode else dict(json.loads(answer.stdout)[0])
+
+
+def has_image(wanted: str, image: str) -> bool:
+    """Return whether a container engine runs here that has an image."""
+    try:
+        return known(find(wanted), image) is not None
+    except Failure:
+        return False
 
 
 def inspect(engine: str, image: str) -> dict[str, Any]:

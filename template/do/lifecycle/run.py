@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from lifecycle import engine, local
+from lifecycle import engine, listening, local
 from lifecycle.cli import Result
 from lifecycle.project import Config
 
@@ -13,7 +13,7 @@ from lifecycle.project import Config
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/run."""
     engine.add_option(parser)
-    parser.add_argument("--port", type=int, default=8080, help="port to listen on (8080)")
+    listening.add_options(parser)
     parser.add_argument("--model-dir", type=directory, help="a directory to use as /opt/ml/model")
     parser.add_argument("--read-only", action="store_true", help="with a read-only root file system")
     local.add_run_options(parser)
@@ -21,7 +21,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
     """Become the server, or the engine that runs it and hands on every signal."""
-    local.serve_without_engine(arguments)
+    listening.require_free(arguments.host, arguments.port)
+    local.serve_without_engine(settings, arguments)
     program = engine.find(arguments.engine or settings.engine)
     engine.inspect(program, settings.image)
     options = ["--interactive", "--tty"] if sys.stdout.isatty() else []
@@ -30,7 +31,8 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
         options += ["--volume", f"{arguments.model_dir}:/opt/ml/model:ro"]
     if arguments.read_only:
         options += ["--read-only", "--tmpfs", "/tmp"]
-    command = engine.run_command(program, settings, arguments.port, options)
+    address = f"{arguments.host}:{arguments.port}"
+    command = engine.run_command(program, settings, address, options)
     print(" ".join(command), file=sys.stderr, flush=True)
     os.execvp(program, command)
 

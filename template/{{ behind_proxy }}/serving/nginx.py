@@ -15,13 +15,18 @@ def find() -> str | None:
     return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
+def address(port: int) -> str:
+    """Return where to listen: on every address, as SageMaker expects, unless SERVING_HOST names one."""
+    return f"{os.environ.get('SERVING_HOST', '0.0.0.0')}:{port}"
+
+
 def start(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -> Child:
     """Start nginx with a configuration in which port, directory and what is `replaced` are this run's.
 
     Raises OSError when it is not installed.
     """
     text = config.read_text()
-    for old, new in {"listen 8080": f"listen {port}", "/tmp/serving": str(run_dir), **replaced}.items():
+    for old, new in {"listen 8080": f"listen {address(port)}", "/tmp/serving": str(run_dir), **replaced}.items():
         text = text.replace(old, new)
     own = run_dir / "nginx.conf"
     own.write_text(text)

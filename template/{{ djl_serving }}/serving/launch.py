@@ -1,5 +1,6 @@
 """The image's entrypoint is a shell, which passes no signal on: it is started here and ended as a group."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from supervisor import Child
 
 def address(port: int) -> dict[str, Any]:
     """Return where the engine listens when SageMaker calls `port`."""
-    return {"host": "0.0.0.0", "port": port}
+    return {"host": os.environ.get("SERVING_HOST", "0.0.0.0"), "port": port}
 
 
 def run(command: list[str], environment: dict[str, str], port: int, settings: dict[str, Any]) -> NoReturn:

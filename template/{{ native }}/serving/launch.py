@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 def address(port: int) -> dict[str, Any]:
     """Return where the engine listens when SageMaker calls `port`."""
-    return {"host": "0.0.0.0", "port": port}
+    return {"host": os.environ.get("SERVING_HOST", "0.0.0.0"), "port": port}
 
 
 def run(command: list[str], environment: dict[str, str], port: int, settings: dict[str, Any]) -> NoReturn:

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from lifecycle.project import PRECONDITION, Failure
+from lifecycle.project import PRECONDITION, Config, Failure
 
 
 def prepare_build() -> None:
@@ -17,7 +17,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=cache, help="where downloads are kept (%(default)s)")
 
 
-def serve_without_engine(arguments: argparse.Namespace) -> None:
+def serve_without_engine(settings: Config, arguments: argparse.Namespace) -> None:
     """Do nothing: the engine is in the image alone."""
 
 
