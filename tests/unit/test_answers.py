@@ -288,7 +288,7 @@ def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Pat
     assert answer.returncode == 0
     assert "The sample model was not trained. `do/run --local` tries again." in answer.stderr
     assert "the sample model is not trained yet" in answer.stderr and "Traceback" not in answer.stderr
-    assert (project / "Dockerfile").exists() and not (project / "sample_model" / "examples.json").exists()
+    assert (project / "Dockerfile").exists() and not (project / "model" / "examples.json").exists()
 
 
 NOT_OF_THEIR_FORMAT = {
