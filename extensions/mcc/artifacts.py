@@ -28,7 +28,8 @@ TEXT_BYTES, HEAD_BYTES = 4096, 65_536  # of a text and of binary data that are k
 DEPTH = 20  # of pickles within a pickle
 MEMBER_BYTES = 1_000_000  # of a file within a zip archive
 
-PICKLE, XGBOOST_JSON, XGBOOST_UBJ, XGBOOST_BINARY = "pickle", "XGBoost JSON", "XGBoost UBJSON", "old XGBoost"
+PICKLE, XGBOOST_JSON, XGBOOST_UBJ = "pickle", "XGBoost JSON", "XGBoost UBJSON"
+XGBOOST_BINARY = "old XGBoost binary"
 KERAS, HDF5, SAVED_MODEL, UNKNOWN = "Keras archive", "HDF5", "SavedModel", "unknown"
 SCIKIT_LEARN, XGBOOST, NUMPY = "scikit-learn", "xgboost", "numpy"
 TITLES = {SCIKIT_LEARN: "scikit-learn", XGBOOST: "XGBoost", "keras": "Keras", NUMPY: "numpy"}
@@ -226,7 +227,7 @@ def _wrong_kind(model: Artifact, name: str) -> Verdict:
     if model.library == XGBOOST and model.kind == PICKLE:
         return Verdict(f"{name} holds {_described(model)}, not a model file.", fix=_conversion(model))
     ending = ENDINGS.get(model.kind, ".pkl")
-    cause = f"{name} is not what its ending says: it is a {model.kind} file."
+    cause = f"{name} is not what its ending says; its content is {model.kind}."
     return Verdict(cause, fix=f"Rename it to end in {ending} (model_format={ending[1:]}).")
 
 

@@ -30,7 +30,7 @@ STATED: dict[str, dict[str, Any]] = {
     "sklearn-1.9.1.joblib": {"version": "1.9.1", "root": "sklearn.pipeline.Pipeline", "complete": True},
     "xgboost-3.4.1.json": {"kind": "XGBoost JSON", "version": "3.4.1", "is_multi_output": False},
     "xgboost-3.4.1.ubj": {"kind": "XGBoost UBJSON", "version": "3.4.1", "is_multi_output": False},
-    "xgboost-1.7.6.model": {"kind": "old XGBoost", "version": "1.7"},
+    "xgboost-1.7.6.model": {"kind": "old XGBoost binary", "version": "1.7"},
     "xgboost-2.1.3.pkl": {"library": "xgboost", "version": "2.1.3", "root": "xgboost.core.Booster"},
     "xgboost-2.1.3-multi-output.json": {"version": "2.1.3", "is_multi_output": True},
     "xgboost-2.1.3-multi-output.ubj": {"version": "2.1.3", "is_multi_output": True},
