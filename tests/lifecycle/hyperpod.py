@@ -37,6 +37,7 @@ LISTED = (
     ("Deployment", f"/apis/apps/v1{IN_NAMESPACE}/deployments"),
     ("HorizontalPodAutoscaler", f"/apis/autoscaling/v2{IN_NAMESPACE}/horizontalpodautoscalers"),
     ("InferenceEndpointConfig", f"{OPERATOR}{IN_NAMESPACE}/inferenceendpointconfigs"),
+    ("NetworkPolicy", f"/apis/networking.k8s.io/v1{IN_NAMESPACE}/networkpolicies"),
     ("PersistentVolume", "/api/v1/persistentvolumes"),
     ("PersistentVolumeClaim", f"/api/v1{IN_NAMESPACE}/persistentvolumeclaims"),
     ("Pod", f"/api/v1{IN_NAMESPACE}/pods"),

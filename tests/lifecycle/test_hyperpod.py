@@ -136,6 +136,7 @@ def test_what_is_deployed_serves_and_a_second_time_changes_nothing(cluster: Clus
     assert {name.split()[0] for name in before} == {
         "ConfigMap",
         "Deployment",
+        "NetworkPolicy",
         "Pod",
         "PodDisruptionBudget",
         "ReplicaSet",

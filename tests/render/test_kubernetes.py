@@ -254,9 +254,24 @@ def test_a_larger_model_gets_longer_to_start(projects: dict[str, Path]) -> None:
     assert large["startupProbe"]["failureThreshold"] > 2 * small["startupProbe"]["failureThreshold"]
 
 
+def test_only_pods_of_the_namespace_and_what_reads_metrics_reach_the_server(
+    projects: dict[str, Path],
+) -> None:
+    for name in ("predictive", "chat", "sglang"):
+        objects = {entry["kind"]: entry for entry in built(projects[name])}
+        policy, pods = objects["NetworkPolicy"]["spec"], objects["Deployment"]["spec"]["template"]
+        assert policy["podSelector"]["matchLabels"].items() <= pods["metadata"]["labels"].items()
+        assert policy["policyTypes"] == ["Ingress"]
+        (rule,) = policy["ingress"]
+        assert rule["ports"] == [{"port": 8080, "protocol": "TCP"}]
+        others = [peer for peer in rule["from"] if peer != {"podSelector": {}}]
+        assert len(rule["from"]) == len(others) + 1
+        assert len(others) == (1 if "annotations" in pods["metadata"] else 0)
+
+
 def test_what_was_not_asked_for_is_not_there(projects: dict[str, Path]) -> None:
     kinds = {name: {entry["kind"] for entry in built(path)} for name, path in projects.items()}
-    plain = {"ConfigMap", "Deployment", "PodDisruptionBudget", "Service"}
+    plain = {"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service"}
     assert kinds["predictive"] == kinds["chat"] == plain
     assert kinds["scaled"] == plain | {"HorizontalPodAutoscaler"}
     assert kinds["chat-fsx"] == kinds["chat-s3"] == plain | {"PersistentVolume", "PersistentVolumeClaim"}

@@ -136,7 +136,6 @@ def test_a_language_model_project_is_complete_and_holds_nothing_else(render: Ren
         "abalone",
         *(word for name in others for word in WORDS[name]),
     ]
-    forbidden += ["nginx"] * (server not in ("sglang", "tensorrt-llm"))
     for path in files:
         check_text(path)
         if path.parts[-3:-1] == ("tests", "contract") or path.parts[-2] == "causes":

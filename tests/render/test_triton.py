@@ -77,7 +77,7 @@ def test_a_project_is_complete_and_holds_nothing_else(
     assert settings["instances"] == stored["model_instances"] == (1 if variant == "latency-gpu" else 2)
     on_gpu = variant == "latency-gpu" and config != "triton-python"
     assert settings["kind"] == ("KIND_GPU" if on_gpu else "KIND_CPU")
-    release = "24.10" if model_format == "ubj" else "24.08"
+    release = "25.02" if config == "triton-tensorflow" else "26.07"
     assert stored["base_image"] == f"nvcr.io/nvidia/tritonserver:{release}-py3"
 
 

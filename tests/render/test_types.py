@@ -21,6 +21,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
     "http-fastapi, CodeBuild": {"framework": "xgboost", "build_target": "codebuild"},
     "transformers-vllm": OFFLINE,
     "transformers-sglang": {**OFFLINE, **CLUSTER},
+    "transformers-sglang, 0.5.4.post1": {**OFFLINE, "base_image": "lmsysorg/sglang:v0.5.4.post1"},
     "transformers-tensorrt-llm": OFFLINE,
     "transformers-lmi": OFFLINE,
     "transformers-djl": OFFLINE,

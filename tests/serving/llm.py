@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 SERVERS = tuple(f"transformers-{name}" for name in ("vllm", "sglang", "tensorrt-llm", "lmi", "djl"))
-BEHIND_NGINX = ("transformers-sglang", "transformers-tensorrt-llm")
+BY_ROUTE = ("transformers-sglang", "transformers-tensorrt-llm")  # CustomAttributes choose the route
 GPU = "NVIDIA L40S, 8.9"
 
 
@@ -35,7 +35,8 @@ def start(project: Path, port: int, **changes: str) -> "subprocess.Popen[str]":
 def record(project: Path) -> dict[str, Any]:
     """Return how the stub was called, {} when it was not."""
     path = project.parent / "record.json"
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    text = path.read_text() if path.exists() else ""
+    return dict(json.loads(text)) if text else {}
 
 
 def model(directory: Path, **config: Any) -> Path:

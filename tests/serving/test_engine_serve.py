@@ -73,20 +73,20 @@ def stored(project: Path) -> dict[str, Any]:
     return dict(yaml.safe_load((project / ".copier-answers.yml").read_text()))
 
 
-def test_it_becomes_vllm_with_the_settings_of_the_interview(project: Path) -> None:
-    done, called = serve(project, "serve")
-    assert done.returncode == 0, done.stderr
-    assert called["command"][:3] == ["python3", "-m", "vllm.entrypoints.openai.api_server"]
-    assert given(called, project) == {
-        "host": "0.0.0.0",
-        "port": "8080",
+def test_vllm_is_started_with_the_settings_of_the_interview(project: Path) -> None:
+    done, called = serve(project, "serve", SAGEMAKER_SAFE_PORT_RANGE="21500-21599")
+    assert called["command"][:3] == ["python3", "-m", "vllm.entrypoints.openai.api_server"], done.stderr
+    told = given(called, project)
+    assert 21500 <= int(told.pop("port")) <= 21599
+    assert told == {
+        "host": "127.0.0.1",
         "model": MODEL,
         "served_model_name": MODEL,
         "revision": "v1.0",
         "tensor_parallel_size": "1",
         "max_model_len": "8192",
         "max_num_seqs": "16",
-        "gpu_memory_utilization": "0.9",
+        "gpu_memory_utilization": "0.92",
         "kv_cache_dtype": "auto",
     }
     assert "serve: python3 -m vllm" in done.stdout
@@ -139,9 +139,9 @@ def test_tensorrt_llm_gets_what_has_no_flag_in_a_file(render: Render) -> None:
                 "HF_MODEL_ID": MODEL,
                 "OPTION_MAX_MODEL_LEN": "8192",
                 "OPTION_MAX_ROLLING_BATCH_SIZE": "16",
-                "OPTION_GPU_MEMORY_UTILIZATION": "0.9",
+                "OPTION_GPU_MEMORY_UTILIZATION": "0.92",
                 "OPTION_KV_CACHE_DTYPE": "auto",
-                "OPTION_ROLLING_BATCH": "vllm",
+                "OPTION_ROLLING_BATCH": "auto",
             },
         ),
         (
@@ -153,11 +153,12 @@ def test_tensorrt_llm_gets_what_has_no_flag_in_a_file(render: Render) -> None:
 def test_djl_is_configured_by_its_variables(render: Render, config: str, expected: dict[str, str]) -> None:
     project = render("chat", deployment_config=config, offline=True)
     hostile = {"HF_MODEL_ID": "other/model", "OPTION_MODEL_ID": "other/model", "HF_REVISION": "other"}
-    done, called = serve(project, "serve", SAGEMAKER_BIND_TO_PORT="8099", **hostile)
+    fixed = {"SAGEMAKER_SAFE_PORT_RANGE": "21600-21600"}
+    done, called = serve(project, "serve", **fixed, **hostile)
     assert called, done.stderr
     assert called["command"] == ["dockerd-entrypoint.sh", "serve"]
     address = dict.fromkeys(
-        ("SERVING_INFERENCE_ADDRESS", "SERVING_MANAGEMENT_ADDRESS"), "http://0.0.0.0:8099"
+        ("SERVING_INFERENCE_ADDRESS", "SERVING_MANAGEMENT_ADDRESS"), "http://127.0.0.1:21600"
     )
     assert called["environment"] == {**expected, **address, "TENSOR_PARALLEL_DEGREE": "1"}
 
@@ -202,7 +203,7 @@ def test_what_else_is_in_the_environment_changes_nothing(
     render: Render, config: str, environ: dict[str, str]
 ) -> None:
     project = render("chat", deployment_config=config, offline=True)
-    fixed = {"SAGEMAKER_SAFE_PORT_RANGE": "21600-21600"} if config in llm.BEHIND_NGINX else {}
+    fixed = {"SAGEMAKER_SAFE_PORT_RANGE": "21600-21600"}
     _, plain = serve(project, "serve", **fixed)
     done, called = serve(project, "serve", **fixed, **environ)
     assert called, done.stderr
@@ -326,10 +327,9 @@ def test_the_environment_beats_the_file(project: Path) -> None:
         SERVE_TENSOR_PARALLEL_SIZE="0",
         SERVE_MAX_MODEL_LEN="4096",
         SERVE_EXTRA_ARGUMENTS=json.dumps(extra),
-        SAGEMAKER_BIND_TO_PORT="8099",
     )
     told = given(called, project)
-    assert (told["tensor_parallel_size"], told["max_model_len"], told["port"]) == ("2", "4096", "8099")
+    assert (told["tensor_parallel_size"], told["max_model_len"]) == ("2", "4096")
     assert called["command"][-3:] == extra
 
 
@@ -350,7 +350,7 @@ def test_gpus_that_cuda_hides_are_not_counted(project: Path) -> None:
             "does not divide the model's 32 attention heads",
         ),
         ("Tesla T4, 7.5", {}, "Tesla T4 has compute capability 7.5, bfloat16 needs 8.0"),
-        ("Tesla P100, 6.0", {}, "Tesla P100 has compute capability 6.0, vLLM needs 7.0"),
+        ("Tesla P100, 6.0", {}, "Tesla P100 has compute capability 6.0, vLLM needs 7.5"),
         (
             llm.GPU,
             {"SERVE_MAX_MODEL_LENGTH": "1"},
@@ -402,7 +402,8 @@ def test_completions_alone_need_no_chat_template(project: Path) -> None:
     model = llm.model(project.parent / "model")
     (model / "tokenizer_config.json").unlink()
     done, called = serve(project, MODEL_DIR=str(model), SERVE_CHAT_TEMPLATE="none")
-    assert done.returncode == 0 and "chat_template" not in given(called, project)
+    assert called, done.stderr
+    assert "chat_template" not in given(called, project)
 
 
 @pytest.mark.parametrize("config", [name for name in llm.SERVERS if name != "transformers-djl"])
@@ -419,20 +420,13 @@ def test_a_chat_template_of_the_persons_own_is_passed_on(render: Render, tmp_pat
 
 def test_an_engine_for_cpus_needs_no_gpu(project: Path) -> None:
     done, called = serve(project, gpus="", SERVE_REQUIRE_GPU="false")
-    assert done.returncode == 0 and given(called, project)["tensor_parallel_size"] == "1"
+    assert called, done.stderr
+    assert given(called, project)["tensor_parallel_size"] == "1"
 
 
 def test_other_arguments_are_refused(project: Path) -> None:
     done, called = serve(project, "train")
     assert (done.returncode, called) == (2, {})
-
-
-def test_it_is_replaced_by_the_engine(render: Render) -> None:
-    """A native engine is the same process, so that signals and the exit code are its own."""
-    project = render("chat", deployment_config="transformers-vllm", offline=True)
-    process = llm.start(project, 8080, STUB_ONLY_SHOWS="1")
-    process.communicate(timeout=30)
-    assert llm.record(project)["pid"] == process.pid
 
 
 @each_server

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from extensions.mcc import catalog, engines
+from extensions.mcc.entries import ServerImage
 from tests.conftest import Render
 from tests.servers import free_port
 from tests.serving import llm
@@ -35,7 +37,7 @@ EXPECTED = {
 }
 CHAT = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 5}
 each_server = pytest.mark.parametrize("config", llm.SERVERS)
-behind_nginx = pytest.mark.parametrize("config", llm.BEHIND_NGINX)
+by_route = pytest.mark.parametrize("config", llm.BY_ROUTE)
 
 
 def ask(port: int, path: str, body: dict[str, Any] | None = None, **headers: str) -> tuple[int, Any]:
@@ -111,7 +113,7 @@ def test_when_the_engine_dies_ping_fails_and_the_container_ends(render: Render, 
         assert ask(port, "/ping")[0] == 0
 
 
-@behind_nginx
+@each_server
 def test_while_the_engine_does_not_answer_ping_fails(render: Render, config: str) -> None:
     project = render("chat", deployment_config=config, offline=True)
     with serving(project, ready=False, STUB_LOAD_SECONDS="60") as (process, port):
@@ -131,7 +133,7 @@ def test_sigterm_reaches_the_engine(render: Render, config: str) -> None:
         assert not Path(f"/proc/{engine}").exists()
 
 
-@behind_nginx
+@by_route
 def test_invocations_are_chats_unless_the_caller_says_otherwise(render: Render, config: str) -> None:
     project = render("chat", deployment_config=config, offline=True)
     completion, header = {"prompt": "one, two", "max_tokens": 3}, "X-Amzn-SageMaker-Custom-Attributes"
@@ -144,11 +146,124 @@ def test_invocations_are_chats_unless_the_caller_says_otherwise(render: Render, 
             assert ask(port, "/invocations", CHAT, **{header: attributes})[0] == 200
 
 
-@behind_nginx
+@by_route
 def test_a_model_without_a_chat_template_completes(render: Render, config: str) -> None:
     project = render("chat", deployment_config=config, offline=True, chat_template="none")
     with serving(project) as (_, port):
         assert ask(port, "/invocations", {"prompt": "one", "max_tokens": 3})[1]["choices"][0]["text"]
+
+
+@each_server
+def test_only_the_routes_of_the_model_are_open(render: Render, config: str) -> None:
+    """Routes that administer the engine answer 404 as JSON, however they are written."""
+    project, server = render("chat", deployment_config=config, offline=True), catalog.servers()[config]
+    with serving(project) as (_, port):
+        words, address = llm.record(project)["command"], llm.record(project)["environment"]
+        direct = address.get("SERVING_INFERENCE_ADDRESS", "").rpartition(":")[2]
+        engine = int(direct or words[words.index("--port") + 1])
+        assert len(server.administration) > 3
+        for path in (*server.administration, "/health", "/docs", "/"):
+            if path in server.administration:
+                assert ask(engine, path, {})[0] == 200, "the stub has the routes of the engine"
+            for spelled in (path, f"/{path}", f"{path}/", f"/v1/..{path}", f"/ping/..{path}?a=/ping"):
+                status, answer = ask(port, spelled, {})
+                assert (status, answer["error"]) == (404, "Not Found"), spelled
+        assert ask(port, "/%66lush_cache", {})[0] == 404
+        for path in engines.open_routes(config, {}, ""):
+            assert ask(port, path, CHAT if "chat" in path else None)[0] != 404, path
+
+
+@pytest.mark.parametrize("config", ["transformers-vllm", "transformers-sglang"])
+def test_a_model_that_embeds_has_its_own_routes(render: Render, config: str) -> None:
+    flag = "--runner pooling" if config == "transformers-vllm" else "--is-embedding"
+    project = render("embed", deployment_config=config, offline=True, extra_arguments=flag)
+    with serving(project) as (_, port):
+        assert ask(port, "/v1/embeddings", {"input": "one"})[0] == 200
+        assert ask(port, "/v1/chat/completions", CHAT)[0] == 404
+    facts = {"architecture": "BertModel"}
+    assert "/v1/embeddings" in engines.open_routes(config, facts, "")
+    assert "/v1/embeddings" not in engines.open_routes(config, {}, "")
+
+
+@pytest.mark.parametrize("image", catalog.servers()["transformers-sglang"].images, ids=lambda i: i.version)
+def test_ping_is_fast_and_true_in_every_version_of_sglang(render: Render, image: ServerImage) -> None:
+    """The engine's /health takes a second or more, where nothing makes it answer at once."""
+    config = "transformers-sglang"
+    project = render("chat", deployment_config=config, offline=True, base_image=image.image)
+    with serving(project, ready=False, STUB_LOAD_SECONDS="3") as (process, port):
+        seen, deadline = [], time.monotonic() + 30
+        while 200 not in seen and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()[0]
+            seen.append(ask(port, "/ping")[0])
+            time.sleep(0.1)
+        assert time.time() - llm.record(project)["time"] > 3, "ready before the model was loaded"
+        assert seen[-1] == 200 and set(seen[:-1]) <= {0, 502, 503} and 503 in seen
+        seconds = []
+        for _ in range(5):
+            started = time.monotonic()
+            assert ask(port, "/ping")[0] == 200
+            seconds.append(time.monotonic() - started)
+        assert min(seconds) < 0.5, seconds
+
+
+def container(project: Path, port: int, **changes: str) -> "subprocess.Popen[str]":
+    """Start a project's serve as the first process of a namespace, as in a container."""
+    own = [] if os.getuid() == 0 else ["--map-root-user"]
+    return subprocess.Popen(
+        ["unshare", *own, "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "serving/serve"],
+        cwd=project,
+        env=llm.variables(project, SAGEMAKER_BIND_TO_PORT=str(port), **changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process is still running; one that only waits to be reaped is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below one, children before theirs."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        found += [int(child), *descendants(int(child))]
+    return found
+
+
+@each_server
+def test_an_early_sigterm_ends_the_container_and_all_in_it(render: Render, config: str) -> None:
+    """A first process gets only signals it handles, and the engine handles none while it imports packages."""
+    project = render("chat", deployment_config=config, offline=True)
+    process = container(project, free_port(), STUB_IMPORT_SECONDS="60")
+    try:
+        deadline = time.monotonic() + 30
+        while not llm.record(project) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        below = descendants(process.pid)
+        os.kill(below[0], signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert not [pid for pid in below if is_alive(pid)]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@each_server
+def test_nothing_that_the_engine_started_outlives_it(render: Render, config: str) -> None:
+    project = render("chat", deployment_config=config, offline=True)
+    with serving(project, STUB_WORKERS="2") as (process, _):
+        engine = llm.record(project)["pid"]
+        workers = [int(pid) for pid in Path(f"/proc/{engine}/task/{engine}/children").read_text().split()]
+        assert len(workers) == 2
+        os.kill(engine, signal.SIGKILL)
+        assert process.wait(20) not in (0, None)
+        assert not [pid for pid in workers if is_alive(pid)]
 
 
 def arrivals(port: int, path: str, tokens: int) -> list[float]:
@@ -164,7 +279,7 @@ def arrivals(port: int, path: str, tokens: int) -> list[float]:
     return times
 
 
-@behind_nginx
+@by_route
 def test_nginx_holds_no_token_back(render: Render, config: str) -> None:
     """Each token arrives on its own, and the first at most 2 ms later than from the engine itself."""
     project = render("chat", deployment_config=config, offline=True)

@@ -86,7 +86,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ),
     (
         triton("tensorflow", base_image=f"{NVIDIA}:25.03-py3"),
-        ("base_image", "25.02 is its last", "24.08-py3"),
+        ("base_image", "25.02 is its last", "25.02-py3"),
     ),
     (
         triton("fil", model_format="ubj", base_image=f"{NVIDIA}:24.09-py3"),

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 import subprocess
 import sys
 import zipfile
@@ -113,8 +114,8 @@ def test_every_flag_is_one_of_the_engine(name: str, image: ServerImage) -> None:
 def test_the_parsers_of_several_versions_are_read() -> None:
     read = {name: {image.version for other, image in READABLE if other == name} for name, _ in READABLE}
     assert {name: len(versions) for name, versions in read.items()} == {
-        "transformers-vllm": 3,
-        "transformers-sglang": 3,
+        "transformers-vllm": 4,
+        "transformers-sglang": 4,
     }
 
 
@@ -150,10 +151,63 @@ def test_a_server_is_complete(name: str) -> None:
     assert set(server.requests) <= {"chat", "completion", "inputs"}
 
 
-def test_only_default_images_and_what_a_vendor_names_are_called_verified() -> None:
-    for _, image in IMAGES:
-        named_by_aws = "djl-inference:" in image.image
-        assert not image.verified or image.default or named_by_aws
+def test_a_default_tag_is_named_by_public_evidence_with_its_date() -> None:
+    images = [image for _, image in IMAGES]
+    every = [*images, *(image for entry in catalog.triton().values() for image in entry.images)]
+    for image in every:
+        assert image.evidence or not image.default, image.image
+        assert not image.evidence or re.search(r", 20[0-9]{2}(-[0-9]{2})?$", image.evidence), image.evidence
+        assert image.verified == bool(image.evidence)
+
+
+def test_what_the_specification_names_stays_on_offer() -> None:
+    offered = {image.image.rpartition(":")[2] for _, image in IMAGES}
+    lmi = "0.32.0-lmi14.0.0-cu126"
+    assert {"v0.10.1", "v0.5.4.post1", "1.2.0rc8", lmi, "0.32.0-pytorch-cu126"} <= offered
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_estimate_is_of_the_default_version(name: str) -> None:
+    server = SERVERS[name]
+    assert catalog.memory().engines[server.engine].default_version == server.default_image.version
+
+
+@pytest.mark.parametrize(
+    ("version", "path", "loaded"),
+    [
+        ("0.5.4.post1", "/ping", "/health"),
+        ("0.5.10.post1", "/health", ""),
+        ("0.5.21", "/health", ""),
+        ("0.5.23", "/ping", ""),
+    ],
+)
+def test_ping_is_answered_by_what_is_cheap_and_true(version: str, path: str, loaded: str) -> None:
+    images = {image.version: image.image for image in SERVERS["transformers-sglang"].images}
+    found = engines.probe(images[version], "transformers-sglang")
+    assert (found.path, found.loaded) == (path, loaded)
+    variables = engines.fixed_environment(images[version], "transformers-sglang")
+    assert ("SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION" in variables) == (version != "0.5.4.post1")
+
+
+def test_the_variable_for_health_is_read_by_the_releases_that_are_said_to_read_it() -> None:
+    """In the packages themselves; and the releases without it are those that always generate a token."""
+    for name, image in READABLE:
+        if name == "transformers-sglang":
+            with zipfile.ZipFile(archive(image.package)) as wheel:
+                texts = (wheel.read(file) for file in wheel.namelist() if file.endswith(".py"))
+                reads = any(b"SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION" in text for text in texts)
+            assert reads == bool(engines.health(image.image, name).immediate), image.version
+
+
+def test_media_limits_and_risky_arguments_are_ones_of_the_engine() -> None:
+    for name, image in READABLE:
+        known, server = options(image.package), SERVERS[name]
+        limit = server.media_limit
+        if limit and limit.flag:
+            assert (limit.flag in known) == (version_key(limit.since) <= version_key(image.version))
+    for name, server in SERVERS.items():
+        packages = [image.package for other, image in READABLE if other == name]
+        assert all(any(flag in options(item) for item in packages) for flag in server.risky if packages)
 
 
 def test_labels_say_which_tags_were_not_checked() -> None:
@@ -163,11 +217,11 @@ def test_labels_say_which_tags_were_not_checked() -> None:
         for text, image in labels.items():
             known = server.image(image)
             assert ("CUDA" in text) and ("not checked" in text or known.verified or known.warning in text)
-    assert "no such tag" in next(iter(engines.image_choices("transformers-djl")))
+    assert any("no such tag" in text for text in engines.image_choices("transformers-djl"))
 
 
 LMI = SERVERS["transformers-lmi"].default_image.image
-TAG = "djl-inference:0.32.0-lmi14.0.0-cu126"
+TAG = "djl-inference:0.38.0-lmi29.0.0-cu130"
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ COLLECTED = (  # what is deleted with what it made
     (OPERATOR, "inferenceendpointconfigs"),
     (POLICY, "poddisruptionbudgets"),
     (f"{POLICY}beta1", "poddisruptionbudgets"),
+    ("/apis/networking.k8s.io/v1", "networkpolicies"),
     ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
     ("/api/v1", "configmaps"),
     ("/api/v1", "services"),

@@ -30,6 +30,7 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {  # version: plural: kind, name
     },
     "apps/v1": {"deployments": ("Deployment", True), "replicasets": ("ReplicaSet", True)},
     "autoscaling/v2": {"horizontalpodautoscalers": ("HorizontalPodAutoscaler", True)},
+    "networking.k8s.io/v1": {"networkpolicies": ("NetworkPolicy", True)},
     "policy/v1": {"poddisruptionbudgets": ("PodDisruptionBudget", True)},
 }
 EXTENSIONS: dict[str, dict[str, tuple[str, bool]]] = {  # what operators bring

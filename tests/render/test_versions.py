@@ -1,0 +1,59 @@
+"""The version of a server as a person chooses it: refused where it cannot load the model, or warned of."""
+
+from pathlib import Path
+
+import copier
+import pytest
+import yaml
+from copier.errors import UserMessageError
+
+from extensions.mcc import catalog
+from tests.conftest import Render
+
+LMI14 = next(i.image for i in catalog.servers()["transformers-lmi"].images if "lmi14" in i.image)
+OFFLINE = {"defaults": True, "unsafe": True, "skip_tasks": True}
+
+
+@pytest.mark.parametrize(
+    ("config", "image", "model"),
+    [
+        ("transformers-lmi", LMI14, "Qwen/Qwen3-8B"),
+        ("transformers-vllm", "vllm/vllm-openai:v0.10.1", "Qwen/Qwen3.5-27B"),
+        ("transformers-vllm", "", "Qwen/Qwen-1_8B"),
+        ("triton-vllm", "", "google/gemma-4-26B-A4B"),
+    ],
+)
+def test_a_copy_refuses_a_version_that_cannot_load_the_model(
+    render: Render, tmp_path: Path, config: str, image: str, model: str
+) -> None:
+    given = {"base_image": image} if image else {}
+    with pytest.raises(UserMessageError, match=f"base_image: {model} does not load in .*\n.*\nUse "):
+        render("chat", deployment_config=config, model_name=model, offline=True, **given)
+    assert not (tmp_path / "chat").exists()
+
+
+def test_a_copy_warns_of_an_old_version_and_of_risky_arguments(
+    template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = {
+        "deployment_config": "transformers-vllm",
+        "base_image": "vllm/vllm-openai:v0.10.1",
+        "extra_arguments": "--trust-remote-code",
+        "offline": True,
+    }
+    copier.run_copy(str(template), tmp_path / "chat", data=data, **OFFLINE)
+    said = capfd.readouterr().err
+    shown = said[said.index("  warning ") :]
+    assert "CVE-2026-22807" in shown and "--trust-remote-code runs code" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_what_was_decided_is_kept_with_a_warning(render: Render, capfd: pytest.CaptureFixture[str]) -> None:
+    """A project of before, whose facts say by now that its version cannot load its model."""
+    project = render("chat", deployment_config="transformers-lmi", offline=True)
+    answers = project / ".copier-answers.yml"
+    stored = yaml.safe_load(answers.read_text())
+    answers.write_text(yaml.safe_dump({**stored, "base_image": LMI14}))
+    copier.run_recopy(project, overwrite=True, **OFFLINE)
+    assert yaml.safe_load(answers.read_text())["base_image"] == LMI14
+    assert "does not load in LMI 0.32.0" in capfd.readouterr().err
