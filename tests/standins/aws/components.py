@@ -63,6 +63,8 @@ def _specification(world: World, component: Component, request: Request) -> dict
     container = specification.get("Container", {})
     if "Image" not in container:
         raise invalid("The stand-in runs a model, or a Container with an Image; it has no adapters.")
+    if len(container.get("Environment", {})) > 16:  # its documentation; the service model allows more
+        raise invalid("Value at 'specification.container.environment' failed: at most 16 entries.")
     needs = specification.get("ComputeResourceRequirements")
     if needs is None:
         raise invalid("ComputeResourceRequirements is required.")

@@ -75,7 +75,7 @@ def find(settings: Target, aws: Aws) -> list[Resource]:
         names += _listed(settings, aws, kind) if kind in NUMBERED else [settings.project_name]
         serving += _described(settings, aws, kind, names)
     components = [resource.name for resource in serving if resource.kind == COMPONENT]
-    found = []
+    found = list[Resource]()
     for name in dict.fromkeys([settings.project_name, *components]):
         found += _scaling(settings, aws, name)
     found += in_order(serving)
