@@ -179,6 +179,17 @@ def delete(world: World, request: Request) -> None:
     component.container, component.current_copies = None, 0
 
 
+def wake(world: World, region: Region, component: Component) -> None:
+    """Start a first copy of a component that was called with none, if a step policy says so."""
+    policies = [
+        policy for (resource, _), policy in region.policies.items() if resource.endswith(component.name)
+    ]
+    steps = any(policy["PolicyType"] == "StepScaling" for policy in policies)
+    if steps and world.settings.wakes and component.copies == 0 and component.status == "InService":
+        component.copies, component.status, component.modified = 1, "Updating", now()
+        _roll_out(world, region, component, component.specification)
+
+
 def _roll_out(world: World, region: Region, component: Component, specification: dict[str, Any]) -> None:
     """Start the container of a specification beside the present one, and change over when it is well."""
     reason = NO_CAPACITY if world.short_of_capacity else None

@@ -183,6 +183,8 @@ def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
     except AwsFailure:
         raise
     except Failure as failure:
+        if failure.code == project.TIMED_OUT:
+            raise
         found = failure.finding
         what, seen = "it is deployed, but does not answer as it should", f"{found['what']}: {found['seen']}"
         remedy = f"{found['next']}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"
