@@ -167,6 +167,36 @@ def test_copies_follow_the_load_down_to_zero(project: Project) -> None:
     assert project.left() == []
 
 
+def scale_to_zero(project: Project) -> None:
+    """Take the copies away, as Application Auto Scaling does when nobody calls."""
+    component = project.aws.world.region("us-east-1").components[NAME]
+    project.aws.world.dispose(component.container)
+    component.container, component.copies, component.current_copies = None, 0, 0
+
+
+def test_an_endpoint_that_is_scaled_to_zero_is_woken(project: Project) -> None:
+    configure(project, scale_to_zero="true")
+    project.succeed("deploy")
+    for command in (["test", "--remote"], ["deploy"]):
+        scale_to_zero(project)
+        done = project.succeed(*command)
+        assert "scaled to zero, waiting for a first copy" in done.err and "a copy answers" in done.err
+        assert "1.5" in done.out
+    project.aws.settings.wakes = False
+    for command in (["test", "--remote"], ["deploy"]):
+        scale_to_zero(project)
+        done = project.do(*command, "--set", "wait_seconds=0.2")
+        assert done.code == 5 and "still-at-zero" in done.err, done.err
+
+
+def test_an_endpoint_without_copies_that_does_not_scale_is_reported(project: Project) -> None:
+    project.succeed("deploy")
+    scale_to_zero(project)
+    failed = project.do("test", "--remote")
+    assert failed.code == 4 and "no-copies" in failed.err
+    assert "scale inference component" in project.succeed("deploy").out
+
+
 def test_model_data_comes_as_an_archive_or_as_a_prefix(project: Project) -> None:
     s3 = project.aws.boto3_client("s3")
     s3.create_bucket(Bucket="models")
@@ -227,7 +257,8 @@ def test_an_update_that_does_not_start_leaves_the_old_one_serving(project: Proje
     project.aws.light.healthy = False
     project.aws.settings.startup_limit_seconds = 0.3
     failed = project.do("deploy")
-    assert failed.code == 4 and "the new inference component" in failed.err
+    assert failed.code == 4 and "failed (rolled-back): AWS rolled the update back" in failed.err
+    assert f"serves {IMAGE}@{old} again" in failed.err and "  | " in failed.err
     assert image_of(project) == old
     assert project.succeed("test", "--remote").code == 0
 

@@ -17,6 +17,7 @@ def edit(project: Project, old: str, new: str) -> None:
     file.write_text(file.read_text().replace(old, new))
 
 
+SEVENTEEN = "{" + ", ".join(f"A{number} = ''" for number in range(17)) + "}"
 REFUSALS: dict[str, tuple[int, str, Callable[[Project], object]]] = {
     "an unknown key": (2, "config-unknown-key", lambda p: edit(p, "max_copies =", "max_copys =")),
     "a wrong type": (2, "config-wrong-type", lambda p: configure(p, copies='"one"')),
@@ -28,6 +29,7 @@ REFUSALS: dict[str, tuple[int, str, Callable[[Project], object]]] = {
     "a limit out of range": (2, "config-mismatch", lambda p: configure(p, startup_seconds="7200")),
     "a secret": (2, "config-mismatch", lambda p: configure(p, environment='{HF_TOKEN = "hf_x"}')),
     "a region without a name": (2, "config-not-a-region", lambda p: configure(p, region='""')),
+    "a large environment": (2, "config-mismatch", lambda p: configure(p, environment=SEVENTEEN)),
     "GPUs without a driver": (
         2, "config-mismatch", lambda p: configure(
             p, instance_type='"ml.g5.xlarge"', derived_for='"ml.g5.xlarge"', accelerators="1"

@@ -113,7 +113,10 @@ def test_a_component_is_scaled_only_when_it_exists(deployment: Deployment) -> No
 def test_quotas_are_found_by_name_over_many_pages(aws: AwsStandIn) -> None:
     aws.settings.quotas["ml.g5.xlarge"] = 1
     quotas = aws.boto3_client("service-quotas")
-    pages = list(quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"))
+    raised = quotas.list_service_quotas(ServiceCode="sagemaker", MaxResults=100)["Quotas"]
+    assert "ml.m5.large for endpoint usage" not in [quota["QuotaName"] for quota in raised]
+    pages = list(quotas.get_paginator("list_aws_default_service_quotas").paginate(ServiceCode="sagemaker"))
+    pages += quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
     assert len(pages) > 1
     found = {quota["QuotaName"]: quota for page in pages for quota in page["Quotas"]}
     quota = found["ml.g5.xlarge for endpoint usage"]
@@ -125,7 +128,7 @@ def test_quotas_are_found_by_name_over_many_pages(aws: AwsStandIn) -> None:
 
 def test_the_usage_of_a_quota_is_told_where_there_is_some(deployment: Deployment) -> None:
     aws = deployment.aws
-    pages = aws.boto3_client("service-quotas").get_paginator("list_service_quotas")
+    pages = aws.boto3_client("service-quotas").get_paginator("list_aws_default_service_quotas")
     quotas = [quota for page in pages.paginate(ServiceCode="sagemaker") for quota in page["Quotas"]]
     (usage,) = [q["UsageMetric"] for q in quotas if q["QuotaName"] == "ml.m5.large for endpoint usage"]
     metric = {"Namespace": usage["MetricNamespace"], "MetricName": usage["MetricName"]}

@@ -45,7 +45,11 @@ def _quotas(world: World, request: Request) -> dict[str, dict[str, Any]]:
     for name in catalog.instances():
         limit = world.settings.quotas.get(name, world.settings.default_quota)
         values[f"{name} for training job usage"] = 0
-        values[f"{name} for endpoint usage"] = 0 if default else limit
+        if default:
+            limit = world.settings.default_quota
+        elif name not in world.settings.quotas and request.operation == "ListServiceQuotas":
+            continue  # AWS leaves out those that were never raised
+        values[f"{name} for endpoint usage"] = limit
     quotas = {}
     for name, value in values.items():
         code = f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"

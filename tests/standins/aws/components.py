@@ -63,6 +63,8 @@ def _specification(world: World, component: Component, request: Request) -> dict
     container = specification.get("Container", {})
     if "Image" not in container:
         raise invalid("The stand-in runs a model, or a Container with an Image; it has no adapters.")
+    if len(container.get("Environment", {})) > 16:  # its documentation; the service model allows more
+        raise invalid("Value at 'specification.container.environment' failed: at most 16 entries.")
     needs = specification.get("ComputeResourceRequirements")
     if needs is None:
         raise invalid("ComputeResourceRequirements is required.")
@@ -175,6 +177,17 @@ def delete(world: World, request: Request) -> None:
     component.gone_at = time.monotonic() + world.settings.deletion_seconds
     world.dispose(component.container)
     component.container, component.current_copies = None, 0
+
+
+def wake(world: World, region: Region, component: Component) -> None:
+    """Start a first copy of a component that was called with none, if a step policy says so."""
+    policies = [
+        policy for (resource, _), policy in region.policies.items() if resource.endswith(component.name)
+    ]
+    steps = any(policy["PolicyType"] == "StepScaling" for policy in policies)
+    if steps and world.settings.wakes and component.copies == 0 and component.status == "InService":
+        component.copies, component.status, component.modified = 1, "Updating", now()
+        _roll_out(world, region, component, component.specification)
 
 
 def _roll_out(world: World, region: Region, component: Component, specification: dict[str, Any]) -> None:

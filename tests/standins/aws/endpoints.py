@@ -106,7 +106,8 @@ def _check_quota(world: World, region: Region, variant: dict[str, Any]) -> None:
 def update_endpoint(world: World, request: Request) -> dict[str, Any]:
     region = world.region(request.region)
     endpoint = find_endpoint(region, request.parameters["EndpointName"], request)
-    if endpoint.status not in ("InService", "Failed"):
+    placing = _is_placing(world, region, endpoint) and world.settings.endpoint_while_placing == "Updating"
+    if placing or endpoint.status not in ("InService", "Failed"):
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     if endpoint.config.name not in region.configs:
         raise invalid(f'Could not find endpoint configuration "{endpoint.config.arn}".')
@@ -117,10 +118,19 @@ def update_endpoint(world: World, request: Request) -> dict[str, Any]:
     return {"EndpointArn": endpoint.arn}
 
 
+def _is_placing(world: World, region: Region, endpoint: Endpoint) -> bool:
+    """Return whether instances are added or freed for the components of an endpoint."""
+    hosted = [item for item in region.components.values() if item.endpoint is endpoint]
+    return endpoint.status == "InService" and any(item.status in ("Creating", "Updating") for item in hosted)
+
+
 @operation("sagemaker", "DescribeEndpoint")
 def describe_endpoint(world: World, request: Request) -> dict[str, Any]:
-    endpoint = find_endpoint(world.region(request.region), request.parameters["EndpointName"], request)
+    region = world.region(request.region)
+    endpoint = find_endpoint(region, request.parameters["EndpointName"], request)
     described = _summary(endpoint) | {"EndpointConfigName": endpoint.config.name}
+    if _is_placing(world, region, endpoint):
+        described["EndpointStatus"] = world.settings.endpoint_while_placing
     if endpoint.failure_reason:
         described["FailureReason"] = endpoint.failure_reason
     if endpoint.status in ("InService", "Updating"):

@@ -9,6 +9,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from tests.standins.aws.components import wake
 from tests.standins.aws.wire import ACCOUNT, Refusal, Request, operation
 from tests.standins.aws.world import World
 
@@ -115,6 +116,7 @@ def _target(world: World, request: Request) -> tuple[str, str]:
                 f"Inference Component {parameters['InferenceComponentName']} of endpoint {name} not found.",
             )
         if component.container is None or component.status not in ("InService", "Updating"):
+            wake(world, region, component)
             raise Refusal(
                 "ValidationError",
                 "Inference Component has no capacity to process this request. ApplicationAutoScaling may be "

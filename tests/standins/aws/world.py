@@ -31,6 +31,8 @@ class Settings:
     startup_limit_seconds: float | None = None  # None: what StartupParameters allow
     invocation_seconds: float = 60.0
     deletable_while_creating: bool = False  # an inference component
+    endpoint_while_placing: Literal["Updating", "InService"] = "Updating"  # while its components change
+    wakes: bool = True  # whether a policy starts a first copy when one of none is called
     endpoint_with_components: Literal["deleted", "refused"] = "deleted"  # by DeleteEndpoint
     # What the system of an instance keeps for itself: of ml.g5.xlarge, with 16 GiB, a component may have
     # 1024 MiB and not 4096. How much types without GPUs keep was not published.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from lifecycle import changes, inventory, journal, money, plan, project, remote, requests, specification
+from lifecycle import changes, explain, inventory, journal, money, plan, project, remote, requests, specification
 from lifecycle.aws import Aws, AwsFailure, tag_list
 from lifecycle.belongings import Resource
 from lifecycle.changes import Step
@@ -131,8 +131,22 @@ def _take(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
     if step.kind in PASSING and step.action != "tag":
         resource = inventory.settled(settings, aws, step.kind, step.name, tail.quietly)
         if step.action != "delete" and not _took(step, resource):
+            if step.action == "update" and resource and resource.status == "InService":
+                raise _rolled_back(resource, tail.last)
             new = "new " if step.action == "update" else ""
             raise inventory.failed(f"the {new}{step.kind} {step.name}", resource, tail.last)
+
+
+def _rolled_back(resource: Resource, lines: list[str]) -> Failure:
+    """Return that AWS undid an update because the new copy did not start: it gives no reason."""
+    container = changes.specification_of(resource.described).get("Container", {})
+    serving = container.get("Image") or resource.described.get("EndpointConfigName", "the previous model")
+    cause, remedy = explain.explained("\n".join(lines), "`do/logs` shows all")
+    seen = f"the {resource} serves {serving} again"
+    seen = "\n        ".join([seen, *lines[-inventory.LOG_LINES_SHOWN :]])
+    cause = cause or "the new version did not start, or not in time; its last log lines are above"
+    remedy = f"{remedy}; fix the image or the setting, then do/deploy"
+    return Failure(project.REFUSED, "rolled-back", "AWS rolled the update back", seen, remedy, cause)
 
 
 def _took(step: Step, resource: Resource | None) -> bool:
@@ -169,6 +183,8 @@ def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
     except AwsFailure:
         raise
     except Failure as failure:
+        if failure.code == project.TIMED_OUT:
+            raise
         found = failure.finding
         what, seen = "it is deployed, but does not answer as it should", f"{found['what']}: {found['seen']}"
         remedy = f"{found['next']}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"

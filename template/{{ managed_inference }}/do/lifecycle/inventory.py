@@ -75,7 +75,7 @@ def find(settings: Target, aws: Aws) -> list[Resource]:
         names += _listed(settings, aws, kind) if kind in NUMBERED else [settings.project_name]
         serving += _described(settings, aws, kind, names)
     components = [resource.name for resource in serving if resource.kind == COMPONENT]
-    found = []
+    found = list[Resource]()
     for name in dict.fromkeys([settings.project_name, *components]):
         found += _scaling(settings, aws, name)
     found += in_order(serving)
@@ -153,6 +153,11 @@ def describe(settings: Target, aws: Aws, kind: str, name: str) -> Resource | Non
     return Resource(kind, name, found[f"{noun}Arn"], settings.owns(tags), status, found, tags)
 
 
+def patience(settings: Target) -> float:
+    """Return the seconds to wait at most for instances, the model and the start of its server."""
+    return settings.wait_seconds or INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
+
+
 def settled(
     settings: Target, aws: Aws, kind: str, name: str, said: Callable[[], Iterable[str]] = tuple
 ) -> Resource | None:
@@ -161,7 +166,7 @@ def settled(
     `said` returns what its containers have said since the last time, to be shown. Raises Failure (timed out)
     when it takes too long for its instances, model and start: it goes on in AWS.
     """
-    limit = settings.wait_seconds or INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
+    limit = patience(settings)
     progress = Progress(f"{kind} {name}", limit)
     while True:
         resource = describe(settings, aws, kind, name)

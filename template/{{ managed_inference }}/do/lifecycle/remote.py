@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from lifecycle import inventory
 from lifecycle.aws import Aws, AwsFailure
+from lifecycle.console import Progress
+from lifecycle.project import REFUSED, TIMED_OUT, Failure
 from lifecycle.target import Target
 from lifecycle.transport import Answer, Server
+
+
+NO_CAPACITY = "has no capacity to process this request"
 
 
 def server(settings: Target, verb: str = "test") -> Server:
@@ -36,19 +42,49 @@ class Endpoint(Server):
         request |= {"CustomAttributes": attributes} if attributes else {}
         try:
             with self._aws.explained("sagemaker-runtime.invoke_endpoint"):
-                answer = self._aws.call("sagemaker-runtime", "invoke_endpoint", **request)
+                answer = self._called("invoke_endpoint", request)
                 return Answer(answer["ResponseMetadata"]["HTTPStatusCode"], answer["Body"].read())
         except AwsFailure as error:
             return _of_container(error)
 
     def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
-        call, request = "invoke_endpoint_with_response_stream", {"Body": body, "ContentType": content_type}
+        call = "invoke_endpoint_with_response_stream"
+        request = {**self._target, "Body": body, "ContentType": content_type}
         try:
             with self._aws.explained(f"sagemaker-runtime.{call}"):
-                for event in self._aws.call("sagemaker-runtime", call, **self._target, **request)["Body"]:
+                for event in self._called(call, request)["Body"]:
                     yield event["PayloadPart"]["Bytes"]
         except AwsFailure as error:
             yield _of_container(error).body
+
+
+    def _called(self, call: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Make a call; while the endpoint is scaled to zero, again: a refused call starts a first copy.
+
+        Raises AwsFailure, or Failure when there is no copy and none starts in time.
+        """
+        progress: Progress | None = None
+        while True:
+            try:
+                answer = self._aws.call("sagemaker-runtime", call, **request)
+            except AwsFailure as error:
+                if NO_CAPACITY not in error.finding["seen"]:
+                    raise
+            else:
+                if progress:
+                    progress.end("a copy answers")
+                return answer
+            what, seen = f"{self.name} has no copies", "SageMaker: it has no capacity for the request"
+            if not self._settings.scale_to_zero:
+                remedy = "do/deploy, which sets the number of copies that do/config.toml wants"
+                raise Failure(REFUSED, "no-copies", what, seen, remedy)
+            progress = progress or Progress(self.name, inventory.patience(self._settings))
+            progress.show("scaled to zero, waiting for a first copy")
+            if progress.elapsed > progress.limit:
+                cause = "the alarm or the policy that starts a first copy is missing, or instances are short"
+                remedy = "`do/status` shows it; `do/deploy` creates the alarm and the policy if they are missing"
+                raise Failure(TIMED_OUT, "still-at-zero", what, seen, remedy, cause)
+            progress.sleep(self._settings.poll_seconds)
 
 
 def _of_container(error: AwsFailure) -> Answer:

@@ -8,6 +8,7 @@ from typing import Any
 from lifecycle.target import Target
 
 VARIANT = "main"
+CPU_CORES = 1  # reserved for a copy without GPUs; it may use all of its instance
 NEVER = "never"
 EXPIRES_AT = "mcc-expires-at"
 LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
@@ -52,6 +53,8 @@ def component_of(settings: Target, image: str) -> Request:
     resources: Request = {"MinMemoryRequiredInMb": settings.memory_mib}
     if settings.accelerators:
         resources["NumberOfAcceleratorDevicesRequired"] = settings.accelerators
+    else:
+        resources["NumberOfCpuCoresRequired"] = CPU_CORES
     limits = {
         "ModelDataDownloadTimeoutInSeconds": settings.download_seconds,
         "ContainerStartupHealthCheckTimeoutInSeconds": settings.startup_seconds,

@@ -8,6 +8,7 @@ from lifecycle.project import PRECONDITION, USAGE, Config, Failure
 
 LONGEST_PREFIX = 54  # of a name that ends in a dash and the eight digits of its content
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]+")
+MOST_VARIABLES = 16  # in the environment of a component's container
 GPU_TYPE = re.compile(r"ml\.[gp][0-9]")
 SECRET = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
 PLAIN = re.compile(r"_ARN$|TOKENIZER|_TOKENS$|TOKENS_", re.IGNORECASE)
@@ -81,6 +82,9 @@ class Target(Config):
         if self.model_data and not re.fullmatch(r"s3://[^/]+/.+(\.tar\.gz|/)", self.model_data):
             seen = f"model_data {self.model_data} is no s3:// address that ends in .tar.gz or /"
             yield seen, 'model_data = "s3://bucket/models/mine/"'
+        if len(self.environment) > MOST_VARIABLES:
+            seen = f"environment has {len(self.environment)} entries, SageMaker accepts {MOST_VARIABLES}"
+            yield seen, "remove some, or put them into the image: ENV lines in the Dockerfile"
         for name in self.environment:
             if SECRET.search(name) and not PLAIN.search(name):
                 remedy = "keep it in Secrets Manager; hf_token_secret_arn names it to the server"

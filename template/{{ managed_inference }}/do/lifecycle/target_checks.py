@@ -45,8 +45,7 @@ def role(settings: Target, aws: Aws) -> Finding:
 def quota(settings: Target, aws: Aws) -> Finding:
     """Tell whether the account may have as many instances of the type, and how many it has left."""
     name, least = f"{settings.instance_type} for endpoint usage", settings.instance_count
-    listed = aws.pages("service-quotas", "list_service_quotas", "Quotas", ServiceCode="sagemaker")
-    found = next((entry for entry in listed if entry["QuotaName"] == name), None)
+    found = _quota(aws, "list_service_quotas", name) or _quota(aws, "list_aws_default_service_quotas", name)
     if found is None:
         return finding("quota", NOT_CHECKED, "quota", f"Service Quotas does not list '{name}'")
     value, used = found["Value"], _used(aws, found.get("UsageMetric", {}))
@@ -61,6 +60,12 @@ def quota(settings: Target, aws: Aws) -> Finding:
         what = f"fewer than instance_count = {least} are left, unless this endpoint has them already"
         return finding("quota", WARNING, what, seen, remedy)
     return finding("quota", OK, "quota", seen)
+
+
+def _quota(aws: Aws, operation: str, name: str) -> dict[str, Any] | None:
+    """Return a quota of SageMaker; the account's own list may lack those that were never raised."""
+    listed = aws.pages("service-quotas", operation, "Quotas", ServiceCode="sagemaker")
+    return next((entry for entry in listed if entry["QuotaName"] == name), None)
 
 
 def model_source(settings: Target, aws: Aws) -> Finding:
