@@ -21,6 +21,7 @@ from . import (
 from .errors import InvalidAnswer
 
 SWITCHES = ("include_sample_model", "include_tests", "offline")
+OF_COPIER = ("_src_path", "_commit")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
 
@@ -62,6 +63,17 @@ def check_complete(known: Mapping[str, Any]) -> None:
     """Refuse answers that lack what only a person can tell, when nobody is asked. Raises InvalidAnswer."""
     if known.get("deployment_target") == questions.HYPERPOD and not known.get("hyperpod_cluster"):
         raise InvalidAnswer(shapes.problem("hyperpod_cluster", ""))
+
+
+def dropped_type(last: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Return a warning when a project's instance type is in the catalog no more and stays, or ''."""
+    kept = last.get("instance_type")
+    if not kept or kept in catalog.instances() or given.get("instance_type", kept) != kept:
+        return ""
+    return (
+        f"instance_type: {kept} is no longer in the catalog. It is kept.\n"
+        "To choose another: copier update --trust -d instance_type=..."
+    )
 
 
 def replicas_problem(replicas: int, largest: object, mode: str = "deployment") -> str:
@@ -109,6 +121,8 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
     for key in data:
         if key in questions.DERIVED:
             problems.append(f"{key}: is worked out by the template, not given. Leave it out.")
+        elif key in OF_COPIER:
+            problems.append(f"{key}: is written by Copier, not given. Leave it out.")
         elif key not in (*questions.QUESTIONS, *questions.NEVER_ASKED):
             near = difflib.get_close_matches(key, questions.QUESTIONS, n=1, cutoff=0.5)
             hint = (

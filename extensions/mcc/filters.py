@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,6 +28,7 @@ from . import (
     questions,
     quoting,
     shapes,
+    stored,
     suitable,
     summary,
     triton,
@@ -36,6 +37,7 @@ from .errors import InvalidAnswer, MccError, UnsizableModel
 
 P = ParamSpec("P")
 T = TypeVar("T")
+COPY = re.compile(r"copier\..*\.(old|new)_copy\..+")  # temporary folders of `copier update`
 
 
 def told_to_the_user(function: Callable[P, T]) -> Callable[P, T]:
@@ -51,15 +53,27 @@ def told_to_the_user(function: Callable[P, T]) -> Callable[P, T]:
     return wrapper
 
 
+@cache
+def report(line: str) -> None:
+    """Print a line on stderr, once however often Copier evaluates a question."""
+    print(line, file=sys.stderr)
+
+
 def check_answers(conf: Mapping[str, Any]) -> str:
     """Refuse a used destination and unusable answers before the first question."""
-    given = {key: value for key, value in conf["data"].items() if not key.startswith("_")}
+    given = dict(conf["data"])
+    if made_by_update(conf):
+        stored.check(given, conf["answers_file"])
+        return ""
+    last = last_answers(conf)
+    stored.check(last, conf["answers_file"])
     if is_new_project(conf):
         answers.check_destination(Path(conf["dst_path"]))
-    if not made_by_update(conf):
-        answers.check(given, last_answers(conf))
-        if conf["defaults"]:
-            answers.check_complete({**defaults.of_run().outside.values, **last_answers(conf), **given})
+    answers.check(given, last)
+    if conf["defaults"]:
+        answers.check_complete({**defaults.of_run().outside.values, **last, **given})
+    if note := answers.dropped_type(last, given):
+        report(note)
     if is_new_project(conf):
         asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
         for note in defaults.check(given, asks):
@@ -124,9 +138,10 @@ def is_new_project(conf: Mapping[str, Any]) -> bool:
 def made_by_update(conf: Mapping[str, Any]) -> bool:
     """Return whether this is one of the two copies an update makes for itself.
 
-    It renders the old answers (which carry _src_path) and the new ones into folders of its own.
+    It renders the old answers and the new ones into temporary folders whose names nothing else has; what the
+    answers say of it does not count, for anybody can write them.
     """
-    return "_src_path" in conf["data"] or any(".new_copy." in part for part in Path(conf["dst_path"]).parts)
+    return any(COPY.fullmatch(part) for part in Path(conf["dst_path"]).parts)
 
 
 def last_answers(conf: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,6 +255,11 @@ def check_for_model(
         if problem:
             raise InvalidAnswer(problem)
     return ""
+
+
+def gpu_lines(instance_type: str, count: int) -> list[str]:
+    """Return the name and compute capability of each GPU of a type, or of `count` of a type dropped since."""
+    return engines.gpu_lines(instance_type) or language_model.gpus_of_dropped(instance_type, count)
 
 
 def known_size(parameters: str, name: str, conf: Mapping[str, Any]) -> str:
@@ -361,7 +381,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "extra_arguments_problem": extra_arguments.problem,
     "fixed_environment": engines.fixed_environment,
     "gpu_needs": language_model.gpu_needs,
-    "gpu_lines": engines.gpu_lines,
+    "gpu_lines": gpu_lines,
     "image_in": engines.image_in,
     "image_problem": image_problem,
     "hosting": told_to_the_user(hosting.hosting),

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import catalog, engines, facts, lookup, sizing, sizing_view
 from . import settings as outside
-from .errors import InvalidAnswer, UnsizableModel
+from .errors import UnsizableModel
 from .facts import ModelFacts
 from .gpu_sizer import Choice, Load
 from .questions import HYPERPOD
@@ -163,7 +163,7 @@ def summary(need: Mapping[str, Any], instance_type: str) -> list[str]:
     judged = sized(need)
     choice = judged.choice(instance_type)
     if choice is None or choice.estimate is None:
-        return []
+        return [_not_sized(judged, instance_type)]
     lines = ["  ".join(sizing_view.choice_row(judged, choice)), *sizing_view.bar(judged, choice)]
     lines.append(f"confidence {sizing_view.confidence(judged)}")
     if choice is not judged.best:
@@ -175,12 +175,28 @@ def summary(need: Mapping[str, Any], instance_type: str) -> list[str]:
 
 
 def picture(need: Mapping[str, Any], instance_type: str) -> str:
-    """Return the GPU's memory as an SVG document."""
+    """Return the GPU's memory as an SVG document; only a note of a kept type that cannot be sized now."""
     judged = sized(need)
     choice = judged.choice(instance_type)
     if choice is None or choice.estimate is None:
-        raise InvalidAnswer(judged.refusal(instance_type))
+        return sizing_view.note_svg(_not_sized(judged, instance_type))
     return sizing_view.svg(judged, choice)
+
+
+def gpus_of_dropped(instance_type: str, count: int) -> list[str]:
+    """Return the name and compute capability of each GPU of a type that the catalog has dropped.
+
+    They are those of another size of its family. Without one the capability is high: the type did fit.
+    """
+    family = instance_type.rpartition(".")[0]
+    cards = [item.accelerator for item in catalog.instances().values() if item.name.startswith(f"{family}.")]
+    card = next(filter(None, cards), None)
+    return [f"{card.name}, {card.compute_capability}" if card else f"GPU of {instance_type}, 99"] * count
+
+
+def _not_sized(judged: Sizing, instance_type: str) -> str:
+    """Return why a type that was chosen once is not sized now, in a line."""
+    return f"{instance_type} is not sized: {judged.reason(instance_type)}"
 
 
 def unknown_size(name: str) -> str:

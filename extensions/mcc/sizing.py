@@ -53,22 +53,20 @@ class Sizing:
             return gpu_sizer.cheaper(self.facts, self.load, self.best, self.instances)
         return gpu_sizer.ladder(self.facts, self.load, self.instances)
 
+    def reason(self, instance_type: str) -> str:
+        """Return why a type cannot serve this model, or '' when it can."""
+        choice, known = self.choice(instance_type), catalog.instances().get(instance_type)
+        if choice is not None:
+            return choice.reason
+        if known is None:
+            return "it is not in the catalog"
+        return "it has no accelerator" if known.kind == "cpu" else "the target has no such nodes"
+
     def refusal(self, instance_type: str) -> str:
-        """Return why a type cannot serve this model, in a line, or '' when it can."""
-        choice = self.choice(instance_type)
-        if choice is None:
-            known = catalog.instances().get(instance_type)
-            reason = (
-                "it is not in the catalog"
-                if known is None
-                else "it has no accelerator"
-                if known.kind == "cpu"
-                else "the target has no such nodes"
-            )
-        elif choice.fits:
+        """Return why a type cannot serve this model and which does, in a line, or '' when it can."""
+        reason = self.reason(instance_type)
+        if not reason:
             return ""
-        else:
-            reason = choice.reason
         instead = f"Choose {self.best.instance.name}." if self.best else self.way_out()
         return f"instance_type: {instance_type} does not serve {self.name}: {reason}. {instead}"
 

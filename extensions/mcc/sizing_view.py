@@ -146,6 +146,14 @@ def svg(sized: Sizing, choice: Choice) -> str:
     )
 
 
+def note_svg(text: str) -> str:
+    """Return a line of text as a picture."""
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 40" role="img" font-family="sans-serif" '
+        f'font-size="13">\n<title>{escape(text)}</title>\n<text x="20" y="25">{escape(text)}</text>\n</svg>\n'
+    )
+
+
 def _widths(filled: dict[str, float], width: int) -> dict[str, int]:
     """Share `width` characters among parts, so that they add up and none that is there disappears."""
     total, done, ends = sum(filled.values()), 0.0, {}

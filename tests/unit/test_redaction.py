@@ -110,7 +110,7 @@ def test_a_secret_for_another_question_is_refused_and_not_shown(
 
 @pytest.mark.parametrize("secret", ["Hugging Face", "address"])
 def test_a_secret_as_the_name_of_a_question_is_not_shown(template: Path, tmp_path: Path, secret: str) -> None:
-    said = refusal(template, tmp_path / "made", **{SECRETS[secret]: "x"})
+    said = refusal(template, tmp_path / "made", **{str(SECRETS[secret]): "x"})
     assert "not a question" in said and CANARY not in said
 
 

@@ -406,3 +406,38 @@ def files_of(project: Path) -> set[str]:
     """Return the files of a project but those of git and what names the project itself."""
     found = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
     return {str(path) for path in found if path.parts[0] != ".git"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"deployment_config": "transformers-vllm"},
+        {"deployment_config": "triton-vllm"},
+        {
+            "deployment_config": "transformers-sglang",
+            "deployment_target": "hyperpod-eks",
+            "hyperpod_cluster": "ml-cluster",
+        },
+    ],
+)
+def test_a_language_models_type_that_the_catalog_drops_is_kept_with_a_warning(
+    source: Path, tmp_path: Path, kind: dict[str, Any]
+) -> None:
+    made = tmp_path / "chat"
+    make(source, made, offline=True, instance_type="ml.g6e.4xlarge", **kind)
+    first = answers_of(made)
+    catalog = source / "catalog" / "instances.yml"
+    catalog.write_text("".join(line for line in catalog.open() if "ml.g6e.4xlarge:" not in line))
+    release(source, "v2")
+    told = command(made, "update", "--trust", "--defaults", "--skip-tasks")
+    assert told.returncode == 0, told.stderr
+    kept = "instance_type: ml.g6e.4xlarge is no longer in the catalog. It is kept."
+    assert told.stderr.count(kept) == 1 and "Traceback" not in told.stderr
+    answers = answers_of(made)
+    assert answers["_commit"] == "v2"
+    for name in ("instance_type", "engine_settings", "model_facts", *({"hosting"} & set(first))):
+        assert answers[name] == first[name]
+    for path in ("README.md", "memory.svg"):
+        assert "ml.g6e.4xlarge is not sized: it is not in the catalog" in (made / path).read_text()
+    if (stub := made / "do" / "stub" / "nvidia-smi").exists():
+        assert "NVIDIA L40S, 8.9" in stub.read_text()
