@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import base_images, catalog, extra_arguments, questions, shapes, triton
+from . import base_images, catalog, extra_arguments, model_folders, questions, shapes, triton
 from .errors import InvalidAnswer
 
 SWITCHES = ("include_sample_model", "include_tests", "offline")
@@ -244,6 +244,10 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
                 f"model_path: {shapes.quoted(given)} is no {model_format} directory "
                 "(no saved_model.pb in it)."
             ]
+        if wrong := model_folders.folder_problem(path):
+            return [
+                f"model_path: {shapes.quoted(given)} is not whole: {wrong}. Give a complete copy (cp -rL)."
+            ]
     elif not os.path.isfile(path):
         return [f"model_path: there is no file {shapes.quoted(given)}. Example: ~/models/{wanted}"]
     elif path.suffix != Path(wanted).suffix:
@@ -251,8 +255,12 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
             f"model_path: {shapes.quoted(path.name)} does not end in {Path(wanted).suffix}, the ending of "
             f"model_format {model_format}. Give the format it was saved in, or rename the file."
         ]
-    elif served in triton.CONFIGS and (wrong := triton.artefact_problem(path, model_format)):
+    elif wrong := model_folders.file_problem(path) if model_format in ("joblib", "pkl") else "":
         return [f"model_path: {shapes.quoted(path.name)}: {wrong}."]
+    elif served in triton.CONFIGS:
+        image = str(data.get("base_image", ""))
+        if wrong := triton.artefact_problem(path, served, model_format, image):
+            return [f"model_path: {shapes.quoted(path.name)}: {wrong}."]
     return []
 
 

@@ -331,6 +331,7 @@ class TritonFormat:
     environment: str
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict)
     since: str = ""
+    program: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,6 +340,17 @@ class Environment:
 
     direct: tuple[str, ...]
     requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class TritonReads:
+    """The library by which a backend of a release reads models, and the newest versions that it reads."""
+
+    name: str
+    opset: int = 0
+    ir: int = 0
+    xgboost: str = ""
+    dart: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -361,6 +373,7 @@ class TritonBackend:
     max_batch_size: int = 0
     thread_parameter: str = ""
     class_parameter: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    reads: Mapping[str, TritonReads] = dataclasses.field(default_factory=dict)
     entry: str = ""
     sample: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -3,11 +3,12 @@
 import re
 import zipfile
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from . import catalog
-from .entries import TritonBackend, TritonImage
+from . import catalog, forest_files, onnx_files
+from .entries import TritonBackend, TritonImage, TritonReads
 
 CONFIGS = (  # in order of offer; catalog/triton.yml has the facts
     "triton-fil",
@@ -53,8 +54,11 @@ def image_choices(deployment_config: str) -> dict[str, str]:
     return {_label(image): image.image for image in ranked}
 
 
-def artefact_problem(path: Path, model_format: str) -> str:
-    """Return why a file is surely not of a format, or '', by its first bytes and its table of contents."""
+def artefact_problem(path: Path, deployment_config: str, model_format: str, image: str) -> str:
+    """Return why a file is surely no model that a backend of an image serves, or ''. It is not loaded.
+
+    An empty `image` is the default one.
+    """
     try:
         with path.open("rb") as file:
             start = file.read(512)
@@ -65,7 +69,24 @@ def artefact_problem(path: Path, model_format: str) -> str:
     marks = {"json": rb"\s*\{", "ubj": rb"\{", "txt": rb"tree\s", "onnx": rb"\x08[\x01-\x7f]"}
     if model_format in marks and not re.match(marks[model_format], start):
         return f"it does not start like a file of model_format {model_format}"
+    known = reads(deployment_config, image or catalog.default_image(deployment_config, model_format))
+    if deployment_config == "triton-onnxruntime":
+        runtime = onnx_files.Runtime(known.name, known.opset, known.ir) if known else None
+        return onnx_files.problem(path, runtime)
+    if deployment_config == "triton-fil":
+        treelite = forest_files.Runtime(known.name, known.xgboost, known.dart) if known else None
+        return forest_files.problem(path, model_format, treelite)
     return ""
+
+
+def reads(deployment_config: str, image: str) -> TritonReads | None:
+    """Return what a backend of an image reads, None where the tag is not NVIDIA's or the release too old."""
+    tag = TAG.search(image)
+    known = catalog.triton()[deployment_config].reads
+    suitable = [facts for since, facts in sorted(known.items()) if tag and since <= tag["release"]]
+    if not suitable or tag is None:
+        return None
+    return replace(suitable[-1], name=f"the {suitable[-1].name} of Triton {tag['release']}")
 
 
 def inputs_problem(value: str, needed: bool = False) -> str:
@@ -113,7 +134,7 @@ def settings(
 ) -> dict[str, Any]:
     """Return what a project's builder of the model repository is told of the backend."""
     backend = catalog.triton()[deployment_config]
-    on_gpu = uses_gpu(deployment_config, instance_type)
+    on_gpu, known = uses_gpu(deployment_config, instance_type), reads(deployment_config, image)
     limited = {backend.thread_parameter: "1"} if backend.thread_parameter else {}
     return {
         "directive": dict(backend.directive),
@@ -123,6 +144,8 @@ def settings(
             **(limited if profile == "throughput" and not on_gpu else {}),
         },
         "class_parameter": class_parameter(backend, image),
+        "reads": known and asdict(known),
+        "program": backend.formats[model_format].program,
         "instance_kind": "KIND_GPU" if on_gpu else "KIND_CPU",
     }
 

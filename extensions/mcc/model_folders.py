@@ -1,0 +1,42 @@
+"""What belongs to a model besides the file that is named, and whether all of it is there."""
+
+import re
+from glob import escape
+from pathlib import Path
+
+SHARD = re.compile(r"(?P<name>.+)\.data-[0-9]{5}-of-(?P<count>[0-9]{5})")
+
+
+def folder_problem(folder: Path) -> str:
+    """Return why a model's folder cannot be copied, or '': a link leaves it, or parts of it are missing.
+
+    A file behind a link that leaves the folder would end up in the image without being part of the model.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            return f"{path.relative_to(folder)} in it is a link to {path.resolve()}, outside the folder"
+    return _variables_problem(folder / "variables")
+
+
+def file_problem(model: Path) -> str:
+    """Return why a dump of joblib is not a model by itself, or ''. Old releases wrote an array a file."""
+    others = sorted(path.name for path in model.parent.glob(f"{escape(model.name)}_[0-9]*.npy*"))
+    if not others:
+        return ""
+    return f"its arrays are in other files ({others[0]} …), as joblib 0.9 wrote them: save it again"
+
+
+def _variables_problem(variables: Path) -> str:
+    """Return which file of a SavedModel's variables is missing, or ''."""
+    names = {path.name for path in variables.glob("variables.*")}
+    shards = [found for name in names if (found := SHARD.fullmatch(name))]
+    if shards and "variables.index" not in names:
+        return "variables/variables.index is missing"
+    if "variables.index" in names and not shards:
+        return "variables/variables.data-… is missing"
+    for found in shards:
+        count = int(found["count"])
+        wanted = {f"{found['name']}.data-{number:05}-of-{count:05}" for number in range(count)}
+        if missing := sorted(wanted - names):
+            return f"variables/{missing[0]} is missing"
+    return ""
