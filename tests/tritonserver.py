@@ -1,9 +1,10 @@
 """A real tritonserver, from the wheel nvidia-pytriton: Triton 2.51 with its Python backend.
 
 Kept in .demo/ between runs. As in an image, `tritonserver` is found on the PATH and finds its backends. The
-interpreter of the models is the one whose environment PYTHON_OF_MODELS names.
+interpreter of the models is the one whose environment SERVING_PYTHON_OF_MODELS names.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -14,12 +15,13 @@ from pathlib import Path
 from tests.conftest import REPOSITORY
 
 PACKAGES = ("nvidia-pytriton==0.7.0", "numpy<2")
-HOME = REPOSITORY / ".demo" / "tritonserver"
 START = """#!/bin/sh
 export LD_LIBRARY_PATH={libraries}:{python}
-export PATH="${{PYTHON_OF_MODELS:-{environment}}}/bin:$PATH"
+export PATH="${{SERVING_PYTHON_OF_MODELS:-{environment}}}/bin:$PATH"
 exec {package}/tritonserver/bin/tritonserver --backend-directory={backends} "$@"
 """
+MADE_FROM = hashlib.sha256(repr((PACKAGES, START)).encode()).hexdigest()[:8]
+HOME = REPOSITORY / ".demo" / f"tritonserver-{MADE_FROM}"
 
 
 def directory() -> Path:
@@ -59,4 +61,4 @@ def _make() -> None:
 def on_path(models: Path) -> dict[str, str]:
     """Return an environment with tritonserver on its PATH, whose models run in the environment `models`."""
     path = f"{directory()}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHON_OF_MODELS": str(models)}
+    return {**os.environ, "PATH": path, "SERVING_PYTHON_OF_MODELS": str(models)}

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from lifecycle import engine, local, registry
+from lifecycle import engine, links, local, registry
 from lifecycle.cli import Result
 from lifecycle.project import DEFECT, PROJECT, Config, Failure
 
@@ -19,6 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
     """Build the image for the instance's processor."""
     local.prepare_build()
+    links.refuse_in_source("the image was not built")
     program = engine.find(arguments.engine or settings.engine)
     command = engine.build_command(program, settings, arguments.no_cache, engine.has_buildx(program))
     print(f"building {settings.image} for {settings.platform} with {program}", file=sys.stderr, flush=True)

@@ -1,12 +1,21 @@
 """Python environments of the project's own, made on first use; nothing is installed outside the project."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from lifecycle.project import PRECONDITION, PROJECT, Failure
+
+# The variables that a process gets which loads a model: of the system, of libraries, and of serving/.
+KEPT = re.compile(
+    r"PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|LANG|LC_[A-Z]+|TZ|TERM|TMPDIR|PYTHON(UNBUFFERED|HASHSEED|UTF8)"
+    r"|(OMP|MKL|OPENBLAS)_\w+|(CUDA|NVIDIA)_VISIBLE_DEVICES|KERAS_BACKEND"
+    r"|TF_(CPP_MIN_LOG_LEVEL|NUM_INT(RA|ER)OP_THREADS|ENABLE_ONEDNN_OPTS|USE_LEGACY_KERAS)"
+    r"|SERV(E|ING)_\w+|SAGEMAKER_(TRITON_\w+|BIND_TO_PORT|SAFE_PORT_RANGE)"
+)
 
 
 def enter() -> None:
@@ -39,6 +48,15 @@ def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) ->
             raise Failure(PRECONDITION, "no-environment", what, seen, remedy)
     installed.write_text(wanted)
     return python
+
+
+def bare(**more: str) -> dict[str, str]:
+    """Return an environment for code that comes with a model: this one without credentials and secrets.
+
+    Only what is listed here goes along, and `more`. The files of the user remain readable to such code.
+    """
+    kept = {name: value for name, value in os.environ.items() if KEPT.fullmatch(name)}
+    return {**kept, **more}
 
 
 def commands(

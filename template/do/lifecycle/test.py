@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from lifecycle import engine, local, remote, requests
+from lifecycle import engine, environment, local, remote, requests
 from lifecycle.cli import Result
 from lifecycle.project import PRECONDITION, PROJECT, Failure
 from lifecycle.target import Target
@@ -46,5 +46,8 @@ def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
         engine.inspect(program, settings.image)
         options += ["--image", settings.image, "--engine", program]
     command = [sys.executable, "-m", "tests.contract", *options]
-    answer = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE if arguments.json else None)
+    # Without a container, a model of the user's runs here.
+    variables = environment.bare() if arguments.local else None
+    output = subprocess.PIPE if arguments.json else None
+    answer = subprocess.run(command, cwd=PROJECT, stdout=output, env=variables)
     return {**json.loads(answer.stdout or "{}"), "exit_code": answer.returncode}
