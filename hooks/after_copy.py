@@ -38,7 +38,13 @@ def main(model_path: str, model_file: str) -> None:
 
 def bring(source: Path, target: Path) -> None:
     """Copy a model file or directory; say so when that fails."""
+    inside = source.resolve()
+    leaving = [
+        path for path in source.rglob("*") if path.is_symlink() and inside not in path.resolve().parents
+    ]
     try:
+        if leaving:
+            raise OSError(f"{leaving[0]} is a link that leaves the folder; copy the model with cp -rL first")
         if source.is_dir():
             shutil.copytree(source, target)
         else:
@@ -56,7 +62,7 @@ def train() -> None:
 
 def read(model: Path) -> None:
     """Have the project make its model repository; say how to do it later when that fails."""
-    if not call("build_repository", str(model)):
+    if not call("take", str(model)):
         print(f"The model was not taken. Later: do/repository {model}", file=sys.stderr)
 
 
