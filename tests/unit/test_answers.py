@@ -363,7 +363,7 @@ def test_a_model_that_triton_would_not_serve_is_refused_before_anything_is_rende
     assert not (tmp_path / "p").exists()
     if name.startswith("newer"):  # than 24.08 reads
         copier.run_copy(str(template), tmp_path / "p", data=data | {"base_image": NEWER}, **options)
-        assert "26.10" in (tmp_path / "p" / "serving" / "artefact.py").read_text()
+        assert "26.10" in (tmp_path / "p" / "serving" / "artifact.py").read_text()
 
 
 def test_weights_without_code_are_no_torchscript(template: Path, tmp_path: Path) -> None:
