@@ -82,7 +82,7 @@ def _xgboost_problem(found: XGBoostFile, runtime: Runtime | None) -> str:
         return ""
     return (
         f"it is {what} of XGBoost {'.'.join(map(str, found.version))}, {runtime.name} reads up to {newest}. "
-        f"Use a newer release of Triton, or train with XGBoost {newest}"
+        f"Use a newer release of Triton (base_image), or train with XGBoost {newest}"
     )
 
 

@@ -91,9 +91,10 @@ def problem(model: Path, runtime: Runtime | None) -> str:
         return ""
     for what, seen, newest in (("opset", found.opset, runtime.opset), ("IR version", found.ir, runtime.ir)):
         if seen > newest:
+            lower = f"opset {min(found.opset, runtime.opset)} and IR version {runtime.ir}"
             return (
-                f"it has {what} {seen}, {runtime.name} reads up to {newest}. Use a newer release of Triton, "
-                f"or export it with opset {min(found.opset, runtime.opset)} and IR version {runtime.ir}"
+                f"it has {what} {seen}, {runtime.name} reads up to {newest}. "
+                f"Use a newer release of Triton (base_image), or export it with {lower}"
             )
     return ""
 

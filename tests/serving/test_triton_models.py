@@ -6,13 +6,18 @@ Treelite is the library by which FIL reads and runs forests. Of Triton's own bac
 """
 
 import json
+import os
+import pickle
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import copier
 import pytest
 
+from tests import model_files
 from tests.conftest import TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
 from tests.model_config import model_config_pb2, parsed, problems, type_name
 from tests.serving.triton_projects import call, do, lend_environment, rendered, run_among_libraries, trained
@@ -108,6 +113,74 @@ def test_several_inputs_and_a_fixed_batch_are_described_as_they_are(template: Pa
     assert tensors(model)[:2] == [["pixels", "TYPE_FP32", 1, 3, -1], ["ids", "TYPE_INT64", 1]]
 
 
+def test_weights_in_other_files_come_along_and_go_with_their_model(template: Path, tmp_path: Path) -> None:
+    project = own(template, tmp_path, "triton-onnxruntime", "onnx")
+    run_among_libraries(project, "make", "external")
+    run_among_libraries(project, "make", "onnx")
+    taken = do(project, "repository", "own.onnx")
+    assert taken.returncode == 0, taken.stderr
+    version = model_of(project) / "1"
+    for name in ("own.data", "deep/er.data"):
+        assert (version / name).read_bytes() == (project / name).read_bytes()
+    run_among_libraries(project, "load", "onnx")
+
+    # A build does not take a model that has lost its weights, nor does a container start with it.
+    (version / "own.data").rename(project / "lost.data")
+    refused = do(project, "build")
+    assert refused.returncode == 3 and "model-not-served" in refused.stderr, refused.stderr
+    assert "'own.data', which is not in" in refused.stderr
+    started = served(project)
+    assert started.returncode == 3 and "version 1: its weights are in 'own.data'" in started.stderr
+    (project / "lost.data").rename(version / "own.data")
+
+    cut = project / "deep" / "er.data"
+    cut.write_bytes(cut.read_bytes()[:-1])
+    before = {path: path.stat().st_mtime_ns for path in version.rglob("*")}
+    refused = do(project, "repository", "own.onnx")
+    assert refused.returncode == 1 and "cut off: 63 bytes of 64" in refused.stderr, refused.stderr
+    assert {path: path.stat().st_mtime_ns for path in version.rglob("*")} == before
+
+    assert do(project, "repository", "any.onnx").returncode == 0
+    assert [path.name for path in version.rglob("*") if path.is_file()] == ["model.onnx"]
+
+
+def served(project: Path) -> "subprocess.CompletedProcess[str]":
+    """Start a project's server on its repository; it ends at once when it cannot serve the model."""
+    variables = {**os.environ, "MODEL_DIR": str(project / "model_repository")}
+    command = [sys.executable, str(project / "serving" / "serve")]
+    return subprocess.run(command, env=variables, capture_output=True, text=True)
+
+
+def test_a_forest_that_the_release_would_not_read_is_refused_wherever_it_comes_from(
+    template: Path, tmp_path: Path
+) -> None:
+    project = own(template, tmp_path, FIL, "json")
+    (project / "own.json").write_bytes(model_files.xgboost_json((3, 1, 0)))
+    words = "it is a model of XGBoost 3.1.0, the Treelite 4.1.2 of Triton 24.08 reads up to 3.0"
+    taken = do(project, "repository", "own.json")
+    assert taken.returncode == 1 and words in taken.stderr, taken.stderr
+    model = project / "model_repository" / "own" / "1" / "xgboost.json"
+    model.parent.mkdir(parents=True)
+    shutil.copy(project / "own.json", model)
+    (model.parent.parent / "config.pbtxt").write_text('name: "own"\nbackend: "fil"\n')
+    built = do(project, "build")
+    assert built.returncode == 3 and words in built.stderr, built.stderr
+    started = served(project)
+    assert started.returncode == 3 and f"version 1: {words}" in started.stderr, started.stderr
+
+
+def test_a_checkpoint_that_is_cut_off_is_refused(template: Path, tmp_path: Path) -> None:
+    """Treelite itself reads what is missing as zeros, and says nothing."""
+    project = own(template, tmp_path, FIL, "tl")
+    run_among_libraries(project, "make", "tl")
+    whole = (project / "own.tl").read_bytes()
+    for length in (len(whole) // 2, len(whole) - 1):
+        (project / "cut.tl").write_bytes(whole[:length])
+        refused = do(project, "repository", "cut.tl")
+        assert refused.returncode == 1 and "cut off" in refused.stderr, refused.stderr
+    assert do(project, "repository", "own.tl").returncode == 0
+
+
 def test_declared_inputs_of_torchscript_are_tried_out(template: Path, tmp_path: Path) -> None:
     inputs = "FP32[3,-1,-1] INT64[2]"
     project = own(template, tmp_path, "triton-pytorch", "pt", model_inputs=inputs)
@@ -146,7 +219,8 @@ def test_a_model_that_cannot_be_read_costs_a_line_and_leaves_the_repository(
     refused = do(project, "repository", str(tmp_path / "broken"))
     said = refused.stderr.splitlines()
     assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr
-    assert sum(line.startswith("cannot read what") for line in said) == 1, refused.stderr
+    reasons = ("cannot read what", "cannot use ")
+    assert sum(line.startswith(reasons) for line in said) == 1, refused.stderr
     assert not list((project / "model_repository").rglob("config.pbtxt"))
 
 
@@ -180,3 +254,59 @@ def test_the_hook_after_a_copy_makes_the_repository_of_a_model_that_is_given(
     assert problems(found) == [] and found.name == "churn"
     assert (found / "1" / "xgboost.json").read_bytes() == model.read_bytes()
     assert not (tmp_path / "churn" / "sample_model").exists()
+
+
+class Program:
+    """What a pickle can be: this one writes down the variables that it sees."""
+
+    def __init__(self, seen: Path) -> None:
+        self.seen = seen
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, (f"env > {self.seen}",)
+
+
+def test_a_model_that_is_a_program_does_not_run_during_a_copy_and_later_without_credentials(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {"AWS_SECRET_ACCESS_KEY": "a-key", "HF_TOKEN": "a-token", "TF_VAR_password": "a-word"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SERVING_USER", "root")
+    seen, model = tmp_path / "seen", tmp_path / "evil.pkl"
+    model.write_bytes(pickle.dumps(Program(seen)))
+    data = {"deployment_config": "triton-python", "model_format": "pkl", "model_path": str(model)}
+    project = tmp_path / "churn"
+    copier.run_copy(str(template), project, data=data, defaults=True, unsafe=True, quiet=True)
+    assert (project / "model_repository" / "churn" / "1" / "model.pkl").read_bytes() == model.read_bytes()
+    assert not (project / ".venv-model").exists() and not seen.exists()
+
+    lend_environment(project, "triton-python", "pkl")
+    built = do(project, "build")
+    assert built.returncode == 1 and "it does not tell how many features it takes" in built.stderr
+    assert not list((project / "model_repository").rglob("config.pbtxt"))
+    names = dict(line.split("=", 1) for line in seen.read_text().splitlines() if "=" in line)
+    assert names["SERVING_USER"] == "root" and "PATH" in names
+    assert not {*secrets, "HOME"} & set(names), names
+
+
+def test_a_model_copied_with_the_project_is_described_by_the_first_build(
+    template: Path, tmp_path: Path
+) -> None:
+    sample = model_of(trained(template, "triton-python", "joblib")) / "1" / "model.joblib"
+    data = {"deployment_config": "triton-python", "model_path": str(sample)}
+    copier.run_copy(str(template), tmp_path / "churn", data=data, defaults=True, unsafe=True, quiet=True)
+    project = tmp_path / "churn"
+    assert not list(project.rglob("config.pbtxt"))
+    lend_environment(project, "triton-python", "joblib")
+    call(project, "prepare_build")
+    assert problems(model_of(project)) == []
+
+
+def test_a_link_that_leaves_a_saved_model_is_not_followed(template: Path, tmp_path: Path) -> None:
+    project = rendered(template, tmp_path / "own", deployment_config="triton-tensorflow")
+    (tmp_path / "saved" / "assets").mkdir(parents=True)
+    (tmp_path / "saved" / "assets" / "words").symlink_to("/etc/hostname")
+    refused = do(project, "repository", str(tmp_path / "saved"))
+    assert refused.returncode == 3 and "is a link to /etc/hostname, outside" in refused.stderr
+    assert "link-leaves" in refused.stderr and not list(project.glob("model_repository/*/1"))

@@ -1,6 +1,6 @@
 """Runs among the libraries of a project of Triton: its model in a runtime of that format, or models to bring.
 
-Called as `triton_runtimes.py run FORMAT` or `triton_runtimes.py make NAME` in the project.
+Called as `triton_runtimes.py run FORMAT`, `… load onnx` or `… make NAME` in the project.
 """
 
 import json
@@ -105,6 +105,30 @@ def make_onnx() -> None:
         onnx.save(model, f"{batch}.onnx")
 
 
+def make_external() -> None:
+    """A model with its weights in two other files, one of them in a folder."""
+    onnx, helper, numpy_helper = (import_module(f"onnx{name}") for name in ("", ".helper", ".numpy_helper"))
+    weights = [numpy_helper.from_array(np.ones((4, 4), np.float32), name) for name in ("first", "second")]
+    for weight, location in zip(weights, ("own.data", "deep/er.data"), strict=True):
+        onnx.external_data_helper.set_external_data(weight, location)
+        Path(location).parent.mkdir(exist_ok=True)
+        Path(location).write_bytes(weight.raw_data)
+        weight.ClearField("raw_data")
+    described = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 4]) for name in ("x", "y")]
+    nodes = [helper.make_node("MatMul", ["x", "first"], ["h"])]
+    nodes.append(helper.make_node("MatMul", ["h", "second"], ["y"]))
+    graph = helper.make_graph(nodes, "graph", described[:1], described[1:], weights)
+    imports = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=8)
+    Path("own.onnx").write_bytes(model.SerializeToString())
+
+
+def load_onnx() -> None:
+    """Load the model in the repository."""
+    [model] = Path("model_repository").glob("*/1/model.onnx")
+    import_module("onnxruntime").InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
 def make_pt() -> None:
     torch = import_module("torch")
 
@@ -132,12 +156,16 @@ MAKE: dict[str, Callable[[], None]] = {
     "tl": make_tl,
     "several targets": make_several_targets,
     "onnx": make_onnx,
+    "external": make_external,
     "pt": make_pt,
 }
 
 
 def main(what: str, name: str) -> None:
     """Do what is asked; print what a model gives for the rows of the examples."""
+    if what == "load":
+        load_onnx()
+        return
     if what == "make":
         MAKE[name]()
         return

@@ -17,6 +17,7 @@ from copier.errors import UserMessageError
 from extensions.mcc import answers, filters
 from extensions.mcc.errors import InvalidAnswer
 from extensions.mcc.questions import DERIVED, NEVER_ASKED, QUESTIONS
+from tests import model_files
 from tests.conftest import REPOSITORY, Render
 
 
@@ -386,6 +387,56 @@ def test_a_file_that_is_surely_not_of_its_format_is_refused(
     with pytest.raises(UserMessageError, match=words):
         copier.run_copy(str(template), tmp_path / "p", data=data, defaults=True, unsafe=True, quiet=True)
     assert not (tmp_path / "p").exists()
+
+
+NEWER = "nvcr.io/nvidia/tritonserver:26.10-py3"
+NOT_SERVED: dict[str, tuple[str, str, bytes, str]] = {
+    "weights left behind": (
+        "triton-onnxruntime",
+        "own.onnx",
+        model_files.onnx(model_files.tensor({"location": "own.data"})),
+        "'own.data', which is not in",
+    ),
+    "newer opset": (
+        "triton-onnxruntime",
+        "own.onnx",
+        model_files.onnx(opset=23),
+        "has opset 23, .* up to 21",
+    ),
+    "newer XGBoost": (
+        "triton-fil",
+        "own.json",
+        model_files.xgboost_json((3, 1, 0)),
+        "XGBoost 3.1.0, .* up to 3",
+    ),
+    "linear trees": ("triton-fil", "own.txt", b"tree\nis_linear=1\nend of trees\n", "linear trees"),
+    "an old dump": ("triton-python", "own.joblib", b"", "arrays are in other files"),
+    "a link": ("triton-tensorflow", "own", b"", "assets in it is a link to /etc"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_SERVED)
+def test_a_model_that_triton_would_not_serve_is_refused_before_anything_is_rendered(
+    template: Path, tmp_path: Path, name: str
+) -> None:
+    config, file, content, words = NOT_SERVED[name]
+    image = "nvcr.io/nvidia/tritonserver:24.08-py3"
+    data = {"deployment_config": config, "model_path": str(tmp_path / file), "base_image": image}
+    if file == "own":
+        (tmp_path / "own").mkdir()
+        (tmp_path / "own" / "assets").symlink_to("/etc")
+        (tmp_path / "own" / "saved_model.pb").write_bytes(b"")
+    else:
+        (tmp_path / file).write_bytes(content)
+        (tmp_path / "own.joblib_01.npy").write_bytes(b"")
+        data["model_format"] = (tmp_path / file).suffix.removeprefix(".")
+    options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
+    with pytest.raises(UserMessageError, match=words):
+        copier.run_copy(str(template), tmp_path / "p", data=data, **options)
+    assert not (tmp_path / "p").exists()
+    if name.startswith("newer"):  # than 24.08 reads
+        copier.run_copy(str(template), tmp_path / "p", data=data | {"base_image": NEWER}, **options)
+        assert "26.10" in (tmp_path / "p" / "serving" / "artifact.py").read_text()
 
 
 def test_weights_without_code_are_no_torchscript(template: Path, tmp_path: Path) -> None:
