@@ -80,7 +80,7 @@ def environment(deployment_config: str, engine_settings: Mapping[str, Any], regi
     if deployment_config in triton.CONFIGS:
         loud = {"SAGEMAKER_TRITON_LOG_VERBOSE": "0"}
         return loud if deployment_config in triton.MODEL_CONFIGS else {"AWS_REGION": region, **loud}
-    return {"SERVING_LOG_LEVEL": "warning", "SERVING_THREADS": "4"}
+    return {"SERVING_LOG_LEVEL": "warning", "SERVING_THREADS": "16"}
 
 
 def model_volume(source: str, project: str, namespace: str, region: str) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def test_the_image_goes_by_digest_and_another_one_is_rolled_out(cluster: Cluster
 def test_other_settings_make_another_config_map_and_new_pods(cluster: Cluster) -> None:
     cluster.deploy()
     before = {name for name in cluster.objects() if name.startswith("ConfigMap")}
-    cluster.edit("kubernetes/settings.env", "SERVING_THREADS=4", "SERVING_THREADS=8")
+    cluster.edit("kubernetes/settings.env", "SERVING_THREADS=16", "SERVING_THREADS=8")
     cluster.deploy()
     new = {name for name in cluster.objects() if name.startswith("ConfigMap")} - before
     assert len(new) == 1
@@ -202,7 +202,7 @@ def test_a_failing_change_gives_way_to_what_was_before(cluster: Cluster, failure
     cluster.deploy()
     before = cluster.deployed()["spec"]
     digest = cluster.push()
-    cluster.edit("kubernetes/settings.env", "SERVING_THREADS=4", "SERVING_THREADS=8")
+    cluster.edit("kubernetes/settings.env", "SERVING_THREADS=16", "SERVING_THREADS=8")
     cluster.actor.behave = lambda pod: failure if digest in str(pod["spec"]) else "ready"
     ran = cluster.run("deploy")
     assert ran.id == FAILURES[failure][1] and ran.seen.endswith("what was before is back"), ran.said

@@ -70,7 +70,7 @@ def test_the_contract_is_kept(render: Render, server: str, framework: str, model
     missed = [c for c in checks if c["result"] != "passed" and c["number"] not in NEED_A_CONTAINER_OR_STREAM]
     assert missed == []
     assert answer.returncode == 0, answer.stderr
-    assert {check["number"] for check in checks} == set(range(1, 60))
+    assert {check["number"] for check in checks} == set(range(1, 66))
 
 
 def test_the_server_of_an_updated_project_keeps_the_contract(template: Path, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ from typing import Any, NamedTuple
 
 FEATURES = 4
 LIMIT = 25 * 1024 * 1024
+MAX_ROWS = 400_000
+HEADER_LIMIT = 8192
+LONG_TIME = 500_000  # bytes of a body that is pretended to take too long when there is a limit
 GUNICORN_WORKER = [sys.executable, "-c", "import time; time.sleep(600)  # gunicorn worker"]
 
 
@@ -54,13 +57,16 @@ def right_answer(question: Question) -> Answer:
     """Answer as the contract wants it."""
     try:
         path = question.path.partition("?")[0]
-        methods = {"/ping": "GET", "/invocations": "POST"}
+        methods = {"/ping": ("GET", "HEAD"), "/invocations": ("POST",)}
+        if any(len(value) > HEADER_LIMIT for value in question.headers.values()):
+            raise Refusal(431, "a header is too long")
         if path not in methods:
             raise Refusal(404, "there is nothing here")
-        if question.method != methods[path]:
+        if question.method not in methods[path]:
             raise Refusal(405, "wrong method")
         if path == "/ping":
-            return Answer(200, "application/json", json.dumps({"row_shape": [FEATURES]}).encode())
+            about = {"row_shape": [FEATURES], "max_rows": MAX_ROWS}
+            return Answer(200, "application/json", json.dumps(about).encode())
         sums = [sum(row) for row in rows_in(question)]
         if question.headers.get("accept") == "text/csv":
             return Answer(200, "text/csv", "".join(f"{value}\n" for value in sums).encode())
@@ -84,10 +90,12 @@ def rows_in(question: Question) -> list[list[float]]:
         raise Refusal(413, "too long")
     if media_type not in DECODERS:
         raise Refusal(415, "unknown content type")
+    if media_type == "text/csv" and body.count(b"\n") > MAX_ROWS:
+        raise Refusal(413, "too many rows")
     try:
         rows = DECODERS[media_type](body)
         if not rows or any(
-            len(row) != FEATURES or not all(value == value for value in map(abs, row)) for row in rows
+            len(row) != FEATURES or not all(type(x) is not bool and abs(x) == x for x in row) for row in rows
         ):
             raise Refusal(400, "rows do not fit")
     except (ValueError, TypeError, KeyError, struct.error) as error:
@@ -113,7 +121,9 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
     "application/json": from_json,
     "application/jsonlines": lambda body: [json.loads(line) for line in body.splitlines()],
     "application/x-npy": from_npy,
-    "text/csv": lambda body: [list(map(float, row)) for row in csv.reader(io.StringIO(body.decode())) if row],
+    "text/csv": lambda body: [
+        list(map(float, row)) for row in csv.reader(io.StringIO(body.decode().replace("_", "x"))) if row
+    ],
 }
 
 
@@ -145,9 +155,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not answer.keep:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(answer.body if self.command != "HEAD" else b"")
 
-    do_POST = do_GET
+    do_POST = do_HEAD = do_GET
 
     def log_message(self, *arguments: Any) -> None:
         """Stay silent."""
@@ -167,11 +177,17 @@ def log_requests(broken: str) -> Break:
     def change(question: Question, answer: Answer) -> Answer:
         if broken == "leaks memory":
             leaked.append(bytearray(os.urandom(100_000)))
-        if not question.path.startswith("/ping") or broken == "logs pings":
-            row = {"path": question.path, "status": answer.status} | (
-                {} if broken == "logs no times" else {"ms": 1}
-            )
+        path = question.path if broken == "logs query strings" else question.path.partition("?")[0]
+        limited = "SERVING_PREDICT_SECONDS" in os.environ and broken != "ends no request"
+        if limited and len(question.body) > LONG_TIME:
+            if broken != "ends requests in silence":
+                os.write(2, b"over SERVING_PREDICT_SECONDS\n")
+            answer = Answer(502, "application/json", b'{"error": "Bad Gateway", "message": "ended"}')
+        if not path.startswith("/ping") or broken == "logs pings":
+            row = {"path": path, "status": answer.status} | ({} if broken == "logs no times" else {"ms": 1})
             os.write(1, f"{json.dumps(row)}\n".encode())  # in one go, as print does not among threads
+        if broken == "warns" and len(question.body) > LONG_TIME:
+            os.write(2, b"2026/11/29 20:00:00 [warn] 7#7: *1 a client request body is buffered\n")
         return answer
 
     return change

@@ -1,8 +1,11 @@
 """nginx, as serve starts it in front of a server."""
 
+import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,4 +36,9 @@ def start(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -
     command = [find() or "nginx", "-e", "stderr", "-c", str(own)]
     if os.getuid() == 0:
         command += ["-g", "user root;"]  # as root nginx would pick a user that cannot read run_dir
-    return Child("nginx", supervisor.start(command), graceful=signal.SIGQUIT)
+    if os.access("/dev/stdout", os.W_OK):
+        return Child("nginx", supervisor.start(command), graceful=signal.SIGQUIT)
+    # A terminal of another user: nginx cannot open it again for its log, but a pipe to it.
+    writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True)
+    with contextlib.closing(writer.stdin or sys.stdout.buffer) as pipe:
+        return Child("nginx", supervisor.start(command, stdout=pipe), graceful=signal.SIGQUIT)

@@ -1,6 +1,7 @@
 """The HTTP interface: GET /ping and POST /invocations, served by uvicorn. GET /docs describes it."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from typing import Any
 from codec import CSV, JSON, JSON_LINES, NPY
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from inference import MAX_BODY_BYTES, Inference, error_body
+from inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -48,8 +49,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "Predictions, one a row.", "model": Predictions, "content": RESPONSE_CONTENT},
     400: {"description": "A malformed body, or rows that do not fit the model.", "model": Error},
     406: {"description": "An Accept header that cannot be met.", "model": Error},
-    413: {"description": "A body over 25 MB.", "model": Error},
+    413: {"description": "A body over 25 MB, or too many rows.", "model": Error},
     415: {"description": "A content type that is not served.", "model": Error},
+    503: {"description": "No turn in time: the model is busy.", "model": Error},
 }
 
 
@@ -60,12 +62,16 @@ class DirectRoute(APIRoute):
         return self.endpoint
 
 
-app = FastAPI(title="Model server", description="Answers as an Amazon SageMaker endpoint does.")
+app = FastAPI(
+    title="Model server", description="Answers as an Amazon SageMaker endpoint does.", redirect_slashes=False
+)
 app.router.route_class = DirectRoute
 inference = Inference()
-threads = ThreadPoolExecutor(int(os.environ.get("SERVING_THREADS", "4")))
+threads = ThreadPoolExecutor(int(os.environ.get("SERVING_THREADS", "16")))
+large, NOTHING = asyncio.Lock(), contextlib.nullcontext()
 
 
+@app.head("/ping", include_in_schema=False)
 @app.get("/ping", response_class=Response, summary="Is the model loaded and warm?")
 async def ping(_request: Request) -> Response:
     """Answer 200: this process only takes requests once its model is loaded and warm."""
@@ -75,13 +81,15 @@ async def ping(_request: Request) -> Response:
 @app.post("/invocations", response_class=Response, responses=RESPONSES, openapi_extra=BODY, summary="Predict")
 async def invocations(request: Request) -> Response:
     """Answer the rows in the body with predictions."""
-    body = await read_body(request)
-    arguments = (body, request.headers.get("content-type"), request.headers.get("accept"))
-    if inference.is_quick(body):  # then a hop to a thread would cost more than it saves
-        status, answer, media_type = inference.answer(*arguments)
-    else:
-        loop = asyncio.get_running_loop()
-        status, answer, media_type = await loop.run_in_executor(threads, inference.answer, *arguments)
+    headers = request.headers
+    async with large if int(headers.get("content-length", MAX_BODY_BYTES)) > LARGE_BODY_BYTES else NOTHING:
+        body = await read_body(request)
+        arguments = (body, headers.get("content-type"), headers.get("accept"), headers.get("x-arrived"))
+        if inference.is_quick(body):  # then a hop to a thread would cost more than it saves
+            status, answer, media_type = inference.answer(*arguments)
+        else:
+            loop = asyncio.get_running_loop()
+            status, answer, media_type = await loop.run_in_executor(threads, inference.answer, *arguments)
     return Response(answer, status, headers={"content-type": media_type})
 
 

@@ -1,11 +1,12 @@
 """The HTTP interface: GET /ping and POST /invocations, served by gunicorn."""
 
+import contextlib
 from collections.abc import Iterable
 from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, request
-from inference import MAX_BODY_BYTES, Inference, error_body
+from inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
 from werkzeug.exceptions import HTTPException
 
 
@@ -21,15 +22,19 @@ class ModelServer(Flask):
         is_prediction = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/invocations"
         if not is_prediction or not 0 <= length <= MAX_BODY_BYTES:
             return super().wsgi_app(environ, start_response)
-        body = environ["wsgi.input"].read(length)
-        status, answer, media_type = inference.answer(
-            body, environ.get("CONTENT_TYPE"), environ.get("HTTP_ACCEPT")
-        )
+        with inference.large if length > LARGE_BODY_BYTES else NOTHING:
+            status, answer, media_type = inference.answer(
+                environ["wsgi.input"].read(length),
+                environ.get("CONTENT_TYPE"),
+                environ.get("HTTP_ACCEPT"),
+                environ.get("HTTP_X_ARRIVED"),
+            )
         headers = [("Content-Type", media_type), ("Content-Length", str(len(answer)))]
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [answer]
 
 
+NOTHING = contextlib.nullcontext()
 app = ModelServer(__name__)
 app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 inference = Inference()
@@ -44,9 +49,13 @@ def ping() -> Response:
 @app.route("/invocations", methods=["POST"])
 def invocations() -> Response:
     """Answer the rows in the body with predictions."""
-    status, body, media_type = inference.answer(
-        request.get_data(cache=False), request.content_type, request.headers.get("Accept")
-    )
+    with inference.large:  # a body of unknown length
+        status, body, media_type = inference.answer(
+            request.get_data(cache=False),
+            request.content_type,
+            request.headers.get("Accept"),
+            request.headers.get("X-Arrived"),
+        )
     return Response(body, status, content_type=media_type)
 
 

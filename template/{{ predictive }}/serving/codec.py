@@ -3,8 +3,11 @@
 import contextlib
 import csv
 import io
+import os
+import re
 import struct
-from itertools import starmap
+from collections.abc import Iterator
+from itertools import chain, starmap
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,25 @@ JSON_LINES = "application/jsonlines"
 CSV = "text/csv"
 NPY = "application/x-npy"
 NUMBER_OR_NULL = (int, float, type(None))
+# What is read in one go: no other thread runs meanwhile, not even the one that answers /ping.
+PIECE_BYTES, PIECE_ROWS = 512 * 1024, 2000
+LIST_STARTS = re.compile(rb'\s*(\{\s*"instances"\s*:\s*)?\[')
+LIST_ENDS = re.compile(rb"\s*\]\s*(\})?\s*\Z")
+LIST_END_BYTES = 200
+MAX_ROWS = int(os.environ.get("SERVING_MAX_ROWS", "500000"))
+DIFFERENT_LENGTHS = "rows differ in length; send the same number of values in each"
 Shape = tuple[int | None, ...]
+
+
+class Rows(list[Any]):
+    """The rows of a JSON document, and what else the document says."""
+
+    may_hold_booleans = False  # True unless the text of the document rules it out
+    signature_name: Any = None
+
+    def __del__(self) -> None:
+        while len(self) > PIECE_ROWS:
+            del self[-PIECE_ROWS:]
 
 
 class RequestError(Exception):
@@ -29,7 +50,8 @@ class RequestError(Exception):
 def decode(body: bytes, content_type: str | None) -> Any:
     """Return the rows in `body`: a list as sent (JSON) or a float array of shape (rows, features).
 
-    Raises RequestError: 415 for a content type that is not served, 400 for a malformed body.
+    Raises RequestError: 415 for a content type that is not served, 400 for a malformed body, 413 for more
+    than MAX_ROWS rows.
     """
     media_type = (content_type or JSON).partition(";")[0].strip().lower()
     if media_type not in DECODERS:
@@ -37,19 +59,41 @@ def decode(body: bytes, content_type: str | None) -> Any:
         raise RequestError(415, f"content type {media_type!r} is not served; send one of {known}")
     if not body.strip():
         raise RequestError(400, f"the request body is empty; send rows as {media_type}")
-    return DECODERS[media_type](body)
+    if media_type in (CSV, JSON_LINES):
+        _limit_rows(body.count(b"\n"))  # before the time to read them is spent
+    rows = DECODERS[media_type](body)
+    if len(rows) > MAX_ROWS:
+        _limit_rows(len(rows))
+    return rows
 
 
 def to_array(rows: Any, shape: Shape | None = None, allow_missing: bool = False) -> np.ndarray:
     """Return `rows` as a float64 array of shape (rows, *shape), checked number by number.
 
+    Text and booleans are refused: they are not numbers, though Python would convert them.
+
     `shape` is that of one row, None where any length will do. Missing values (null, NaN) become
     NaN when `allow_missing`. Raises RequestError 400 with the reason when the rows do not fit.
     """
+    if not isinstance(rows, list):
+        return _to_array(rows, shape, allow_missing)
+    may_hold_booleans = getattr(rows, "may_hold_booleans", True)
+    if len(rows) <= PIECE_ROWS:
+        return _to_array(rows, shape, allow_missing, may_hold_booleans)
+    pieces = (rows[first : first + PIECE_ROWS] for first in range(0, len(rows), PIECE_ROWS))
+    arrays = [_to_array(piece, shape, allow_missing, may_hold_booleans) for piece in pieces]
+    if len({array.shape[1:] for array in arrays}) > 1:
+        raise RequestError(400, DIFFERENT_LENGTHS)
+    return np.concatenate(arrays)
+
+
+def _to_array(
+    rows: Any, shape: Shape | None, allow_missing: bool, may_hold_booleans: bool = False
+) -> np.ndarray:
     try:
         array = _read_numbers(rows, shape)
     except ValueError:
-        raise RequestError(400, "rows differ in length; send the same number of values in each") from None
+        raise RequestError(400, DIFFERENT_LENGTHS) from None
     if array.size == 0:
         raise RequestError(400, "there are no rows to predict; send at least one")
     if allow_missing and array.dtype == object and all(isinstance(x, NUMBER_OR_NULL) for x in array.flat):
@@ -58,6 +102,8 @@ def to_array(rows: Any, shape: Shape | None = None, allow_missing: bool = False)
         raise RequestError(400, "every value must be an unquoted number; edit preprocess() for other data")
     if array.ndim < 2:
         raise RequestError(400, "send a list of rows, each row a list of numbers: [[1.0, 2.0], [3.0, 4.0]]")
+    if array.dtype.kind == "b" or (may_hold_booleans and _holds_booleans(rows)):
+        raise RequestError(400, "every value must be a number; send 1 for true and 0 for false")
     if shape is not None and not _fits(array.shape[1:], shape):
         seen, expected = _text(array.shape[1:]), _text(shape)
         raise RequestError(400, f"each row has shape {seen}, the model expects {expected}")
@@ -90,11 +136,16 @@ def negotiate(accept: str | None) -> str:
 
 
 def encode(predictions: Any, media_type: str) -> bytes:
-    """Return `predictions` (a list, one entry a row, or an array) as bytes of `media_type`."""
+    """Return `predictions` (a list, one entry a row, or an array) as bytes of `media_type`.
+
+    Raises RequestError 406 when a prediction is an object of named outputs and `media_type` has no names.
+    """
     if media_type == JSON:
         return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
     if media_type == JSON_LINES:
         return b"".join(orjson.dumps(p, option=orjson.OPT_APPEND_NEWLINE) for p in predictions)
+    if len(predictions) and isinstance(predictions[0], dict):
+        raise RequestError(406, f"the model has several outputs; accept {JSON} or {JSON_LINES}")
     if media_type == CSV:
         text = io.StringIO()
         rows = (p if isinstance(p, (list, tuple)) else [p] for p in predictions)
@@ -106,21 +157,56 @@ def encode(predictions: Any, media_type: str) -> bytes:
 
 
 def _decode_json(body: bytes) -> Any:
+    document = _decode_in_pieces(body) if len(body) > 2 * PIECE_BYTES else None
     try:
-        document = orjson.loads(body)
+        document = document or orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(400, f"the body is not valid JSON: {error}") from None
+    found = document
     if isinstance(document, dict):
         if "instances" not in document:
             raise RequestError(400, 'the JSON object has no "instances"; send {"instances": [[...], ...]}')
-        document = document["instances"]
-    if not isinstance(document, list):
+        found = document["instances"]
+    if not isinstance(found, list):
         raise RequestError(400, 'send {"instances": [[...], ...]} or a bare list of rows')
-    return document
+    rows = Rows(found)
+    if _may_hold_booleans(body):
+        rows.may_hold_booleans = True
+    if found is not document and len(document) > 1:
+        rows.signature_name = document.get("signature_name")
+    return rows
+
+
+def _decode_in_pieces(body: bytes) -> list[Any] | None:
+    """Return the rows of a long document of numbers, or None for one that has to be read in one go.
+
+    A piece up to the end of a row is valid by itself only if it holds whole rows: there is no text in it.
+    """
+    start, end = LIST_STARTS.match(body), LIST_ENDS.search(body, len(body) - LIST_END_BYTES)
+    if not start or not end or bool(start[1]) != bool(end[1]) or body.find(b'"', start.end()) >= 0:
+        return None
+    rows: list[Any] = []
+    at, last = start.end(), end.start()
+    ending = body[max(at, last - LIST_END_BYTES) : last]
+    depth = len(ending) - len(ending.rstrip(b"]"))
+    row_end = b"]" * depth + b","
+    while at <= last:
+        found = body.find(row_end, at + PIECE_BYTES, last)
+        stop = last if found < 0 else found + depth
+        try:
+            piece = orjson.loads(b"[%b]" % body[at:stop])
+        except orjson.JSONDecodeError:
+            return None
+        if not piece:
+            return None
+        rows += piece
+        at = stop + 1
+    return rows
 
 
 def _decode_json_lines(body: bytes) -> Any:
-    rows = []
+    rows = Rows()
+    rows.may_hold_booleans = _may_hold_booleans(body)
     for number, line in enumerate(body.splitlines(), start=1):
         if line.strip():
             try:
@@ -137,18 +223,36 @@ def _decode_csv(body: bytes) -> np.ndarray:
     except UnicodeDecodeError:
         raise RequestError(400, "the CSV body is not UTF-8 text") from None
     with contextlib.suppress(ValueError):
-        return np.loadtxt(io.StringIO(text), delimiter=",", comments=None, ndmin=2)
-    return _decode_csv_cells(text)
+        return np.concatenate(list(map(_load_numbers, _lines_in_pieces(text))))
+    try:
+        return _decode_csv_cells(text)
+    except csv.Error as error:
+        raise RequestError(400, f"the body is not valid CSV: {error}") from None
+
+
+def _lines_in_pieces(text: str) -> Iterator[str]:
+    at = 0
+    while at < len(text):
+        stop = text.find("\n", at + PIECE_BYTES) + 1 or len(text)
+        yield text[at:stop]
+        at = stop
+
+
+def _load_numbers(text: str) -> np.ndarray:
+    return np.loadtxt(io.StringIO(text), delimiter=",", comments=None, ndmin=2)
 
 
 def _decode_csv_cells(text: str) -> np.ndarray:
-    """Read CSV cell by cell: slower than loadtxt, but an empty cell is NaN and errors say where."""
+    """Read CSV cell by cell: slower than loadtxt, but an empty cell is NaN and errors say where.
+
+    Raises csv.Error for text that is not CSV.
+    """
     rows: list[list[float]] = []
     for number, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
         row = []
         for column, cell in enumerate(cells, start=1):
             try:
-                row.append(float(cell) if cell.strip() else float("nan"))
+                row.append(_number(cell) if cell.strip() else float("nan"))
             except ValueError:
                 where = f"CSV row {number}, column {column}"
                 raise RequestError(400, f"{where}: {cell[:40]!r} is not a number (send no header)") from None
@@ -159,6 +263,13 @@ def _decode_csv_cells(text: str) -> np.ndarray:
     return np.array(rows)
 
 
+def _number(cell: str) -> float:
+    """Return the number in a cell. Raises ValueError, also for numbers of Python alone: 1_0, other digits."""
+    if "_" in cell or not cell.isascii():
+        raise ValueError
+    return float(cell)
+
+
 def _decode_npy(body: bytes) -> np.ndarray:
     file = io.BytesIO(body)
     try:
@@ -167,7 +278,25 @@ def _decode_npy(body: bytes) -> np.ndarray:
         raise RequestError(400, f"the body is not a valid .npy file ({error}); use numpy.save") from None
     if file.read(1):
         raise RequestError(400, f"the .npy file is too long for shape {_text(array.shape)}")
+    if not array.ndim:
+        raise RequestError(400, "the .npy file holds a single value; save an array of rows")
     return array
+
+
+def _limit_rows(rows: int) -> None:
+    if rows > MAX_ROWS:
+        raise RequestError(413, f"the body has {rows} rows, the limit is {MAX_ROWS} (SERVING_MAX_ROWS)")
+
+
+def _may_hold_booleans(body: bytes) -> bool:
+    """Return whether there may be a true or false in JSON; two letters are found in no time."""
+    first = 12 if body.startswith(b"{") else 0  # past the "t" of {"instances":
+    return body.find(b"t", first) >= 0 or body.find(b"f", first) >= 0
+
+
+def _holds_booleans(rows: list[Any]) -> bool:
+    types = set(map(type, chain.from_iterable(rows)))
+    return bool in types or (list in types and bool in set(map(type, np.asarray(rows, dtype=object).flat)))
 
 
 def _read_numbers(rows: Any, shape: Shape | None) -> np.ndarray:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 DRAIN_SECONDS = 25  # for requests in flight
 LAST_SECONDS = 4  # for a process that ends after another took all of them; SIGKILL comes at 30
@@ -42,7 +42,11 @@ def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
         fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_APPEND)
     for expected in (signal.SIGTERM, signal.SIGINT):
         signal.signal(expected, stop)
-    run_dir = Path(tempfile.mkdtemp(prefix="serving-"))
+    try:
+        run_dir = Path(tempfile.mkdtemp(prefix="serving-"))
+    except OSError as error:
+        print(f"serve: no directory for sockets: {error.strerror}; mount a writable /tmp", file=sys.stderr)
+        return 2
     children: list[Child] = []
     try:
         for child in start_children(run_dir):
@@ -53,9 +57,13 @@ def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
         shutil.rmtree(run_dir, ignore_errors=True)
 
 
-def start(command: list[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    command: list[str], environment: Mapping[str, str] | None = None, stdout: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, so that only this one receives Ctrl-C."""
-    return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_parent)
+    return subprocess.Popen(
+        command, env=environment, stdout=stdout, start_new_session=True, preexec_fn=end_with_parent
+    )
 
 
 def end_with_parent() -> None:

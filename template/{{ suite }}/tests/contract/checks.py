@@ -28,7 +28,7 @@ HEAD = b"POST /invocations HTTP/1.1\r\nHost: contract\r\nContent-Type: applicati
 SLOW = [HEAD, HEAD + b"Content-Length: 500\r\n\r\n["]
 PING = Request("GET", "/ping")
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp")
-LAST = (46, 48, 47, 49, 53, 55, 50, 51, 52, 58)  # these end the server, or start others
+LAST = (65, 46, 48, 47, 49, 53, 55, 50, 51, 52, 58)  # these end the server, or start others
 CHECKS: dict[int, tuple[str, Callable[[Any], str]]] = {}
 Row = tuple[int, str, set[int], Callable[[Any], list[Request]]]
 
@@ -84,6 +84,12 @@ class Checks(ABC):
         (37, "chunked request body", {200}, lambda c: [c.several(CHUNKED)]),
     )
 
+    # The same of servers that have nginx before them.
+    http_behind_nginx: tuple[Row, ...] = (
+        (60, "HEAD /ping is 200", {200}, lambda c: [Request("HEAD", "/ping")]),
+        (61, "a header of 40 kB is refused", {400, 431}, lambda c: [c.with_long_header()]),
+    )
+
     def __init__(self, server: Server, soak_requests: int = 5_000, seconds: float = 0) -> None:
         self.server, self.client = server, server.client
         self.soak_requests, self.seconds = soak_requests, seconds
@@ -117,6 +123,17 @@ class Checks(ABC):
     def streamed(self) -> Request:
         """Return a request whose answer comes in parts. Raises NotApplicable when there are none."""
         raise NotApplicable("answers are not streamed")
+
+    def with_long_header(self) -> Request:
+        """Return a request that nginx refuses. Raises NotApplicable without nginx."""
+        self.need_nginx()
+        return PING._replace(headers={"X-Long": "x" * 40_000})
+
+    def need_nginx(self) -> None:
+        """Raise NotApplicable when the server runs without nginx."""
+        nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+        if isinstance(self.server, LocalServer) and not nginx:
+            raise NotApplicable("nginx is not installed on this machine")
 
     def copy_model(self, target: Path) -> None:
         """Copy what is served."""
@@ -213,9 +230,11 @@ class Checks(ABC):
         over = threading.Event()
 
         def ping() -> None:
-            while not over.wait(0.05):
+            ended = False
+            while not ended:
                 started, answered = time.perf_counter(), self.server.responds()
                 self.pings.append(time.perf_counter() - started if answered else float("inf"))
+                ended = over.wait(0.05)
 
         with ThreadPoolExecutor(1) as pool:
             pool.submit(ping)

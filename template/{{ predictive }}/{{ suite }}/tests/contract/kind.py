@@ -3,12 +3,11 @@
 import argparse
 import json
 import math
-import os
 import pickle
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,12 @@ from . import checks
 from .checks import PING, check, expect, register
 from .client import NONE, Headers, NotApplicable, Reply, Request, post
 from .rows import CSV, NPY, Row, of_shape, predictions, same
-from .servers import LocalServer, Server
+from .servers import Server
 
 REPLACED_SECONDS, GROWTH_MB = 6, 20
+QUICK_PING_SECONDS = 1.0  # half of SageMaker's limit
+HUNG_SECONDS = 5  # from the time limit of a request to the end of the process that works on it
+AGAIN_SECONDS = 30  # in which the next one has loaded the model
 NAN, NOT_5XX = math.nan, set(range(200, 500))
 
 # Number, title, statuses allowed, requests made from a row.
@@ -39,7 +41,7 @@ ROWS: list[tuple[int, str, set[int], Callable[[Row], list[Request]]]] = [
     (22, "empty CSV body 400", {400}, lambda r: [post(b"", CSV), post(b"\r\n", CSV)]),
     (23, "NaN: 400, or 200 with valid JSON", {200, 400}, lambda r: r.with_first(NAN).every_way()),
     (24, "wrong feature count 400", {400}, lambda r: r.longer().every_way()),
-    (25, "text in a number 400", {400}, lambda r: r.with_first("abc").every_way()),
+    (25, "text in a number 400", {400}, lambda r: [*r.with_first("abc").every_way(), *almost_numbers(r)]),
     (26, "empty instances 400", {400}, lambda r: [post(b'{"instances": []}'), post(b"[]")]),
     (27, "ragged rows 400", {400}, lambda r: [post(f"[{r.text},{r.text[:-1]},{r.text[1:]}]".encode())]),
     (28, "object without instances 400", {400}, lambda r: [post(b'{"data": %s}' % r.bare().body)]),
@@ -49,6 +51,11 @@ ROWS: list[tuple[int, str, set[int], Callable[[Row], list[Request]]]] = [
     (35, "a 24 MB npy body", {200}, lambda r: [r.npy(r.rows_in(24, value_bytes=8))]),
     (43, "/execution-parameters 200 or 404", {200, 404}, lambda r: [Request("GET", "/execution-parameters")]),
 ]
+
+
+def almost_numbers(row: Row) -> list[Request]:
+    """Return requests with what Python would take for a number."""
+    return [row.with_first("0.5").json(), *row.with_first(True).every_way(), *row.with_first("1_0").every_way()]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -67,12 +74,18 @@ def model_dir(given: Path | None) -> Path:
 def row_of(server: Server, given: Any) -> Row:
     """Return the row to ask with. Raises ValueError when nobody tells what one looks like."""
     if isinstance(given, list) and given and not isinstance(given[0], list):
-        return Row(json.dumps(given, separators=(",", ":")), (len(given),))
+        return Row(json.dumps(given, separators=(",", ":")), (len(given),), most_rows(server))
     answer = server.client.ping().json()
     shape = answer.get("row_shape") if isinstance(answer, dict) else None
     if not shape or given is not None:
         raise ValueError("/ping does not say what a row looks like: give one with --row '[0.5, 1.5]'")
-    return of_shape(shape)
+    return of_shape(shape, most_rows(server))
+
+
+def most_rows(server: Server) -> int:
+    """Return how many rows a body may have, as /ping says."""
+    answer = server.client.ping().json() if server.responds() else {}
+    return int(answer.get("max_rows", Row._field_defaults["most"]))
 
 
 def of_row(number: int, title: str, allowed: set[int], asked: Callable[[Row], list[Request]]) -> checks.Row:
@@ -85,7 +98,12 @@ class Checks(checks.Checks):
 
     imports = "import gunicorn"
 
-    http = (*checks.Checks.http, *(of_row(*row) for row in ROWS))
+    http = (
+        *checks.Checks.http,
+        *checks.Checks.http_behind_nginx,
+        *(of_row(*row) for row in ROWS),
+        (62, "more rows than /ping allows 413", {413}, lambda c: [c.too_many()]),
+    )
 
     def __init__(self, server: Server, options: Any, soak_requests: int = 5_000, seconds: float = 0) -> None:
         super().__init__(server, soak_requests, seconds)
@@ -102,7 +120,14 @@ class Checks(checks.Checks):
     def slow(self) -> Request:
         """Return a request of so many rows that they take a second or two."""
         rows = self.row.rows_in(1)
-        return self.row.json(int(rows * min(24, max(1, 1.5 / self.send(self.row.json(rows)).seconds))))
+        times = min(24, max(1, 1.5 / self.send(self.row.json(rows)).seconds))
+        return self.row.json(min(self.row.most, int(rows * times)))
+
+    def too_many(self) -> Request:
+        """Return a request of a row more than may be. Raises NotApplicable when /ping tells no limit."""
+        if self.row.most > 10_000_000:
+            raise NotApplicable("/ping tells no limit that a body of 25 MB reaches")
+        return post(b"0\n" * (self.row.most + 1), CSV)
 
     @cached_property
     def reference(self) -> Any:
@@ -135,6 +160,43 @@ class Checks(checks.Checks):
             expect(same(float(lines[1]), self.reference), f"predicted {lines[1]}, as JSON {self.reference}")
         status = self.client.send(self.row.json(headers={"Accept": "image/png"})).status
         return expect(status == 406, f"Accept: image/png gives status {status}", "text/csv; 406")
+
+    @check(63, "/ping is quick while 64 clients wait for the model")
+    def _pings_while_predicting(self) -> str:
+        return self.quick_pings([self.row.json(self.row.rows_in(1))] * 64)
+
+    @check(64, "/ping is quick while 16 bodies of 24 MB are read")
+    def _pings_while_reading(self) -> str:
+        return self.quick_pings([self.row.npy(self.row.rows_in(24, value_bytes=8))] * 16)
+
+    def quick_pings(self, requests: list[Request]) -> str:
+        """Ping while all requests are sent at once; each is answered, or refused as one too many (503)."""
+        earlier = len(self.pings)
+        with self.pinging(), ThreadPoolExecutor(len(requests)) as pool:
+            replies = list(pool.map(lambda request: self.client.send(request, timeout=90), requests))
+        pings, statuses = self.pings[earlier:], Counter(reply.status for reply in replies)
+        for request, reply in zip(requests, replies, strict=True):
+            if reply.status != 503:
+                self.judge(request, reply)
+        expect(statuses[200] > 0, f"none of {len(requests)} requests is answered: {dict(statuses)}")
+        said = f"slowest of {len(pings)} pings: {max(pings) * 1000:.0f} ms; statuses {dict(statuses)}"
+        return expect(max(pings) < QUICK_PING_SECONDS, said)
+
+    @check(65, "a request over its time limit is ended and logged, the next is answered")
+    def _ends_a_hung_request(self) -> str:
+        self.need_nginx()
+        request = self.slow()
+        limit = round(self.send(request).seconds / 4, 2)
+        variables = (*self.own.variables, ("SERVING_PREDICT_SECONDS", str(limit)))
+        with self.started(variables=variables) as server:
+            server.ready()
+            reply, started = server.client.send(request), time.monotonic()
+            said = f"limit {limit} s: status {reply.status} after {reply.seconds:.1f} s"
+            expect(reply.status == 502 and reply.seconds < limit + HUNG_SECONDS, said)
+            expect("SERVING_PREDICT_SECONDS" in server.log(), f"{said}, but nothing is logged")
+            while (status := server.client.send(self.row.json()).status) != 200:
+                expect(time.monotonic() - started < AGAIN_SECONDS, f"{said}; then status {status}")
+        return f"{said}; answered again after {time.monotonic() - started:.1f} s"
 
     @check(4, "nginx is in the path")
     def _nginx(self) -> str:
@@ -177,16 +239,20 @@ class Checks(checks.Checks):
     @check(56, "a log line a request with status and milliseconds, none for /ping")
     def _log_lines(self) -> str:
         self.need_nginx()
-        for request in (PING, self.row.json(), post(b"{")):
-            self.client.send(request._replace(path=f"{request.path}?contract"))
+        for request in (PING, self.row.json(), post(b"{"), self.row.json(self.row.rows_in(2))):
+            self.client.send(request._replace(path=f"{request.path}?key=contract"))
         time.sleep(0.5)
-        rows = [json.loads(line) for line in self.own.log().splitlines() if line.startswith('{"')]
-        pings = [row for row in rows if row["path"].partition("?")[0] == "/ping"]
+        log = self.own.log()
+        expect("key=contract" not in log, "the log holds a query string, which may be a secret")
+        rows = [json.loads(line) for line in log.splitlines() if line.startswith('{"')]
+        pings = [row for row in rows if row["path"] == "/ping"]
         expect(not pings, f"{len(pings)} pings are logged, the first {pings[:1]}")
-        ours = [row for row in rows if row["path"].endswith("?contract")]
-        expect([row["status"] for row in ours] == [200, 400], f"requests with status 200 and 400 gave {ours}")
+        ours = rows[-3:]
+        said = [(row["path"], row["status"]) for row in ours]
+        expect(said == [("/invocations", status) for status in (200, 400, 200)], f"200, 400, 200 gave {said}")
         expect(all(isinstance(row.get("ms"), (int, float)) for row in ours), f"no milliseconds: {ours}")
-        return json.dumps(ours[0])
+        warnings = [line for line in log.splitlines() if " [warn] " in line]
+        return expect(not warnings, f"nginx logs more than a line a request: {warnings[:1]}", json.dumps(ours[0]))
 
     check(55, "works with 1 CPU and 1 GB")(lambda self: self.limited("--cpus", "1", "--memory", "1g"))
 
@@ -200,11 +266,6 @@ class Checks(checks.Checks):
     def workers(self) -> set[int]:
         gunicorn = {row["pid"]: row["parent"] for row in self.own.look()[0] if "gunicorn" in row["command"]}
         return {pid for pid, parent in gunicorn.items() if parent in gunicorn}
-
-    def need_nginx(self) -> None:
-        nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-        if isinstance(self.server, LocalServer) and not nginx:
-            raise NotApplicable("nginx is not installed on this machine")
 
 
 register(Checks.http)

@@ -14,10 +14,11 @@ VALUE = re.compile(r"[^][,\s]+")
 
 
 class Row(NamedTuple):
-    """A row as JSON, and its shape, in which None is a length that may be any."""
+    """A row as JSON, its shape, in which None is a length that may be any, and how many a body may have."""
 
     text: str
     shape: tuple[int | None, ...]
+    most: int = 1_000_000_000
 
     def bare(self, rows: int = 1) -> Request:
         return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)
@@ -54,10 +55,10 @@ class Row(NamedTuple):
 
     def rows_in(self, megabytes: int, value_bytes: int = 0) -> int:
         row_bytes = value_bytes * len(VALUE.findall(self.text)) or len(self.text) + 1
-        return max(1, megabytes * 1_000_000 // row_bytes)
+        return max(1, min(self.most, megabytes * 1_000_000 // row_bytes))
 
     def with_first(self, value: Any) -> "Row":
-        return Row(VALUE.sub(json.dumps(value), self.text, count=1), self.shape)
+        return self._replace(text=VALUE.sub(json.dumps(value), self.text, count=1))
 
     def longer(self) -> "Row":
         if self.shape[0] is None:
@@ -65,12 +66,12 @@ class Row(NamedTuple):
         return of_shape([self.shape[0] + 1, *self.shape[1:]])
 
 
-def of_shape(shape: list[int | None]) -> Row:
+def of_shape(shape: list[int | None], most: int = 1_000_000_000) -> Row:
     """Return a row of this shape, filled with 0.5."""
     text = "0.5"
     for size in reversed(shape):
         text = f"[{','.join([text] * (size or 1))}]"
-    return Row(text, tuple(shape))
+    return Row(text, tuple(shape), most)
 
 
 def predictions(reply: Reply) -> list[Any]:
@@ -84,6 +85,8 @@ def predictions(reply: Reply) -> list[Any]:
 
 def same(one: Any, other: Any) -> bool:
     """Return whether two predictions agree, but for rounding, which differs with the size of a batch."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):

@@ -28,6 +28,7 @@ def model_dir(given: Path | None) -> Path:
 class Checks(checks.Checks):
     """The checks of a server that answers with text."""
 
+    http = (*checks.Checks.http, *checks.Checks.http_behind_nginx)
     without_model = (("SERVE_MODEL", "s3://bucket/model"),)
 
     def __init__(self, server: Server, options: Any, soak_requests: int = 5_000, seconds: float = 0) -> None:

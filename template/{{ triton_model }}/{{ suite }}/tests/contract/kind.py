@@ -35,6 +35,8 @@ def model_dir(given: Path | None) -> Path:
 class Checks(checks.Checks):
     """The checks of a server that answers with tensors."""
 
+    http = (*checks.Checks.http, *checks.Checks.http_behind_nginx)
+
     def __init__(self, server: Server, options: Any, soak_requests: int = 5_000, seconds: float = 0) -> None:
         super().__init__(server, soak_requests, seconds)
         file = next(model_dir(options.model_dir).glob("*/config.pbtxt"))

@@ -1,0 +1,285 @@
+"""A request that hangs ends its worker, and /ping, signals and wrong settings are answered at any time."""
+
+import http.client
+import json
+import os
+import pwd
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.conftest import Render
+from tests.servers import free_port, wait_until_ready
+from tests.serving.test_contract import shared_environment
+
+LIMIT, SLACK = 2, 5  # seconds of SERVING_PREDICT_SECONDS, and after which a request that hangs has ended
+START_SECONDS = 300  # with what makes .venv-model and trains the sample model
+SLEEPS, HOLDS_THE_LOCK, SLEEPS_BEFORE, PREDICTED = -1.0, -2.0, -3.0, 0.5
+HOOKS = f"""
+import re
+import time
+
+def hang(rows):
+    first = float(rows[0][0])
+    if first == {SLEEPS}:
+        time.sleep(3600)
+    if first == {HOLDS_THE_LOCK}:
+        re.match("(a+)+$", "a" * 80 + "b")
+
+class Hanging(ModelHandler):
+    def preprocess(self, rows):
+        if rows[0][0] == {SLEEPS_BEFORE}:
+            time.sleep(3600)
+        return super().preprocess(rows)
+
+    def predict(self, features):
+        hang(features[1] if isinstance(features, tuple) else features)
+        return super().predict(features)
+
+ModelHandler = Hanging
+"""
+LATE = """
+class Late(Hanging):
+    def load(self, path):
+        try:
+            open("first", "x").close()
+        except FileExistsError:
+            time.sleep(60)
+        super().load(path)
+
+ModelHandler = Late
+"""
+both_servers = pytest.mark.parametrize("server", ["http-flask", "http-fastapi"])
+
+
+class Serving:
+    """A server that runs: its process, its port and its log."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+        self.process, self.port, self.log = process, port, log
+
+    def ask(
+        self, first: float = PREDICTED, path: str = "/invocations", method: str = "POST"
+    ) -> tuple[int, float]:
+        """Return the status of an answer and after how many seconds it came; `first` begins the row."""
+        body = json.dumps({"instances": [[first, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]]})
+        started = time.monotonic()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            headers = {"Content-Type": "application/json"}
+            connection.request(method, path, body if method == "POST" else None, headers)
+            response = connection.getresponse()
+            response.read()
+        return response.status, time.monotonic() - started
+
+
+@contextmanager
+def prepared(render: Render, server: str, framework: str = "sklearn") -> Iterator[tuple[Path, str]]:
+    """Render a project with a trained model and a handler that can hang; yield it and its Python."""
+    project = render(deployment_config=server, framework=framework)
+    with (project / "serving" / "model_handler.py").open("a") as file:
+        file.write(HOOKS)
+    find = "from lifecycle import local; local._train_if_missing(); print(local.model_python())"
+    with shared_environment(project, framework, server):
+        command = [sys.executable, "-c", find]
+        environment = {**os.environ, "PYTHONPATH": "do"}
+        found = subprocess.run(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True)
+    yield project, found.stdout.split()[-1]
+
+
+@contextmanager
+def serving(project: Path, python: str, ready: bool = True, **settings: str) -> Iterator[Serving]:
+    """Start a project's server."""
+    port, log = free_port(), project / "log"
+    environment = {**os.environ, "SAGEMAKER_BIND_TO_PORT": str(port), "MODEL_DIR": str(project / "model")}
+    environment |= {"SERVING_PREDICT_SECONDS": str(LIMIT), **settings}
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [python, "serving/serve", "serve"], cwd=project, env=environment, stdout=out, stderr=out
+        ) as process,
+    ):
+        try:
+            if ready:
+                wait_until_ready(process, port, START_SECONDS)
+            yield Serving(process, port, log)
+        finally:
+            process.terminate()
+
+
+def until_answered(server: Serving) -> None:
+    """Wait until the model answers again. Raises AssertionError when it never does."""
+    deadline = time.monotonic() + 60
+    while (status := server.ask()[0]) != 200:
+        assert time.monotonic() < deadline, status
+
+
+@both_servers
+def test_a_request_that_hangs_ends_its_worker(render: Render, server: str) -> None:
+    with (
+        prepared(render, server) as (project, python),
+        serving(project, python, SERVING_WORKERS="1") as running,
+    ):
+        for first, hook in (
+            (SLEEPS, "in predict"),
+            (HOLDS_THE_LOCK, "in predict"),
+            (SLEEPS_BEFORE, "in preprocess"),
+        ):
+            logged = len(running.log.read_text())
+            status, seconds = running.ask(first)
+            assert status == 502 and LIMIT <= seconds < LIMIT + SLACK + 10, (first, seconds)  # a slow machine
+            until_answered(running)
+            log = running.log.read_text()[logged:]
+            assert hook in log and "model_handler.py" in log, log
+            if first != HOLDS_THE_LOCK:
+                assert "bytes ('application/json') has taken" in log, log
+        running.process.terminate()
+        assert running.process.wait(40) == 0
+
+
+@both_servers
+def test_ping_is_answered_while_a_request_hangs_and_so_is_sigterm(render: Render, server: str) -> None:
+    with (
+        prepared(render, server) as (project, python),
+        serving(project, python, SERVING_WORKERS="1", SERVING_PREDICT_SECONDS="40") as running,
+    ):
+        hung = threading.Thread(target=running.ask, args=(SLEEPS,))
+        hung.start()
+        time.sleep(0.5)
+        assert [running.ask(path="/ping", method=method)[0] for method in ("GET", "HEAD")] == [200, 200]
+        assert running.ask(path="/ping", method="GET")[1] < 1.5
+        started = time.monotonic()
+        running.process.terminate()
+        assert running.process.wait(60) == 0
+        assert time.monotonic() - started < 35  # SIGKILL comes after 30 seconds
+        hung.join()
+
+
+@both_servers
+def test_a_request_that_waits_too_long_is_refused_as_busy(render: Render, server: str) -> None:
+    with (
+        prepared(render, server) as (project, python),
+        serving(project, python, SERVING_WORKERS="1", SERVING_PREDICT_SECONDS="4") as running,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        hung = pool.submit(running.ask, SLEEPS)
+        time.sleep(0.3)
+        status, seconds = pool.submit(running.ask).result()
+        # Flask has it wait for its turn; FastAPI's event loop is what hangs, if it took the request itself.
+        assert status in ((503,) if server == "http-flask" else (502, 503)), status
+        assert seconds < 4 + SLACK + 10
+        assert hung.result()[0] == 502
+
+
+@pytest.mark.xdist_group("tensorflow")
+def test_a_worker_that_loads_after_the_fork_is_replaced_and_ends_at_once(render: Render) -> None:
+    with prepared(render, "http-flask", "tensorflow") as (project, python):
+        with serving(project, python, SERVING_WORKERS="1") as running:
+            status, seconds = running.ask(SLEEPS)
+            assert status == 502 and seconds < LIMIT + SLACK + 10
+            until_answered(running)
+        # The second worker still loads the model when the first one answers.
+        with (project / "serving" / "model_handler.py").open("a") as file:
+            file.write(LATE)
+        with serving(project, python, SERVING_WORKERS="2") as running:
+            started = time.monotonic()
+            running.process.terminate()
+            assert running.process.wait(60) == 0
+            assert time.monotonic() - started < 15, "the worker that loads missed the signal"
+
+
+def without_nginx(project: Path) -> None:
+    path = project / "serving" / "nginx.py"
+    path.write_text(path.read_text().replace('return shutil.which("nginx"', 'return shutil.which("no-nginx"'))
+
+
+@both_servers
+def test_without_nginx_ping_is_a_route_and_a_hang_still_ends(render: Render, server: str) -> None:
+    with prepared(render, server) as (project, python):
+        without_nginx(project)
+        with serving(project, python, SERVING_WORKERS="1") as running:
+            routes = [("/ping", "GET"), ("/ping", "HEAD"), ("/ping/", "GET"), ("/ping", "POST")]
+            assert [running.ask(path=path, method=method)[0] for path, method in routes] == [
+                200,
+                200,
+                404,
+                405,
+            ]
+            with pytest.raises((http.client.HTTPException, OSError)):
+                running.ask(SLEEPS)
+            until_answered(running)
+
+
+WRONG: dict[str, tuple[dict[str, str], str]] = {
+    "a port that is a word": ({"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT is 'http'"),
+    "a port too high": ({"SAGEMAKER_BIND_TO_PORT": "70000"}, "a whole number from 1 to 65535"),
+    "no threads": ({"SERVING_THREADS": "0"}, "SERVING_THREADS is '0'; set it to a whole number from 1"),
+    "half a worker": ({"SERVING_WORKERS": "1.5"}, "SERVING_WORKERS is '1.5'"),
+    "other digits": ({"SERVING_WORKERS": "٣"}, "SERVING_WORKERS is '٣'"),
+    "rows": ({"SERVING_MAX_ROWS": "-1"}, "SERVING_MAX_ROWS is '-1'"),
+    "no time": (
+        {"SERVING_PREDICT_SECONDS": "0"},
+        "SERVING_PREDICT_SECONDS is '0'; set it to a number of seconds",
+    ),
+    "endless time": ({"SERVING_PREDICT_SECONDS": "inf"}, "SERVING_PREDICT_SECONDS is 'inf'"),
+    "log level": ({"SERVING_LOG_LEVEL": "loud"}, "SERVING_LOG_LEVEL is 'loud'; set it to one of debug, info"),
+    "library threads": ({"OMP_NUM_THREADS": "all"}, "OMP_NUM_THREADS is 'all'"),
+    "no temporary directory": ({"TMPDIR": "/proc/none"}, "no directory for sockets"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_setting_is_one_line_and_exit_code_2(render: Render, name: str, tmp_path: Path) -> None:
+    settings, reason = WRONG[name]
+    project = render(deployment_config="http-flask")
+    if "TMPDIR" in settings:  # as if neither /tmp nor another directory could be written to
+        names = [str(tmp_path / "missing")]
+        (project / "sitecustomize.py").write_text(
+            f"import tempfile\ntempfile._candidate_tempdir_list = lambda: {names!r}\n"
+        )
+        settings = {"PYTHONPATH": str(project)}
+    environment = {**os.environ, **settings}
+    command = [sys.executable, "serving/serve", "serve"]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("serve: ") and reason in line
+
+
+DROP = """
+import os, sys
+sys.path.insert(0, "serving")
+import privileges
+before = os.fstat(1).st_uid
+privileges.drop()
+status = open("/proc/self/status").read()
+print(os.getuid(), before == os.fstat(1).st_uid, "NoNewPrivs:\\t1" in status, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give up root")
+@pytest.mark.parametrize("user", ["nobody", "root"])
+def test_a_terminal_remains_its_owners_and_nothing_gains_privileges(render: Render, user: str) -> None:
+    project = render(deployment_config="http-flask")
+    environment = {**os.environ, "SERVING_USER": user}
+    child = pexpect.spawn(sys.executable, ["-c", DROP], cwd=str(project), env=environment, timeout=30)
+    child.expect(pexpect.EOF)
+    dropped = user == "nobody"
+    uid = pwd.getpwnam(user).pw_uid
+    assert child.before.decode().split() == [str(uid), "True", str(dropped)]
+
+
+def test_an_unknown_user_is_one_line_and_exit_code_2(render: Render) -> None:
+    assert os.getuid() == 0, "this lane drops privileges: run it as root"
+    project = render(deployment_config="http-flask")
+    environment = {**os.environ, "SERVING_USER": "nobody-at-all"}
+    command = [sys.executable, "serving/serve", "serve"]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (2, "serve: SERVING_USER: there is no user 'nobody-at-all'\n")
