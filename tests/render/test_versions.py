@@ -1,6 +1,7 @@
 """The version of a server as a person chooses it: refused where it cannot load the model, or warned of."""
 
 from pathlib import Path
+from typing import Any
 
 import copier
 import pytest
@@ -11,7 +12,7 @@ from extensions.mcc import catalog
 from tests.conftest import Render
 
 LMI14 = next(i.image for i in catalog.servers()["transformers-lmi"].images if "lmi14" in i.image)
-OFFLINE = {"defaults": True, "unsafe": True, "skip_tasks": True}
+OFFLINE: dict[str, Any] = {"defaults": True, "unsafe": True, "skip_tasks": True}
 
 
 @pytest.mark.parametrize(

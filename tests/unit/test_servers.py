@@ -13,7 +13,7 @@ import click
 import pytest
 
 from extensions.mcc import catalog, engines
-from extensions.mcc.entries import LanguageModelServer, ServerImage, version_key
+from extensions.mcc.entries import LanguageModelServer, ServerImage, TritonImage, version_key
 from tests.conftest import REPOSITORY
 
 KEPT = REPOSITORY / ".demo" / "engines"
@@ -152,8 +152,8 @@ def test_a_server_is_complete(name: str) -> None:
 
 
 def test_a_default_tag_is_named_by_public_evidence_with_its_date() -> None:
-    images = [image for _, image in IMAGES]
-    every = [*images, *(image for entry in catalog.triton().values() for image in entry.images)]
+    of_triton = [image for entry in catalog.triton().values() for image in entry.images]
+    every: list[ServerImage | TritonImage] = [*(image for _, image in IMAGES), *of_triton]
     for image in every:
         assert image.evidence or not image.default, image.image
         assert not image.evidence or re.search(r", 20[0-9]{2}(-[0-9]{2})?$", image.evidence), image.evidence
