@@ -48,7 +48,7 @@ WITHOUT_RESOURCE = {
 # cloudwatch:DescribeAlarms by name is checked against all alarms in some accounts; it only reads.
 KNOWN = {
     "submit": ["RESOURCE_POLICY_PRIVILEGE_ESCALATION"],
-    **dict.fromkeys(("plan", "deploy", "status", "clean"), ["RESOURCE_STAR"]),
+    **{holder: ["RESOURCE_STAR"] for holder in ("plan", "deploy", "status", "clean")},
 }
 HOLDERS = ["clean", "deploy", "doctor", "execution-role", "logs", "plan", "push", "status", "test"]
 OTHERS = {
