@@ -45,7 +45,11 @@ WITHOUT_RESOURCE = {
     "tag:GetResources",
 }
 # Who sets when objects expire can delete them so: do/submit does it to the source in its own bucket.
-KNOWN = {"submit": ["RESOURCE_POLICY_PRIVILEGE_ESCALATION"]}
+# cloudwatch:DescribeAlarms by name is checked against all alarms in some accounts; it only reads.
+KNOWN = {
+    "submit": ["RESOURCE_POLICY_PRIVILEGE_ESCALATION"],
+    **{holder: ["RESOURCE_STAR"] for holder in ("plan", "deploy", "status", "clean")},
+}
 HOLDERS = ["clean", "deploy", "doctor", "execution-role", "logs", "plan", "push", "status", "test"]
 OTHERS = {
     "predictive": ["codebuild-role", "submit"],
