@@ -1,15 +1,19 @@
 """Which image a project's own is built from: one that the chosen server is in."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from . import catalog, questions, shapes, triton
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
+PYTHON_TAG = re.compile(r"(?:^|/)python:(3\.[0-9]+)")
 
 
-def problem(image: str, deployment_config: str, model_format: str = "") -> str:
+def problem(image: str, deployment_config: str, model_format: str = "", pythons: Sequence[str] = ()) -> str:
     """Return why an image cannot serve a deployment config, or ''.
+
+    `pythons` are the versions of Python that the requirements of a predictive project have wheels for.
 
     Judged by its repository, where that is another server's, and by the tag of a Triton image. One that the
     catalog does not know, like a team's copy, is the person's own to know.
@@ -22,6 +26,10 @@ def problem(image: str, deployment_config: str, model_format: str = "") -> str:
         return f"base_image: {image} is for {owners[0]}, not {deployment_config}. Example: {example}"
     if deployment_config in triton.CONFIGS:
         return triton.image_problem(deployment_config, model_format, image)
+    tag = PYTHON_TAG.search(image)
+    if tag and pythons and tag[1] not in pythons:
+        listed = ", ".join(pythons)
+        return f"base_image: {image} has Python {tag[1]}, and the libraries need one of {listed}."
     return ""
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from .catalog_reader import build, document, read
 from .entries import (
+    IMAGE_PYTHON,
     Builder,
     DriverAmi,
     Format,
@@ -30,7 +31,6 @@ from .entries import (
 from .errors import CatalogError
 
 CATALOG = Path(__file__).resolve().parents[2] / "catalog"
-PYTHON_IMAGE = "python:3.12-slim"  # of predictive projects
 T = TypeVar("T")
 
 
@@ -93,12 +93,35 @@ def server_memory(served: str, directory: Path = CATALOG) -> Memory:
     return found
 
 
+def pythons(framework: str, version: str, directory: Path = CATALOG) -> tuple[str, ...]:
+    """Return the versions of Python that a framework's version can be installed on, oldest first."""
+    found = frameworks(directory)[framework].version(version)
+    return found.pythons if found else (IMAGE_PYTHON,)
+
+
+def python_image(framework: str, version: str, directory: Path = CATALOG) -> str:
+    """Return the image a predictive project's own is built from."""
+    found = frameworks(directory)[framework].version(version)
+    return f"python:{found.image_python if found else IMAGE_PYTHON}-slim"
+
+
+def python_images(directory: Path = CATALOG) -> list[str]:
+    """Return the images that predictive projects are built from, that of the default versions first."""
+    versions = [version for facts in frameworks(directory).values() for version in facts.versions]
+    default = f"python:{IMAGE_PYTHON}-slim"
+    return [default, *sorted({f"python:{each.image_python}-slim" for each in versions} - {default})]
+
+
 def default_image(deployment_config: str, model_format: str = "", directory: Path = CATALOG) -> str:
-    """Return the image a project's own is built from."""
+    """Return the image a project's own is built from; of predictive ones, that of their default version."""
     if deployment_config in triton(directory):
         return triton(directory)[deployment_config].image_for(model_format).image
     known = servers(directory)
-    return known[deployment_config].default_image.image if deployment_config in known else PYTHON_IMAGE
+    return (
+        known[deployment_config].default_image.image
+        if deployment_config in known
+        else f"python:{IMAGE_PYTHON}-slim"
+    )
 
 
 @lru_cache
@@ -209,6 +232,8 @@ def _check_versions(framework: Framework, where: str) -> None:
     if sum(version.default for version in framework.versions) != 1:
         raise CatalogError(f"{where}: versions: mark exactly one with default: true")
     for version in framework.versions:
+        if not version.pythons or not version.requirements:
+            raise CatalogError(f"{where}: {version.number}: no requirements; run catalog/refresh_locks.py")
         if not set(version.formats) <= set(framework.formats):
             known = ", ".join(framework.formats)
             raise CatalogError(f"{where}: {version.number}: formats: unknown format; known are {known}")

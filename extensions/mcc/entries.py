@@ -4,8 +4,11 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping
+from datetime import date
 from functools import lru_cache
 from typing import Literal
+
+IMAGE_PYTHON = "3.12"  # the memory and speed of predictive servers are measured with it
 
 
 @lru_cache
@@ -34,13 +37,24 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True)
 class Version:
-    """A version of a framework: the formats it reads and every package it needs, pinned."""
+    """A version of a framework: the formats it reads and every package it needs, pinned.
+
+    `pythons` are the versions of Python that have wheels for all pins, oldest first. `released` is given
+    where numpy and SciPy have to be of the time of the library.
+    """
 
     number: str
     formats: tuple[str, ...]
     direct: tuple[str, ...]
+    pythons: tuple[str, ...]
     requirements: tuple[str, ...]
     default: bool = False
+    released: date | None = None
+
+    @property
+    def image_python(self) -> str:
+        """The Python of an image: the one that is measured, or else the newest that has wheels."""
+        return IMAGE_PYTHON if IMAGE_PYTHON in self.pythons else self.pythons[-1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +74,10 @@ class Framework:
         """Return the version marked as default, or the newest that reads `model_format` when it does not."""
         versions = self.versions_for(model_format)
         return next((version for version in versions if version.default), versions[0])
+
+    def version(self, number: str) -> Version | None:
+        """Return the version of this number, None when the catalog does not have it."""
+        return next((version for version in self.versions if version.number == number), None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -93,7 +93,8 @@ def base_images(deployment_config: str) -> dict[str, Any]:
     answers.check({"deployment_config": deployment_config})
     servers: dict[str, Any] = {**catalog.servers(), **catalog.triton()}
     server = servers.get(deployment_config)
-    images = [_plain(image) for image in server.images] if server else [{"image": catalog.PYTHON_IMAGE}]
+    pythons = [{"image": image} for image in catalog.python_images()]
+    images = [_plain(image) for image in server.images] if server else pythons
     return {"default": catalog.default_image(deployment_config), "images": images}
 
 

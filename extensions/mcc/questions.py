@@ -157,8 +157,9 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
     if question == "base_image" and framework in triton.CONFIGS:
         return triton.image_choices(framework)
     if question == "base_image":
-        default = catalog.default_image(framework)
-        return engines.image_choices(framework) if framework in catalog.servers() else {default: default}
+        if framework in catalog.servers():
+            return engines.image_choices(framework)
+        return {image: image for image in catalog.python_images()}
     if question == "kv_cache_dtype":
         server = catalog.servers().get(framework)
         kept = server is None or catalog.memory().engines[server.engine].fp8_kv_cache

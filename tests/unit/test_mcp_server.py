@@ -206,7 +206,7 @@ def test_facts_are_those_of_the_catalog() -> None:
     facts = mcp_tools.instance_facts("ml.g5.xlarge")
     assert facts["accelerator"]["count"] == 1 and facts["kind"] == "gpu"
     assert {region["name"] for region in mcp_tools.regions()["regions"]} == set(catalog.regions())
-    assert mcp_tools.base_images("http-flask")["default"] == catalog.PYTHON_IMAGE
+    assert mcp_tools.base_images("http-flask")["default"] == "python:3.12-slim"
     for wrong in ("ml.g5.huge", "", "x" * 999):
         with pytest.raises(InvalidAnswer, match=r"not in the catalog\. Nearest: ml\.") as caught:
             mcp_tools.instance_facts(wrong)
