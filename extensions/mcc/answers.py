@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import base_images, catalog, extra_arguments, questions, shapes, triton
+from . import base_images, catalog, extra_arguments, questions, shapes, suitable, triton
 from .errors import InvalidAnswer
 
 SWITCHES = ("include_sample_model", "include_tests", "offline")
@@ -222,9 +222,19 @@ def _wrong_shapes(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str
         config = str(known.get("deployment_config", questions.PREDICTIVE[0]))
         formats = catalog.triton()[config].formats if config in triton.CONFIGS else {}
         model_format = str(known.get("model_format") or next(iter(formats), ""))
-        said = base_images.problem(str(data["base_image"]), config, model_format)
+        pythons = _pythons(known) if config in questions.PREDICTIVE else ()
+        said = base_images.problem(str(data["base_image"]), config, model_format, pythons)
         problems += [said] if said else []
     return problems
+
+
+def _pythons(known: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the versions of Python that the version given, or else the one that suits the model, runs on."""
+    framework = str(known.get("framework", next(iter(catalog.frameworks()))))
+    facts = catalog.frameworks()[framework]
+    model_format = str(known.get("model_format", next(iter(facts.formats))))
+    chosen = suitable.best(framework, model_format, str(known.get("model_path", ""))).number
+    return catalog.pythons(framework, str(known.get("framework_version", chosen)))
 
 
 def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
@@ -246,6 +256,10 @@ def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
             ]
     elif not os.path.isfile(path):
         return [f"model_path: there is no file {shapes.quoted(given)}. Example: ~/models/{wanted}"]
+    elif served not in triton.CONFIGS and (
+        wrong := suitable.problem(served, model_format, given, str(data.get("framework_version", "")))
+    ):
+        return [f"model_path: {wrong}"]
     elif path.suffix != Path(wanted).suffix:
         return [
             f"model_path: {shapes.quoted(path.name)} does not end in {Path(wanted).suffix}, the ending of "

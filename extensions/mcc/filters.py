@@ -27,6 +27,7 @@ from . import (
     questions,
     quoting,
     shapes,
+    suitable,
     summary,
     triton,
 )
@@ -147,13 +148,46 @@ def default_format(served: str) -> str:
     return next(iter(catalog.formats(served)))
 
 
-def default_version(framework: str, model_format: str) -> str:
-    """Return the version a framework is offered in, among those that read `model_format`."""
-    return catalog.frameworks()[framework].default_version(model_format).number
+def default_version(framework: str, model_format: str, model_path: str = "") -> str:
+    """Return the version of a framework that suits a model, or else the one it is offered in."""
+    return suitable.best(framework, model_format, model_path).number
 
 
-def version_problem(version: str, framework: str) -> str:
-    """Return why a version is another framework's, or ''. One the catalog has dropped is no other's."""
+def model_problem(model_path: str, framework: str, model_format: str, conf: Mapping[str, Any]) -> str:
+    """Return why no version of a framework can serve the model of a new project, or ''."""
+    if not is_new_project(conf) or not model_path:
+        return ""
+    wrong = suitable.problem(framework, model_format, model_path)
+    return f"model_path: {wrong}" if wrong else ""
+
+
+def default_image(
+    deployment_config: str, model_format: str = "", framework: str = "", version: str = ""
+) -> str:
+    """Return the image a project's own is built from: of a predictive one, with a Python for its version."""
+    if deployment_config in questions.PREDICTIVE and framework:
+        return catalog.python_image(framework, version)
+    return catalog.default_image(deployment_config, model_format)
+
+
+def image_problem(
+    image: str, deployment_config: str, model_format: str = "", framework: str = "", version: str = ""
+) -> str:
+    """Return why an image cannot serve a deployment config, or ''."""
+    predictive = deployment_config in questions.PREDICTIVE and framework
+    pythons = catalog.pythons(framework, version) if predictive else ()
+    return base_images.problem(image, deployment_config, model_format, pythons)
+
+
+def version_problem(
+    version: str, framework: str, model_format: str, model_path: str, conf: Mapping[str, Any]
+) -> str:
+    """Return why a version is another framework's or cannot serve the model of a new project, or ''.
+
+    One the catalog has dropped is no other's.
+    """
+    if is_new_project(conf) and (wrong := suitable.problem(framework, model_format, model_path, version)):
+        return f"framework_version: {wrong}"
     of = [
         name for name, facts in catalog.frameworks().items() if version in {v.number for v in facts.versions}
     ]
@@ -269,7 +303,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "command_requirements": lambda target: catalog.targets()[target].requirements,
     "count_problem": lambda value, question: shapes.whole_number(question, value),
     "default_batch_size": lambda deployment_config: catalog.triton()[deployment_config].max_batch_size,
-    "default_image": catalog.default_image,
+    "default_image": default_image,
     "default_max_concurrency": default_max_concurrency,
     "default_max_model_len": language_model.default_max_model_len,
     "default_instance": told_to_the_user(default_instance),
@@ -283,12 +317,13 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "gpu_needs": language_model.gpu_needs,
     "gpu_lines": engines.gpu_lines,
     "image_in": engines.image_in,
-    "image_problem": base_images.problem,
+    "image_problem": image_problem,
     "hosting": told_to_the_user(hosting.hosting),
     "inputs_problem": triton.inputs_problem,
     "instance_choices": told_to_the_user(instance_choices),
     "model_arns": model_arns,
     "model_file": model_file,
+    "model_problem": model_problem,
     "json": quoting.json,
     "length_problem": language_model.length_problem,
     "look_up": told_to_the_user(language_model.look_up),
@@ -301,6 +336,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "setting": told_to_the_user(setting),
     "project_id": hosting.project_id,
     "python": quoting.python,
+    "pythons": lambda framework, version: list(catalog.pythons(framework, version)),
     "server": lambda deployment_config: catalog.servers()[deployment_config],
     "stale_chat_template": chat_templates.stale,
     "stale_facts": language_model.stale_facts,

@@ -12,8 +12,10 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
+from extensions.mcc import answers, filters
+from extensions.mcc.errors import InvalidAnswer
 from extensions.mcc.questions import DERIVED, QUESTIONS
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Render
 
 
 def llm(**data: Any) -> dict[str, Any]:
@@ -273,6 +275,78 @@ def test_an_own_model_is_copied_and_nothing_of_the_sample_is_rendered(template: 
     assert not (project / "sample_model").exists()
 
 
+MODELS = REPOSITORY / "tests" / "data" / "models"
+CHOSEN = [  # framework, format, model, the version that is chosen for it
+    ("sklearn", "joblib", "sklearn-1.9.1.joblib", "1.9.1"),
+    ("sklearn", "joblib", "sklearn-1.4.2.joblib", "1.4.2"),
+    ("sklearn", "pkl", "sklearn-1.2.2.pkl", "1.2.2"),
+    ("xgboost", "json", "xgboost-3.4.1.json", "3.4.1"),
+    ("xgboost", "ubj", "xgboost-3.4.1.ubj", "3.4.1"),
+    ("xgboost", "model", "xgboost-1.7.6.model", "2.1.3"),
+    ("xgboost", "json", "xgboost-2.1.3-multi-output.json", "2.1.3"),
+    ("xgboost", "json", "xgboost-2.0.3-gamma.json", "2.0.3"),
+]
+REFUSED = [  # framework, format, version, model, what the refusal says
+    ("sklearn", "joblib", "1.7.1", "sklearn-1.9.1.joblib", "Choose framework_version=1.9.1, or leave it out"),
+    ("xgboost", "json", "2.1.3", "xgboost-3.4.1.json", "wrong numbers. Choose framework_version=3.4.1"),
+    ("xgboost", "ubj", "3.3.0", "xgboost-3.4.1.ubj", "wrong numbers. Choose framework_version=3.4.1"),
+    ("xgboost", "model", "3.4.1", "xgboost-1.7.6.model", "old binary format"),
+    ("xgboost", "json", "3.2.0", "xgboost-2.1.3-multi-output.json", "Choose framework_version=2.1.3"),
+    ("xgboost", "ubj", "", "xgboost-1.7.6.model", "Rename it to end in .model"),
+    ("xgboost", "json", "", "xgboost-2.1.3.pkl", 'call its save_model("model.json")'),
+    ("sklearn", "pkl", "", "xgboost-2.1.3.pkl", "a pickled Booster of XGBoost 2.1.3"),
+    ("tensorflow", "h5", "", "keras-2.15.0.h5", "tf.saved_model.save"),
+    ("tensorflow", "h5", "", "weights.h5", "weights only"),
+]
+
+
+@pytest.mark.parametrize(("framework", "model_format", "name", "version"), CHOSEN)
+def test_the_version_that_suits_a_model_is_the_default(
+    framework: str, model_format: str, name: str, version: str
+) -> None:
+    path = str(MODELS / name)
+    assert filters.default_version(framework, model_format, path) == version
+    answers.check({"framework": framework, "model_format": model_format, "model_path": path})
+
+
+@pytest.mark.parametrize(("framework", "model_format", "version", "name", "told"), REFUSED)
+def test_a_model_that_a_version_cannot_serve_is_refused(
+    framework: str, model_format: str, version: str, name: str, told: str
+) -> None:
+    given = {"framework": framework, "model_format": model_format, "model_path": str(MODELS / name)}
+    given |= {"framework_version": version} if version else {}
+    with pytest.raises(InvalidAnswer) as refused:
+        answers.check(given)
+    assert str(refused.value).startswith("model_path: ") and told in str(refused.value)
+
+
+def test_a_model_of_a_version_that_is_not_offered_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.joblib"
+    path.write_bytes((MODELS / "sklearn-1.9.1.joblib").read_bytes().replace(b"1.9.1", b"1.0.2"))
+    with pytest.raises(InvalidAnswer, match=r"saved by scikit-learn 1\.0\.2.*train it with 1\.7\.1"):
+        answers.check({"model_format": "joblib", "model_path": str(path)})
+
+
+def test_a_copy_takes_version_python_and_image_from_the_model(template: Path, tmp_path: Path) -> None:
+    project, data = tmp_path / "project", {"model_path": str(MODELS / "sklearn-1.2.2.pkl")}
+    copier.run_copy(str(template), project, data=data, defaults=True, unsafe=True, quiet=True)
+    assert "scikit-learn==1.2.2\n" in (project / "requirements.txt").read_text()
+    assert "numpy==1.24.2\n" in (project / "requirements.txt").read_text()
+    assert "FROM python:3.11-slim\n" in (project / "Dockerfile").read_text()
+    assert 'PYTHONS = ("3.11",)' in (project / "do" / "lifecycle" / "local.py").read_text()
+    with pytest.raises(InvalidAnswer, match=r"python:3\.12-slim has Python 3\.12, .* need one of 3\.11\."):
+        answers.check({**data, "base_image": "python:3.12-slim"})
+    with pytest.raises(UserMessageError, match=r"framework_version=1\.2\.2"):
+        refused = {**data, "framework_version": "1.7.1"}
+        copier.run_copy(str(template), tmp_path / "x", data=refused, defaults=True, unsafe=True, quiet=True)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_project_carries_the_reader_as_it_is(render: Render) -> None:
+    own = REPOSITORY / "extensions" / "mcc" / "artifacts.py"
+    assert (render() / "serving" / "artifacts.py").read_text() == own.read_text()
+
+
 def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
     broken = tmp_path / "bin"
     broken.mkdir()
@@ -288,7 +362,7 @@ def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Pat
     assert answer.returncode == 0
     assert "The sample model was not trained. `do/run --local` tries again." in answer.stderr
     assert "the sample model is not trained yet" in answer.stderr and "Traceback" not in answer.stderr
-    assert (project / "Dockerfile").exists() and not (project / "sample_model" / "examples.json").exists()
+    assert (project / "Dockerfile").exists() and not (project / "model" / "examples.json").exists()
 
 
 NOT_OF_THEIR_FORMAT = {
