@@ -20,17 +20,19 @@ def enter() -> None:
 def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) -> Path:
     """Return the Python of an environment with these requirements, made now if it is missing or outdated.
 
-    `versions` are those of Python that the requirements are pinned for, all when it is empty. Raises
-    Failure (precondition) when it cannot be made.
+    `versions` are those of Python that the requirements are pinned for, oldest first, all when it is empty.
+    Raises Failure (precondition) when it cannot be made, before anything is installed where no Python suits.
     """
     python, installed = directory / "bin" / "python", directory / "installed.txt"
     wanted = requirements.read_text()
     if installed.exists() and installed.read_text() == wanted:
         return python
+    uv = shutil.which("uv")
+    chosen = suitable_python(uv, requirements, versions)
     named = f"{directory.name} with the libraries of {requirements.relative_to(PROJECT)}"
     print(f"making {named} ...", file=sys.stderr, flush=True)
     shutil.rmtree(directory, ignore_errors=True)
-    for command in commands(shutil.which("uv"), directory, requirements, versions):
+    for command in commands(uv, directory, requirements, chosen):
         if subprocess.run(command, stdout=sys.stderr).returncode:
             what, seen = f"cannot make {directory.name}", " ".join(command)
             remedy = "read the lines above"
@@ -41,20 +43,35 @@ def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) ->
     return python
 
 
-def commands(
-    uv: str | None, directory: Path, requirements: Path, versions: tuple[str, ...]
-) -> list[list[str]]:
-    """Return the commands that make an environment: with uv when it is installed, or else with pip."""
+def suitable_python(uv: str | None, requirements: Path, versions: tuple[str, ...]) -> str:
+    """Return the Python to make an environment with: this one, one on PATH, or a version that uv provides.
+
+    Raises Failure (precondition) when none of `versions` can be had.
+    """
+    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if not versions or running in versions:
+        return sys.executable
+    for version in reversed(versions):
+        found = shutil.which(f"python{version}")
+        # A launcher of that name may be there without the version it launches.
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+            return found
+    if uv:
+        return versions[-1]
+    what = f"Python {running} cannot run the server without a container"
+    seen = f"{requirements.name} has wheels for Python {', '.join(versions)}"
+    remedy = f"install one of them, so that python{versions[-1]} is on PATH, or install uv: pip install uv"
+    raise Failure(PRECONDITION, "unsuitable-python", what, seen, remedy)
+
+
+def commands(uv: str | None, directory: Path, requirements: Path, chosen: str) -> list[list[str]]:
+    """Return the commands that make an environment of a Python: with uv when it is there, or else with pip."""
     where, python = str(directory), str(directory / "bin" / "python")
     pins = ["--no-deps", "--requirement", str(requirements)]
-    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    suitable = not versions or running in versions
     if uv:
-        chosen = sys.executable if suitable else versions[-1]
         return [
             [uv, "venv", "--quiet", "--no-project", "--python", chosen, where],
             [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *pins],
         ]
-    others = () if suitable else (shutil.which(f"python{version}") for version in versions)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return [[next(filter(None, others), sys.executable), "-m", "venv", where], [*pip, *pins]]
+    return [[chosen, "-m", "venv", where], [*pip, *pins]]
