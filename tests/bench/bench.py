@@ -48,7 +48,7 @@ class Load:
 def project(server: str, framework: str) -> Path:
     """Return a rendered project with its sample model trained, made once and kept."""
     path = WORK / f"{framework}-{server}"
-    if not (path / "sample_model" / "examples.json").exists():
+    if not (path / "model" / "examples.json").exists():
         shutil.rmtree(path, ignore_errors=True)
         data = {"deployment_config": server, "framework": framework, "model_format": FORMATS[framework]}
         copier.run_copy(

@@ -1,5 +1,6 @@
 """The AWS stand-in, one for the session and empty for every test, and projects whose commands use it."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -44,8 +45,7 @@ def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project of a predictive model with its .venv, to be copied."""
     project = tmp_path_factory.mktemp("rendered") / NAME
     render(template, project)
-    example = {"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]], "expected": [9]}
-    (project / "sample_model" / "examples.json").write_text(json.dumps(example))
+    write_examples(project)
     make_environment(project)
     return project
 
@@ -69,6 +69,15 @@ def render(template: Path, project: Path, **answers: Any) -> None:
     options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
     data = {"role_arn": ROLE, "region": "us-east-1", **answers}
     copier.run_copy(str(template), project, data=data, **options)
+
+
+def write_examples(project: Path) -> None:
+    """Give a project a model that is never loaded, and the examples that training writes with one."""
+    content = b"a model"
+    (project / "model" / "model.pkl").write_bytes(content)
+    about = {"model": "model.pkl", "sha256": hashlib.sha256(content).hexdigest()}
+    rows = {"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]], "expected": [9]}
+    (project / "model" / "examples.json").write_text(json.dumps({**about, **rows}))
 
 
 def make_environment(project: Path) -> None:

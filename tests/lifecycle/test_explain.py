@@ -25,6 +25,8 @@ LINES = {
         "serve: cannot load the model /opt/ml/model/model.keras: TypeError: Could not locate class 'Scale'": (
             "dependency-version"
         ),
+        "serve: cannot load the model /opt/ml/model/m.json: Unsuitable: m.json was saved by XGBoost 3.4.1; "
+        "2.1.3 would read it and answer wrong numbers. Use XGBoost 3.4.1 or newer.": "dependency-version",
         "[2026-11-25 09:30:49 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:42)": "worker-killed",
         "[431902.1] Out of memory: Killed process 3214 (gunicorn) total-vm:9121340kB": "worker-killed",
         "denied: Your authorization token has expired. Reauthenticate and try again.": "registry-login",

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project
-from tests.lifecycle.conftest import render
+from tests.lifecycle.conftest import render, write_examples
 from tests.lifecycle.projects import StubbedProject
 from tests.standins.aws.permissions import DOCKER_PUSH
 from tests.standins.aws.server import AwsStandIn
@@ -83,9 +83,7 @@ def made(template: Path, rendered: Path, aws: AwsStandIn, folder: Path, **answer
     render(template, path, **answers)
     (path / ".venv").symlink_to(rendered / ".venv")
     if (path / "sample_model").exists():
-        examples = rendered / "sample_model" / "examples.json"
-        (path / "sample_model" / "examples.json").write_bytes(examples.read_bytes())
-        (path / "model" / "model.pkl").write_bytes(b"a model")
+        write_examples(path)
     project = StubbedProject(path, aws)
     stub = {name: value for name, value in project.environment.items() if name.startswith("STUB_")}
     aws.settings.build_environment.update(stub)

@@ -86,7 +86,7 @@ def test_there_is_no_default_region(project: Project) -> None:
 
 
 def test_an_endpoint_is_not_made_when_there_is_nothing_to_ask_it(project: Project) -> None:
-    (project.path / "sample_model" / "examples.json").unlink()
+    (project.path / "model" / "examples.json").unlink()
     done = project.do("deploy")
     assert done.code == 2 and "--data FILE" in done.err and project.left() == []
     row = project.path / "row.csv"

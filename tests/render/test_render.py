@@ -56,7 +56,8 @@ def test_a_project_is_complete_and_holds_nothing_else(
             continue
         check_text(path)
         text = path.read_text()
-        if path.name not in ("uv.lock", "inference.py"):
+        # artifacts.py recognizes every kind of model.
+        if path.name not in ("uv.lock", "inference.py", "artifacts.py"):
             for word in OTHERS[framework] + OTHERS[server]:
                 assert not re.search(rf"\b{word}", text, re.IGNORECASE), f"{path} speaks of {word}"
     dockerfile = (project / "Dockerfile").read_text()
@@ -182,10 +183,10 @@ def copy_sources(dockerfile: str) -> list[str]:
 
 
 def test_a_default_project_is_small(render: Render) -> None:
-    assert_small(render(), files=30, lines=2850)
+    assert_small(render(), files=31, lines=3480)
 
 
-DO_LINES, DO_CODE = 3170, 2290  # all lines of do/, and those that are neither blank, comment nor docstring
+DO_LINES, DO_CODE = 3260, 2350  # all lines of do/, and those that are neither blank, comment nor docstring
 
 
 def assert_small(project: Path, files: int, lines: int) -> None:

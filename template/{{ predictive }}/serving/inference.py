@@ -17,6 +17,7 @@ from model_handler import ModelHandler
 
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects: a request of 1,000 rows makes as many lists
+EXAMPLES = "examples.json"  # next to the model: rows to test it with
 MAX_BODY_BYTES = 25 * 1024 * 1024
 logging.basicConfig(level=os.environ.get("SERVING_LOG_LEVEL", "warning").upper())
 log = logging.getLogger("serving")
@@ -106,7 +107,7 @@ def find_model(directory: Path, name: str) -> Path:
     if (directory / name).exists():
         return directory / name
     if ending := Path(name).suffix:
-        found = sorted(directory.glob(f"*{ending}"))
+        found = sorted(path for path in directory.glob(f"*{ending}") if path.name != EXAMPLES)
     else:
         found = sorted(path.parent for path in directory.glob("**/saved_model.pb"))
     if len(found) == 1:

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 from sklearn import ensemble
-from sklearn.ensemble._gradient_boosting import predict_stages
-from sklearn.tree._tree import Tree
+
+try:
+    from sklearn.ensemble._gradient_boosting import predict_stages
+    from sklearn.tree._tree import Tree
+except ImportError:  # they are private, and any release can move them
+    predict_stages = Tree = None
 
 CLASSIFIERS = (ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier)
 REGRESSORS = (ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor)
@@ -22,7 +26,7 @@ log = logging.getLogger("serving")
 
 def fast_predict(model: Any) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return a faster `model.predict`, or None where there is none or it differs on a probe."""
-    if type(model) not in CLASSIFIERS + REGRESSORS or model.n_outputs_ != 1:
+    if Tree is None or type(model) not in CLASSIFIERS + REGRESSORS or model.n_outputs_ != 1:
         return None
     try:
         forest = Forest(model)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ from lifecycle.cli import Result
 from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure
 from lifecycle.transport import Server
 
-EXAMPLES = PROJECT / "sample_model" / "examples.json"
+sys.path.append(str(PROJECT / "serving"))
+
+import artifacts
+
+EXAMPLES = PROJECT / "model" / "examples.json"
 CONTENT_TYPES = {
     ".json": "application/json",
     ".jsonl": "application/jsonlines",
@@ -24,15 +29,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return predictions for --data, else for the sample model's unseen rows, else for a row of zeros."""
+    """Return predictions for --data, else for the examples of the model in model/, else for a row of zeros."""
     about = _ping(server)
     expected: list[Any] = []
     if arguments.data:
         content_type, body = _read(Path(arguments.data))
     else:
-        example = json.loads(EXAMPLES.read_text()) if EXAMPLES.exists() else _zeros(about.get("row_shape"))
-        expected = example.pop("expected", [])
-        content_type, body = CONTENT_TYPES[".json"], json.dumps(example).encode()
+        examples = _examples()
+        expected = examples.get("expected", [])
+        rows = examples.get("instances") or _zeros(about.get("row_shape"))
+        content_type, body = CONTENT_TYPES[".json"], json.dumps({"instances": rows}).encode()
     answer = server.invoke(body, content_type)
     if answer.status != 200:
         what = f"/invocations answered {answer.status}"
@@ -59,14 +65,28 @@ def _ping(server: Server) -> dict[str, Any]:
     return dict(json.loads(answer.body))
 
 
-def _zeros(shape: list[int | None] | None) -> dict[str, Any]:
+def _examples() -> dict[str, Any]:
+    """Return the rows that were written with the model in model/; none are known of any other model."""
+    if not EXAMPLES.exists():
+        return {}
+    try:
+        examples: dict[str, Any] = json.loads(EXAMPLES.read_text("utf-8"))
+        if artifacts.digest(EXAMPLES.parent / examples["model"]) == examples["sha256"]:
+            return examples
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {}
+
+
+def _zeros(shape: list[int | None] | None) -> list[Any]:
     if shape is None:
         seen = "the model does not tell how many features it has"
         raise Failure(USAGE, "no-data", "there is nothing to send", seen, "add --data FILE")
     row: Any = 0.0
     for size in reversed(shape):
         row = [row] * (size or 1)
-    return {"instances": [row]}
+    print("no examples of this model: sending a row of zeros; --data FILE sends yours", file=sys.stderr)
+    return [row]
 
 
 def _read(path: Path) -> tuple[str, bytes]:
