@@ -183,7 +183,7 @@ def copy_sources(dockerfile: str) -> list[str]:
 
 
 def test_a_default_project_is_small(render: Render) -> None:
-    assert_small(render(), files=31, lines=3480)
+    assert_small(render(), files=31, lines=3610)
 
 
 DO_LINES, DO_CODE = 3260, 2350  # all lines of do/, and those that are neither blank, comment nor docstring
