@@ -19,12 +19,13 @@ TOOLS = ["hypothesis", "pytest", "pytest-copier", "pytest-xdist"]
 @pytest.mark.parametrize("resolution", ["lowest-direct", "highest"])
 def test_the_units_of_the_extension(tmp_path: Path, resolution: str) -> None:
     python = tmp_path / "venv" / "bin" / "python"
-    install = [UV, "pip", "install", "--quiet", "--python", python]
-    for command in (
+    install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", python]
+    commands: list[list[str | Path]] = [
         [UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"],
         [*install, "--resolution", resolution, "--requirements", REPOSITORY / "pyproject.toml"],
         [*install, *TOOLS],
-    ):
+    ]
+    for command in commands:
         subprocess.run(command, check=True, cwd=tmp_path)
     files = [REPOSITORY / "tests" / "unit" / f"test_{name}.py" for name in TESTS]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
