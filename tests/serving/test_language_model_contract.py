@@ -85,7 +85,7 @@ def test_the_contract_is_kept(render: Render, config: str) -> None:
     )
     checks = {check["number"]: check for check in json.loads(done.stdout)["checks"]}
     left_out = NEED_A_CONTAINER | LEFT_OUT.get(config, set())
-    assert set(checks) == EXPECTED | ({60, 61} if config in llm.BEHIND_NGINX else set())
+    assert set(checks) == EXPECTED | {60, 61}
     missed = {number for number, check in checks.items() if check["result"] != "passed"}
     assert missed <= left_out, [checks[number] for number in missed - left_out]
     assert done.returncode == 0, done.stderr
