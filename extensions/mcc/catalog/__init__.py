@@ -1,0 +1,1 @@
+"""Facts of catalog/: read, checked and typed."""

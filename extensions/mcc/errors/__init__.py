@@ -1,0 +1,1 @@
+"""Failures that a user reads, and how rejected values are shown."""

@@ -1,0 +1,1 @@
+"""What Copier, the command line and MCP clients call."""

@@ -1,0 +1,1 @@
+"""The questions: which there are, their defaults, and the rules for answers."""

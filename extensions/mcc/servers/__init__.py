@@ -1,0 +1,1 @@
+"""Inference servers: versions, flags, and the models that they can load."""

@@ -1,0 +1,1 @@
+"""Memory that a model needs, and the instances that hold it."""

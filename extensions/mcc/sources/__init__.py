@@ -1,0 +1,1 @@
+"""Where defaults come from: environment, configuration file, MCP servers, git history."""

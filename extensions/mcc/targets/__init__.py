@@ -1,0 +1,1 @@
+"""Where a project is deployed: SageMaker endpoints and Kubernetes objects."""
