@@ -34,7 +34,7 @@ accuracy: $(READY)  ## the memory estimate against measured start-ups; DATA=FILE
 	@$(BIN)/python -m tests.accuracy $(if $(V),-v) $(DATA)
 
 size: $(READY)  ## what MODEL=… needs [CONTEXT= CONCURRENCY= ENGINE= JSON=1]
-	@$(BIN)/python -m extensions.mcc.size $(if $(MODEL),"$(MODEL)",--help) \
+	@$(BIN)/python -m extensions.mcc.face.size $(if $(MODEL),"$(MODEL)",--help) \
 		$(if $(CONTEXT),--context "$(CONTEXT)") $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") \
 		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(JSON),--json)
 

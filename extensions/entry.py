@@ -55,6 +55,6 @@ class Filters(Extension):
         super().__init__(environment)
         compile_once(environment)
         package = load_package(Path(__file__).resolve().parent / "mcc")
-        filters = importlib.import_module(".filters", package.__name__)
+        filters = importlib.import_module(".face.filters", package.__name__)
         environment.filters.update(filters.FILTERS)
         environment.globals.update(filters.FUNCTIONS)

@@ -19,8 +19,8 @@ def main() -> int:
         from mcp.server import MCPServer
         from mcp.server.mcpserver.exceptions import ToolError
 
-        from extensions.mcc import mcp_tools
-        from extensions.mcc.errors import MccError
+        from extensions.mcc.errors.errors import MccError
+        from extensions.mcc.face import mcp_tools
     except ImportError as error:
         install = "python -m pip install --upgrade mcp pyyaml huggingface_hub"
         print(f"A package is missing or too old ({error}). Run: {install}", file=sys.stderr)

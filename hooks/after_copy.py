@@ -14,7 +14,8 @@ from pathlib import Path
 CALL = """
 import sys
 from pathlib import Path
-from lifecycle import local, project
+from lifecycle import project
+from lifecycle.served import local
 
 try:
     getattr(local, sys.argv[1])(*map(Path, sys.argv[2:]))
@@ -67,7 +68,7 @@ def read(model: Path) -> None:
 
 
 def call(function: str, *arguments: str) -> bool:
-    """Call a function of the project's do/lifecycle/local.py; return whether it succeeded."""
+    """Call a function of the project's lifecycle.served.local; return whether it succeeded."""
     command = [sys.executable, "-c", CALL, function, *arguments]
     return subprocess.run(command, env={**os.environ, "PYTHONPATH": "do"}).returncode == 0
 

@@ -13,10 +13,12 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from extensions.mcc import catalog, facts, memory
-from extensions.mcc.errors import UnsizableModel
-from extensions.mcc.facts import ModelFacts
-from extensions.mcc.memory import GIB, Gpu, Serving
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import UnsizableModel
+from extensions.mcc.models import facts
+from extensions.mcc.models.facts import ModelFacts
+from extensions.mcc.sizing import memory
+from extensions.mcc.sizing.memory import GIB, Gpu, Serving
 
 STARTUPS = Path(__file__).parent / "data" / "startups.csv"
 NVLINK = ("H100", "H200", "A100", "B200", "GH200")

@@ -2,9 +2,17 @@
 
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
+
+# The contract suite of the project in the current directory, as do/test starts it.
+RUN_CONTRACT = (
+    "import runpy, sys; sys.path.insert(0, 'do');"
+    "runpy.run_module('contract', run_name='__main__', alter_sys=True)"
+)
+CONTRACT = (sys.executable, "-c", RUN_CONTRACT)
 
 LISTEN = "0A"  # the state of a socket in /proc/net/tcp
 

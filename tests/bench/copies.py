@@ -13,8 +13,10 @@ from typing import Any
 
 import copier
 
-from extensions.mcc import catalog, facts, gpu_sizer
-from extensions.mcc.gpu_sizer import Load
+from extensions.mcc.catalog import catalog
+from extensions.mcc.models import facts
+from extensions.mcc.sizing import gpu_sizer
+from extensions.mcc.sizing.gpu_sizer import Load
 from tests.conftest import REPOSITORY, TEMPLATE, git, release
 
 ROUNDS = 5

@@ -30,14 +30,15 @@ def lifecycle(rendered: Path) -> Iterator[ModuleType]:
     """Return the rendered package; nothing of it stays imported."""
     names = (
         "belongings",
-        "changes",
-        "inventory",
-        "money",
-        "plan",
+        "doctor",
         "project",
         "registry",
-        "specification",
         "target",
+        "sagemaker.changes",
+        "sagemaker.inventory",
+        "sagemaker.money",
+        "sagemaker.plan",
+        "sagemaker.specification",
     )
     with imported(rendered, *names) as package:
         yield package
@@ -62,8 +63,8 @@ def pascal(operation: str) -> str:
 def test_botocore_accepts_every_request(lifecycle: ModuleType, settings: Any, variant: str) -> None:
     changed = dataclasses.replace(settings, **VARIANTS[variant])
     changed.check()
-    wanted = lifecycle.specification.wanted(changed, IMAGE)
-    steps = lifecycle.changes.steps(wanted, [], True)
+    wanted = lifecycle.sagemaker.specification.wanted(changed, IMAGE)
+    steps = lifecycle.sagemaker.changes.steps(wanted, [], True)
     known = models()
     for step in steps:
         service, operation = step.call
@@ -83,7 +84,7 @@ def test_botocore_accepts_every_request(lifecycle: ModuleType, settings: Any, va
     assert needs.get("NumberOfAcceleratorDevicesRequired", 0) == changed.accelerators
     if "Container" in specification:
         assert specification["Container"]["Environment"] == changed.environment
-    update = lifecycle.specification.component_update(made["inference component"], 5)
+    update = lifecycle.sagemaker.specification.component_update(made["inference component"], 5)
     model = known["sagemaker"].operation_model("UpdateInferenceComponent")
     validate_parameters(update, model.input_shape)
     assert update["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"] == 2
@@ -91,7 +92,7 @@ def test_botocore_accepts_every_request(lifecycle: ModuleType, settings: Any, va
 
 def test_a_name_tells_its_content(lifecycle: ModuleType, settings: Any) -> None:
     def name(**changed: Any) -> str:
-        config = lifecycle.specification.endpoint_config(dataclasses.replace(settings, **changed))
+        config = lifecycle.sagemaker.specification.endpoint_config(dataclasses.replace(settings, **changed))
         return str(config["EndpointConfigName"])
 
     assert name() == name() == name(environment={"A": "b"})
@@ -99,7 +100,7 @@ def test_a_name_tells_its_content(lifecycle: ModuleType, settings: Any) -> None:
 
 
 def test_what_aws_adds_is_no_difference(lifecycle: ModuleType) -> None:
-    differences = lifecycle.changes.differences
+    differences = lifecycle.sagemaker.changes.differences
     assert not list(differences({"a": 1, "b": {"c": 2}}, {"a": 1.0, "b": {"c": 2, "d": 3}, "e": 4}))
     assert list(differences({"a": {"b": 1}}, {"a": {"b": 2}})) == ["a.b was 2, is 1"]
     assert list(differences({"Environment": {}}, {"Environment": {"X": "y"}})) == ["Environment.X is gone"]
@@ -109,7 +110,10 @@ def test_what_aws_adds_is_no_difference(lifecycle: ModuleType) -> None:
 def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it(
     lifecycle: ModuleType, settings: Any
 ) -> None:
-    wanted, resource = lifecycle.specification.wanted(settings, IMAGE), lifecycle.belongings.Resource
+    wanted, resource = (
+        lifecycle.sagemaker.specification.wanted(settings, IMAGE),
+        lifecycle.belongings.Resource,
+    )
     component, endpoint = "inference component", "endpoint"
 
     def steps(**statuses: str) -> list[str]:
@@ -118,7 +122,7 @@ def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it(
             if status := statuses.get(kind.rpartition(" ")[2]):
                 described = {**request, **({"FailureReason": "broken"} if status == "Failed" else {})}
                 found.append(resource(kind, settings.project_name, "arn", True, status, described))
-        planned = lifecycle.changes.steps(wanted, found, False)
+        planned = lifecycle.sagemaker.changes.steps(wanted, found, False)
         return [
             f"{step.action} {step.kind}: {step.why}" for step in planned if step.kind != "endpoint config"
         ]
@@ -133,7 +137,7 @@ def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it(
 
 
 def test_money(lifecycle: ModuleType, settings: Any) -> None:
-    costs = lifecycle.money.of(dataclasses.replace(settings, usd_per_hour=2.0, instance_count=3))
+    costs = lifecycle.sagemaker.money.of(dataclasses.replace(settings, usd_per_hour=2.0, instance_count=3))
     assert (costs["per_hour"], costs["per_month"], costs["most_per_hour"]) == (6.0, 4380.0, 4.0)
     resource = lifecycle.belongings.Resource
     for status, described, rate in (
@@ -143,9 +147,9 @@ def test_money(lifecycle: ModuleType, settings: Any) -> None:
         ("Failed", {}, 0.0),
     ):
         endpoint = resource("endpoint", "x", "arn", True, status, described)
-        assert lifecycle.money.per_hour(settings, endpoint) == pytest.approx(rate), status
+        assert lifecycle.sagemaker.money.per_hour(settings, endpoint) == pytest.approx(rate), status
         unknown = dataclasses.replace(settings, usd_per_hour=0.0)
-        assert lifecycle.money.per_hour(unknown, endpoint) == (0.0 if status == "Failed" else None)
+        assert lifecycle.sagemaker.money.per_hour(unknown, endpoint) == (0.0 if status == "Failed" else None)
 
 
 def test_a_driver_older_than_the_cuda_of_the_image_is_told(lifecycle: ModuleType, settings: Any) -> None:
@@ -161,8 +165,8 @@ def test_a_driver_older_than_the_cuda_of_the_image_is_told(lifecycle: ModuleType
 def test_every_setting_is_in_the_file_and_not_taken_for_a_question(
     lifecycle: ModuleType, rendered: Path
 ) -> None:
-    from extensions.mcc import questions
-    from extensions.mcc.settings import NOT_QUESTIONS
+    from extensions.mcc.interview import questions
+    from extensions.mcc.sources.settings import NOT_QUESTIONS
 
     lines = (rendered / "do" / "config.toml").read_text().splitlines()
     written = {line.partition(" = ")[0] for line in lines if line and not line.startswith("#")}

@@ -108,7 +108,7 @@ def test_the_source_is_what_the_builder_may_see(project: StubbedProject) -> None
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         names = set(archive.namelist())
         assert archive.getinfo("serving/serve").external_attr >> 16 & 0o111
-    assert {"Dockerfile", "buildspec.yml", ".dockerignore", "requirements.txt", "model/model.pkl"} <= names
+    assert {"Dockerfile", "do/buildspec.yml", ".dockerignore", "requirements.txt", "model/model.pkl"} <= names
     assert not [name for name in names if name.startswith(("do/", ".venv/", ".do/", "tests/", "iam/"))]
 
 
@@ -217,7 +217,7 @@ def test_ctrl_c_says_what_goes_on(project: StubbedProject) -> None:
 
 
 def test_the_buildspec_logs_in_to_the_registries_of_base_images(folder: Path) -> None:
-    spec = yaml.safe_load((folder / "buildspec.yml").read_text())
+    spec = yaml.safe_load((folder / "do/buildspec.yml").read_text())
     command = spec["phases"]["pre_build"]["commands"][0]
     assert "get-login-password --region" in command and "--password-stdin" in command
     assert json.dumps(spec).count("docker push") == 2

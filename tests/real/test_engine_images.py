@@ -16,9 +16,9 @@ from typing import Any
 import copier
 import pytest
 
-from extensions.mcc import catalog
+from extensions.mcc.catalog import catalog
 from tests.real.test_image import docker, ping
-from tests.servers import free_port
+from tests.servers import CONTRACT, free_port
 from tests.serving import llm
 from tests.serving.test_language_model_contract import EXPECTED
 
@@ -77,7 +77,7 @@ def test_the_image_starts_as_sagemaker_starts_it(engine: dict[str, str], build: 
 @each_server
 def test_the_contract_is_kept_in_the_container(engine: dict[str, str], build: Build, config: str) -> None:
     project, image = build(config)
-    command = [sys.executable, "-m", "tests.contract", "--image", image, "--engine", "docker", "--json"]
+    command = [*CONTRACT, "--image", image, "--engine", "docker", "--json"]
     environment = {**engine, "HF_TOKEN": TOKEN}
     answer = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
     assert answer.stdout, answer.stderr

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.real.conftest import Image
+from tests.servers import CONTRACT
 
 WAIT_FOR_PING = """
 import time, urllib.request
@@ -73,7 +73,7 @@ def test_the_contract_is_kept_in_the_container(
     engine: dict[str, str], build: Build, server: str, framework: str, user: str
 ) -> None:
     project, image = build(server, framework)
-    command = [sys.executable, "-m", "tests.contract", "--image", image, "--engine", "docker", "--json"]
+    command = [*CONTRACT, "--image", image, "--engine", "docker", "--json"]
     answer = subprocess.run(
         [*command, "--user", user], cwd=project, env=engine, capture_output=True, text=True
     )

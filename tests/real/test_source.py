@@ -56,8 +56,8 @@ IGNORED = {
 @pytest.fixture(scope="module")
 def source() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(REPOSITORY / "template" / "{{ codebuild }}" / "do" / "lifecycle")
-        return importlib.import_module("source")
+        patch.syspath_prepend(REPOSITORY / "template" / "do")
+        return importlib.import_module("lifecycle.codebuild.source")
 
 
 @pytest.mark.parametrize("name", IGNORED)

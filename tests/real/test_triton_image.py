@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc import catalog
+from extensions.mcc.catalog import catalog
 from tests.conftest import REPOSITORY, TRITON_LANGUAGE_MODELS, TRITON_MODELS
+from tests.servers import CONTRACT
 from tests.serving.triton_projects import rendered, trained
 
 STANDINS = REPOSITORY / "tests" / "standins"
@@ -74,7 +75,7 @@ def test_the_contract_is_kept_in_the_container(triton: Engine, template: Path) -
     config.write_text(before.replace("max_batch_size: 4096", "max_batch_size: 1000000"))
     try:
         image = build(triton, project)
-        command = [sys.executable, "-m", "tests.contract", "--image", image, "--engine", "docker", "--json"]
+        command = [*CONTRACT, "--image", image, "--engine", "docker", "--json"]
         done = run(triton, *command, cwd=project)
     finally:
         config.write_text(before)
@@ -92,9 +93,7 @@ def test_a_language_model_answers_in_the_container(
     project = rendered(template, tmp_path / "chat", **data)
     image = build(triton, project)
     command = [
-        sys.executable,
-        "-m",
-        "tests.contract",
+        *CONTRACT,
         "--image",
         image,
         "--json",

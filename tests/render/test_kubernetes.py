@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from extensions.mcc import catalog
+from extensions.mcc.catalog import catalog
 from tests.conftest import REPOSITORY, Render
 from tests.standins.kubectl import kubectl
 
@@ -149,7 +149,7 @@ def test_the_operators_schema_refuses(projects: dict[str, Path], path: tuple[str
 
 MANIFESTS = """
 import json, sys
-from lifecycle.manifests import Manifests
+from lifecycle.hyperpod.manifests import Manifests
 
 print(json.dumps(Manifests(sys.argv[1]).objects))
 """

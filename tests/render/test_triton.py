@@ -69,7 +69,7 @@ def test_a_project_is_complete_and_holds_nothing_else(
     stored = check(project, config)
     names = {path.relative_to(project).as_posix() for path in files_of(project)}
     assert ("sample_model/train.py" in names) == (variant != "bare")
-    assert ("tests/contract/__main__.py" in names) == (variant != "bare")
+    assert ("do/contract/__main__.py" in names) == (variant != "bare")
     settings = tomllib.loads((project / "model_repository" / "settings.toml").read_text())
     assert settings["name"] == project.name
     for name in ("max_batch_size", "max_queue_delay_us"):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
-from extensions.mcc import catalog
+from extensions.mcc.catalog import catalog
 from tests.conftest import Render
 
 LMI14 = next(i.image for i in catalog.servers()["transformers-lmi"].images if "lmi14" in i.image)

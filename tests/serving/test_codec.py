@@ -10,7 +10,7 @@ import io
 import sys
 sys.path.insert(0, "serving")
 import numpy as np
-from codec import NPY, RequestError, decode, to_array
+from runtime.codec import NPY, RequestError, decode, to_array
 
 def saved(array):
     file = io.BytesIO()
@@ -51,7 +51,7 @@ BOTH_WAYS = """
 import random
 import sys
 sys.path.insert(0, "serving")
-import codec
+from runtime import codec
 import numpy as np
 import orjson
 
@@ -104,7 +104,7 @@ def test_rows_are_read_the_same_the_quick_way_and_by_numpy(render: Render) -> No
 ALMOST_NUMBERS = """
 import sys
 sys.path.insert(0, "serving")
-import codec
+from runtime import codec
 import numpy as np
 import orjson
 
@@ -156,7 +156,7 @@ LONG_BODIES = """
 import random
 import sys
 sys.path.insert(0, "serving")
-import codec
+from runtime import codec
 import numpy as np
 import orjson
 

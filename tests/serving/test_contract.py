@@ -45,7 +45,7 @@ def run_among_libraries(
     project: Path, framework: str, server: str, source: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run Python source in a project, with the libraries its server has."""
-    find = "from lifecycle import local; print(local.model_python())"
+    find = "from lifecycle.served import local; print(local.model_python())"
     environment = {**os.environ, "PYTHONPATH": "do"}
     with shared_environment(project, framework, server):
         found = subprocess.run(

@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 
-from extensions.mcc import catalog, engines
+from extensions.mcc.catalog import catalog
+from extensions.mcc.servers import engines
 from tests.conftest import Render
 from tests.serving import llm
 

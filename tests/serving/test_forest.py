@@ -9,7 +9,7 @@ COMPARE = """
 import sys
 sys.path.insert(0, "serving")
 import numpy as np
-from forest import BLOCK_ROWS, FEW_ROWS, fast_predict
+from runtime.forest import BLOCK_ROWS, FEW_ROWS, fast_predict
 from sklearn.datasets import make_classification, make_regression
 from sklearn.ensemble import (ExtraTreesClassifier, ExtraTreesRegressor, GradientBoostingRegressor,
                               RandomForestClassifier, RandomForestRegressor)

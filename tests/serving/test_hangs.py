@@ -86,7 +86,7 @@ def prepared(render: Render, server: str, framework: str = "sklearn") -> Iterato
     project = render(deployment_config=server, framework=framework)
     with (project / "serving" / "model_handler.py").open("a") as file:
         file.write(HOOKS)
-    find = "from lifecycle import local; local._train_if_missing(); print(local.model_python())"
+    find = "from lifecycle.served import local; local._train_if_missing(); print(local.model_python())"
     with shared_environment(project, framework, server):
         command = [sys.executable, "-c", find]
         environment = {**os.environ, "PYTHONPATH": "do"}
@@ -256,7 +256,7 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(render: Render, name: str, 
 DROP = """
 import os, sys
 sys.path.insert(0, "serving")
-import privileges
+from runtime import privileges
 before = os.fstat(1).st_uid
 privileges.drop()
 status = open("/proc/self/status").read()

@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc import catalog, engines
-from extensions.mcc.entries import ServerImage
+from extensions.mcc.catalog import catalog
+from extensions.mcc.catalog.entries import ServerImage
+from extensions.mcc.servers import engines
 from tests.conftest import Render
-from tests.servers import free_port
+from tests.servers import CONTRACT, free_port
 from tests.serving import llm
 
 NEED_A_CONTAINER = {53, 54}
@@ -76,7 +77,7 @@ def serving(
 def test_the_contract_is_kept(render: Render, config: str) -> None:
     project = render("chat", deployment_config=config, offline=True, include_tests=True)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.contract", "--local", "--json"],
+        [*CONTRACT, "--local", "--json"],
         cwd=project,
         env=llm.variables(project),
         capture_output=True,

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tests import tritonserver
-from tests.servers import free_port
+from tests.servers import CONTRACT, free_port
 from tests.serving.triton_projects import KEPT, do, environment, rendered, trained
 
 pytestmark = pytest.mark.xdist_group("tritonserver")
@@ -32,7 +32,7 @@ VARIABLE = "SAGEMAKER_TRITON_DEFAULT_MODEL_NAME"
 WITHOUT_NGINX = """
 import runpy, sys
 sys.path.insert(0, "serving")
-import nginx
+from runtime import nginx
 nginx.find = lambda: None
 sys.argv = ["serve", "serve"]
 runpy.run_path("serving/serve", run_name="__main__")
@@ -326,7 +326,7 @@ def test_the_contract_of_a_language_model_is_kept(
     tritonserver.directory()
     project = chat(template, tmp_path, "triton-tensorrtllm", include_tests=True)
     environ = {**tritonserver.on_path(chat_libraries), **variables(tmp_path, "none")}
-    command = [sys.executable, "-m", "tests.contract", "--local", "--json"]
+    command = [*CONTRACT, "--local", "--json"]
     done = subprocess.run(command, cwd=project, env=environ, capture_output=True, text=True)
     checks: list[dict[str, Any]] = json.loads(done.stdout)["checks"]
     assert [c for c in checks if c["result"] != "passed" and c["number"] not in {53, 54}] == []

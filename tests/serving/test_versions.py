@@ -12,7 +12,7 @@ START = """
 import os, sys
 sys.path.insert(0, "serving")
 os.environ["MODEL_DIR"] = "model"
-from inference import Inference
+from runtime.inference import Inference
 Inference()
 print("loaded")
 """
@@ -48,7 +48,7 @@ for name in ("sklearn.ensemble._gradient_boosting", "sklearn.tree._tree"):
     assert forest.fast_predict(model) is None, name
     sys.modules[name] = kept
     del sys.modules["forest"]
-import forest
+from runtime import forest
 assert forest.fast_predict(model) is not None
 print("served")
 """

@@ -14,9 +14,10 @@ import yaml
 from copier._user_data import Question
 from copier.errors import UserMessageError
 
-from extensions.mcc import answers, filters
-from extensions.mcc.errors import InvalidAnswer
-from extensions.mcc.questions import DERIVED, NEVER_ASKED, QUESTIONS
+from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.face import filters
+from extensions.mcc.interview import answers
+from extensions.mcc.interview.questions import DERIVED, NEVER_ASKED, QUESTIONS
 from tests import model_files
 from tests.conftest import REPOSITORY, Render
 

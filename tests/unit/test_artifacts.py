@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc import artifacts
-from extensions.mcc.artifacts import Artifact
+from extensions.mcc.artifacts import artifacts
+from extensions.mcc.artifacts.artifacts import Artifact
 
 MODELS = Path(__file__).resolve().parent.parent / "data" / "models"
 SECONDS = 20  # twice three are allowed; this machine may be busy

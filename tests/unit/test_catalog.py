@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extensions.mcc import catalog, catalog_reader, entries
-from extensions.mcc.errors import CatalogError
+from extensions.mcc.catalog import catalog, catalog_reader, entries
+from extensions.mcc.errors.errors import CatalogError
 
 PIN = re.compile(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; (sys_platform|platform_machine) [!=]= '\w+')?")
 SERVED = [

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc import advisories, catalog, compatibility, lookup, size
-from extensions.mcc.compatibility import Model, judge, judge_image
-from extensions.mcc.errors import UnsizableModel
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import UnsizableModel
+from extensions.mcc.face import size
+from extensions.mcc.models import lookup
+from extensions.mcc.servers import advisories, compatibility
+from extensions.mcc.servers.compatibility import Model, judge, judge_image
 from tests.conftest import REPOSITORY
 
 LANGUAGE_MODELS = [*catalog.servers(), *(name for name, entry in catalog.triton().items() if entry.engine)]
@@ -115,7 +118,7 @@ def test_make_size_refuses_what_does_not_load() -> None:
     with pytest.raises(UnsizableModel, match=r"came with vLLM 0\.17\.0\. Use --engine-version 0\.31\.0"):
         size.of_model(found, "vllm", "0.10.1")
     assert size.of_model(found, "vllm").best
-    old = [sys.executable, "-m", "extensions.mcc.size", "--offline", DEFAULT_MODEL]
+    old = [sys.executable, "-m", "extensions.mcc.face.size", "--offline", DEFAULT_MODEL]
     done = subprocess.run(
         [*old, "--engine", "lmi", "--engine-version", "0.32.0"],
         cwd=REPOSITORY,

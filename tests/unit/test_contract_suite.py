@@ -18,18 +18,19 @@ from typing import Any
 
 import pytest
 
+from tests.servers import CONTRACT
 from tests.unit import pretend_server
 from tests.unit.pretend_server import Answer, Break, Handler, Question, Threads
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template"
-PARTS = [TEMPLATE / "{{ suite }}", TEMPLATE / "{{ predictive }}" / "{{ suite }}"]
+PARTS = [TEMPLATE / "do" / "contract", TEMPLATE / "{{ predictive }}" / "do" / "contract"]
 
 
 def load_suite(module: str) -> Any:
     """Return a module of the suite, imported under a name that is not taken by these tests."""
     if "contract_suite" not in sys.modules:
         sys.modules["contract_suite"] = types.ModuleType("contract_suite")
-        sys.modules["contract_suite"].__path__ = [str(part / "tests" / "contract") for part in PARTS]
+        sys.modules["contract_suite"].__path__ = [str(part) for part in PARTS]
     return importlib.import_module(f"contract_suite.{module}")
 
 
@@ -255,8 +256,8 @@ def test_a_wrong_project_fails_the_matching_checks(
 def run_suite(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in the current directory."""
     for part in PARTS:
-        shutil.copytree(part / "tests" / "contract", "tests/contract", dirs_exist_ok=True)
-    command = [sys.executable, "-m", "tests.contract", "--python", sys.executable, *arguments]
+        shutil.copytree(part, "do/contract", dirs_exist_ok=True)
+    command = [*CONTRACT, "--python", sys.executable, *arguments]
     return subprocess.run(command, capture_output=True, text=True)
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extensions.mcc import catalog, cpu_sizer
-from extensions.mcc.entries import Instance, Price
-from extensions.mcc.errors import InvalidAnswer
+from extensions.mcc.catalog import catalog
+from extensions.mcc.catalog.entries import Instance, Price
+from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.sizing import cpu_sizer
 
 MIB = 1024**2
 GIB = 1024**3

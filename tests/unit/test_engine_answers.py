@@ -7,8 +7,9 @@ import copier
 import pytest
 import yaml
 
-from extensions.mcc import chat_templates, extra_arguments
-from extensions.mcc.errors import InvalidAnswer
+from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.interview import chat_templates
+from extensions.mcc.servers import extra_arguments
 from tests.standins.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 

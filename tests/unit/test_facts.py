@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extensions.mcc import catalog, facts, memory
-from extensions.mcc.errors import UnsizableModel
-from extensions.mcc.facts import ModelFacts
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import UnsizableModel
+from extensions.mcc.models import facts
+from extensions.mcc.models.facts import ModelFacts
+from extensions.mcc.sizing import memory
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extensions.mcc import catalog, facts, gpu_sizer, memory
-from extensions.mcc.entries import Instance
-from extensions.mcc.errors import UnsizableModel
-from extensions.mcc.facts import ModelFacts
-from extensions.mcc.gpu_sizer import Choice, Load
+from extensions.mcc.catalog import catalog
+from extensions.mcc.catalog.entries import Instance
+from extensions.mcc.errors.errors import UnsizableModel
+from extensions.mcc.models import facts
+from extensions.mcc.models.facts import ModelFacts
+from extensions.mcc.sizing import gpu_sizer, memory
+from extensions.mcc.sizing.gpu_sizer import Choice, Load
 
 TYPES = [instance for instance in catalog.instances().values() if instance.kind != "cpu"]
 

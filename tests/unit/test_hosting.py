@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc import catalog, facts, hosting
-from extensions.mcc.errors import UnsizableModel
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import UnsizableModel
+from extensions.mcc.models import facts
+from extensions.mcc.targets import hosting
 
 IMAGE = "python:3.12-slim"
 PREDICTIVE = {"framework": "sklearn", "profile": "throughput", "model_path": "", "image": IMAGE}

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extensions.mcc import hub as lookups
-from extensions.mcc.errors import HubError, InvalidAnswer, MccError
+from extensions.mcc.errors.errors import HubError, InvalidAnswer, MccError
+from extensions.mcc.models import hub as lookups
 from tests.conftest import REPOSITORY
 from tests.standins.hub import INFO, Answer, Hub, Model
 
@@ -395,7 +395,7 @@ def test_offline_is_a_switch_of_the_environment(name: str) -> None:
 
 SCRIPT = """
 import sys
-from extensions.mcc import hub
+from extensions.mcc.models import hub
 assert not {"httpx", "httpx2", "huggingface_hub"} & sys.modules.keys(), "imported before it is needed"
 if len(sys.argv) > 1:
     hub.lookup("acme/tiny", deadline=float(sys.argv[1]))

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
-from extensions.mcc import questions, shapes
+from extensions.mcc.interview import questions, shapes
 from tests.conftest import REPOSITORY, Render
 from tests.standins.hub import INFO, Answer, Hub, Model
 from tests.unit.test_facts import LLAMA

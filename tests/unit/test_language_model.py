@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc import catalog, language_model
-from extensions.mcc.errors import UnsizableModel
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import UnsizableModel
+from extensions.mcc.interview import language_model
 
 
 def need(name: str = "Qwen/Qwen3-8B", **changes: Any) -> dict[str, Any]:

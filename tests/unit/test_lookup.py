@@ -9,9 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from extensions.mcc import catalog, facts, lookup, memory, sizing_view
-from extensions.mcc import size as size_module
-from extensions.mcc.errors import InvalidAnswer
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.face import size as size_module
+from extensions.mcc.models import facts, lookup
+from extensions.mcc.sizing import memory, sizing_view
 from tests.conftest import REPOSITORY
 from tests.standins.hub import INFO, Answer, Hub, Model
 from tests.unit.test_facts import LLAMA
@@ -88,7 +90,7 @@ def test_a_name_that_no_model_has_is_refused(name: str) -> None:
 
 
 def size(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "extensions.mcc.size", *arguments]
+    command = [sys.executable, "-m", "extensions.mcc.face.size", *arguments]
     return subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, text=True, env={"MCC_OFFLINE": "1", **environ}
     )

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extensions.mcc import mcp_client
-from extensions.mcc.errors import MccError, McpConfigError
-from extensions.mcc.mcp_client import McpAnswer
+from extensions.mcc.errors.errors import MccError, McpConfigError
+from extensions.mcc.sources import mcp_client
+from extensions.mcc.sources.mcp_client import McpAnswer
 from tests.conftest import REPOSITORY
 from tests.standins import npm
 
@@ -284,7 +284,7 @@ def test_no_process_is_left(tmp_path: Path, how: str) -> None:
 
 INTERRUPTED = """
 import json, sys
-from extensions.mcc import mcp_client
+from extensions.mcc.sources import mcp_client
 mcp_client.ask(json.loads(sys.argv[1]), ["region"], {})
 """
 

@@ -13,8 +13,11 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from extensions.mcc import catalog, lookup, mcp_client, mcp_tools, size
-from extensions.mcc.errors import InvalidAnswer, MccError, UnsizableModel
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import InvalidAnswer, MccError, UnsizableModel
+from extensions.mcc.face import mcp_tools, size
+from extensions.mcc.models import lookup
+from extensions.mcc.sources import mcp_client
 from tests.conftest import REPOSITORY
 from tests.standins import npm
 
@@ -122,7 +125,7 @@ def test_without_the_sdk_a_line_tells_how_to_get_it(tmp_path: Path) -> None:
 
 def test_a_sizing_is_that_of_make_size() -> None:
     arguments = ["--context", "16384", "--concurrency", "4", "--engine", "sglang", "--offline", "--json"]
-    command = [sys.executable, "-m", "extensions.mcc.size", MODEL, *arguments]
+    command = [sys.executable, "-m", "extensions.mcc.face.size", MODEL, *arguments]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert mcp_tools.size_model(MODEL, 16384, 4, "sglang", offline=True) == json.loads(done.stdout)
 

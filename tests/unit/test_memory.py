@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extensions.mcc import catalog, facts, memory
-from extensions.mcc.facts import ModelFacts
-from extensions.mcc.memory import Gpu, Serving
+from extensions.mcc.catalog import catalog
+from extensions.mcc.models import facts
+from extensions.mcc.models.facts import ModelFacts
+from extensions.mcc.sizing import memory
+from extensions.mcc.sizing.memory import Gpu, Serving
 from tests import accuracy
 
 H100 = Gpu(79.19, nvlink=True, big_batches=True)

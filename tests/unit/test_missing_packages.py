@@ -14,7 +14,7 @@ PROGRAMS = [
     (["catalog/refresh_instances.py"], "yaml", "'boto3>=1.44' pyyaml"),
     (["catalog/refresh_locks.py"], "packaging", "uv pyyaml packaging"),
     (["extensions/mcp_server.py"], "yaml", "--upgrade mcp pyyaml huggingface_hub"),
-    (["-m", "extensions.mcc.size", "Qwen/Qwen3-8B"], "yaml", "pyyaml huggingface_hub"),
+    (["-m", "extensions.mcc.face.size", "Qwen/Qwen3-8B"], "yaml", "pyyaml huggingface_hub"),
 ]
 
 

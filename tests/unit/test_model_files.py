@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from extensions.mcc import forest_files, model_folders, onnx_files, triton
+from extensions.mcc.artifacts import forest_files, model_folders, onnx_files
+from extensions.mcc.servers import triton
 from tests.model_files import field, onnx, tensor, xgboost_json, xgboost_ubj
 
 ORT = onnx_files.Runtime("the ONNX Runtime 1.18 of Triton 24.08", opset=21, ir=10)

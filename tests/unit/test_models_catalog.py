@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from extensions.mcc.catalog import CATALOG
+from extensions.mcc.catalog.catalog import CATALOG
 
 GIB = 1024**3
 PATH = CATALOG / "models.yml"

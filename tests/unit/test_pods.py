@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc import catalog, filters, pods, questions, shapes
-from extensions.mcc.errors import InvalidAnswer
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.face import filters
+from extensions.mcc.interview import questions, shapes
+from extensions.mcc.targets import pods
 
 NEED: dict[str, Any] = {
     "target": "hyperpod-eks",
@@ -37,7 +40,7 @@ def amount(quantity: str) -> int:
 
 
 def language_model() -> dict[str, Any]:
-    from extensions.mcc import language_model
+    from extensions.mcc.interview import language_model
 
     known = language_model.look_up("Qwen/Qwen3-8B", "", "", offline=True)
     return {

@@ -10,7 +10,8 @@ import pexpect
 import pytest
 import yaml
 
-from extensions.mcc import catalog, shapes
+from extensions.mcc.catalog import catalog
+from extensions.mcc.interview import shapes
 from tests.unit.test_settings import given_but, stored_in
 
 CLEAR = "\x15"  # Ctrl-U: the line is empty again

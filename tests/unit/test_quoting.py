@@ -20,8 +20,8 @@ from google.protobuf.wrappers_pb2 import StringValue
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from extensions.mcc import quoting
-from extensions.mcc.errors import InvalidAnswer
+from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.face import quoting
 
 buildkit = importlib.import_module("dockerfile")  # BuildKit's own parser; the package has no types
 

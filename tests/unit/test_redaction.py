@@ -10,8 +10,11 @@ from copier.errors import UserMessageError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extensions.mcc import extra_arguments, mcp_client, questions, redaction, settings, shapes
-from extensions.mcc.errors import MccError
+from extensions.mcc.errors import redaction
+from extensions.mcc.errors.errors import MccError
+from extensions.mcc.interview import questions, shapes
+from extensions.mcc.servers import extra_arguments
+from extensions.mcc.sources import mcp_client, settings
 from tests.unit.test_inputs import asking
 
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}

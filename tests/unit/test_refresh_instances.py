@@ -15,7 +15,7 @@ import yaml
 from botocore.config import Config
 
 from catalog import refresh_instances
-from extensions.mcc.catalog import instances
+from extensions.mcc.catalog.catalog import instances
 from tests.conftest import REPOSITORY
 from tests.standins.aws_catalog import AwsCatalog, described, product, serving
 

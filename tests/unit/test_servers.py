@@ -12,8 +12,9 @@ from pathlib import Path
 import click
 import pytest
 
-from extensions.mcc import catalog, engines
-from extensions.mcc.entries import LanguageModelServer, ServerImage, TritonImage, version_key
+from extensions.mcc.catalog import catalog
+from extensions.mcc.catalog.entries import LanguageModelServer, ServerImage, TritonImage, version_key
+from extensions.mcc.servers import engines
 from tests.conftest import REPOSITORY
 
 KEPT = REPOSITORY / ".demo" / "engines"

@@ -13,8 +13,11 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
-from extensions.mcc import catalog, filters, questions, settings
-from extensions.mcc.errors import InvalidAnswer
+from extensions.mcc.catalog import catalog
+from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.face import filters
+from extensions.mcc.interview import questions
+from extensions.mcc.sources import settings
 from tests.conftest import REPOSITORY
 from tests.standins.hub import Hub, Model
 from tests.unit.test_facts import LLAMA

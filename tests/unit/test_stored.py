@@ -10,8 +10,9 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
-from extensions.mcc import filters, questions, stored
-from extensions.mcc.errors import InvalidAnswer
+from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.face import filters
+from extensions.mcc.interview import questions, stored
 from tests.conftest import Render, git, release
 
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}

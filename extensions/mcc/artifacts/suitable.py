@@ -4,8 +4,9 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from . import artifacts, catalog
-from .entries import Framework, Version
+from ..catalog import catalog
+from ..catalog.entries import Framework, Version
+from . import artifacts
 
 
 def best(framework: str, model_format: str = "", model_path: str = "") -> Version:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from ..errors.errors import CatalogError
 from .catalog_reader import build, document, read
 from .entries import (
     IMAGE_PYTHON,
@@ -32,9 +33,8 @@ from .entries import (
     Vulnerability,
     WebServer,
 )
-from .errors import CatalogError
 
-CATALOG = Path(__file__).resolve().parents[2] / "catalog"
+CATALOG = Path(__file__).resolve().parents[3] / "catalog"
 T = TypeVar("T")
 
 

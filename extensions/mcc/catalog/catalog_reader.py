@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from .errors import CatalogError
+from ..errors.errors import CatalogError
 
 T = TypeVar("T")
 

@@ -11,29 +11,26 @@ from typing import Any, ParamSpec, TypeVar
 import yaml
 from copier.errors import UserMessageError
 
-from . import (
+from ..artifacts import suitable
+from ..catalog import catalog
+from ..errors.errors import InvalidAnswer, MccError, UnsizableModel
+from ..interview import (
     answers,
     base_images,
-    catalog,
     chat_templates,
-    compatibility,
-    cpu_sizer,
     defaults,
-    engines,
-    extra_arguments,
-    hosting,
-    hub,
     language_model,
-    pods,
     questions,
-    quoting,
     shapes,
     stored,
-    suitable,
     summary,
-    triton,
 )
-from .errors import InvalidAnswer, MccError, UnsizableModel
+from ..models import hub
+from ..servers import compatibility, engines, extra_arguments, triton
+from ..sizing import cpu_sizer
+from ..sources import history
+from ..targets import hosting, pods
+from . import quoting
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -100,15 +97,34 @@ def suggested_first(offered: Mapping[str, Any], suggested: Sequence[Any]) -> dic
     return {label: offered[label] for label in sorted(offered, key=place)}
 
 
+def before_update(conf: Mapping[str, Any]) -> str:
+    """Return what to know before an update: files of a choice that is given up, library files edited here."""
+    return "\n".join(filter(None, (changes_of_stack(conf), edited_library(conf))))
+
+
 def changes_of_stack(conf: Mapping[str, Any]) -> str:
-    """Return a warning when an update was told to go to another server, framework or model."""
+    """Return a warning when an update changes the server, the framework or the model."""
     decisive = ("deployment_config", "deployment_target", "framework", "model_name")
     changed = [name for name in decisive if name in conf["data"]]
     if not changed:
         return ""
     return (
-        f"{' and '.join(changed)} will be changed: files of the old choice are deleted, edited ones, too. "
-        "git still has what was committed; the instance type is chosen anew for another language model."
+        f"{' and '.join(changed)} will change: files of the old choice are deleted, also edited ones. "
+        "Committed versions stay in git. For another language model, the instance type is chosen again."
+    )
+
+
+def edited_library(conf: Mapping[str, Any]) -> str:
+    """Return a warning that names the library files which were edited in the project."""
+    commit = str(last_answers(conf).get("_commit", ""))
+    edited = history.edited(Path(conf["dst_path"]), Path(conf["src_path"]), commit) if commit else []
+    if not edited:
+        return ""
+    listed = "\n".join(f"  {name}" for name in edited)
+    return (
+        f"These library files were edited in this project:\n{listed}\n"
+        "The update merges your edits, but loses them where the template moved or deleted the file. "
+        "`git diff` shows the result."
     )
 
 
@@ -433,7 +449,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "new_project_id": hosting.new_project_id,
-    "changes_of_stack": changes_of_stack,
+    "before_update": before_update,
     "default_region": shapes.default_region,
     "origins": origins,
     "wants_token": wants_token,

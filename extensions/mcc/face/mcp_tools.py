@@ -8,20 +8,14 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import (
-    answers,
-    catalog,
-    cpu_sizer,
-    language_model,
-    lookup,
-    questions,
-    redaction,
-    settings,
-    shapes,
-    size,
-    sizing,
-)
-from .errors import InvalidAnswer, MccError
+from ..catalog import catalog
+from ..errors import redaction
+from ..errors.errors import InvalidAnswer, MccError
+from ..interview import answers, language_model, questions, shapes
+from ..models import lookup
+from ..sizing import cpu_sizer, sizing
+from ..sources import settings
+from . import size
 
 READ = (
     *("deployment_config", "framework", "serving_profile", "base_image", "model_name", "model_revision"),

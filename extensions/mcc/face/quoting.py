@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from json import dumps
 from typing import Any
 
-from . import redaction
-from .errors import InvalidAnswer
+from ..errors import redaction
+from ..errors.errors import InvalidAnswer
 
 CONTROL = r"[\x00-\x1f\x7f]"
 

@@ -9,11 +9,15 @@ import sys
 from pathlib import Path
 
 try:
-    from . import catalog, compatibility, lookup, redaction, sizing, sizing_view
-    from .errors import MccError, UnsizableModel
-    from .gpu_sizer import Load
-    from .lookup import KnownModel
-    from .sizing import Sizing
+    from ..catalog import catalog
+    from ..errors import redaction
+    from ..errors.errors import MccError, UnsizableModel
+    from ..models import lookup
+    from ..models.lookup import KnownModel
+    from ..servers import compatibility
+    from ..sizing import sizing, sizing_view
+    from ..sizing.gpu_sizer import Load
+    from ..sizing.sizing import Sizing
 except ModuleNotFoundError as missing:
     if __name__ != "__main__":
         raise

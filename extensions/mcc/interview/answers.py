@@ -7,18 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import (
-    base_images,
-    catalog,
-    extra_arguments,
-    model_folders,
-    questions,
-    redaction,
-    shapes,
-    suitable,
-    triton,
-)
-from .errors import InvalidAnswer
+from ..artifacts import model_folders, suitable
+from ..catalog import catalog
+from ..errors import redaction
+from ..errors.errors import InvalidAnswer
+from ..servers import extra_arguments, triton
+from . import base_images, questions, shapes
 
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 OF_COPIER = ("_src_path", "_commit")

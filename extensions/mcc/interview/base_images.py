@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from . import catalog, questions, shapes, triton
+from ..catalog import catalog
+from ..servers import triton
+from . import questions, shapes
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
 PYTHON_TAG = re.compile(r"(?:^|/)python:(3\.[0-9]+)")

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import hub, redaction
-from . import settings as outside
-from .errors import HubError, InvalidAnswer
+from ..errors import redaction
+from ..errors.errors import HubError, InvalidAnswer
+from ..models import hub
+from ..sources import settings as outside
 
 NONE = "none"  # only completions are served
 LONGEST = 64 * 1024

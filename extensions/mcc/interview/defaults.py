@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from . import answers, catalog, mcp_client, questions, settings
-from .errors import InvalidAnswer
-from .settings import Settings
+from ..catalog import catalog
+from ..errors.errors import InvalidAnswer
+from ..sources import mcp_client, settings
+from ..sources.settings import Settings
+from . import answers, questions
 
 GIVEN = "-d or --data-file"
 PROMPT = "the prompt"

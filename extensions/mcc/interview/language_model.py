@@ -7,14 +7,17 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from . import catalog, engines, facts, lookup, sizing, sizing_view
-from . import settings as outside
-from .errors import UnsizableModel
-from .facts import ModelFacts
-from .gpu_sizer import Choice, Load
+from ..catalog import catalog
+from ..errors.errors import UnsizableModel
+from ..models import facts, lookup
+from ..models.facts import ModelFacts
+from ..servers import engines
+from ..sizing import sizing, sizing_view
+from ..sizing.gpu_sizer import Choice, Load
+from ..sizing.sizing import Sizing
+from ..sources import settings as outside
 from .questions import HYPERPOD
 from .shapes import whole_number
-from .sizing import Sizing
 
 OFFERED = 20
 SHOWN_IMPOSSIBLE = 5

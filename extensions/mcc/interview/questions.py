@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import catalog, engines, triton
+from ..catalog import catalog
+from ..servers import engines, triton
 
 DEPLOYMENT_CONFIGS = {
     "http-fastapi": "FastAPI on uvicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",

@@ -5,8 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from . import catalog, redaction, triton
-from .facts import PARAMETERS
+from ..catalog import catalog
+from ..errors import redaction
+from ..models.facts import PARAMETERS
+from ..servers import triton
 from .questions import SECRETS
 
 NEVER_SHOWN = (*SECRETS, "hf_token_secret_arn", "hyperpod_token_secret", "extra_arguments")

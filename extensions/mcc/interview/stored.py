@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import chat_templates, facts, questions, redaction, shapes
-from .errors import InvalidAnswer, UnsizableModel
+from ..errors import redaction
+from ..errors.errors import InvalidAnswer, UnsizableModel
+from ..models import facts
+from . import chat_templates, questions, shapes
 
 LARGEST = 10**15
 LONGEST = 4096  # characters

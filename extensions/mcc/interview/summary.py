@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import advisories, catalog, language_model
+from ..catalog import catalog
+from ..servers import advisories
+from . import language_model
 
 NOT_MODELS = ("README.md",)
 CONTAINER_STEPS = [

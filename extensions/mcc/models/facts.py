@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-from . import redaction
-from .errors import UnsizableModel
+from ..errors import redaction
+from ..errors.errors import UnsizableModel
 
 LARGEST = 10**8  # no size in the config.json of a model that exists is larger
 MOST_LAYERS = 10_000

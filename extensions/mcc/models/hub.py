@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
-from . import redaction
-from .errors import HubError, HubErrorKind, InvalidAnswer
+from ..errors import redaction
+from ..errors.errors import HubError, HubErrorKind, InvalidAnswer
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import catalog, facts, hub
-from .errors import HubError, UnsizableModel
+from ..catalog import catalog
+from ..errors.errors import HubError, UnsizableModel
+from . import facts, hub
 from .facts import ModelFacts
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import catalog, compatibility, extra_arguments
-from .entries import LanguageModelServer, TritonBackend, Vulnerability, version_key
+from ..catalog import catalog
+from ..catalog.entries import LanguageModelServer, TritonBackend, Vulnerability, version_key
+from . import compatibility, extra_arguments
 
 SEVERE = 7.0  # CVSS
 

@@ -10,8 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from . import catalog
-from .entries import Architecture, LanguageModelServer, ModelType, ServerImage, TritonImage, version_key
+from ..catalog import catalog
+from ..catalog.entries import (
+    Architecture,
+    LanguageModelServer,
+    ModelType,
+    ServerImage,
+    TritonImage,
+    version_key,
+)
 
 TITLES = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM", "djl": "DJL Serving"}
 REMOTE_CODE = "--trust-remote-code"

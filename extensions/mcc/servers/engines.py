@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from . import catalog
-from .entries import LanguageModelServer, ServerHealth, ServerImage, version_key
-from .facts import ModelFacts
+from ..catalog import catalog
+from ..catalog.entries import LanguageModelServer, ServerHealth, ServerImage, version_key
+from ..models.facts import ModelFacts
 
 OWN_IMAGE = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<rest>.+)"

@@ -6,7 +6,8 @@ Refused are arguments that the container sets itself, and whatever would put a s
 import re
 import shlex
 
-from . import catalog, redaction
+from ..catalog import catalog
+from ..errors import redaction
 
 LONGEST = 4000
 SECRET_NAME = re.compile(r"(^|[-_])(api[-_]?key|key|token|secret|password)$", re.IGNORECASE)

@@ -7,8 +7,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from . import catalog, forest_files, onnx_files, redaction
-from .entries import TritonBackend, TritonImage, TritonReads
+from ..artifacts import forest_files, onnx_files
+from ..catalog import catalog
+from ..catalog.entries import TritonBackend, TritonImage, TritonReads
+from ..errors import redaction
 
 CONFIGS = (  # in order of offer; catalog/triton.yml has the facts
     "triton-fil",

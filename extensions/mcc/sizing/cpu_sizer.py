@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import catalog
-from .entries import Instance, Memory
-from .errors import InvalidAnswer
+from ..catalog import catalog
+from ..catalog.entries import Instance, Memory
+from ..errors.errors import InvalidAnswer
 
 GIB = 1024**3
 USABLE_SHARE = 0.7  # the rest is for the system, request bodies and page cache

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from . import catalog, memory
-from .entries import Accelerator, Instance
-from .errors import UnsizableModel
-from .facts import ModelFacts
+from ..catalog import catalog
+from ..catalog.entries import Accelerator, Instance
+from ..errors.errors import UnsizableModel
+from ..models.facts import ModelFacts
+from . import memory
 from .memory import GIB, Estimate, Gpu, Serving
 
 DRIVER_SHARE = 0.985  # of a card's memory that its driver shows, where that was not measured

@@ -7,9 +7,9 @@ v1/core/kv_cache_utils.py); their constants, by engine and version, are in catal
 from dataclasses import dataclass
 from functools import lru_cache
 
-from . import catalog
-from .entries import EngineRelease
-from .facts import MODULES, ModelFacts
+from ..catalog import catalog
+from ..catalog.entries import EngineRelease
+from ..models.facts import MODULES, ModelFacts
 
 GIB = 1024**3
 SIXTEEN_BIT = 2  # bytes

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import catalog, gpu_sizer, memory, redaction
-from .entries import Instance
-from .errors import UnsizableModel
-from .facts import ModelFacts
+from ..catalog import catalog
+from ..catalog.entries import Instance
+from ..errors import redaction
+from ..errors.errors import UnsizableModel
+from ..models.facts import ModelFacts
+from . import gpu_sizer, memory
 from .gpu_sizer import Advice, Choice, Load
 
 SHOWN = 5

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
-from . import catalog, gpu_sizer, memory, sizing
-from .entries import Instance
+from ..catalog import catalog
+from ..catalog.entries import Instance
+from . import gpu_sizer, memory, sizing
 from .gpu_sizer import Advice, Choice
 from .sizing import Sizing
 

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import catalog, mcp_stdio, redaction, settings
-from .errors import InvalidAnswer, McpConfigError
+from ..catalog import catalog
+from ..errors import redaction
+from ..errors.errors import InvalidAnswer, McpConfigError
+from . import mcp_stdio, settings
 from .mcp_stdio import Call, Request, said
 
 Value = str | int | float | bool

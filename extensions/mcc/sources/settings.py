@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 
-from . import catalog, redaction
-from .errors import InvalidAnswer
+from ..catalog import catalog
+from ..errors import redaction
+from ..errors.errors import InvalidAnswer
 
 PREFIX = "MCC_"
 CONFIG = "MCC_CONFIG"

@@ -8,8 +8,11 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from . import catalog, cpu_sizer, engines, lookup, memory, triton
-from .entries import Instance
+from ..catalog import catalog
+from ..catalog.entries import Instance
+from ..models import lookup
+from ..servers import engines, triton
+from ..sizing import cpu_sizer, memory
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # that SageMaker waits

@@ -4,10 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import catalog, cpu_sizer, language_model, triton
-from .entries import Instance
-from .errors import InvalidAnswer
-from .questions import HYPERPOD
+from ..catalog import catalog
+from ..catalog.entries import Instance
+from ..errors.errors import InvalidAnswer
+from ..interview import language_model
+from ..interview.questions import HYPERPOD
+from ..servers import triton
+from ..sizing import cpu_sizer
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # as long as SageMaker would wait

@@ -16,7 +16,7 @@ from .client import Client, Failed
 from .servers import ContainerServer, LocalServer, Server
 
 DOES_NOT_START, BROKEN = 3, 6
-PARSER = argparse.ArgumentParser("python -m tests.contract", description=__doc__)
+PARSER = argparse.ArgumentParser("PYTHONPATH=do python -m contract", description=__doc__)
 
 
 def main() -> int:

@@ -5,9 +5,9 @@ import os
 import subprocess
 import sys
 
-from lifecycle import engine, links, local, registry
-from lifecycle.cli import Result
-from lifecycle.project import DEFECT, PROJECT, Config, Failure
+from lifecycle import engine, links, registry
+from lifecycle.project import DEFECT, PROJECT, Config, Failure, Result
+from lifecycle.served import local
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -6,15 +6,15 @@ the result. Results go to stdout (as text, or one JSON document with --json), pr
 
 import argparse
 import importlib
+import importlib.util
 import json
 import sys
-from typing import Any
+from types import ModuleType
 
+from lifecycle import served, target
 from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain
-from lifecycle.target import Target
 
 FORMAT_VERSION = 1
-Result = dict[str, Any]
 
 
 def main(name: str) -> int:
@@ -22,7 +22,7 @@ def main(name: str) -> int:
 
     Of its result, `text` is what a person reads, `exit_code` replaces 0, `findings` are what it noticed.
     """
-    verb = importlib.import_module(f"lifecycle.{name}")
+    verb = _module(name)
     parser = argparse.ArgumentParser(f"do/{name}", description=verb.__doc__)
     verb.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -30,7 +30,7 @@ def main(name: str) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", type=_setting, help=told)
     arguments = parser.parse_args()
     try:
-        result = verb.run(load_config(Target, dict(arguments.set)), arguments)
+        result = verb.run(load_config(target.Target, dict(arguments.set)), arguments)
     except Failure as failure:
         print(failure, file=sys.stderr)
         result = {"exit_code": failure.code, "findings": [failure.finding], "left": failure.left}
@@ -45,6 +45,14 @@ def main(name: str) -> int:
     elif text:
         print(plain(text))
     return int(code)
+
+
+def _module(name: str) -> ModuleType:
+    """Return the module of a command: one of every project, of its target, of its kind of model or its builder."""
+    for package in ("lifecycle", target.PACKAGE, served.PACKAGE):
+        if importlib.util.find_spec(f"{package}.{name}"):
+            return importlib.import_module(f"{package}.{name}")
+    return importlib.import_module(f"lifecycle.codebuild.{name}")
 
 
 def _setting(text: str) -> tuple[str, str]:

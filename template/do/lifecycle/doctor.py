@@ -8,12 +8,21 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lifecycle import engine, project, registry, target_checks
+from lifecycle import checks, engine, project, registry
 from lifecycle.aws import Aws
-from lifecycle.cli import Result
 from lifecycle.policies import policy
-from lifecycle.project import ERROR, NOT_CHECKED, OK, PROJECT, WARNING, Config, Failure, Finding, finding
-from lifecycle.target import Target
+from lifecycle.project import (
+    ERROR,
+    OK,
+    PROJECT,
+    WARNING,
+    Config,
+    Failure,
+    Finding,
+    Result,
+    finding,
+)
+from lifecycle.target import Target, target_checks
 
 FREE_GB = 20
 
@@ -39,13 +48,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         found += of_the_account(settings, Aws(brief, "doctor", read_only=True))
     wrong = [check for check in found if check["severity"] != OK]
     code = project.PRECONDITION if any(check["severity"] == ERROR for check in found) else project.DONE
-    return {"checks": found, "findings": wrong, "exit_code": code, "text": "\n".join(map(line, found))}
-
-
-def line(check: Finding) -> str:
-    """Return a finding for a person, in a line or a few."""
-    lines = [f"{check['severity']:<12} {check['what']}: {check['seen']}"]
-    return "\n".join([*lines, *(f"{'':<12} {check[key]}" for key in ("cause", "next") if check.get(key))])
+    return {"checks": found, "findings": wrong, "exit_code": code, "text": "\n".join(map(checks.line, found))}
 
 
 def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
@@ -57,7 +60,7 @@ def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
     try:
         program = engine.find(wanted)
     except Failure as failure:
-        elsewhere = (PROJECT / "buildspec.yml").exists()
+        elsewhere = (PROJECT / "do" / "buildspec.yml").exists()
         yield {**failure.finding, "severity": WARNING if elsewhere else ERROR}
         return
     yield finding("engine", OK, "container engine", f"{program} is running")
@@ -73,27 +76,15 @@ def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
     try:
         yield from of_image(settings, registry.image(settings, aws), WARNING)
     except Failure as failure:
-        yield _not_checked("pushed-image", "image in ECR", failure)
-    yield from of_target(settings, aws)
+        yield checks.not_checked("pushed-image", "image in ECR", failure)
+    yield from checks.of_target(settings, aws, target_checks.CHECKS)
 
 
 def of_image(settings: Target, image: registry.Image | None, severity: str) -> Iterator[Finding]:
     """Yield whether the image in ECR can be deployed; `severity` is that of having none."""
-    if image is None:
-        yield finding("no-image", severity, "there is no image in ECR", settings.image, "do/push")
-        return
-    problem, seen = image.problem(settings), f"{image.uri}, {image.media_type}, {image.platform}"
-    yield problem.finding if problem else finding("pushed-image", OK, "image in ECR", seen)
-    yield from target_checks.of_image(settings, image)
-
-
-def of_target(settings: Target, aws: Aws) -> Iterator[Finding]:
-    """Yield what is found of the place where it will run."""
-    for name, (what, check) in target_checks.CHECKS.items():
-        try:
-            yield check(settings, aws)
-        except Failure as failure:
-            yield _not_checked(name, what, failure)
+    yield checks.pushed(settings, image, severity)
+    if image is not None:
+        yield from target_checks.of_image(settings, image)
 
 
 def _disk() -> Finding:
@@ -125,8 +116,3 @@ def _built(settings: Config, program: str) -> Finding:
         return finding("image", OK, "image", f"{settings.image}, {seen}")
     what, seen = f"the image is not for {settings.instance_type}", f"{settings.image} is for {seen}"
     return finding("image", ERROR, what, seen, "do/build")
-
-
-def _not_checked(name: str, what: str, failure: Failure) -> Finding:
-    """Return that something cannot be found out with these credentials or this network, and why."""
-    return finding(name, NOT_CHECKED, what, failure.finding["seen"], failure.finding["next"])

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +22,7 @@ ACCOUNT = DIRECTORY / "account"
 
 def now() -> str:
     """Return the time in UTC as ISO 8601 has it."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write(**entry: Any) -> None:
@@ -79,7 +79,10 @@ def locked(verb: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            what, seen = f"do/{verb} must not start now", f"{file.read().decode(errors='replace').strip()} is running in this project"
+            what, seen = (
+                f"do/{verb} must not start now",
+                f"{file.read().decode(errors='replace').strip()} is running in this project",
+            )
             raise Failure(POLICY, "locked", what, seen, "wait until it has ended") from None
         file.truncate(0)
         file.write(f"do/{verb} (process {os.getpid()})\n".encode())

@@ -3,15 +3,11 @@
 import difflib
 import os
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    from pip._vendor import tomli as tomllib
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIG = PROJECT / "do" / "config.toml"
@@ -30,6 +26,8 @@ INTERRUPTED = 130
 # How grave what a check found is.
 OK, WARNING, ERROR, NOT_CHECKED = "ok", "warning", "error", "not checked"
 Finding = dict[str, str]
+# What a command returns: `text` for the terminal, `exit_code`, `findings`, and its own keys for --json.
+Result = dict[str, Any]
 
 
 def finding(name: str, severity: str, what: str, seen: str, remedy: str = "") -> Finding:

@@ -6,10 +6,9 @@ import sys
 
 from lifecycle import engine, journal, registry
 from lifecycle.aws import Aws
-from lifecycle.cli import Result
 from lifecycle.console import say
 from lifecycle.explain import explained
-from lifecycle.project import DEFECT, PRECONDITION, REFUSED, Config, Failure
+from lifecycle.project import DEFECT, PRECONDITION, REFUSED, Config, Failure, Result
 
 LAST_LINES = 40
 

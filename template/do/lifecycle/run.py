@@ -5,9 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from lifecycle import engine, listening, local
-from lifecycle.cli import Result
-from lifecycle.project import Config
+from lifecycle import engine, listening
+from lifecycle.project import Config, Result
+from lifecycle.served import local
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

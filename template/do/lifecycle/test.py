@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 
-from lifecycle import engine, environment, local, remote, requests
-from lifecycle.cli import Result
-from lifecycle.project import PRECONDITION, PROJECT, Failure
-from lifecycle.target import Target
+from lifecycle import engine, environment
+from lifecycle.project import PRECONDITION, PROJECT, Failure, Result
+from lifecycle.served import local, requests
+from lifecycle.target import Target, remote
 from lifecycle.transport import Server
 
 
@@ -33,8 +34,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 
 def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
-    if not (PROJECT / "tests" / "contract").is_dir():
-        seen = "tests/contract is not there"
+    if not (PROJECT / "do" / "contract").is_dir():
+        seen = "do/contract is not there"
         remedy = "run `copier update` in the project and answer yes to include_tests"
         raise Failure(PRECONDITION, "no-contract-suite", "the contract suite cannot run", seen, remedy)
     options = ["--json"] * arguments.json + ["--soak"] * arguments.soak
@@ -45,9 +46,10 @@ def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
         program = engine.find(arguments.engine or settings.engine)
         engine.inspect(program, settings.image)
         options += ["--image", settings.image, "--engine", program]
-    command = [sys.executable, "-m", "tests.contract", *options]
+    command = [sys.executable, "-m", "contract", *options]
     # Without a container, a model of the user's runs here.
-    variables = environment.bare() if arguments.local else None
+    variables = environment.bare() if arguments.local else dict(os.environ)
+    variables["PYTHONPATH"] = str(PROJECT / "do")
     output = subprocess.PIPE if arguments.json else None
     answer = subprocess.run(command, cwd=PROJECT, stdout=output, env=variables)
     return {**json.loads(answer.stdout or "{}"), "exit_code": answer.returncode}

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import supervisor
-from supervisor import Child
+from runtime import supervisor
+from runtime.supervisor import Child
 
 
 def find() -> str | None:
@@ -29,7 +29,11 @@ def start(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -
     Raises OSError when it is not installed.
     """
     text = config.read_text()
-    for old, new in {"listen 8080": f"listen {address(port)}", "/tmp/serving": str(run_dir), **replaced}.items():
+    for old, new in {
+        "listen 8080": f"listen {address(port)}",
+        "/tmp/serving": str(run_dir),
+        **replaced,
+    }.items():
         text = text.replace(old, new)
     own = run_dir / "nginx.conf"
     own.write_text(text)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from extensions.mcc import catalog
+from extensions.mcc.catalog import catalog
 from tests.standins.aws import permissions
 from tests.standins.aws.listing import page
 from tests.standins.aws.wire import Refusal, Request, operation

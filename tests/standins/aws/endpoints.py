@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from extensions.mcc import catalog
+from extensions.mcc.catalog import catalog
 from tests.standins.aws.listing import listed
 from tests.standins.aws.wire import Refusal, Request, invalid, operation
 from tests.standins.aws.world import Endpoint, EndpointConfig, Region, Tags, World, tags_of

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-from extensions.mcc import catalog
+from extensions.mcc.catalog import catalog
 from tests.servers import free_port
 from tests.standins.kubernetes.api import KubernetesApi
 from tests.standins.kubernetes.tokens import Webhook

@@ -6,6 +6,7 @@ from typing import IO, Any
 
 from lifecycle.aws import Aws, AwsFailure, tag_list, tags_of
 from lifecycle.belongings import SOURCE_PREFIX
+from lifecycle.codebuild.source import BUILDSPEC
 from lifecycle.console import say
 from lifecycle.policies import policy
 from lifecycle.project import POLICY, Config, Failure
@@ -127,7 +128,7 @@ def project_request(
     environment: dict[str, str],
     tags: dict[str, str],
 ) -> dict[str, Any]:
-    """Return the CodeBuild project: built on the instance's own processor, by the source's buildspec.yml.
+    """Return the CodeBuild project: built on the instance's own processor, by the source's do/buildspec.yml.
 
     `environment` has the compute type and the image of the machine that builds.
     """
@@ -135,7 +136,7 @@ def project_request(
     variables = {"IMAGE": image, "PLATFORM": settings.platform}
     return {
         "name": settings.project_name,
-        "source": {"type": "S3", "location": location},
+        "source": {"type": "S3", "location": location, "buildspec": BUILDSPEC},
         "artifacts": {"type": "NO_ARTIFACTS"},
         "environment": {
             "type": "ARM_CONTAINER" if arm else "LINUX_CONTAINER",

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-ALWAYS = ("Dockerfile", ".dockerignore", "buildspec.yml")
+BUILDSPEC = "do/buildspec.yml"
+ALWAYS = ("Dockerfile", ".dockerignore", BUILDSPEC)
 NO_TIME = (1980, 1, 1, 0, 0, 0)  # the same files make the same archive
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from lifecycle.manifests import Object
+from lifecycle.hyperpod.manifests import Object
 from lifecycle.project import PRECONDITION, REFUSED, USAGE, Failure, plain
 
 MANAGER = "ml-container-creator"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lifecycle.api import MANAGER, Api
-from lifecycle.manifests import Manifests, Object
+from lifecycle.hyperpod.api import MANAGER, Api
+from lifecycle.hyperpod.manifests import Manifests, Object
 from lifecycle.project import POLICY, Failure
 
 LIVE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")

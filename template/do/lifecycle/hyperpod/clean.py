@@ -2,15 +2,15 @@
 
 import argparse
 
-from lifecycle import belongings, cluster, journal
-from lifecycle.api import Api, ApiFailure
+from lifecycle import belongings, journal
 from lifecycle.aws import Aws
 from lifecycle.belongings import Resource
-from lifecycle.cli import Result
 from lifecycle.console import Progress, confirmed, say
-from lifecycle.manifests import Manifests, Object
-from lifecycle.project import PROJECT, USAGE, VERIFICATION, Failure
-from lifecycle.target import Target
+from lifecycle.hyperpod import cluster
+from lifecycle.hyperpod.api import Api, ApiFailure
+from lifecycle.hyperpod.manifests import Manifests, Object
+from lifecycle.hyperpod.target import Target
+from lifecycle.project import PROJECT, USAGE, VERIFICATION, Failure, Result
 
 # Whatever this project may have made there, in this mode or the other: the pods' makers first.
 KINDS = (
@@ -78,7 +78,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 def in_aws(settings: Target, aws: Aws, arguments: argparse.Namespace) -> list[Resource]:
     """Return this project's resources for builds in AWS, and with --images its repository of images."""
-    found = list(belongings.find_build(settings, aws)) if (PROJECT / "buildspec.yml").exists() else []
+    found = list(belongings.find_build(settings, aws)) if (PROJECT / "do" / "buildspec.yml").exists() else []
     if arguments.images:
         found += belongings.find_images(settings, aws)
     return [resource for resource in found if resource.ours]

@@ -8,10 +8,10 @@ import time
 from typing import Any
 
 from lifecycle import journal
-from lifecycle.api import Api
 from lifecycle.aws import Aws
+from lifecycle.hyperpod.api import Api
+from lifecycle.hyperpod.target import Target
 from lifecycle.project import PRECONDITION, Failure
-from lifecycle.target import Target
 
 TOKEN_SECONDS = 600  # EKS takes one for 15 minutes
 USABLE = ("InService", "Updating", "SystemUpdating")

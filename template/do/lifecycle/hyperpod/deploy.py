@@ -2,15 +2,16 @@
 
 import argparse
 
-from lifecycle import changes, cluster, journal, plan, pods, preflight, remote, requests, rollout
-from lifecycle.api import Api, ApiFailure
+from lifecycle import journal
 from lifecycle.aws import Aws
-from lifecycle.changes import Change
-from lifecycle.cli import Result
 from lifecycle.console import say
-from lifecycle.manifests import Manifests
-from lifecycle.project import VERIFICATION, Failure
-from lifecycle.target import Target
+from lifecycle.hyperpod import changes, cluster, plan, pods, preflight, remote, rollout
+from lifecycle.hyperpod.api import Api, ApiFailure
+from lifecycle.hyperpod.changes import Change
+from lifecycle.hyperpod.manifests import Manifests
+from lifecycle.hyperpod.target import Target
+from lifecycle.project import VERIFICATION, Failure, Result
+from lifecycle.served import requests
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from lifecycle.api import Api, refusal
+from lifecycle.hyperpod.api import Api, refusal
 from lifecycle.project import Failure
 
 PORT = 8080

@@ -5,14 +5,13 @@ import sys
 import threading
 import time
 
-from lifecycle import cluster, remote
-from lifecycle.api import Api
 from lifecycle.aws import Aws
-from lifecycle.cli import Result
 from lifecycle.console import say
-from lifecycle.manifests import Manifests
-from lifecycle.project import PRECONDITION, Failure
-from lifecycle.target import Target
+from lifecycle.hyperpod import cluster, remote
+from lifecycle.hyperpod.api import Api
+from lifecycle.hyperpod.manifests import Manifests
+from lifecycle.hyperpod.target import Target
+from lifecycle.project import PRECONDITION, Failure, Result
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from lifecycle import quantity
-from lifecycle.api import Api, ApiFailure
-from lifecycle.manifests import Object
+from lifecycle.hyperpod import quantity
+from lifecycle.hyperpod.api import Api, ApiFailure
+from lifecycle.hyperpod.manifests import Object
 
 TYPE = "node.kubernetes.io/instance-type"
 GPU = "nvidia.com/gpu"

@@ -3,14 +3,14 @@
 import argparse
 from typing import Any
 
-from lifecycle import changes, cluster, preflight, registry
+from lifecycle import registry
 from lifecycle.aws import Aws
-from lifecycle.changes import Change
-from lifecycle.cli import Result
-from lifecycle.manifests import Manifests, Object
-from lifecycle.nodes import Node
-from lifecycle.project import PRECONDITION, Failure
-from lifecycle.target import Target
+from lifecycle.hyperpod import changes, cluster, preflight
+from lifecycle.hyperpod.changes import Change
+from lifecycle.hyperpod.manifests import Manifests, Object
+from lifecycle.hyperpod.nodes import Node
+from lifecycle.hyperpod.target import Target
+from lifecycle.project import PRECONDITION, Failure, Result
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

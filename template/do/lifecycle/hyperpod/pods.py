@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from lifecycle import quantity
-from lifecycle.api import Api, ApiFailure
 from lifecycle.explain import explained
-from lifecycle.manifests import Object
+from lifecycle.hyperpod import quantity
+from lifecycle.hyperpod.api import Api, ApiFailure
+from lifecycle.hyperpod.manifests import Object
 from lifecycle.project import PRECONDITION, REFUSED, USAGE, Failure
 
 PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")

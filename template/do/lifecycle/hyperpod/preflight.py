@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from lifecycle import nodes, quantity
-from lifecycle.api import Api, ApiFailure
-from lifecycle.manifests import Manifests, Object, pod_spec
-from lifecycle.nodes import Node
+from lifecycle.hyperpod import nodes, quantity
+from lifecycle.hyperpod.api import Api, ApiFailure
+from lifecycle.hyperpod.manifests import Manifests, Object, pod_spec
+from lifecycle.hyperpod.nodes import Node
 from lifecycle.project import PRECONDITION, USAGE, Failure
 
 VERBS = ("get", "list", "create", "patch", "delete")

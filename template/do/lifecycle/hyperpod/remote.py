@@ -3,13 +3,13 @@
 import socket
 from typing import Any
 
-from lifecycle import cluster, pods, rollout
-from lifecycle.api import Api
 from lifecycle.aws import Aws
-from lifecycle.forward import Forward
-from lifecycle.manifests import Manifests, Object
+from lifecycle.hyperpod import cluster, pods, rollout
+from lifecycle.hyperpod.api import Api
+from lifecycle.hyperpod.forward import Forward
+from lifecycle.hyperpod.manifests import Manifests, Object
+from lifecycle.hyperpod.target import Target
 from lifecycle.project import PRECONDITION, Failure
-from lifecycle.target import Target
 from lifecycle.transport import Server
 
 

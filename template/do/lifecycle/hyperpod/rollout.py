@@ -3,13 +3,13 @@
 import time
 from dataclasses import dataclass, field
 
-from lifecycle import changes, pods
-from lifecycle.api import Api
-from lifecycle.changes import Change
 from lifecycle.console import Progress
-from lifecycle.manifests import Manifests, Object, pod_spec
+from lifecycle.hyperpod import changes, pods
+from lifecycle.hyperpod.api import Api
+from lifecycle.hyperpod.changes import Change
+from lifecycle.hyperpod.manifests import Manifests, Object, pod_spec
+from lifecycle.hyperpod.target import Target
 from lifecycle.project import REFUSED, Failure
-from lifecycle.target import Target
 
 REVISION, HASH = "deployment.kubernetes.io/revision", "pod-template-hash"
 

@@ -3,11 +3,11 @@
 import argparse
 from typing import Any
 
-from lifecycle import cluster, nodes, pods, remote, rollout
 from lifecycle.aws import Aws
-from lifecycle.cli import Result
-from lifecycle.manifests import Manifests, Object
-from lifecycle.target import Target
+from lifecycle.hyperpod import cluster, nodes, pods, remote, rollout
+from lifecycle.hyperpod.manifests import Manifests, Object
+from lifecycle.hyperpod.target import Target
+from lifecycle.project import Result
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

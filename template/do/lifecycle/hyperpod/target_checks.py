@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from lifecycle import cluster, preflight
 from lifecycle.aws import Aws
-from lifecycle.manifests import Manifests
+from lifecycle.hyperpod import cluster, preflight
+from lifecycle.hyperpod.manifests import Manifests
+from lifecycle.hyperpod.target import Target
 from lifecycle.project import OK, PRECONDITION, USAGE, WARNING, Failure, Finding, finding
 from lifecycle.registry import Image
-from lifecycle.target import Target
 
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:

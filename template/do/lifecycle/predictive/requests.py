@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lifecycle.cli import Result
-from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure
+from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
 
 sys.path.append(str(PROJECT / "serving"))
 
-import artifacts
+from runtime import artifacts
 
 EXAMPLES = PROJECT / "model" / "examples.json"
 CONTENT_TYPES = {

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lifecycle.belongings import Resource
-from lifecycle.inventory import NUMBERED, call_of, deletion
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
-from lifecycle.specification import COMPONENT, EXPIRES_AT, NEVER, Request, Wanted, component_update
+from lifecycle.sagemaker.inventory import NUMBERED, call_of, deletion
+from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, NEVER, Request, Wanted, component_update
 
 USABLE = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack", "")
 

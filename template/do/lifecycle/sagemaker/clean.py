@@ -2,14 +2,24 @@
 
 import argparse
 
-from lifecycle import belongings, inventory, journal, money
+from lifecycle import belongings, journal
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.belongings import Resource
-from lifecycle.cli import Result
 from lifecycle.console import confirmed, say
-from lifecycle.logs import groups as log_groups
-from lifecycle.project import DONE, INTERRUPTED, NOT_CHECKED, REFUSED, USAGE, VERIFICATION, Failure, Finding
-from lifecycle.target import Target
+from lifecycle.project import (
+    DONE,
+    INTERRUPTED,
+    NOT_CHECKED,
+    REFUSED,
+    USAGE,
+    VERIFICATION,
+    Failure,
+    Finding,
+    Result,
+)
+from lifecycle.sagemaker import inventory, money
+from lifecycle.sagemaker.logs import groups as log_groups
+from lifecycle.sagemaker.target import Target
 
 ROUNDS = 3
 

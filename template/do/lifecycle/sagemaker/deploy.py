@@ -7,18 +7,19 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from lifecycle import changes, explain, inventory, journal, money, plan, project, remote, requests, specification
+from lifecycle import explain, journal, project
 from lifecycle.aws import Aws, AwsFailure, tag_list
 from lifecycle.belongings import Resource
-from lifecycle.changes import Step
-from lifecycle.cli import Result
 from lifecycle.console import say
-from lifecycle.inventory import PASSING
-from lifecycle.logs import Tail
-from lifecycle.plan import Plan
-from lifecycle.project import POLICY, USAGE, Failure
-from lifecycle.specification import Request, Wanted
-from lifecycle.target import Target
+from lifecycle.project import POLICY, USAGE, Failure, Result
+from lifecycle.sagemaker import changes, inventory, money, plan, remote, specification
+from lifecycle.sagemaker.changes import Step
+from lifecycle.sagemaker.inventory import PASSING
+from lifecycle.sagemaker.logs import Tail
+from lifecycle.sagemaker.plan import Plan
+from lifecycle.sagemaker.specification import Request, Wanted
+from lifecycle.sagemaker.target import Target
+from lifecycle.served import requests
 from lifecycle.transport import Answer, Server
 
 

@@ -13,8 +13,8 @@ from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.belongings import Resource
 from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
-from lifecycle.specification import COMPONENT, EXPIRES_AT, Request, scalable_target
-from lifecycle.target import Target
+from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, Request, scalable_target
+from lifecycle.sagemaker.target import Target
 
 # What SageMaker makes for us, by its name in requests.
 SAGEMAKER = {

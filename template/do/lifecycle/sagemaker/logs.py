@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Iterator
 
-from lifecycle import explain, inventory
+from lifecycle import explain
 from lifecycle.aws import Aws, AwsFailure
-from lifecycle.cli import Result
-from lifecycle.project import USAGE, Failure, plain
-from lifecycle.target import Target
+from lifecycle.project import USAGE, Failure, Result, plain
+from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker.target import Target
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LAST_LINES = 20

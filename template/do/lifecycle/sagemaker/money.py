@@ -1,10 +1,10 @@
 """What an endpoint costs, by the price of do/config.toml."""
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from lifecycle.belongings import Resource
-from lifecycle.target import Target
+from lifecycle.sagemaker.target import Target
 
 HOURS_OF_MONTH = 730
 
@@ -48,7 +48,7 @@ def since_creation(settings: Target, endpoint: Resource) -> float | None:
     rate, created = per_hour(settings, endpoint), endpoint.described.get("CreationTime")
     if rate is None or created is None:
         return None
-    return float(rate * max(0.0, (datetime.now(timezone.utc) - created).total_seconds() / 3600))
+    return float(rate * max(0.0, (datetime.now(UTC) - created).total_seconds() / 3600))
 
 
 def described(settings: Target, resource: Resource) -> str:

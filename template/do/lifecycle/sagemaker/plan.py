@@ -5,14 +5,14 @@ import textwrap
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from lifecycle import changes, doctor, inventory, money, registry, specification
+from lifecycle import checks, registry
 from lifecycle.aws import Aws
-from lifecycle.changes import Step
-from lifecycle.cli import Result
 from lifecycle.policies import policy
-from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, Failure, Finding, finding
-from lifecycle.specification import Wanted
-from lifecycle.target import Target
+from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, Failure, Finding, Result, finding
+from lifecycle.sagemaker import changes, inventory, money, specification, target_checks
+from lifecycle.sagemaker.changes import Step
+from lifecycle.sagemaker.specification import Wanted
+from lifecycle.sagemaker.target import Target
 
 TOO_DEAR = "too-dear"
 WIDTH = 100
@@ -60,7 +60,7 @@ class Plan:
     def text(self) -> str:
         """Return the plan for a person."""
         steps = [str(step) for step in self.steps] or ["nothing: all is as do/config.toml wants it"]
-        lines = [*steps, "", money.told(self.settings), "", *map(doctor.line, self.checks)]
+        lines = [*steps, "", money.told(self.settings), "", *map(checks.line, self.checks)]
         return textwrap.indent("\n".join(lines), "  ")
 
 
@@ -95,7 +95,9 @@ def make(settings: Target, aws: Aws, wanted: Wanted | None = None) -> Plan:
     for kind, _, request in wanted:
         aws.validate(*inventory.call_of("create", kind), request)
     steps = changes.steps(wanted, found, settings.expires_after_hours > 0)
-    checked = [*doctor.of_image(settings, image, ERROR), _cost(settings), *doctor.of_target(settings, aws)]
+    checked = [checks.pushed(settings, image, ERROR)]
+    checked += target_checks.of_image(settings, image) if image else []
+    checked += [_cost(settings), *checks.of_target(settings, aws, target_checks.CHECKS)]
     statements = policy("deploy", settings, settings.account, aws.partition)["Statement"]
     actions = sorted({action for statement in statements for action in statement["Action"]})
     return Plan(settings, wanted, steps, checked, actions)

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from lifecycle import inventory
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.console import Progress
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
-from lifecycle.target import Target
+from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker.target import Target
 from lifecycle.transport import Answer, Server
-
 
 NO_CAPACITY = "has no capacity to process this request"
 
@@ -57,7 +56,6 @@ class Endpoint(Server):
         except AwsFailure as error:
             yield _of_container(error).body
 
-
     def _called(self, call: str, request: dict[str, Any]) -> dict[str, Any]:
         """Make a call; while the endpoint is scaled to zero, again: a refused call starts a first copy.
 
@@ -82,7 +80,9 @@ class Endpoint(Server):
             progress.show("scaled to zero, waiting for a first copy")
             if progress.elapsed > progress.limit:
                 cause = "the alarm or the policy that starts a first copy is missing, or instances are short"
-                remedy = "`do/status` shows it; `do/deploy` creates the alarm and the policy if they are missing"
+                remedy = (
+                    "`do/status` shows it; `do/deploy` creates the alarm and the policy if they are missing"
+                )
                 raise Failure(TIMED_OUT, "still-at-zero", what, seen, remedy, cause)
             progress.sleep(self._settings.poll_seconds)
 

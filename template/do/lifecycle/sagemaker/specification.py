@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lifecycle.target import Target
+from lifecycle.sagemaker.target import Target
 
 VARIANT = "main"
 CPU_CORES = 1  # reserved for a copy without GPUs; it may use all of its instance
@@ -140,7 +140,7 @@ def expiry(settings: Target) -> dict[str, str]:
     """Return the tag that says when what is created or changed now expires."""
     expires, hours = NEVER, settings.expires_after_hours
     if hours:
-        expires = (datetime.now(timezone.utc) + timedelta(hours=hours)).isoformat(timespec="seconds")
+        expires = (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
     return {EXPIRES_AT: expires}
 
 

@@ -4,14 +4,13 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from lifecycle import inventory, money
 from lifecycle.aws import Aws
 from lifecycle.belongings import Resource
-from lifecycle.cli import Result
 from lifecycle.journal import now
-from lifecycle.project import NOT_CHECKED, Failure
-from lifecycle.specification import EXPIRES_AT
-from lifecycle.target import Target
+from lifecycle.project import NOT_CHECKED, Failure, Result
+from lifecycle.sagemaker import inventory, money
+from lifecycle.sagemaker.specification import EXPIRES_AT
+from lifecycle.sagemaker.target import Target
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

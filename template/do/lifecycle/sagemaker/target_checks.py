@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.project import ERROR, NOT_CHECKED, OK, PROJECT, WARNING, Finding, finding, read_toml
 from lifecycle.registry import Image
-from lifecycle.target import Target
+from lifecycle.sagemaker.target import Target
 
 HOSTING = "sagemaker.amazonaws.com"
 LATELY = timedelta(minutes=15)
@@ -99,7 +99,7 @@ def _used(aws: Aws, metric: dict[str, Any]) -> float | None:
     """Return how much of a quota was in use lately, None when CloudWatch does not tell."""
     if not metric:
         return None
-    now, statistic = datetime.now(timezone.utc), metric.get("MetricStatisticRecommendation", "Maximum")
+    now, statistic = datetime.now(UTC), metric.get("MetricStatisticRecommendation", "Maximum")
     dimensions = [{"Name": key, "Value": value} for key, value in metric["MetricDimensions"].items()]
     named = {"Namespace": metric["MetricNamespace"], "MetricName": metric["MetricName"]}
     asked = {**named, "Dimensions": dimensions, "Statistics": [statistic], "Period": 60}

@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from lifecycle import local
-from lifecycle.cli import Result
-from lifecycle.project import USAGE, Config, Failure
+from lifecycle.project import USAGE, Config, Failure, Result
+from lifecycle.triton import local
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lifecycle import local
-from lifecycle.cli import Result
-from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure
+from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
+from lifecycle.triton import local
 
 sys.path.append(str(PROJECT / "serving"))
 
-import pbtxt
+from runtime import pbtxt
 
 EXAMPLES = PROJECT / "sample_model" / "examples.json"
 JSON = "application/json"

@@ -3,8 +3,7 @@
 import argparse
 import json
 
-from lifecycle.cli import Result
-from lifecycle.project import PRECONDITION, VERIFICATION, Failure
+from lifecycle.project import PRECONDITION, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
 
 JSON = "application/json"

@@ -15,7 +15,7 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     from pip._vendor import tomli as tomllib
 
-FILE = Path(__file__).resolve().with_name("settings.toml")
+FILE = Path(__file__).resolve().parent.parent / "settings.toml"
 MODEL_DIR = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
 PREFIX = "SERVE_"
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf", "*.engine")

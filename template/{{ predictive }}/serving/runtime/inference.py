@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import numpy as np
 import orjson
-from codec import JSON, MAX_ROWS, RequestError, decode, encode, negotiate
+from runtime.codec import JSON, MAX_ROWS, RequestError, decode, encode, negotiate
 from model_handler import ModelHandler
 
 QUICK_SECONDS = 0.05

@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from time import monotonic
 
-from inference import PREDICT_SECONDS, Inference, log
+from runtime.inference import PREDICT_SECONDS, Inference, log
 
 LOOK_SECONDS = min(1.0, PREDICT_SECONDS)
 # After this time without a look at the clock another thread holds the interpreter's lock for good.

@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from codec import CSV, JSON, JSON_LINES, NPY
+from runtime.codec import CSV, JSON, JSON_LINES, NPY
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
+from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, request
-from inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
+from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
 from werkzeug.exceptions import HTTPException
 
 

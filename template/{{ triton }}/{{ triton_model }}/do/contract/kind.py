@@ -14,7 +14,7 @@ from .client import JSON, NONE, Failed, Headers, Reply, Request, post
 from .servers import Server
 
 sys.path.append("serving")
-import pbtxt
+from runtime import pbtxt
 
 LARGEST_BODY = 20_000_000
 SECONDS = 1.5

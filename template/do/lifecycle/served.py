@@ -1,0 +1,6 @@
+"""The kind of model that this project serves: how it runs here, and how it is invoked."""
+
+from lifecycle.predictive import local, requests
+
+PACKAGE = "lifecycle.predictive"
+__all__ = ["PACKAGE", "local", "requests"]

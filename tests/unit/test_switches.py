@@ -1,0 +1,92 @@
+"""Copier's traps with `_exclude`: each has a rule, and each rule a test."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+
+from tests import switches
+from tests.conftest import Render, git, release
+from tests.switches import PATTERN, REPOSITORY, TEMPLATE
+
+
+@pytest.mark.parametrize("line", switches.patterns())
+def test_a_pattern_is_a_path_and_one_switch(line: str) -> None:
+    """A condition that changes between versions leaves stale files, so it belongs into the switch."""
+    match = PATTERN.fullmatch(line)
+    assert match, f"write {line} as \"{{{{ '/path' if not switch }}}}\""
+    assert not match[1].endswith("/"), f"{line}: Copier makes an empty directory of a path that ends in /"
+
+
+@pytest.mark.parametrize("line", switches.patterns())
+def test_a_pattern_matches_something(line: str) -> None:
+    match = PATTERN.fullmatch(line)
+    path = match[1] if match else ""
+    found = {switches.rendered(file) for file in TEMPLATE.rglob("*") if file.is_file()}
+    assert any(name == path or name.startswith(f"{path}/") for name in found), (
+        f"nothing is rendered to {path}"
+    )
+
+
+def test_a_pattern_names_only_switches_of_the_oldest_version() -> None:
+    """An update renders the patterns with the old answers, and an unknown name would stop it."""
+    oldest = (REPOSITORY / "tests" / "data" / "oldest_questions.txt").read_text().split()
+    used = {match[2] for line in switches.patterns() if (match := PATTERN.fullmatch(line))}
+    assert used <= set(oldest), "guard it: {{ '/path' if switch is defined and not switch }}"
+
+
+def test_the_documentation_shows_the_table() -> None:
+    text = (REPOSITORY / "docs" / "development.md").read_text()
+    shown = re.search(r"<!-- switches -->\n(.*?)\n<!-- /switches -->", text, re.DOTALL)
+    assert shown and shown[1] == switches.markdown(), "run `python -m tests.switches` and paste its table"
+
+
+def test_a_plain_file_next_to_its_template_is_the_default_project_s(render: Render) -> None:
+    """Editors, mypy and tests follow imports in template/; a copy gets what is rendered for its answers."""
+    made = render()
+    pairs = [
+        (path, path.with_suffix("")) for path in TEMPLATE.rglob("*.jinja") if path.with_suffix("").exists()
+    ]
+    assert pairs
+    for template, plain in pairs:
+        assert (made / switches.rendered(template).removeprefix("/")).read_text() == plain.read_text()
+
+
+TRAP = """_subdirectory: template
+_envops: {{undefined: jinja2.StrictUndefined}}
+_exclude: [{pattern}]
+kept: {{type: str, default: ".", when: false}}
+"""
+
+
+def versions(tmp_path: Path, *patterns: str) -> Path:
+    """Return a project made from the first version of a template and updated to each of the others."""
+    source, made = tmp_path / "source", tmp_path / "made"
+    (source / "template" / "folder").mkdir(parents=True)
+    (source / "template" / "folder" / "file").write_text("text\n")
+    (source / "template" / "{{ _copier_conf.answers_file }}.jinja").write_text(
+        "{{ _copier_answers | to_nice_yaml }}"
+    )
+    git(source, "init")
+    options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": True}
+    for number, pattern in enumerate(patterns, 1):
+        (source / "copier.yml").write_text(TRAP.format(pattern=pattern))
+        release(source, f"v{number}")
+        if number == 1:
+            copier.run_copy(str(source), made, **options)
+            git(made, "init")
+        else:
+            copier.run_update(made, overwrite=True, **options)
+        release(made, f"update-{number}")
+    return made
+
+
+def test_copier_s_traps_are_still_as_the_rules_take_them(tmp_path: Path) -> None:
+    """When one of these fails, Copier has changed: read the rules in docs/development.md again."""
+    unguarded = "\"{{ '/folder' if not added }}\""
+    with pytest.raises(Exception, match="'added' is undefined"):
+        versions(tmp_path / "unknown", '""', unguarded)
+    guarded = "\"{{ '/folder' if added is defined and not added }}\""
+    assert (versions(tmp_path / "guarded", '""', guarded) / "folder" / "file").exists()
