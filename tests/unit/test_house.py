@@ -11,10 +11,18 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MCC = REPOSITORY / "extensions" / "mcc"
 LIFECYCLE = REPOSITORY / "template" / "do" / "lifecycle"
 # Bottom up. A module imports from its own level and from those before it.
-ROOMS = (("catalog",), ("models", "sources"), ("servers", "sizing"), ("interview",), ("targets",), ("face",))
+ROOMS = (
+    ("errors",),
+    ("catalog",),
+    ("artifacts", "models", "sources"),
+    ("servers", "sizing"),
+    ("interview",),
+    ("targets",),
+    ("face",),
+)
 FLOORS = (
     ("project",),
-    ("console", "journal", "transport", "explain", "policies", "engine", "environment"),
+    ("console", "journal", "transport", "explain", "policies", "engine", "environment", "links", "listening"),
     ("aws",),
     ("registry", "belongings"),
     ("checks",),

@@ -18,10 +18,10 @@ READING = ("describe_", "list_", "get_", "head_", "batch_get_", "batch_check_", 
 SUBJECTS = re.compile(r"(Name|Names|Arn|ResourceId|Bucket|Key|Prefix)$", re.IGNORECASE)
 
 CREATED_BY = "mcc-created-by"
-# A role that somebody assumed: its sessions have any name, except those of IAM Identity Center, named by the user.
+# An assumed role: its sessions have any name, except those of IAM Identity Center, which have the user's.
 SESSION = re.compile(r"(arn:[^:]+:sts::[0-9]+:assumed-role/(?!AWSReservedSSO_)[^/]+)/.*")
 
-# AWS's error codes: a pattern of the service and the code, the exit code, the id and the remedy. Services use the
+# AWS's error codes: a pattern of service and code, the exit code, the id and the remedy. Services use the
 # same words for quotas and for throttling: the first pattern that matches decides.
 _EXPIRED = "Expired|UnrecognizedClient|InvalidClientTokenId|Signature|AuthFailure|InvalidToken"
 _DENIED = "AccessDenied|UnauthorizedOperation|NotAuthorized|Forbidden|:403$"

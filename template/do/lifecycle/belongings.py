@@ -54,7 +54,7 @@ def find_build(settings: Config, aws: Aws) -> Iterator[Resource]:
 
 
 def _find_bucket(settings: Config, aws: Aws) -> Iterator[Resource]:
-    """Yield the build sources and their bucket, which is kept if it holds anything else: it may be a model."""
+    """Yield the build sources and their bucket, which is kept if it holds anything else."""
     account = aws.identity["Account"]
     bucket = f"mcc-{settings.project_id}-{account}-{aws.region}"
     arn, owner = f"arn:{aws.partition}:s3:::{bucket}", {"Bucket": bucket, "ExpectedBucketOwner": account}

@@ -48,7 +48,7 @@ def main(name: str) -> int:
 
 
 def _module(name: str) -> ModuleType:
-    """Return the module of a command: one of every project, of its target, of its kind of model or its builder."""
+    """Return the module of a command: common, or of the target, the kind of model or the builder."""
     for package in ("lifecycle", target.PACKAGE, served.PACKAGE):
         if importlib.util.find_spec(f"{package}.{name}"):
             return importlib.import_module(f"{package}.{name}")

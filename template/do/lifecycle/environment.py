@@ -83,7 +83,7 @@ def suitable_python(uv: str | None, requirements: Path, versions: tuple[str, ...
 
 
 def commands(uv: str | None, directory: Path, requirements: Path, chosen: str) -> list[list[str]]:
-    """Return the commands that make an environment of a Python: with uv when it is there, or else with pip."""
+    """Return the commands that make an environment of a Python: with uv if it is installed, else with pip."""
     where, python = str(directory), str(directory / "bin" / "python")
     pins = ["--no-deps", "--requirement", str(requirements)]
     if uv:

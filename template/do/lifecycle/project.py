@@ -35,7 +35,7 @@ def finding(name: str, severity: str, what: str, seen: str, remedy: str = "") ->
     return {"id": name, "severity": severity, "what": what, "seen": seen, "next": remedy}
 
 
-# Sequences that a terminal obeys, and single characters that it does not print; of these, tabs and line ends stay.
+# Sequences that a terminal obeys, and characters that it does not print, except tabs and line ends.
 CONTROL = re.compile(
     r"\x1b(\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(\x07|\x1b\\|$)|[ -/]*[0-~])|(?![\t\n])[\x00-\x1f\x7f-\x9f]"
     r"|[\u202a-\u202e\u2066-\u2069]",

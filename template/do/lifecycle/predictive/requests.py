@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return predictions for --data, else for the examples of the model in model/, else for a row of zeros."""
+    """Return predictions for --data, else for the examples of the model, else for a row of zeros."""
     about = _ping(server)
     expected: list[Any] = []
     if arguments.data:
