@@ -11,7 +11,7 @@ from lifecycle.transport import Server
 
 sys.path.append(str(PROJECT / "serving"))
 
-from runtime import artifacts
+import runtime.artifacts as artifacts
 
 EXAMPLES = PROJECT / "model" / "examples.json"
 CONTENT_TYPES = {

@@ -5,25 +5,25 @@ import hashlib
 import tempfile
 from typing import Any
 
-from lifecycle.codebuild import builder, source
-from lifecycle import journal, links, registry
-from lifecycle.served import local
+from lifecycle import chosen, journal, links, registry
 from lifecycle.aws import Aws
 from lifecycle.belongings import SOURCE_PREFIX
+from lifecycle.codebuild import builder, source
 from lifecycle.console import Progress, duration, say
 from lifecycle.explain import explained
 from lifecycle.project import PROJECT, REFUSED, TIMED_OUT, Config, Failure, Result, plain
 from lifecycle.push import verified
+from lifecycle.served import local
 
-COMPUTE_TYPE = {{ codebuild_compute_type | python }}
-BUILD_IMAGE = {{ architecture | build_image | python }}
 LAST_LINES = 200
 LONGEST = 300  # characters of what a phase says
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/submit."""
-    parser.add_argument("--compute-type", default=COMPUTE_TYPE, help="the machine that builds (%(default)s)")
+    parser.add_argument(
+        "--compute-type", default=chosen.COMPUTE_TYPE, help="the machine that builds (%(default)s)"
+    )
 
 
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
@@ -32,7 +32,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     links.refuse_in_source("the source was not sent")
     aws = Aws(settings, "submit")
     image = registry.address(settings, aws)
-    environment = {"computeType": arguments.compute_type, "image": BUILD_IMAGE}
+    environment = {"computeType": arguments.compute_type, "image": chosen.BUILD_IMAGE}
     with journal.locked("submit"):
         registry.ensure(settings, aws)
         with tempfile.TemporaryFile() as archive:

@@ -1,33 +1,25 @@
-{% set by_route = sglang or tensorrt_llm %}
-{% set server = deployment_config | server %}
-{% set kinds = (server.requests | reject("equalto", "chat") | list) if chat_template == "none" else server.requests | list %}
-{% set kinds = kinds + (["completion"] if by_route else []) %}
-"""Requests to a running server, and what it answers: {{ kinds | join(" and ") }}."""
+"""Requests to a running server, and its answers: chats, completions or inputs, as the server accepts."""
 
 import argparse
 import json
-{% if "inputs" not in kinds[:1] %}
 import sys
 import time
-{% endif %}
 from typing import Any
 
+from lifecycle import chosen
 from lifecycle.project import PRECONDITION, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
 
 JSON = "application/json"
-{% if by_route %}
 COMPLETIONS = "route=/v1/completions"  # CustomAttributes, by which nginx goes elsewhere than to chats
-{% endif %}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what to send."""
     parser.add_argument("--prompt", default="Say hello in one short sentence.", help="what to ask")
     parser.add_argument("--max-tokens", type=int, default=64, help="tokens of the answer at most (64)")
-{% if "inputs" not in kinds[:1] %}
-    parser.add_argument("--stream", action="store_true", help="show tokens as they come")
-{% endif %}
+    if _streams():
+        parser.add_argument("--stream", action="store_true", help="show tokens as they come")
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
@@ -35,19 +27,13 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
     if (status := server.ping().status) != 200:
         seen, remedy = f"/ping answered {status}", "wait, or read its log"
         raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
-{% if "inputs" not in kinds[:1] %}
-    if arguments.stream:
-        return streamed(server, request_of({{ kinds[0] | python }}, arguments))
-{% endif %}
+    if _streams() and arguments.stream:
+        return streamed(server, request_of(chosen.REQUESTS[0], arguments))
     answers = {}
-    for kind in {{ kinds | python }}:
+    for kind in chosen.REQUESTS:
         body = json.dumps(request_of(kind, arguments)).encode()
-{% if by_route %}
-        attributes = COMPLETIONS if kind == "completion" else ""
-        answer = server.invoke(body, JSON, attributes=attributes)
-{% else %}
-        answer = server.invoke(body, JSON)
-{% endif %}
+        named = chosen.REQUESTS_NAME_THEIR_ROUTE and kind == "completion"
+        answer = server.invoke(body, JSON, attributes=COMPLETIONS if named else "")
         if answer.status != 200:
             what, remedy = f"/invocations answered {answer.status} to a {kind}", "read the server's log"
             raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), remedy)
@@ -74,7 +60,6 @@ def text_of(answer: Any) -> str:
     except (KeyError, IndexError, TypeError):
         what, remedy = "the answer holds no text", "read the server's log"
         raise Failure(VERIFICATION, "no-text", what, json.dumps(answer)[:300], remedy) from None
-{% if "inputs" not in kinds[:1] %}
 
 
 def streamed(server: Server, request: dict[str, Any]) -> Result:
@@ -98,4 +83,8 @@ def streamed(server: Server, request: dict[str, Any]) -> Result:
     rate = len(texts) / seconds
     told = f"first token after {first * 1000:.0f} ms, {len(texts)} in {seconds:.2f} s ({rate:.0f} a second)"
     return {"answer": "".join(texts), "first_token_seconds": first, "seconds": seconds, "text": told}
-{% endif %}
+
+
+def _streams() -> bool:
+    """Return whether the server sends tokens as they come."""
+    return chosen.REQUESTS[0] != "inputs"

@@ -6,16 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lifecycle import environment, listening
+from lifecycle import chosen, environment, listening
 from lifecycle.project import DEFECT, PRECONDITION, PROJECT, Config, Failure
 
 sys.path.append(str(PROJECT / "serving"))
 
-from runtime import artifacts
+import runtime.artifacts as artifacts
 
 TRAINING = PROJECT / "sample_model" / "train.py"
-MODEL, REQUIREMENTS = PROJECT / "model" / {{ model_file | python }}, PROJECT / "requirements.txt"
-PYTHONS = ({{ pythons | map("python") | join(", ") }}{{ "," if pythons | length == 1 }})  # with wheels for all of it
+MODEL, REQUIREMENTS = PROJECT / "model" / chosen.MODEL_FILE, PROJECT / "requirements.txt"
 
 
 def prepare_build() -> None:
@@ -61,12 +60,8 @@ def server_python() -> Path:
 def train() -> None:
     """Train the sample model in the project's own environment."""
     command = [str(model_python()), str(TRAINING)]
-{% if tensorflow %}
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}  # of TensorFlow
     if subprocess.run(command, stdout=sys.stderr, env=quiet).returncode:
-{% else %}
-    if subprocess.run(command, stdout=sys.stderr).returncode:
-{% endif %}
         what, seen = "the sample model was not trained", f"{TRAINING} failed"
         remedy = "read the lines above; delete .venv-model to make it anew"
         raise Failure(DEFECT, "training-failed", what, seen, remedy)
@@ -74,7 +69,7 @@ def train() -> None:
 
 def model_python() -> Path:
     """Return the Python of .venv-model, made on first use with the image's requirements."""
-    return environment.made(PROJECT / ".venv-model", REQUIREMENTS, PYTHONS)
+    return environment.made(PROJECT / ".venv-model", REQUIREMENTS, chosen.PYTHONS)
 
 
 def check_model(directory: Path) -> None:

@@ -1,30 +1,19 @@
 """The model on this machine: how its repository is made, and in which environment."""
 
 import argparse
-{% if triton_pytorch %}
+import importlib
 import os
-{% endif %}
-{% if triton_settings.program %}
 import shutil
-{% endif %}
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from lifecycle import environment, links
-from lifecycle.project import DEFECT, PRECONDITION, PROJECT, Config, Failure
+from lifecycle import chosen, environment, links
+from lifecycle.project import DEFECT, PRECONDITION, PROJECT, Config, Failure, read_toml
 
-{% if triton_onnxruntime or triton_fil %}
-sys.path.append(str(PROJECT / "serving"))
-
-import artifact
-
-{% endif %}
 REPOSITORY = PROJECT / "model_repository"
 TRAINING = PROJECT / "sample_model" / "train.py"
-MODEL_FILE = {{ model_file | python }}
-PYTHONS = ("3.10", "3.11", "3.12")  # the pins of requirements.txt have wheels for these
 
 
 def prepare_build() -> None:
@@ -32,13 +21,11 @@ def prepare_build() -> None:
 
     A model without its config.pbtxt is read now, and the sample model trained where it is wanted and missing.
     """
-    models = sorted(REPOSITORY.glob(f"*/*/{MODEL_FILE}"))
-{% if triton_onnxruntime or triton_fil %}
-    for model in models:
-        if problem := artifact.model_problem(model):
+    models = sorted(REPOSITORY.glob(f"*/*/{chosen.MODEL_FILE}"))
+    for model in models if chosen.MODEL_CAN_BE_JUDGED else ():
+        if problem := _problem(model):
             what, remedy = f"the image cannot serve {model}", "do/repository MODEL puts another in its place"
-            raise Failure(PRECONDITION, "model-not-served", what, str(problem), remedy)
-{% endif %}
+            raise Failure(PRECONDITION, "model-not-served", what, problem, remedy)
     if has_model():
         return
     if models:
@@ -63,11 +50,7 @@ def serve_without_engine(settings: Config, arguments: argparse.Namespace) -> Non
 
 def container_options(arguments: argparse.Namespace) -> list[str]:
     """Return what the container engine is told beside port and model."""
-{% if triton_settings.instance_kind == "KIND_GPU" %}
-    return ["--gpus", "all", "--shm-size", "1g"]
-{% else %}
-    return ["--shm-size", "256m"]
-{% endif %}
+    return ["--gpus", "all", "--shm-size", "1g"] if chosen.MODEL_NEEDS_A_GPU else ["--shm-size", "256m"]
 
 
 def server_python() -> Path:
@@ -87,7 +70,7 @@ def has_model() -> bool:
 def train() -> None:
     """Train the sample model in the project's own environment, and write the repository from it."""
     with tempfile.TemporaryDirectory() as directory:
-        model = Path(directory) / MODEL_FILE
+        model = Path(directory) / chosen.MODEL_FILE
         _run(TRAINING, model, "the sample model was not trained")
         build_repository(model)
 
@@ -102,9 +85,11 @@ def build_repository(model: Path) -> None:
 
 def take(model: Path) -> None:
     """Put a model into the repository that came with the answers of `copier copy`. Raises Failure."""
-{% if triton_settings.program %}
-    # It is a program: what is in it runs when it is loaded, which a copy does not do.
-    target = REPOSITORY / {{ project_name | python }} / "1" / MODEL_FILE
+    if not chosen.MODEL_IS_A_PROGRAM:
+        build_repository(model)
+        return
+    # What is in it runs when it is loaded, which a copy does not do.
+    target = REPOSITORY / str(read_toml(REPOSITORY / "settings.toml")["name"]) / "1" / chosen.MODEL_FILE
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         if model.is_dir():
@@ -120,27 +105,24 @@ def take(model: Path) -> None:
         "it is loaded. `do/build` loads it and writes its config.pbtxt.",
         file=sys.stderr,
     )
-{% else %}
-    build_repository(model)
-{% endif %}
 
 
 def model_python() -> Path:
     """Return the Python of .venv-model, made on first use with what requirements.txt names."""
-{% if triton_pytorch %}
     # On PyPI, PyTorch for Linux is built for GPUs; uv knows where the one for CPUs is.
     os.environ.setdefault("UV_TORCH_BACKEND", "cpu")
-{% endif %}
-    return environment.made(PROJECT / ".venv-model", PROJECT / "requirements.txt", PYTHONS)
+    return environment.made(PROJECT / ".venv-model", PROJECT / "requirements.txt", chosen.PYTHONS)
+
+
+def _problem(model: Path) -> str:
+    """Return why the image cannot serve a model, or ''."""
+    sys.path.append(str(PROJECT / "serving"))
+    return str(importlib.import_module("runtime.artifact").model_problem(model) or "")
 
 
 def _run(script: Path, model: Path, failed: str) -> None:
     command = [str(model_python()), str(script), str(model)]
-{% if triton_tensorflow %}
-    variables = environment.bare(TF_CPP_MIN_LOG_LEVEL="3")
-{% else %}
-    variables = environment.bare()
-{% endif %}
+    variables = environment.bare(TF_CPP_MIN_LOG_LEVEL="3")  # of TensorFlow
     if subprocess.run(command, stdout=sys.stderr, env=variables).returncode:
         remedy = "read the lines above; delete .venv-model to make it anew"
         raise Failure(DEFECT, "model-failed", failed, f"{script.relative_to(PROJECT)} failed", remedy)
