@@ -182,10 +182,10 @@ def copy_sources(dockerfile: str) -> list[str]:
 
 
 def test_a_default_project_is_small(render: Render) -> None:
-    assert_small(render(), files=30, lines=2850)
+    assert_small(render(), files=31, lines=3300)
 
 
-DO_LINES, DO_CODE = 3170, 2290  # all lines of do/, and those that are neither blank, comment nor docstring
+DO_LINES, DO_CODE = 3180, 2300  # all lines of do/, and those that are neither blank, comment nor docstring
 
 
 def assert_small(project: Path, files: int, lines: int) -> None:
