@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from .client import JSON, NONE, Failed, Headers, NotApplicable, Reply, Request, post
 
 JSON_LINES, CSV, NPY = "application/jsonlines", "text/csv", "application/x-npy"
+ANY_NUMBER = 1_000_000_000
 VALUE = re.compile(r"[^][,\s]+")
 
 
@@ -18,7 +19,7 @@ class Row(NamedTuple):
 
     text: str
     shape: tuple[int | None, ...]
-    most: int = 1_000_000_000
+    most: int = ANY_NUMBER
 
     def bare(self, rows: int = 1) -> Request:
         return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)
@@ -66,7 +67,7 @@ class Row(NamedTuple):
         return of_shape([self.shape[0] + 1, *self.shape[1:]])
 
 
-def of_shape(shape: list[int | None], most: int = 1_000_000_000) -> Row:
+def of_shape(shape: list[int | None], most: int = ANY_NUMBER) -> Row:
     """Return a row of this shape, filled with 0.5."""
     text = "0.5"
     for size in reversed(shape):

@@ -157,7 +157,7 @@ def encode(predictions: Any, media_type: str) -> bytes:
 
 
 def _decode_json(body: bytes) -> Any:
-    document = _decode_in_pieces(body) if len(body) > 2 * PIECE_BYTES else None
+    document: Any = _decode_in_pieces(body) if len(body) > 2 * PIECE_BYTES else None
     try:
         document = document or orjson.loads(body)
     except orjson.JSONDecodeError as error:
