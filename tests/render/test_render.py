@@ -185,7 +185,7 @@ def test_a_default_project_is_small(render: Render) -> None:
     assert_small(render(), files=30, lines=2850)
 
 
-DO_LINES, DO_CODE = 3170, 2290  # all lines of do/, and those that are neither blank, comment nor docstring
+DO_LINES, DO_CODE = 3250, 2350  # all lines of do/, and those that are neither blank, comment nor docstring
 
 
 def assert_small(project: Path, files: int, lines: int) -> None:
