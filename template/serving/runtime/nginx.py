@@ -29,11 +29,8 @@ def start(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -
     Raises OSError when it is not installed.
     """
     text = config.read_text()
-    for old, new in {
-        "listen 8080": f"listen {address(port)}",
-        "/tmp/serving": str(run_dir),
-        **replaced,
-    }.items():
+    own_values = {"listen 8080": f"listen {address(port)}", "/tmp/serving": str(run_dir)}
+    for old, new in {**own_values, **replaced}.items():
         text = text.replace(old, new)
     own = run_dir / "nginx.conf"
     own.write_text(text)
