@@ -21,7 +21,7 @@ ROOMS = (
     ("face",),
 )
 FLOORS = (
-    ("project",),
+    ("project", "chosen"),
     ("console", "journal", "transport", "explain", "policies", "engine", "environment", "links", "listening"),
     ("aws",),
     ("registry", "belongings"),
