@@ -1,0 +1,74 @@
+"""Whose the files of a rendered project are: the team's, or the library's, which `copier update` replaces.
+
+`.gitattributes` of the project marks the library. `python -m tests.ownership` prints the tree of README.md.
+"""
+
+import subprocess
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import copier
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def files(project: Path) -> dict[str, bool]:
+    """Return the files of a project, each with whether it belongs to the library."""
+    paths = (path.relative_to(project) for path in sorted(project.rglob("*")) if path.is_file())
+    names = [path.as_posix() for path in paths if path.parts[0] != ".git"]
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+    command = ["git", "check-attr", "--stdin", "-z", "linguist-generated"]
+    text = "".join(f"{name}\0" for name in names)
+    done = subprocess.run(command, cwd=project, input=text, capture_output=True, text=True, check=True)
+    values = done.stdout.split("\0")[2::3]
+    return {name: value == "true" for name, value in zip(names, values, strict=True)}
+
+
+def lines(project: Path, names: list[str]) -> int:
+    """Return how many lines files have together; data that is compressed has none."""
+    return sum((project / name).read_bytes().count(b"\n") for name in names if not name.endswith(".gz"))
+
+
+def tree(project: Path) -> str:
+    """Return the tree of a project: the team's files by folder, then the library's folders."""
+    found = files(project)
+    team = [name for name, of_library in found.items() if not of_library]
+    library = [name for name, of_library in found.items() if of_library]
+    folders: dict[str, list[str]] = defaultdict(list)
+    for name in team:
+        folder, _, file = name.rpartition("/")
+        folders[folder].append(file)
+    shown = [f"{project.name}/", *wrapped("  ", folders.pop(""))]
+    for folder, names in sorted(folders.items()):
+        shown += wrapped(f"  {folder + '/':<14}", names)
+    counts: dict[str, int] = defaultdict(int)
+    for name in library:
+        counts["/".join(name.split("/")[:-1][:2])] += 1
+    shown.append(f"Yours: {len(team)} files, {lines(project, team):,} lines.")
+    places = ", ".join(f"{folder}/ ({count})" for folder, count in sorted(counts.items()))
+    total = f"The library: {len(library)} files, {lines(project, library):,} lines, in {places}."
+    return "\n".join([*shown, *wrapped("", total.split(" "), " ")])
+
+
+def wrapped(indent: str, words: list[str], gap: str = "  ") -> list[str]:
+    """Return words in lines of at most 80 columns; lines after the first are indented as far."""
+    rows, row = [], indent
+    for word in words:
+        if row.strip() and len(row) + len(word) > 80:
+            rows.append(row.rstrip())
+            row = " " * len(indent)
+        row += word + gap
+    return [*rows, row.rstrip()]
+
+
+def default_tree() -> str:
+    """Return the tree of the default project."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "my-model"
+        copier.run_copy(str(REPOSITORY), made, defaults=True, unsafe=True, quiet=True, skip_tasks=True, vcs_ref="HEAD")
+        return tree(made)
+
+
+if __name__ == "__main__":
+    print(default_tree())
