@@ -76,7 +76,7 @@ def lend_environment(project: Path, config: str, model_format: str) -> None:
 
 def call(project: Path, function: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Call a function of a project's lifecycle.served.local, as the hook after a copy does."""
-    source = "import sys; from pathlib import Path; from lifecycle import local\n"
+    source = "import sys; from pathlib import Path; from lifecycle.served import local\n"
     source += "getattr(local, sys.argv[1])(*map(Path, sys.argv[2:]))"
     command = [sys.executable, "-c", source, function, *arguments]
     variables = {**os.environ, "PYTHONPATH": "do"}
