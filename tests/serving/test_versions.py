@@ -20,7 +20,8 @@ HIDDEN = """
 import pickle, sys
 sys.path.insert(0, "serving")
 from pathlib import Path
-import artifacts, sklearn
+import sklearn
+from runtime import artifacts
 from sklearn.linear_model import Ridge
 from model_handler import ModelHandler
 model, path = Ridge().fit([[1.0], [2.0]], [1.0, 2.0]), Path("model.pkl")
@@ -38,17 +39,17 @@ for version, refused in ((sklearn.__version__, False), ("1.7.0", False), ("1.6.0
 print("all tried")
 """
 MOVED = """
-import sys
+import importlib, sys
 sys.path.insert(0, "serving")
 from sklearn.ensemble import RandomForestRegressor
 model = RandomForestRegressor(3).fit([[1.0], [2.0]], [1.0, 2.0])
 for name in ("sklearn.ensemble._gradient_boosting", "sklearn.tree._tree"):
     kept, sys.modules[name] = sys.modules[name], None
-    import forest
+    forest = importlib.import_module("runtime.forest")
     assert forest.fast_predict(model) is None, name
     sys.modules[name] = kept
-    del sys.modules["forest"]
-from runtime import forest
+    del sys.modules["runtime.forest"]
+forest = importlib.import_module("runtime.forest")
 assert forest.fast_predict(model) is not None
 print("served")
 """

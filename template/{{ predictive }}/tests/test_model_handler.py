@@ -10,9 +10,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "serving"))
 
-from codec import RequestError
-from inference import find_model
 from model_handler import ModelHandler
+from runtime.codec import RequestError
+from runtime.inference import find_model
 
 MODELS = Path(__file__).resolve().parent.parent / "model"
 
