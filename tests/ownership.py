@@ -3,9 +3,9 @@
 `.gitattributes` of the project marks the library. `python -m tests.ownership` prints the tree of README.md.
 """
 
-import subprocess
 import tempfile
 from collections import defaultdict
+from fnmatch import fnmatch
 from pathlib import Path
 
 import copier
@@ -15,14 +15,18 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 def files(project: Path) -> dict[str, bool]:
     """Return the files of a project, each with whether it belongs to the library."""
+    marks = [line.split() for line in (project / ".gitattributes").read_text().splitlines()]
+    patterns = [
+        (mark[0], mark[1] == "linguist-generated=true") for mark in marks if "linguist" in "".join(mark[1:])
+    ]
     paths = (path.relative_to(project) for path in sorted(project.rglob("*")) if path.is_file())
     names = [path.as_posix() for path in paths if path.parts[0] != ".git"]
-    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
-    command = ["git", "check-attr", "--stdin", "-z", "linguist-generated"]
-    text = "".join(f"{name}\0" for name in names)
-    done = subprocess.run(command, cwd=project, input=text, capture_output=True, text=True, check=True)
-    values = done.stdout.split("\0")[2::3]
-    return {name: value == "true" for name, value in zip(names, values, strict=True)}
+    return {name: of_library(name, patterns) for name in names}
+
+
+def of_library(name: str, patterns: list[tuple[str, bool]]) -> bool:
+    """Return what the last pattern that matches a name says, False without one."""
+    return next((value for pattern, value in reversed(patterns) if fnmatch(name, pattern)), False)
 
 
 def lines(project: Path, names: list[str]) -> int:
@@ -66,7 +70,9 @@ def default_tree() -> str:
     """Return the tree of the default project."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "my-model"
-        copier.run_copy(str(REPOSITORY), made, defaults=True, unsafe=True, quiet=True, skip_tasks=True, vcs_ref="HEAD")
+        copier.run_copy(
+            str(REPOSITORY), made, defaults=True, unsafe=True, quiet=True, skip_tasks=True, vcs_ref="HEAD"
+        )
         return tree(made)
 
 

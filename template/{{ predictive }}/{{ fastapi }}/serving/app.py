@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from runtime.codec import CSV, JSON, JSON_LINES, NPY
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
 from pydantic import BaseModel, Field
+from runtime.codec import CSV, JSON, JSON_LINES, NPY
+from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
 from starlette.exceptions import HTTPException
 
 BINARY = {"type": "string", "format": "binary"}
