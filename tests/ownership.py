@@ -29,6 +29,12 @@ def of_library(name: str, patterns: list[tuple[str, bool]]) -> bool:
     return next((value for pattern, value in reversed(patterns) if fnmatch(name, pattern)), False)
 
 
+def assert_small(project: Path) -> None:
+    """Assert that a team has few files to read: everything else is the library's."""
+    team = [name for name, library in files(project).items() if not library]
+    assert len(team) <= 16 and lines(project, team) <= 650, (len(team), lines(project, team), team)
+
+
 def lines(project: Path, names: list[str]) -> int:
     """Return how many lines files have together; data that is compressed has none."""
     return sum((project / name).read_bytes().count(b"\n") for name in names if not name.endswith(".gz"))

@@ -155,8 +155,7 @@ def test_a_language_model_project_is_complete_and_holds_nothing_else(render: Ren
     picture = ElementTree.parse(project / "memory.svg").getroot()
     assert stored["instance_type"] in "".join(picture.itertext())
     assert not {"framework", "need", "hf_token", "predictive"} & set(stored)
-    own = [path for path in files if path.relative_to(project).parts[0] not in ("do", "iam", "tests")]
-    assert len(own) <= 16 and sum(path.read_bytes().count(b"\n") for path in own) <= 900
+    ownership.assert_small(project)
 
 
 def check_scripts(project: Path) -> None:
@@ -181,30 +180,7 @@ def copy_sources(dockerfile: str) -> list[str]:
 
 
 def test_a_default_project_is_small(render: Render) -> None:
-    assert_small(render(), files=31, lines=3610)
-
-
-DO_LINES, DO_CODE = 3700, 2650  # all lines of do/, and those that are neither blank, comment nor docstring
-
-
-def assert_small(project: Path, files: int, lines: int) -> None:
-    """Assert how large a project is: `files` and `lines` without do/, which is held to its own."""
-    text = [path for path in files_of(project) if path.suffix != ".gz"]
-    commands = [path for path in text if path.is_relative_to(project / "do")]
-    others = [path for path in text if path not in commands]
-    assert sum(path.read_bytes().count(b"\n") for path in commands) <= DO_LINES
-    assert sum(map(lines_of_code, commands)) <= DO_CODE
-    assert len(others) <= files and sum(path.read_bytes().count(b"\n") for path in others) <= lines
-
-
-def lines_of_code(path: Path) -> int:
-    """Return how many lines of a file are neither blank nor a comment nor, in Python, a docstring."""
-    lines = path.read_text().splitlines()
-    code = {number for number, line in enumerate(lines, 1) if line.strip() and line.strip()[0] != "#"}
-    for node in ast.walk(ast.parse("\n".join(lines))) if kind_of(path) == "python" else ():
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
-            code -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
-    return len(code)
+    ownership.assert_small(render())
 
 
 def test_two_renders_are_identical(render: Render) -> None:

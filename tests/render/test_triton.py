@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import ownership
 from tests.conftest import TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
 from tests.render.test_render import (
     TRITON_VARIANTS,
@@ -52,8 +53,7 @@ def check(project: Path, config: str) -> dict[str, Any]:
     for source in copy_sources((project / "Dockerfile").read_text()):
         assert (project / source).exists(), f"the Dockerfile copies {source}, which is not there"
     check_scripts(project)
-    own = [path for path in files_of(project) if path.relative_to(project).parts[0] not in ("do", "iam")]
-    assert len(own) <= 25, [str(path.relative_to(project)) for path in own]
+    ownership.assert_small(project)
     stored: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
     assert stored["instance_type"] in (project / "README.md").read_text()
     assert not {"given", "need", "served", "llm", "triton", "triton_settings", "framework"} & set(stored)
