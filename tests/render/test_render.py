@@ -183,6 +183,14 @@ def test_a_default_project_is_small(render: Render) -> None:
     ownership.assert_small(render())
 
 
+def test_the_readme_shows_the_tree_of_a_default_project(render: Render) -> None:
+    shown = (
+        (REPOSITORY / "README.md").read_text().partition("<!-- tree -->\n")[2].partition("<!-- /tree -->")[0]
+    )
+    tree = ownership.tree(render("my-model"))
+    assert shown == f"```text\n{tree}\n```\n", "run `python -m tests.ownership` and paste its tree"
+
+
 def test_two_renders_are_identical(render: Render) -> None:
     answers = {"project_name": "same", "project_id": "c0ffee42"}
     first, second = render("one", **answers), render("two", **answers)
