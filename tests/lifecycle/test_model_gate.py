@@ -88,8 +88,8 @@ def test_the_python_that_suits_is_found(
 
 def test_nothing_is_installed_with_a_python_that_does_not_suit(rendered: Path, tmp_path: Path) -> None:
     folder = copied(rendered, tmp_path / NAME)
-    local = folder / "do" / "lifecycle" / "local.py"
-    local.write_text(local.read_text().replace('PYTHONS = ("3.11", "3.12", "3.13")', 'PYTHONS = ("3.99",)'))
+    chosen = folder / "do" / "lifecycle" / "chosen.py"
+    chosen.write_text(chosen.read_text().replace("\"3.11\", \"3.12\", \"3.13\"", "\"3.99\","))
     empty = tmp_path / "empty"
     empty.mkdir()
     command = [sys.executable, "do/run", "--local"]

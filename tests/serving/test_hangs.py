@@ -196,7 +196,7 @@ def test_a_worker_that_loads_after_the_fork_is_replaced_and_ends_at_once(render:
 
 
 def without_nginx(project: Path) -> None:
-    path = project / "serving" / "nginx.py"
+    path = project / "serving" / "runtime" / "nginx.py"
     path.write_text(path.read_text().replace('return shutil.which("nginx"', 'return shutil.which("no-nginx"'))
 
 

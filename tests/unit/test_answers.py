@@ -334,7 +334,7 @@ def test_a_copy_takes_version_python_and_image_from_the_model(template: Path, tm
     assert "scikit-learn==1.2.2\n" in (project / "requirements.txt").read_text()
     assert "numpy==1.24.2\n" in (project / "requirements.txt").read_text()
     assert "FROM python:3.11-slim\n" in (project / "Dockerfile").read_text()
-    assert 'PYTHONS = ("3.11",)' in (project / "do" / "lifecycle" / "local.py").read_text()
+    assert ' = ("3.11",)\n' in (project / "do" / "lifecycle" / "chosen.py").read_text()
     with pytest.raises(InvalidAnswer, match=r"python:3\.12-slim has Python 3\.12, .* need one of 3\.11\."):
         answers.check({**data, "base_image": "python:3.12-slim"})
     with pytest.raises(UserMessageError, match=r"framework_version=1\.2\.2"):
@@ -344,8 +344,8 @@ def test_a_copy_takes_version_python_and_image_from_the_model(template: Path, tm
 
 
 def test_a_project_carries_the_reader_as_it_is(render: Render) -> None:
-    own = REPOSITORY / "extensions" / "mcc" / "artifacts.py"
-    assert (render() / "serving" / "artifacts.py").read_text() == own.read_text()
+    own = REPOSITORY / "extensions" / "mcc" / "artifacts" / "artifacts.py"
+    assert (render() / "serving" / "runtime" / "artifacts.py").read_text() == own.read_text()
 
 
 def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
@@ -437,7 +437,7 @@ def test_a_model_that_triton_would_not_serve_is_refused_before_anything_is_rende
     assert not (tmp_path / "p").exists()
     if name.startswith("newer"):  # than 24.08 reads
         copier.run_copy(str(template), tmp_path / "p", data=data | {"base_image": NEWER}, **options)
-        assert "26.10" in (tmp_path / "p" / "serving" / "artifact.py").read_text()
+        assert "26.10" in (tmp_path / "p" / "serving" / "runtime" / "artifact.py").read_text()
 
 
 def test_weights_without_code_are_no_torchscript(template: Path, tmp_path: Path) -> None:
