@@ -68,7 +68,7 @@ def test_a_small_model_is_not_sent_to_a_large_gpu() -> None:
         ("ml.p2.xlarge", Load(4096, 4), "needs compute capability 7"),
         ("ml.inf2.xlarge", Load(4096, 4), "vLLM does not run on AWS inferentia2"),
         ("ml.g5.xlarge", Load(4096, 4, kv_cache_dtype="fp8"), "FP8 KV cache needs compute capability 8.9"),
-        ("ml.g7e.2xlarge", Load(4096, 4, "lmi"), "has no kernels for NVIDIA RTX PRO 6000"),
+        ("ml.g7e.2xlarge", Load(4096, 4, "lmi", "0.32.0"), "has no kernels for NVIDIA RTX PRO 6000"),
         ("ml.g4dn.xlarge", Load(4096, 4, "sglang"), "SGLang needs compute capability 8"),
     ],
 )

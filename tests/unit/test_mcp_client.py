@@ -331,7 +331,7 @@ def test_asking_costs_a_tenth_of_a_second_at_most() -> None:
 
 
 def test_the_client_needs_no_sdk() -> None:
-    script = "import sys, extensions.mcc.mcp_client; assert not {'mcp', 'asyncio'} & {*sys.modules}"
+    script = "import sys, extensions.mcc.sources.mcp_client; assert not {'mcp', 'asyncio'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=True)
 
 

@@ -110,4 +110,4 @@ def test_sources_are_all_used_and_the_file_loads_fast() -> None:
     assert set(DOCUMENT["sources"]) == {model["source"] for model in MODELS.values()} & set(
         DOCUMENT["sources"]
     )
-    assert min(seconds_to_load() for _ in range(3)) < 0.06, "it takes 0.03 s on an idle machine"
+    assert min(seconds_to_load() for _ in range(3)) < 0.5, "it takes 0.03 s on an idle machine"

@@ -90,6 +90,9 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {  # of others, and of later versions
         "commit": _text(COMMIT, "a commit"),
         "gated": FLAG,
         "chat_template": FLAG,
+        "architecture": ONE_LINE,
+        "model_type": ONE_LINE,
+        "own_code": FLAG,
     },
 }
 
