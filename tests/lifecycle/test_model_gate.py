@@ -53,15 +53,16 @@ def test_examples_are_those_of_the_model_they_were_written_with(
     rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied(rendered, tmp_path / NAME)
-    with imported(folder, "requests") as lifecycle:
-        assert lifecycle.requests._examples()["expected"] == [9]
+    with imported(folder, "predictive.requests") as lifecycle:
+        assert lifecycle.predictive.requests._examples()["expected"] == [9]
         shutil.copy(NEWER, folder / "model" / "model.pkl")
-        assert lifecycle.requests._examples() == {}
-        assert lifecycle.requests._zeros([2]) == [[0.0, 0.0]]
+        assert lifecycle.predictive.requests._examples() == {}
+        assert lifecycle.predictive.requests._zeros([2]) == [[0.0, 0.0]]
         assert "no examples of this model" in capsys.readouterr().err
         (folder / "model" / "examples.json").write_text("[1]")
-        assert lifecycle.requests._examples() == {}
-    sys.modules.pop("artifacts", None)
+        assert lifecycle.predictive.requests._examples() == {}
+    for name in ("runtime", "runtime.artifacts"):
+        sys.modules.pop(name, None)
 
 
 def test_the_python_that_suits_is_found(
@@ -89,7 +90,7 @@ def test_the_python_that_suits_is_found(
 def test_nothing_is_installed_with_a_python_that_does_not_suit(rendered: Path, tmp_path: Path) -> None:
     folder = copied(rendered, tmp_path / NAME)
     chosen = folder / "do" / "lifecycle" / "chosen.py"
-    chosen.write_text(chosen.read_text().replace("\"3.11\", \"3.12\", \"3.13\"", "\"3.99\","))
+    chosen.write_text(chosen.read_text().replace('"3.11", "3.12", "3.13"', '"3.99",'))
     empty = tmp_path / "empty"
     empty.mkdir()
     command = [sys.executable, "do/run", "--local"]
