@@ -103,7 +103,8 @@ def test_a_server_without_nginx_listens_there_too(
     (tmp_path / "gunicorn.py").write_text("import os; print(os.environ['SERVING_BIND'])")
     script = (
         "import runpy, sys; sys.path.insert(0, {0!r}); sys.argv[1:] = ['serve'];"
-        "from runtime import nginx; nginx.find = lambda: None; runpy.run_path({0!r} + '/serve', run_name='__main__')"
+        "from runtime import nginx; nginx.find = lambda: None;"
+        "runpy.run_path({0!r} + '/serve', run_name='__main__')"
     ).format(str(render(**PREDICTIVE) / "serving"))
     environment = os.environ | {"SAGEMAKER_BIND_TO_PORT": "8099", "SERVING_USER": "root", **variables}
     ended = subprocess.run(
