@@ -42,6 +42,7 @@ BEHIND_NGINX = (  # tests that start a server behind it
     "tests/lifecycle/test_language_model_run.py",
     "tests/serving/test_contract.py",
     "tests/serving/test_engine_serve.py",
+    "tests/serving/test_hangs.py",
     "tests/serving/test_language_model_contract.py",
     "tests/serving/test_triton_serve.py",
     "tests/serving/test_workers.py",

@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import Render
 from tests.servers import free_port, listening
 from tests.serving import llm
+from tests.standins.engine_stub import noting_docker
 
 TOKEN = "hf_CanaryOfThisTest"
 
@@ -119,15 +120,9 @@ def test_without_a_gpu_it_says_so_and_what_to_do(render: Render, tmp_path: Path)
 @pytest.fixture
 def docker(tmp_path: Path) -> Path:
     """Return a folder with a docker that notes how it is called, and with a GPU."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    record = tmp_path / "docker.txt"
-    (tools / "docker").write_text(
-        f'#!/bin/sh\nprintf "%s\\n" "$*" >> {record}\n[ "$1" != image ] || echo "[{{}}]"\n'
-    )
+    tools = noting_docker(tmp_path)
     (tools / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: a stand-in'\n")
-    for path in tools.iterdir():
-        path.chmod(0o755)
+    (tools / "nvidia-smi").chmod(0o755)
     return tools
 
 

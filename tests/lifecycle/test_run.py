@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Render
 from tests.servers import free_port
+from tests.standins.engine_stub import noting_docker
 
 PREDICTIVE = {"framework": "sklearn"}
 LANGUAGE_MODEL = {"deployment_config": "transformers-vllm", "offline": True}
@@ -20,14 +21,7 @@ TRITON = {"deployment_config": "triton-fil"}
 @pytest.fixture
 def docker(tmp_path: Path) -> Path:
     """Return the folder of a docker that has every image and notes how it is called in docker.txt."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    record = tmp_path / "docker.txt"
-    (tools / "docker").write_text(
-        f'#!/bin/sh\nprintf "%s\\n" "$*" >> {record}\n[ "$1" != image ] || echo "[{{}}]"\n'
-    )
-    (tools / "docker").chmod(0o755)
-    return tools
+    return noting_docker(tmp_path)
 
 
 def run(project: Path, tools: Path, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -26,6 +26,17 @@ def install(folder: Path) -> Path:
     return programs
 
 
+def noting_docker(directory: Path) -> Path:
+    """Return a folder with a docker that has every image and notes how it is called in docker.txt."""
+    tools, record = directory / "tools", directory / "docker.txt"
+    tools.mkdir()
+    (tools / "docker").write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$*" >> {record}\n[ "$1" != image ] || echo "[{{}}]"\n'
+    )
+    (tools / "docker").chmod(0o755)
+    return tools
+
+
 def calls(folder: Path) -> list[list[str]]:
     """Return what the stub was told, call by call."""
     log = folder / "calls"

@@ -6,13 +6,12 @@ from typing import Any
 
 import copier
 import pytest
-import yaml
 
 from tests import ownership
 from tests.conftest import REPOSITORY, git, release
+from tests.update.test_update import OPTIONS, answers_of, make
 
 FIRST = "c6538a0"
-OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
 CLUSTER = {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "research"}
 # The answers of the first copy, and those that an update changes.
 UPDATES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -61,18 +60,6 @@ def source(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return source
 
 
-def made_from_v1(source: Path, made: Path, data: dict[str, Any]) -> None:
-    copier.run_copy(str(source), made, data=data, vcs_ref="v1", **OPTIONS)
-    git(made, "init")
-    git(made, "add", "--all")
-    git(made, "commit", "--message", "made")
-
-
-def answers_of(project: Path) -> dict[str, Any]:
-    answers: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    return answers
-
-
 def contents(project: Path) -> dict[str, bytes]:
     paths = (path for path in project.rglob("*") if ".git" not in path.relative_to(project).parts)
     return {str(path.relative_to(project)): path.read_bytes() if path.is_file() else b"" for path in paths}
@@ -82,7 +69,7 @@ def contents(project: Path) -> dict[str, bytes]:
 def test_an_updated_project_is_what_a_new_copy_is(source: Path, tmp_path: Path, name: str) -> None:
     first, changed = UPDATES[name]
     made, fresh = tmp_path / "abalone-age", tmp_path / "fresh" / "abalone-age"
-    made_from_v1(source, made, first)
+    make(source, made, "v1", **first)
     copier.run_update(made, data=changed, overwrite=True, **OPTIONS)
     data = {**first, **changed, "base_image": answers_of(made)["base_image"]}
     if data.get("deployment_target") != "hyperpod-eks":
@@ -102,7 +89,7 @@ def test_an_updated_project_is_what_a_new_copy_is(source: Path, tmp_path: Path, 
 
 def test_edits_of_the_team_survive_the_move(source: Path, tmp_path: Path) -> None:
     made = tmp_path / "abalone-age"
-    made_from_v1(source, made, {})
+    make(source, made, "v1")
     edits = {
         "do/config.toml": ("poll_seconds = 10.0", "poll_seconds = 20.0"),
         "serving/model_handler.py": ("How the model is loaded", "How our model is loaded"),
@@ -124,7 +111,7 @@ def test_edited_library_files_are_named_before_an_update(
     source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     made = tmp_path / "abalone-age"
-    made_from_v1(source, made, {})
+    make(source, made, "v1")
     edited = made / "do" / "lifecycle" / "plan.py"
     edited.write_text(f"{edited.read_text()}\n# An edit of the team.\n")
     git(made, "commit", "--all", "--message", "mine")

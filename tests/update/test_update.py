@@ -41,9 +41,9 @@ def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
     return subprocess.run(words, cwd=folder, capture_output=True, text=True)
 
 
-def make(source: Path, made: Path, **data: Any) -> None:
-    """Make a committed project."""
-    copier.run_copy(str(source), made, data=data, **OPTIONS)
+def make(source: Path, made: Path, vcs_ref: Any = None, **data: Any) -> None:
+    """Make a committed project, of the newest tag or of `vcs_ref`."""
+    copier.run_copy(str(source), made, data=data, vcs_ref=vcs_ref, **OPTIONS)
     git(made, "init")
     git(made, "add", "--all")
     git(made, "commit", "--message", "made")

@@ -137,8 +137,7 @@ def architectures(directory: Path = CATALOG) -> Mapping[str, Architecture]:
 @lru_cache
 def architectures_date(directory: Path = CATALOG) -> date:
     """Return the date of architectures.yml."""
-    found: date = document(directory / "architectures.yml")["date"]
-    return found
+    return _date(directory / "architectures.yml")
 
 
 @lru_cache
@@ -150,21 +149,13 @@ def model_types(directory: Path = CATALOG) -> Mapping[str, ModelType]:
 @lru_cache
 def transformers(directory: Path = CATALOG) -> Mapping[str, tuple[TransformersRelease, ...]]:
     """Return the Transformers in the images of each server, by its releases, oldest first."""
-    path = directory / "transformers.yml"
-    return {
-        engine: tuple(build(TransformersRelease, item, f"{path.name}: {engine}") for item in releases)
-        for engine, releases in document(path)[path.stem].items()
-    }
+    return _lists(directory / "transformers.yml", TransformersRelease)
 
 
 @lru_cache
 def vulnerabilities(directory: Path = CATALOG) -> Mapping[str, tuple[Vulnerability, ...]]:
     """Return the published vulnerabilities of each engine."""
-    path = directory / "vulnerabilities.yml"
-    return {
-        engine: tuple(build(Vulnerability, item, f"{path.name}: {engine}") for item in entries)
-        for engine, entries in document(path)[path.stem].items()
-    }
+    return _lists(directory / "vulnerabilities.yml", Vulnerability)
 
 
 @lru_cache
@@ -188,8 +179,7 @@ def profiles(directory: Path = CATALOG) -> Mapping[str, Profile]:
 @lru_cache
 def models_date(directory: Path = CATALOG) -> date:
     """Return the date of models.yml."""
-    found: date = document(directory / "models.yml")["date"]
-    return found
+    return _date(directory / "models.yml")
 
 
 @lru_cache
@@ -263,6 +253,19 @@ def requirements(framework: str, version: str, server: str, directory: Path = CA
             )
         by_name[name] = pin
     return [by_name[name] for name in sorted(by_name)]
+
+
+def _date(path: Path) -> date:
+    found: date = document(path)["date"]
+    return found
+
+
+def _lists(path: Path, kind: type[T]) -> Mapping[str, tuple[T, ...]]:
+    """Return the entries of a file that has a list of them under each name."""
+    return {
+        name: tuple(build(kind, item, f"{path.name}: {name}") for item in items)
+        for name, items in document(path)[path.stem].items()
+    }
 
 
 def _find(entries: Mapping[str, T], name: str, what: str) -> T:
