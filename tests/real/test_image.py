@@ -61,9 +61,9 @@ def test_the_image_holds_what_it_needs_and_no_more(
     )
     look += "; ls -A /root/.cache /var/lib/apt/lists /opt/program /opt/ml/model 2>/dev/null"
     seen = docker(engine, "run", "--rm", "--entrypoint", "sh", image, "-c", look).stdout
-    model = next(path.name for path in (project / "model").iterdir() if path.name != "README.md")
+    model = sorted(path.name for path in (project / "model").iterdir() if path.name != "README.md")
     listed = [line for line in seen.split() if not line.endswith(":")]
-    assert listed == [model, "nginx.conf", "serving"], seen
+    assert listed == [*model, "nginx.conf", "serving"], seen
     print(f"{image}: {inspected[0]['Size'] / 1e6:.0f} MB")
 
 

@@ -364,7 +364,7 @@ def test_another_target_takes_the_files_of_the_first_away(project: tuple[Path, P
         *("-d", "deployment_target=hyperpod-eks", "-d", "hyperpod_cluster=ml-cluster"),
     )
     assert told.returncode == 0, told.stderr
-    assert "deployment_target will be changed: files of the old choice are deleted" in told.stderr
+    assert "deployment_target will change: files of the old choice are deleted" in told.stderr
     assert (made / "kubernetes" / "deployment.yaml").exists()
     assert not (made / "iam" / "endpoint.toml").exists() and (made / "iam" / "cluster.toml").exists()
     assert "role_arn" not in answers_of(made)
@@ -395,7 +395,7 @@ def test_another_choice_leaves_the_files_of_a_project_made_with_it(
     git(made, "commit", "--all", "--message", "a word of ours")
     new_version(source)
     copier.run_update(made, data=after, overwrite=True, **OPTIONS)
-    make(source, fresh, **{**common, **before, **after})
+    make(source, fresh, **{**common, **before, **after, "project_id": answers_of(made)["project_id"]})
     assert files_of(made) == files_of(fresh)
     for name in files_of(made) - {"README.md", ".copier-answers.yml"}:
         assert (made / name).read_bytes() == (fresh / name).read_bytes(), name
