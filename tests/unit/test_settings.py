@@ -95,7 +95,7 @@ def test_the_environment_is_the_default_of_the_prompt_and_gives_way_to_it(
     template: Path, tmp_path: Path
 ) -> None:
     child = spawn(template, tmp_path / "made", *given_but("project_name"), MCC_PROJECT_NAME="from-outside")
-    child.expect("What is the project called")
+    child.expect("Project name")
     child.expect("from-outside")
     child.send("\x15typed\r")
     child.expect("from the prompt: project_name")
@@ -145,7 +145,7 @@ def test_a_data_file_is_not_asked_for_and_gives_way_to_d(template: Path, tmp_pat
     arguments = [*given_but("project_name", "region"), "-d", "region=us-west-2", "--data-file", str(file)]
     child = spawn(template, tmp_path / "made", *arguments)
     child.expect(pexpect.EOF)
-    assert "What is the project called" not in child.before
+    assert "Project name" not in child.before
     stored = stored_in(tmp_path / "made")
     assert (stored["project_name"], stored["region"]) == ("of-the-file", "us-west-2")
 
