@@ -72,7 +72,7 @@ def test_a_build_that_fails_says_which_phase(do: Do, project: Path) -> None:
     )
     finding = do("submit", code=4)["findings"][0]
     assert "phase BUILD FAILED" in finding["seen"]
-    assert finding["cause"] == "images, layers or downloads take all of it"
+    assert finding["cause"] == "images, layers or downloads fill the disk"
 
 
 def test_an_image_of_another_builder_is_refused(
