@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.catalog.entries import Instance
+from extensions.mcc.catalog.entries.instances import Instance
 from extensions.mcc.errors.errors import UnsizableModel
 from extensions.mcc.models import facts
 from extensions.mcc.models.facts import ModelFacts

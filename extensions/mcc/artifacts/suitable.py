@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..catalog import catalog
-from ..catalog.entries import Framework, Version
+from ..catalog.entries.predictive import Framework, Version
 from . import artifacts
 
 

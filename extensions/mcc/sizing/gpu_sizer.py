@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..catalog import catalog
-from ..catalog.entries import Accelerator, Instance
+from ..catalog.entries.instances import Accelerator, Instance
 from ..errors.errors import UnsizableModel
 from ..models.facts import ModelFacts
 from . import memory

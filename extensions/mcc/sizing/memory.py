@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..catalog import catalog
-from ..catalog.entries import EngineRelease
+from ..catalog.entries.memory import EngineRelease
 from ..models.facts import MODULES, ModelFacts
 
 GIB = 1024**3

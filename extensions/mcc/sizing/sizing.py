@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalog import catalog
-from ..catalog.entries import Instance
+from ..catalog.entries.instances import Instance
 from ..errors import redaction
 from ..errors.errors import UnsizableModel
 from ..models.facts import ModelFacts

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from ..catalog import catalog
-from ..catalog.entries import Instance
+from ..catalog.entries.instances import Instance
 from . import gpu_sizer, memory, sizing
 from .gpu_sizer import Advice, Choice
 from .sizing import Sizing

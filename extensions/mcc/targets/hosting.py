@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..catalog import catalog
-from ..catalog.entries import Instance
+from ..catalog.entries.instances import Instance
 from ..models import lookup
 from ..servers import engines, triton
 from ..sizing import cpu_sizer, memory

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..catalog import catalog
-from ..catalog.entries import Instance
+from ..catalog.entries.instances import Instance
 from ..errors.errors import InvalidAnswer
 from ..interview import language_model
 from ..interview.questions import HYPERPOD
