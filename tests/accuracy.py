@@ -15,7 +15,7 @@ from pathlib import Path
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import UnsizableModel
-from extensions.mcc.models import facts
+from extensions.mcc.models import model_config
 from extensions.mcc.models.facts import ModelFacts
 from extensions.mcc.sizing import memory
 from extensions.mcc.sizing.memory import GIB, Gpu, Serving
@@ -69,8 +69,8 @@ def _startup(row: dict[str, str]) -> Startup:
     if row["model"] not in catalog.models():
         raise UnsizableModel("not in the catalog")
     entry = catalog.models()[row["model"]]
-    quantization = facts.IN_OUR_WORDS.get(row["weight_quant"], row["weight_quant"])
-    model = facts.from_catalog(entry)
+    quantization = model_config.IN_OUR_WORDS.get(row["weight_quant"], row["weight_quant"])
+    model = model_config.from_catalog(entry)
     if model.quantization != quantization:  # quantized as it is loaded
         model = dataclasses.replace(model, quantization=quantization, checkpoint_bytes=0)
     total = float(row["gpu_total_gib"])

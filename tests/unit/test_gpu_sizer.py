@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from extensions.mcc.catalog import catalog
 from extensions.mcc.catalog.entries.instances import Instance
 from extensions.mcc.errors.errors import UnsizableModel
-from extensions.mcc.models import facts
+from extensions.mcc.models import facts, model_config
 from extensions.mcc.models.facts import ModelFacts
 from extensions.mcc.sizing import gpu_sizer, memory
 from extensions.mcc.sizing.gpu_sizer import Choice, Load
@@ -21,7 +21,7 @@ TYPES = [instance for instance in catalog.instances().values() if instance.kind 
 
 
 def known(name: str) -> ModelFacts:
-    return facts.from_catalog(catalog.models()[name])
+    return model_config.from_catalog(catalog.models()[name])
 
 
 LLAMA_8B = known("meta-llama/Llama-3.1-8B-Instruct")

@@ -7,7 +7,7 @@ import pytest
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import UnsizableModel
-from extensions.mcc.models import facts
+from extensions.mcc.models import model_config
 from extensions.mcc.targets import hosting
 
 IMAGE = "python:3.12-slim"
@@ -16,7 +16,7 @@ FIL = {**PREDICTIVE, "framework": "triton-fil", "image": catalog.default_image("
 
 
 def chat(checkpoint_bytes: int | None, name: str = "team/model") -> dict[str, Any]:
-    known = facts.from_catalog(catalog.models()["Qwen/Qwen3-8B"]).answer()
+    known = model_config.from_catalog(catalog.models()["Qwen/Qwen3-8B"]).answer()
     shape = known | {"checkpoint_bytes": checkpoint_bytes} if checkpoint_bytes else None
     model = {"name": name, "revision": "", "commit": "", "source": "test", "shape": shape}
     image = catalog.default_image("transformers-vllm")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from extensions.mcc.errors.errors import HubError, InvalidAnswer, MccError
 from extensions.mcc.models import hub as lookups
+from extensions.mcc.models import hub_listing
 from tests.conftest import REPOSITORY
 from tests.standins.hub import INFO, Answer, Hub, Model
 
@@ -129,16 +130,16 @@ def test_packed_weights_are_the_size_of_their_files(hub: Hub) -> None:
     assert look(hub).weights_bytes is None
     index = {"metadata": {"total_size": 4_000}, "weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}
     sizes = {"1.safetensors": 600, "2.safetensors": 611, "consolidated.safetensors": 9_999}
-    hub.models[NAME] = Model(FILES | {lookups.INDEX: index}, counts, sizes)
+    hub.models[NAME] = Model(FILES | {hub_listing.INDEX: index}, counts, sizes)
     assert look(hub).weights_bytes == 1_211
-    hub.models[NAME] = Model(FILES | {lookups.INDEX: index}, counts, {"1.safetensors": 600})
+    hub.models[NAME] = Model(FILES | {hub_listing.INDEX: index}, counts, {"1.safetensors": 600})
     assert look(hub).weights_bytes == 4_000
 
 
 @pytest.mark.parametrize("total", [-1, "4000", None, True, 1.5, float("inf"), [], 10**400])
 def test_an_absurd_total_is_refused_or_unknown(hub: Hub, total: Any) -> None:
     index = f'{{"metadata": {{"total_size": {json.dumps(total)}}}}}'
-    hub.models[NAME] = Model(FILES | {lookups.INDEX: index})
+    hub.models[NAME] = Model(FILES | {hub_listing.INDEX: index})
     expected = 10**400 if total == 10**400 else None
     assert look(hub).weights_bytes == expected
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.models import facts
+from extensions.mcc.models import model_config
 from extensions.mcc.models.facts import ModelFacts
 from extensions.mcc.sizing import memory
 from extensions.mcc.sizing.memory import Gpu, Serving
@@ -18,7 +18,7 @@ H100 = Gpu(79.19, nvlink=True, big_batches=True)
 
 
 def known(name: str) -> ModelFacts:
-    return facts.from_catalog(catalog.models()[name])
+    return model_config.from_catalog(catalog.models()[name])
 
 
 def test_weights_of_llama_8b_are_its_checkpoint_and_32_mib_of_rotary_table() -> None:

@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from ..catalog import catalog
 from ..catalog.entries.memory import EngineRelease
-from ..models.facts import MODULES, ModelFacts
+from ..models.config_quantization import MODULES
+from ..models.facts import ModelFacts
 
 GIB = 1024**3
 SIXTEEN_BIT = 2  # bytes
