@@ -13,7 +13,7 @@ from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import InvalidAnswer
 from extensions.mcc.face import size as size_module
 from extensions.mcc.models import lookup, model_config
-from extensions.mcc.sizing import memory, sizing_view
+from extensions.mcc.sizing import parameters, sizing_view
 from tests.conftest import REPOSITORY
 from tests.standins.hub import INFO, Answer, Hub, Model
 from tests.unit.test_facts import LLAMA
@@ -115,7 +115,7 @@ def test_make_size_explains_its_choice(tmp_path: Path) -> None:
 def test_make_size_as_json_adds_up() -> None:
     answer = json.loads(size(KNOWN, "--context", "4096", "--concurrency", "4", "--json").stdout)
     assert (answer["load"]["max_model_len"], answer["load"]["max_concurrency"]) == (4096, 4)
-    assert answer["parameters"] == memory.parameters(model_config.from_config(LLAMA)).total
+    assert answer["parameters"] == parameters.count(model_config.from_config(LLAMA)).total
     for choice in answer["choices"]:
         card = catalog.instances()[choice["instance_type"]].accelerator
         assert card and sum(choice["gib_per_gpu"].values()) == pytest.approx(card.driver_visible_gib, abs=0.1)

@@ -5,8 +5,9 @@ from xml.sax.saxutils import escape
 
 from ..catalog import catalog
 from ..catalog.entries.instances import Instance
-from . import gpu_sizer, memory, sizing
-from .gpu_sizer import Advice, Choice
+from . import gpu_sizer, parameters, sizing
+from .advisor import Advice
+from .gpu_sizer import Choice
 from .sizing import Sizing
 
 BAR = 60  # characters
@@ -50,7 +51,7 @@ def headline(sized: Sizing) -> list[str]:
     """Return what was sized, in two lines."""
     load, facts, constants = sized.load, sized.facts, catalog.memory()
     engine = constants.engines[load.engine]
-    count = memory.parameters(facts).total
+    count = parameters.count(facts).total
     number = f"{count / 1e12:.2f} T" if count >= 1e12 else f"{count / 1e9:.3g} B"
     return [
         f"{sized.name}: {number} parameters, {constants.quantizations[facts.quantization].title}, "

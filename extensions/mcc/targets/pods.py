@@ -194,7 +194,7 @@ def _start_seconds(need: Mapping[str, Any], instance_type: str, source: str) -> 
     else:
         choice = language_model.sized(need).choice(instance_type)
         assert choice is not None and choice.estimate is not None
-        size = choice.estimate.weights * choice.tensor_parallel * GIB
+        size = choice.estimate.fixed.weights * choice.tensor_parallel * GIB
         speeds[""] = facts.hub_mb_s
     seconds = facts.startup_s + facts.slack * size / MB / facts.load_mb_s
     if place in speeds:
