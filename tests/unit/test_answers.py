@@ -14,8 +14,8 @@ import yaml
 from copier._user_data import Question
 from copier.errors import UserMessageError
 
+from extensions.mcc.artifacts import suitable
 from extensions.mcc.errors.errors import InvalidAnswer
-from extensions.mcc.face import filters
 from extensions.mcc.interview import answers
 from extensions.mcc.interview.questions import DERIVED, NEVER_ASKED, QUESTIONS
 from tests import model_files
@@ -306,7 +306,7 @@ def test_the_version_that_suits_a_model_is_the_default(
     framework: str, model_format: str, name: str, version: str
 ) -> None:
     path = str(MODELS / name)
-    assert filters.default_version(framework, model_format, path) == version
+    assert suitable.default_version(framework, model_format, path) == version
     answers.check({"framework": framework, "model_format": model_format, "model_path": path})
 
 

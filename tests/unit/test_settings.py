@@ -15,8 +15,7 @@ from copier.errors import UserMessageError
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import InvalidAnswer
-from extensions.mcc.face import filters
-from extensions.mcc.interview import questions
+from extensions.mcc.interview import offers, questions
 from extensions.mcc.sources import settings
 from tests.conftest import REPOSITORY
 from tests.standins.hub import Hub, Model
@@ -285,8 +284,8 @@ def test_no_server_is_started_offline(copied: Any, tmp_path: Path) -> None:
 
 def test_what_a_server_suggests_is_offered_first() -> None:
     offered = {"a (1)": "a", "b (2)": "b", "c (3)": {"value": "c", "validator": "no"}}
-    assert list(filters.suggested_first(offered, ["b", "z"])) == ["b (2)", "a (1)", "c (3)"]
-    assert list(filters.suggested_first(offered, [])) == list(offered)
+    assert list(offers.suggested_first(offered, ["b", "z"])) == ["b (2)", "a (1)", "c (3)"]
+    assert list(offers.suggested_first(offered, [])) == list(offered)
 
 
 def test_the_predecessors_example_makes_an_sglang_project(copied: Any, tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ def best(framework: str, model_format: str = "", model_path: str = "") -> Versio
     return suited[-1] if model.library == artifacts.XGBOOST else suited[0]
 
 
+def default_version(framework: str, model_format: str = "", model_path: str = "") -> str:
+    """Return the number of the version to offer for a model."""
+    return best(framework, model_format, model_path).number
+
+
 def problem(framework: str, model_format: str, model_path: str, version: str = "") -> str:
     """Return why a version of a framework cannot serve a model, or ''.
 

@@ -35,6 +35,22 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
     return ""
 
 
+def default(deployment_config: str, model_format: str = "", framework: str = "", version: str = "") -> str:
+    """Return the image a project's own is built from: of a predictive one, with a Python for its version."""
+    if deployment_config in questions.PREDICTIVE and framework:
+        return catalog.python_image(framework, version)
+    return catalog.default_image(deployment_config, model_format)
+
+
+def problem_for_version(
+    image: str, deployment_config: str, model_format: str = "", framework: str = "", version: str = ""
+) -> str:
+    """Return why an image cannot serve a deployment config and version of a framework, or ''."""
+    predictive = deployment_config in questions.PREDICTIVE and framework
+    pythons = catalog.pythons(framework, version) if predictive else ()
+    return problem(image, deployment_config, model_format, pythons)
+
+
 @lru_cache
 def _owners() -> dict[str, tuple[str, ...]]:
     """Return repository -> the servers of language models, or backends of Triton, whose images are in it."""

@@ -160,6 +160,11 @@ def whole_number(question: str, value: object) -> str:
     return f"{question}: {shown(question, value)} is not {rule}. Example: {1 if question in COUNTS else 16}"
 
 
+def number(value: object) -> object:
+    """Return a count given as text as the number it is, and anything else as it is."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
+
+
 def shown(question: str, value: object) -> str:
     """Return the value of a question as a message shows it: never one that may be a secret."""
     return redaction.GIVEN if question in NEVER_SHOWN else redaction.shown(value)
