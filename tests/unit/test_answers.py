@@ -344,8 +344,10 @@ def test_a_copy_takes_version_python_and_image_from_the_model(template: Path, tm
 
 
 def test_a_project_carries_the_reader_as_it_is(render: Render) -> None:
-    own = REPOSITORY / "extensions" / "mcc" / "artifacts" / "artifacts.py"
-    assert (render() / "serving" / "runtime" / "artifacts.py").read_text() == own.read_text()
+    own, carried = REPOSITORY / "extensions" / "mcc" / "artifacts", render() / "serving" / "runtime"
+    for name in ("artifact_facts", "artifacts", "model_reader", "pickle_opcodes", "pickles", "streams"):
+        assert (carried / f"{name}.py").read_text() == (own / f"{name}.py").read_text()
+    assert (carried / "xgboost_files.py").read_text() == (own / "xgboost_files.py").read_text()
 
 
 def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
