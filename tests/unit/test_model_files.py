@@ -182,6 +182,7 @@ def test_a_folder_that_is_not_whole_is_not_copied(tmp_path: Path) -> None:
     assert model_folders.folder_problem(folder) == ""
     (folder / "assets").symlink_to(tmp_path)
     assert f"assets in it is a link to {tmp_path}, outside" in model_folders.folder_problem(folder)
+    assert model_folders.link_that_leaves(folder) == folder / "assets"
     for shard in variables.glob("*data*"):
         shard.unlink()
     (folder / "assets").unlink()

@@ -12,10 +12,15 @@ def folder_problem(folder: Path) -> str:
 
     A file behind a link that leaves the folder would end up in the image without being part of the model.
     """
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-            return f"{path.relative_to(folder)} in it is a link to {path.resolve()}, outside the folder"
+    if leaving := link_that_leaves(folder):
+        return f"{leaving.relative_to(folder)} in it is a link to {leaving.resolve()}, outside the folder"
     return _variables_problem(folder / "variables")
+
+
+def link_that_leaves(folder: Path) -> Path | None:
+    """Return the first link in a folder to something outside it, None when there is none."""
+    links = (path for path in sorted(folder.rglob("*")) if path.is_symlink())
+    return next((link for link in links if not link.resolve().is_relative_to(folder.resolve())), None)
 
 
 def file_problem(model: Path) -> str:
