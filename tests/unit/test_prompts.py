@@ -12,7 +12,7 @@ import yaml
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.interview import shapes
-from tests.unit.test_settings import given_but, stored_in
+from tests.unit.test_prompt_defaults import given_but, stored_in
 
 CLEAR = "\x15"  # Ctrl-U: the line is empty again
 PROMPT_S = 120  # generous: other tests share the machine
