@@ -89,7 +89,7 @@ def _startup(row: dict[str, str]) -> Startup:
         max_num_batched_tokens=int(row["max_batched_tokens"] or 0),
         tensor_parallel=int(row["tp"]),
         pipeline_parallel=int(row["pp"]),
-        utilisation=float(row["util"]) if row["util"] else None,
+        utilization=float(row["util"]) if row["util"] else None,
         kv_cache_dtype=row["kv_dtype"],
         enforce_eager=row["eager"] == "1",
     )
@@ -105,7 +105,7 @@ def ours(startup: Startup) -> Prediction:
 def documentation(startup: Startup) -> Prediction:
     """As the engines' documentation explains it: weights / GPUs, and KV cache in the rest of the budget."""
     shown = _checkpoint_gib(startup.facts) / _gpus(startup)
-    pool = (startup.serving.utilisation or 0.9) * startup.gpu.memory_gib - shown
+    pool = (startup.serving.utilization or 0.9) * startup.gpu.memory_gib - shown
     model = startup.facts
     heads = model.num_key_value_heads * model.head_dim
     per_token = 2 * model.num_hidden_layers * heads * SIXTEEN_BIT / _gpus(startup)

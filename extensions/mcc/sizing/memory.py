@@ -41,7 +41,7 @@ class Serving:
     max_num_batched_tokens: int = 0
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
-    utilisation: float | None = None
+    utilization: float | None = None
     kv_cache_dtype: str = "auto"
     enforce_eager: bool = False
 
@@ -114,7 +114,7 @@ def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
     fixed = _fixed(facts, gpu, serving, release, batch)
     return Estimate(
         fixed=fixed,
-        pool=_pool(release, gpu, serving.utilisation or release.utilisation, fixed),
+        pool=_pool(release, gpu, serving.utilization or release.utilization, fixed),
         cache=_cache(facts, serving, release, batch),
         margin=catalog.memory().kinds[facts.kind].margin * gpu.memory_gib,
     )
@@ -212,18 +212,18 @@ def _cache(facts: ModelFacts, serving: Serving, release: EngineRelease, batch: B
     )
 
 
-def _pool(release: EngineRelease, gpu: Gpu, utilisation: float, fixed: FixedMemory) -> Pool:
+def _pool(release: EngineRelease, gpu: Gpu, utilization: float, fixed: FixedMemory) -> Pool:
     if release.budget == "static":
         before = gpu.memory_gib - fixed.runtime
-        beside = before * (1 - utilisation) - fixed.activation - fixed.graphs
-        return Pool(before * utilisation - fixed.weights, beside)
+        beside = before * (1 - utilization) - fixed.activation - fixed.graphs
+        return Pool(before * utilization - fixed.weights, beside)
     used = fixed.weights + fixed.activation + fixed.runtime
     if release.budget == "free":
-        return Pool(utilisation * (gpu.memory_gib - used - fixed.graphs), 0.0)
+        return Pool(utilization * (gpu.memory_gib - used - fixed.graphs), 0.0)
     outside = 0.0 if release.graphs_in_budget else GRAPHS_SLACK_GIB + fixed.graphs
-    beside = gpu.memory_gib * (1 - utilisation) - outside
+    beside = gpu.memory_gib * (1 - utilization) - outside
     inside = fixed.graphs if release.graphs_in_budget else 0.0
-    return Pool(utilisation * gpu.memory_gib - used - inside, beside)
+    return Pool(utilization * gpu.memory_gib - used - inside, beside)
 
 
 def _default_step(gpu: Gpu, release: EngineRelease, length: int) -> int:

@@ -88,7 +88,7 @@ class Sizing:
             "tensor_parallel_size": choice.tensor_parallel,
             "max_model_len": self.load.max_model_len,
             "max_num_seqs": self.load.max_concurrency,
-            "gpu_memory_utilization": release.utilisation,
+            "gpu_memory_utilization": release.utilization,
             "kv_cache_dtype": self.load.kv_cache_dtype,
             "max_num_batched_tokens": self.load.max_num_batched_tokens,
         }

@@ -13,7 +13,7 @@ class EngineRelease:
 
     since: str
     budget: Literal["total", "static", "free"]
-    utilisation: float
+    utilization: float
     sampler_bytes: float
     runtime_gib: float
     nvlink_gib: float
