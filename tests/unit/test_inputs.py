@@ -16,7 +16,7 @@ import pytest
 import yaml
 from copier.errors import UserMessageError
 
-from extensions.mcc.interview import questions, shapes
+from extensions.mcc.interview import answer_formats, questions
 from tests.conftest import REPOSITORY, Render
 
 buildkit = importlib.import_module("dockerfile")  # BuildKit's own parser; the package has no types
@@ -92,9 +92,9 @@ def test_an_injection_is_refused(
 @pytest.mark.parametrize(
     "number", ["1e3", "0x10", " 5", "\uff15", "", "9" * 30, "+5", 5.0, True, float("nan"), 0]
 )
-@pytest.mark.parametrize("question", shapes.NUMBERS)
+@pytest.mark.parametrize("question", answer_formats.NUMBERS)
 def test_what_is_no_count_is_refused(template: Path, tmp_path: Path, question: str, number: Any) -> None:
-    if number == 0 and question in shapes.MAY_BE_ZERO:
+    if number == 0 and question in answer_formats.MAY_BE_ZERO:
         pytest.skip("none is a number of these")
     assert "whole number" in refusal(template, tmp_path / "project", **{**asking(question), question: number})
 

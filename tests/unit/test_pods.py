@@ -8,8 +8,8 @@ import pytest
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.interview import answer_formats, questions
 from extensions.mcc.interview import language_model as interview
-from extensions.mcc.interview import questions, shapes
 from extensions.mcc.interview.requirements import LanguageModelRequirements, PredictiveRequirements
 from extensions.mcc.targets import instances, pods
 
@@ -144,7 +144,7 @@ def test_the_environment_has_what_a_server_reads(config: str) -> None:
     ],
 )
 def test_an_address_becomes_a_volume(source: str, expected: dict[str, Any]) -> None:
-    assert shapes.problem("hyperpod_model_source", source) == ""
+    assert answer_formats.problem("hyperpod_model_source", source) == ""
     found = pods.model_volume(source, "chat", "team", "eu-west-1")
     assert expected.items() <= found.items()
 

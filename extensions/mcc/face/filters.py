@@ -6,6 +6,7 @@ from typing import Any
 from ..artifacts import suitable
 from ..catalog import catalog, selected
 from ..interview import (
+    answer_formats,
     base_images,
     before_questions,
     before_update,
@@ -15,7 +16,6 @@ from ..interview import (
     language_model,
     model_path,
     offers,
-    shapes,
     summary,
     version_checks,
 )
@@ -37,7 +37,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "check_for_model": for_user(version_checks.check_for_model),
     "choices": offers.choices,
     "command_requirements": selected.command_requirements,
-    "count_problem": piped_second(shapes.whole_number),
+    "count_problem": piped_second(answer_formats.whole_number),
     "default_batch_size": selected.default_batch_size,
     "default_chat_template": language_model.default_chat_template,
     "default_format": selected.default_format,
@@ -76,7 +76,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "pod_environment": pods.environment,
     "pod_resources": for_user(with_requirements(pods.resources)),
     "probe": engines.probe,
-    "problem": piped_second(shapes.problem),
+    "problem": piped_second(answer_formats.problem),
     "python": quoting.python,
     "pythons": selected.pythons,
     "region_problem": offers.region_problem,
@@ -105,7 +105,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "before_update": before_update.before_update,
-    "default_region": shapes.default_region,
+    "default_region": answer_formats.default_region,
     "new_project_id": hosting.new_project_id,
     "offline_by_environment": hub.offline,
     "origins": offers.origins,

@@ -11,7 +11,7 @@ from typing import Any
 from ..catalog import catalog
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer, MccError
-from ..interview import answers, language_model, questions, shapes
+from ..interview import answer_formats, answers, language_model, questions
 from ..interview.requirements import LanguageModelRequirements
 from ..models import lookup
 from ..sizing import cpu_sizer, sizing
@@ -157,7 +157,7 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
 def _region(context: Mapping[str, Any]) -> Offer:
     search = str(context.get("regionSearch", "")).lower()
     found = [name for name, region in catalog.regions().items() if search in f"{name} {region.title}".lower()]
-    default = shapes.default_region()
+    default = answer_formats.default_region()
     return default if default in found or not search else next(iter(found), ""), found
 
 

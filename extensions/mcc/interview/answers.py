@@ -10,7 +10,7 @@ from ..catalog import catalog
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer
 from ..servers import extra_arguments, triton
-from . import base_images, hyperpod_answers, model_path, questions, shapes
+from . import answer_formats, base_images, hyperpod_answers, model_path, questions
 
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 OF_COPIER = ("_src_path", "_commit")
@@ -29,7 +29,7 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     given = {name: value for name, value in given.items() if name not in before or value != before[name]}
     problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
-        problems = [*_wrong_choices(given, known), *_wrong_shapes(given, known)]
+        problems = [*_wrong_choices(given, known), *_wrong_formats(given, known)]
     if not problems and known.get("deployment_target") == questions.HYPERPOD:
         problems = hyperpod_answers.problems(given, known)
     if not problems and "model_path" in given:
@@ -54,7 +54,7 @@ def check_destination(destination: Path) -> None:
 def check_complete(known: Mapping[str, Any]) -> None:
     """Refuse answers that lack what only a person can tell, when nobody is asked. Raises InvalidAnswer."""
     if known.get("deployment_target") == questions.HYPERPOD and not known.get("hyperpod_cluster"):
-        raise InvalidAnswer(shapes.problem("hyperpod_cluster", ""))
+        raise InvalidAnswer(answer_formats.problem("hyperpod_cluster", ""))
 
 
 def dropped_type(last: Mapping[str, Any], given: Mapping[str, Any]) -> str:
@@ -118,13 +118,12 @@ def _wrong_types(data: Mapping[str, Any]) -> list[str]:
     for question, value in data.items():
         if question in SWITCHES:
             if str(value).lower() not in BOOLEANS:
-                problems.append(
-                    f"{question}: {shapes.shown(question, value)} is neither true nor false. Example: true"
-                )
-        elif question in shapes.NUMBERS:
-            problems.append(shapes.whole_number(question, shapes.number(value)))
+                shown = answer_formats.shown(question, value)
+                problems.append(f"{question}: {shown} is neither true nor false. Example: true")
+        elif question in answer_formats.NUMBERS:
+            problems.append(answer_formats.whole_number(question, answer_formats.number(value)))
         elif not isinstance(value, (str, int, float)) or isinstance(value, bool):
-            problems.append(f"{question}: {shapes.shown(question, value)} is not a text.")
+            problems.append(f"{question}: {answer_formats.shown(question, value)} is not a text.")
     return [problem for problem in problems if problem]
 
 
@@ -138,9 +137,8 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
             return True
         if question in given:
             listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
-            problems.append(
-                f"{question}: {shapes.shown(question, value)} is not offered{of}. Choose one of {listed}."
-            )
+            shown = answer_formats.shown(question, value)
+            problems.append(f"{question}: {shown} is not offered{of}. Choose one of {listed}.")
         return False
 
     on_nodes = check_choice("deployment_target", catalog.targets()) and (
@@ -177,8 +175,12 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     return problems
 
 
-def _wrong_shapes(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    problems = [text for name in shapes.SHAPES if name in data and (text := shapes.problem(name, data[name]))]
+def _wrong_formats(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    problems = [
+        text
+        for name in answer_formats.FORMATS
+        if name in data and (text := answer_formats.problem(name, data[name]))
+    ]
     if "extra_arguments" in data:
         said = extra_arguments.problem(data["extra_arguments"], str(known["deployment_config"]))
         problems += [said] if said else []

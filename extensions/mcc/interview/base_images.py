@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from ..catalog import catalog
 from ..servers import triton
-from . import questions, shapes
+from . import answer_formats, questions
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
 PYTHON_TAG = re.compile(r"(?:^|/)python:(3\.[0-9]+)")
@@ -20,7 +20,7 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
     Judged by its repository, where that is another server's, and by the tag of a Triton image. One that the
     catalog does not know, like a team's copy, is the person's own to know.
     """
-    if wrong := shapes.problem("base_image", image):
+    if wrong := answer_formats.problem("base_image", image):
         return wrong
     owners = _owners().get(_repository(image), ())
     if owners and deployment_config not in owners:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from . import shapes
+from . import answer_formats
 
 COPY = re.compile(r"copier\..*\.(old|new)_copy\..+")  # temporary folders of `copier update`
 
@@ -49,4 +49,4 @@ def with_absolute_source(stored: Mapping[str, Any]) -> dict[str, Any]:
 def default_project_name(destination: os.PathLike[str]) -> str:
     """Return the destination's own name when it can be a project's, else a plain one."""
     name = Path(destination).resolve().name
-    return name if shapes.problem("project_name", name) == "" else "my-model"
+    return name if answer_formats.problem("project_name", name) == "" else "my-model"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import questions, shapes
+from . import answer_formats, questions
 
 
 def problems(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
@@ -20,13 +20,15 @@ def problems(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         problems.append(source_problem(source, model_name, mode, language_model))
     if "hyperpod_max_replicas" in given:
         replicas = int(known.get("hyperpod_replicas", 1))
-        problems.append(replicas_problem(replicas, shapes.number(given["hyperpod_max_replicas"]), mode))
+        problems.append(
+            replicas_problem(replicas, answer_formats.number(given["hyperpod_max_replicas"]), mode)
+        )
     return [problem for problem in problems if problem]
 
 
 def replicas_problem(replicas: int, largest: object, mode: str = "deployment") -> str:
     """Return what is wrong with the most copies that may run, or ''."""
-    if wrong := shapes.whole_number("hyperpod_max_replicas", largest):
+    if wrong := answer_formats.whole_number("hyperpod_max_replicas", largest):
         return wrong
     if mode == "operator" and largest != replicas:
         return "hyperpod_max_replicas: not for hyperpod_mode operator. Leave it out, or choose deployment."
@@ -37,7 +39,7 @@ def replicas_problem(replicas: int, largest: object, mode: str = "deployment") -
 
 def source_problem(value: str, model_name: str, mode: str, language_model: bool) -> str:
     """Return why a model cannot come to a pod from an address, or ''."""
-    if wrong := shapes.problem("hyperpod_model_source", value):
+    if wrong := answer_formats.problem("hyperpod_model_source", value):
         return wrong
     if model_name.startswith("s3://") and not value:
         return f"hyperpod_model_source: the model is not on the Hub. Example: {model_name}"

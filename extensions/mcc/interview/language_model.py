@@ -13,9 +13,9 @@ from ..sizing import sizing, sizing_view
 from ..sizing.gpu_sizer import Choice, Load
 from ..sizing.sizing import Sizing
 from ..sources import settings as outside
+from .answer_formats import whole_number
 from .questions import HYPERPOD
 from .requirements import LanguageModelRequirements
-from .shapes import whole_number
 
 OFFERED = 20
 SHOWN_IMPOSSIBLE = 5

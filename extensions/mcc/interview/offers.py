@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..models import hub
-from . import defaults, questions, shapes
+from . import answer_formats, defaults, questions
 
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
@@ -47,4 +47,4 @@ def wants_token() -> bool:
 def region_problem(region: str) -> str:
     """Return what is wrong with a region, or ''. Regions that an MCP server suggests are listed first."""
     suggested = defaults.of_run().outside.choices.get("region", [])
-    return shapes.region_problem(region, [name for name in suggested if isinstance(name, str)])
+    return answer_formats.region_problem(region, [name for name in suggested if isinstance(name, str)])
