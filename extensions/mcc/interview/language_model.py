@@ -173,7 +173,7 @@ def summary(requirements: LanguageModelRequirements, instance_type: str) -> list
     for failing in judged.cheaper[:1]:
         shown = f"{failing.instance.name} at {sizing_view.price(failing.instance)}"
         lines.append(f"the next cheaper, {shown}, {failing.reason}")
-    return [*lines, *(f"to pay less: {sizing_view.told(item)}" for item in judged.advice())]
+    return [*lines, *(f"to pay less: {sizing_view.advice_line(item)}" for item in judged.advice())]
 
 
 def picture(requirements: LanguageModelRequirements, instance_type: str) -> str:

@@ -34,10 +34,10 @@ def after_copy(
     """
     project = Path(destination)
     if isinstance(requirements, LanguageModelRequirements):
-        lines = [*_language_model(project, answers, requirements), *_told(origins)]
+        lines = [*_language_model(project, answers, requirements), *_origin_lines(origins)]
         return "\n".join([*lines, "", f"  cd {_shown(project)}"])
     if answers["deployment_config"] in catalog.triton():
-        lines = [*_triton(project, answers), *_told(origins)]
+        lines = [*_triton(project, answers), *_origin_lines(origins)]
         return "\n".join([*lines, "", f"  cd {_shown(project)}", *CONTAINER_STEPS])
     facts = catalog.frameworks()[answers["framework"]]
     lines = [
@@ -50,7 +50,7 @@ def after_copy(
     if not has_model(project):
         lines.append(f"  no model   {_what_is_missing(answers)}")
     lines += [
-        *_told(origins),
+        *_origin_lines(origins),
         "",
         f"  cd {_shown(project)}",
         "  do/run --local   serves it on port 8080",
@@ -100,7 +100,7 @@ def _language_model(
     return [*lines, *_warnings(answers)]
 
 
-def _told(origins: Mapping[str, str]) -> list[str]:
+def _origin_lines(origins: Mapping[str, str]) -> list[str]:
     by_origin: dict[str, list[str]] = {}
     for name, origin in origins.items():
         by_origin.setdefault(origin, []).append(name)

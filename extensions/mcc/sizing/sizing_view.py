@@ -43,7 +43,7 @@ def text(sized: Sizing) -> str:
     lines += ["confidence  " + confidence(sized)]
     if advice := sized.advice():
         lines += ["", "What would make it cheaper:" if sized.best else "What would make it fit:"]
-        lines += [f"  {number}. {told(item)}" for number, item in enumerate(advice, start=1)]
+        lines += [f"  {number}. {advice_line(item)}" for number, item in enumerate(advice, start=1)]
     return "\n".join(lines)
 
 
@@ -107,7 +107,7 @@ def confidence(sized: Sizing) -> str:
     return f"{kind.confidence} for {kind.title}: {kept}"
 
 
-def told(item: Advice) -> str:
+def advice_line(item: Advice) -> str:
     """Return an advice with the type it leads to."""
     return f"{item.change}: {item.choice.instance.name} at {price(item.choice.instance)}"
 
