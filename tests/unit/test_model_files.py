@@ -180,8 +180,11 @@ def test_a_folder_that_is_not_whole_is_not_copied(tmp_path: Path) -> None:
     assert "variables.data-00001-of-00002 is missing" in model_folders.folder_problem(folder)
     (variables / "variables.data-00001-of-00002").symlink_to("variables.data-00000-of-00002")
     assert model_folders.folder_problem(folder) == ""
-    (folder / "assets").symlink_to(tmp_path)
-    assert f"assets in it is a link to {tmp_path}, outside" in model_folders.folder_problem(folder)
+    (folder / "assets").symlink_to(folder)
+    assert f"assets in it is a link to {folder}, which it is in" in model_folders.folder_problem(folder)
+    (folder / "assets").unlink()
+    (folder / "assets").symlink_to("/etc")
+    assert "assets in it is a link to /etc, outside" in model_folders.folder_problem(folder)
     assert model_folders.link_that_leaves(folder) == folder / "assets"
     for shard in variables.glob("*data*"):
         shard.unlink()
