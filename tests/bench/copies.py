@@ -14,7 +14,7 @@ from typing import Any
 import copier
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.models import facts
+from extensions.mcc.models import model_config
 from extensions.mcc.sizing import gpu_sizer
 from extensions.mcc.sizing.gpu_sizer import Load
 from tests.conftest import REPOSITORY, TEMPLATE, git, release
@@ -65,7 +65,8 @@ def main() -> None:
         print(
             f"{'an update, git included':<30} {updated:6.3f} s  {updated / copied:.2f} x of a copy with git"
         )
-    model, load = facts.from_catalog(catalog.models()["meta-llama/Llama-3.1-70B-Instruct"]), Load(8192, 16)
+    model = model_config.from_catalog(catalog.models()["meta-llama/Llama-3.1-70B-Instruct"])
+    load = Load(8192, 16)
     print(f"sizing against all types       {seconds(lambda: gpu_sizer.choices(model, load)) * 1000:6.1f} ms")
 
 

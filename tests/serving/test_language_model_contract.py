@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.catalog.entries import ServerImage
+from extensions.mcc.catalog.entries.servers import ServerImage
 from extensions.mcc.servers import engines
 from tests.conftest import Render
 from tests.servers import CONTRACT, free_port

@@ -114,3 +114,9 @@ def test_the_template_reads_like_a_table_of_contents() -> None:
     switch = re.compile(r"\{\{ [a-z_]+ \}\}")
     switches = [path for path in template.rglob("{{*") if path.is_dir() and switch.fullmatch(path.name)]
     assert len([path for path in switches if path.name != "{{ project_name }}"]) <= 30
+
+
+def test_the_registry_of_filters_has_no_logic() -> None:
+    tree = ast.parse((MCC / "face" / "filters.py").read_text())
+    logic = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.Try)
+    assert [node.lineno for node in ast.walk(tree) if isinstance(node, logic)] == []

@@ -13,7 +13,9 @@ import click
 import pytest
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.catalog.entries import LanguageModelServer, ServerImage, TritonImage, version_key
+from extensions.mcc.catalog.entries.servers import LanguageModelServer, ServerImage
+from extensions.mcc.catalog.entries.triton import TritonImage
+from extensions.mcc.catalog.entries.versions import version_key
 from extensions.mcc.servers import engines
 from tests.conftest import REPOSITORY
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from moto.logs.models import logs_backends
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.catalog.entries import Instance
+from extensions.mcc.catalog.entries.instances import Instance
 from tests.standins.aws.containers import Container, LightRunner, Runner
 from tests.standins.aws.images import ImageStore, MemoryStore
 from tests.standins.aws.motos import moto_tags
