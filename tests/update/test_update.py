@@ -89,7 +89,7 @@ def test_edits_survive_and_decisions_stay(project: tuple[Path, Path]) -> None:
     git(made, "commit", "--all", "--message", "mine")
     catalog = source / "catalog" / "instances.yml"
     catalog.write_text("".join(line for line in catalog.open() if "ml.m5.large:" not in line))
-    configuration = source / "template" / "{{ predictive }}" / "nginx.conf"
+    configuration = source / "includes" / "nginx.conf.jinja"
     configuration.write_text(
         configuration.read_text().replace("keepalive_timeout 75s", "keepalive_timeout 80s")
     )
@@ -144,7 +144,7 @@ def stack(made: Path) -> str:
 
 def test_an_overlapping_edit_is_marked_as_a_conflict(project: tuple[Path, Path]) -> None:
     source, made = project
-    mine, theirs = made / "nginx.conf", source / "template" / "{{ predictive }}" / "nginx.conf"
+    mine, theirs = made / "nginx.conf", source / "includes" / "nginx.conf.jinja"
     for path, value in ((mine, "70s"), (theirs, "80s")):
         path.write_text(path.read_text().replace("keepalive_timeout 75s", f"keepalive_timeout {value}"))
     git(made, "commit", "--all", "--message", "mine")
