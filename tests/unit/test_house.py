@@ -114,3 +114,12 @@ def test_the_template_reads_like_a_table_of_contents() -> None:
     switch = re.compile(r"\{\{ [a-z_]+ \}\}")
     switches = [path for path in template.rglob("{{*") if path.is_dir() and switch.fullmatch(path.name)]
     assert len([path for path in switches if path.name != "{{ project_name }}"]) <= 30
+
+
+def test_what_every_kind_of_project_has_stands_once() -> None:
+    sources = [*(REPOSITORY / "template").rglob("*"), *(REPOSITORY / "includes").iterdir()]
+    files = [path for path in sources if path.is_file() and path.suffix != ".gz"]
+    assert [path.name for path in files if "location = /ping" in path.read_text()] == ["nginx.conf.jinja"]
+    names = [path.name.removesuffix(".jinja") for path in files]
+    for name in (".gitattributes", ".gitignore", ".dockerignore"):
+        assert names.count(name) == 1, name
