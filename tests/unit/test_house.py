@@ -123,3 +123,9 @@ def test_what_every_kind_of_project_has_stands_once() -> None:
     names = [path.name.removesuffix(".jinja") for path in files]
     for name in (".gitattributes", ".gitignore", ".dockerignore"):
         assert names.count(name) == 1, name
+
+
+def test_no_two_test_modules_have_the_same_name() -> None:
+    """Folders of tests are no packages, so pytest stops at a second module of a name."""
+    names = [path.name for path in (REPOSITORY / "tests").rglob("test_*.py")]
+    assert [name for name in set(names) if names.count(name) > 1] == []
