@@ -58,7 +58,7 @@ def test_another_target_takes_the_files_of_the_first_away(project: tuple[Path, P
         *("-d", "deployment_target=hyperpod-eks", "-d", "hyperpod_cluster=ml-cluster"),
     )
     assert told.returncode == 0, told.stderr
-    assert "deployment_target will be changed: files of the old choice are deleted" in told.stderr
+    assert "deployment_target will change: files of the old choice are deleted" in told.stderr
     assert (made / "kubernetes" / "deployment.yaml").exists()
     assert not (made / "iam" / "endpoint.toml").exists() and (made / "iam" / "cluster.toml").exists()
     assert "role_arn" not in answers_of(made)
