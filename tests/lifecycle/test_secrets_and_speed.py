@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lifecycle.commands import Project, clean_environment
-from tests.lifecycle.test_deploy import configure
+from tests.lifecycle.deployed import configure
 from tests.standins.aws.server import SECRET_KEY
 
 CANARY = "hf_canary0123456789abcdefghijklmnopq"

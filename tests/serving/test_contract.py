@@ -92,7 +92,7 @@ def test_the_server_of_an_updated_project_keeps_the_contract(template: Path, tmp
     copier.run_copy(str(source), made, **options)
     git(made, "init")
     release(made, "made")
-    configuration = source / "template" / "{{ predictive }}" / "nginx.conf"
+    configuration = source / "includes" / "nginx.conf.jinja"
     text = configuration.read_text()
     configuration.write_text(text.replace("keepalive_timeout 75s", "keepalive_timeout 80s"))
     release(source, "v2")

@@ -15,6 +15,7 @@ from tests.standins.kubernetes.api import KubernetesApi
 
 Object = dict[str, Any]
 NAMESPACE = "hyperpod-ns-team"
+OPTIONS: Object = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
 ANSWERS: Object = {
     "deployment_target": "hyperpod-eks",
     "hyperpod_cluster": "ml-cluster",

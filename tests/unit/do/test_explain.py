@@ -1,22 +1,15 @@
 """Each trouble is told by its log, with its own cause and no other, and with the number to set."""
 
 import re
+import shutil
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import copier
 import pytest
-
-from tests.lifecycle.commands import imported
+from lifecycle import explain as module
 
 LOGS = Path(__file__).parent / "logs"
-KINDS: dict[str, dict[str, Any]] = {
-    "predictive": {},
-    "language_model": {"deployment_config": "transformers-vllm", "offline": True},
-    "triton": {"deployment_config": "triton-fil"},
-}
 # Other words for the same troubles: what stands in a log, and the id it must give.
 LINES = {
     "predictive": {
@@ -87,23 +80,23 @@ TOLD = {
 Explain = Callable[..., list[dict[str, str]]]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(params=LINES)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
-def project(kind: str, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp(kind) / "abalone-age"
-    options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
-    copier.run_copy(str(template), folder, data=KINDS[kind], **options)
-    return folder
+@pytest.fixture
+def causes(kind: str, tmp_path: Path) -> Path:
+    """Return the causes that a project of a kind has."""
+    for name in ("image", "sagemaker", kind):
+        shutil.copy(module.CAUSES / f"{name}.toml", tmp_path)
+    return tmp_path
 
 
-@pytest.fixture(scope="module")
-def explain(project: Path) -> Iterator[Explain]:
-    with imported(project, "explain") as package:
-        yield package.explain.explain
+@pytest.fixture
+def explain(causes: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
+    monkeypatch.setattr(module, "CAUSES", causes)
+    return module.explain
 
 
 def read(log: Path) -> dict[str, str]:
@@ -116,7 +109,7 @@ def read(log: Path) -> dict[str, str]:
 
 
 def logs_of(kind: str) -> list[Path]:
-    others = set(KINDS) - {kind}
+    others = set(LINES) - {kind}
     return [log for log in sorted(LOGS.glob("*.txt")) if not others & set(log.stem.split("."))]
 
 
@@ -136,11 +129,11 @@ def test_other_words_give_the_same_cause(kind: str, explain: Explain) -> None:
         assert [finding["id"] for finding in explain("", reason=line)] == [wanted], line
 
 
-def test_every_pattern_is_met_by_a_log(kind: str, project: Path) -> None:
+def test_every_pattern_is_met_by_a_log(kind: str, causes: Path) -> None:
     told = [*map(Path.read_text, logs_of(kind)), *LINES["predictive"], *LINES[kind]]
-    for file in (project / "do" / "lifecycle" / "causes").glob("*.toml"):
-        for name, causes in tomllib.loads(file.read_text()).items():
-            for pattern in (pattern for cause in causes for pattern in cause["patterns"]):
+    for file in causes.glob("*.toml"):
+        for name, known in tomllib.loads(file.read_text()).items():
+            for pattern in (pattern for cause in known for pattern in cause["patterns"]):
                 assert any(re.search(pattern, text) for text in told), f"{name}: {pattern}"
 
 
