@@ -22,6 +22,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--stream", action="store_true", help="show tokens as they come")
 
 
+def validate(arguments: argparse.Namespace) -> None:
+    """Do nothing: the options have a default, so there is always a prompt to send."""
+
+
 def check(server: Server, arguments: argparse.Namespace) -> Result:
     """Return the answers to a prompt. Raises Failure when the server is not ready or does not answer."""
     if (status := server.ping().status) != 200:

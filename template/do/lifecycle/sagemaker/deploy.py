@@ -3,7 +3,6 @@
 import argparse
 import json
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from lifecycle.sagemaker.plan import Plan
 from lifecycle.sagemaker.specification import Request, Wanted
 from lifecycle.sagemaker.target import Target
 from lifecycle.served import requests
-from lifecycle.transport import Answer, Server
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +34,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Deploy; return what is there now. Success means that the endpoint has answered as do/test expects."""
     if arguments.dry_run:
         return plan.run(settings, arguments)
-    with suppress(Sendable):
-        requests.check(Rehearsal(""), arguments)
+    requests.validate(arguments)
     aws = Aws(settings, "deploy")
     with journal.locked("deploy"):
         try:
@@ -54,20 +51,6 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     done, usd = [str(step) for step in planned.steps], money.of(settings)
     text = "\n".join([*(done or ["nothing to do"]), answer.pop("text", ""), money.told(settings)])
     return {"endpoint": settings.project_name, "steps": done, "test": answer, "usd": usd, "text": text}
-
-
-class Sendable(Exception):
-    """There is something to ask the endpoint with."""
-
-
-class Rehearsal(Server):
-    """Stands for the endpoint before anything is made: it is ready, and takes one request."""
-
-    def ping(self) -> Answer:
-        return Answer(200, b"{}")
-
-    def _open(self, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        raise Sendable
 
 
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:

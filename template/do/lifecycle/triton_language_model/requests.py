@@ -15,6 +15,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=int, default=64, help="tokens of the answer at most (64)")
 
 
+def validate(arguments: argparse.Namespace) -> None:
+    """Do nothing: the options have a default, so there is always a prompt to send."""
+
+
 def check(server: Server, arguments: argparse.Namespace) -> Result:
     """Return the text for a prompt. Raises Failure when the server is not ready or does not answer it."""
     if (status := server.ping().status) != 200:
