@@ -15,6 +15,7 @@ from lifecycle import served, target
 from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain
 
 FORMAT_VERSION = 1
+COMMON = ("exit_code", "text", "findings")  # keys of a result that are not its own
 
 
 def main(name: str) -> int:
@@ -37,9 +38,10 @@ def main(name: str) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
-    code, text, findings = result.pop("exit_code", DONE), result.pop("text", ""), result.pop("findings", [])
+    code, text, findings = result.get("exit_code", DONE), result.get("text", ""), result.get("findings", [])
     if arguments.json:
-        head = {"format_version": FORMAT_VERSION, "verb": name, "ok": code == DONE, "result": result}
+        own = {key: value for key, value in result.items() if key not in COMMON}
+        head = {"format_version": FORMAT_VERSION, "verb": name, "ok": code == DONE, "result": own}
         following = [finding["next"] for finding in findings]
         print(json.dumps({**head, "findings": findings, "next": following}, indent=2))
     elif text:

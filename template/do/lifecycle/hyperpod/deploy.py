@@ -99,6 +99,6 @@ def _test(settings: Target, api: Api, arguments: argparse.Namespace) -> Result:
         failure.code = VERIFICATION
         failure.finding["cause"] = "it is deployed and goes on running, but does not answer as it should"
         raise
-    if text := answer.pop("text", ""):
+    if text := answer.get("text", ""):
         say(text)
-    return answer
+    return {name: value for name, value in answer.items() if name != "text"}

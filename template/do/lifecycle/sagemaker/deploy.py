@@ -49,8 +49,9 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             stopped.left = _left(settings)
             raise stopped from None
     done, usd = [str(step) for step in planned.steps], money.of(settings)
-    text = "\n".join([*(done or ["nothing to do"]), answer.pop("text", ""), money.told(settings)])
-    return {"endpoint": settings.project_name, "steps": done, "test": answer, "usd": usd, "text": text}
+    text = "\n".join([*(done or ["nothing to do"]), answer.get("text", ""), money.told(settings)])
+    test = {name: value for name, value in answer.items() if name != "text"}
+    return {"endpoint": settings.project_name, "steps": done, "test": test, "usd": usd, "text": text}
 
 
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:

@@ -239,13 +239,16 @@ def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
 def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
     """Yield what scales a component: its policies, their target, and the alarm that starts a first copy."""
     about = scalable_target(component)
-    resource = about.pop("ResourceId")
-    which = {**about, "ResourceIds": [resource]}
+    which = {
+        "ServiceNamespace": about["ServiceNamespace"],
+        "ScalableDimension": about["ScalableDimension"],
+        "ResourceIds": [about["ResourceId"]],
+    }
     for target in aws.pages(AUTOSCALING, "describe_scalable_targets", "ScalableTargets", **which):
         arn = target["ScalableTargetARN"]
         tags = aws.call(AUTOSCALING, "list_tags_for_resource", ResourceARN=arn)["Tags"]
         ours, key = settings.owns(tags), "ScalingPolicies"
-        for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, ResourceId=resource, **about):
+        for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, **about):
             name, policy_arn = policy["PolicyName"], policy["PolicyARN"]
             yield Resource("scaling policy", name, policy_arn, ours, "", policy, tags)
         yield Resource("scalable target", component, arn, ours, "", target, tags)
