@@ -40,7 +40,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     brief = replace(settings, call_attempts=2)
     if arguments.policy:
         aws = Aws(brief, "doctor", read_only=True)
-        account = arguments.account or settings.account or aws.identity["Account"]
+        account = arguments.account or settings.account or aws.identify().account
         document = policy(arguments.policy, settings, account, aws.partition)
         return {"policy": document, "text": json.dumps(document, indent=2)}
     found = list(of_this_machine(settings, arguments.engine or settings.engine))
@@ -70,7 +70,7 @@ def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
 def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
     """Yield what is found in AWS: who calls, the image, and what the place it will run at needs."""
     try:
-        yield finding("credentials", OK, "credentials", f"{aws.identity['Arn']} in {aws.identity['Account']}")
+        yield finding("credentials", OK, "credentials", f"{aws.identify().arn} in {aws.identify().account}")
     except Failure as failure:
         yield failure.finding
     try:

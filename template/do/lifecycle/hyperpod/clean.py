@@ -37,7 +37,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Find by label and tag, delete, wait, and look again with connections of their own."""
     with journal.locked("clean"):
         aws = Aws(settings, "clean")
-        _ = aws.identity
+        aws.identify()
         manifests = Manifests()
         api = cluster.connect(aws, settings)
         found, listed = belonging(api, manifests), in_aws(settings, aws, arguments)

@@ -26,7 +26,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Deploy; it has succeeded when a request is answered."""
     with journal.locked("deploy"):
         aws = Aws(settings, "deploy")
-        _ = aws.identity
+        aws.identify()
         manifests = Manifests()
         if not manifests.image:
             manifests = plan.with_pushed(settings, aws)

@@ -68,7 +68,7 @@ class Removal(NamedTuple):
 
 def _clean(settings: Target, arguments: argparse.Namespace) -> Result:
     aws = Aws(settings, "clean")
-    account, found = aws.identity["Account"], _find(settings, aws, arguments).found
+    account, found = aws.identify().account, _find(settings, aws, arguments).found
     foreign = [str(item) for item in found if not item.ours]
     due = {item.arn for item in inventory.expired(found, journal.now())} if arguments.expired else None
     wanted = _wanted(found, due)

@@ -23,6 +23,7 @@ SAGEMAKER = {
     "endpoint config": "EndpointConfig",
     "model": "Model",
 }
+REMOVAL_ORDER = (COMPONENT, "endpoint", "endpoint config", "model")
 PASSING = (COMPONENT, "endpoint")  # these take their time
 NUMBERED = ("endpoint config", "model")  # names that end in digits of their content: these cannot be changed
 AUTOSCALING = "application-autoscaling"
@@ -92,7 +93,7 @@ def in_order(serving: list[Resource]) -> list[Resource]:
     A component goes before its endpoint, but SageMaker does not remove one that is still being created or
     changed: then the endpoint goes first, which also ends the cost of its instances.
     """
-    order = {kind: place for place, kind in enumerate(SAGEMAKER)}
+    order = {kind: place for place, kind in enumerate(REMOVAL_ORDER)}
     late = {item.arn for item in serving if item.kind == COMPONENT and item.passing}
     return sorted(serving, key=lambda item: order["endpoint"] + 0.5 if item.arn in late else order[item.kind])
 

@@ -86,7 +86,7 @@ def make(settings: Target, aws: Aws, wanted: Wanted | None = None) -> Plan:
     endpoint of another project that has the project's name, and for resources of another identity.
     """
     settings.check()
-    settings = replace(settings, account=aws.identity["Account"])
+    settings = replace(settings, account=aws.identify().account)
     image, found = registry.image(settings, aws), inventory.find(settings, aws)
     for item in found:
         if item.removable:

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from . import checks
-from .checks import PING, check, expect, register
+from .checks import register
 from .client import NONE, Headers, NotApplicable, Reply, Request, post
+from .context import PING
+from .registry import Row as CheckRow
+from .registry import check, expect
 from .rows import ANY_NUMBER, CSV, NPY, Row, of_shape, predictions, same
 from .servers import Server
 
@@ -89,7 +92,7 @@ def most_rows(server: Server) -> int:
     return int(answer.get("max_rows", ANY_NUMBER)) if isinstance(answer, dict) else ANY_NUMBER
 
 
-def of_row(number: int, title: str, allowed: set[int], asked: Callable[[Row], list[Request]]) -> checks.Row:
+def of_row(number: int, title: str, allowed: set[int], asked: Callable[[Row], list[Request]]) -> CheckRow:
     """Return a row of the table as one of all checks."""
     return number, title, allowed, lambda checked: asked(checked.row)
 
@@ -172,10 +175,9 @@ class Checks(checks.Checks):
 
     def quick_pings(self, requests: list[Request]) -> str:
         """Ping while all requests are sent at once; each is answered, or refused as one too many (503)."""
-        earlier = len(self.pings)
-        with self.pinging(), ThreadPoolExecutor(len(requests)) as pool:
+        with self.pinging() as pings, ThreadPoolExecutor(len(requests)) as pool:
             replies = list(pool.map(lambda request: self.client.send(request, timeout=90), requests))
-        pings, statuses = self.pings[earlier:], Counter(reply.status for reply in replies)
+        statuses = Counter(reply.status for reply in replies)
         for request, reply in zip(requests, replies, strict=True):
             if reply.status != 503:
                 self.judge(request, reply)

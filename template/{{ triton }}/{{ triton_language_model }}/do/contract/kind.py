@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from . import checks
-from .checks import expect, register
+from .checks import register
 from .client import JSON, NONE, Headers, Reply, Request, post
+from .registry import expect
 from .servers import Server
 
 PROMPT = {"text_input": "One, two, three,", "temperature": 0}

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from . import checks
-from .checks import expect, register
+from .checks import register
 from .client import JSON, NONE, Failed, Headers, Reply, Request, post
+from .registry import expect
 from .servers import Server
 
 sys.path.append("serving")
