@@ -78,7 +78,8 @@ class Progress:
         say(self._line())
 
     def _clear(self) -> None:
-        print("\r\x1b[K" * self._live, end="", file=sys.stderr)
+        if self._live:
+            print("\r\x1b[K", end="", file=sys.stderr)
 
     def _line(self) -> str:
         return f"{self.phase}: {self.status}, {duration(self.elapsed)} of at most {duration(self.limit)}"

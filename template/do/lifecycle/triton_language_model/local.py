@@ -35,7 +35,7 @@ def container_options(arguments: argparse.Namespace) -> list[str]:
         "--volume",
         f"{arguments.cache.resolve()}:/tmp/huggingface",
     ]
-    return [*options, *["--env", "HF_TOKEN"] * ("HF_TOKEN" in os.environ)]
+    return [*options, *(["--env", "HF_TOKEN"] if "HF_TOKEN" in os.environ else [])]
 
 
 def server_python() -> Path:

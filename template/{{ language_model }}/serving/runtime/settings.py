@@ -151,7 +151,9 @@ def visible_gpus() -> list[Gpu]:
     if not shutil.which(QUERY[0]):
         return []
     answer = subprocess.run(QUERY, capture_output=True, text=True)
-    rows = [line.rpartition(",") for line in answer.stdout.splitlines() if line] * (answer.returncode == 0)
+    if answer.returncode:
+        return []
+    rows = [line.rpartition(",") for line in answer.stdout.splitlines() if line]
     found = [Gpu(name.strip(), number(capability)) for name, _, capability in rows]
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     return found if chosen is None else found[: len([item for item in chosen.split(",") if item.strip()])]

@@ -49,7 +49,7 @@ class Checks(checks.Checks):
         inputs = []
         for tensor in self.config["input"]:
             datatype = tensor["data_type"][0].removeprefix("TYPE_").replace("STRING", "BYTES")
-            shape = [rows] * bool(self.largest) + [max(size, 1) for size in tensor["dims"]]
+            shape = ([rows] if self.largest else []) + [max(size, 1) for size in tensor["dims"]]
             value = {"BYTES": "a", "BOOL": True}.get(datatype, 1)
             data = [value] * math.prod(shape)
             inputs.append({"name": tensor["name"][0], "shape": shape, "datatype": datatype, "data": data})
