@@ -5,10 +5,13 @@ The engine is the project's own stub, found on PATH in its place: it writes down
 
 import http.server
 import json
+import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -423,6 +426,36 @@ def test_an_engine_for_cpus_needs_no_gpu(project: Path) -> None:
     done, called = serve(project, gpus="", SERVE_REQUIRE_GPU="false")
     assert called, done.stderr
     assert given(called, project)["tensor_parallel_size"] == "1"
+
+
+def without_tomllib(folder: Path) -> Path:
+    """Return a folder that makes a Python on whose path it is one without tomllib, as Python 3.10 is."""
+    folder.mkdir()
+    absent = "raise ModuleNotFoundError(\"No module named 'tomllib'\", name='tomllib')\n"
+    (folder / "tomllib.py").write_text(absent)
+    return folder
+
+
+def test_settings_are_read_by_tomli_where_python_has_no_tomllib(project: Path, tmp_path: Path) -> None:
+    path = without_tomllib(tmp_path / "path")
+    done, called = serve(project, PYTHONPATH=str(path))
+    assert done.returncode == 1 and not called and done.stderr.count("\n") == 1
+    assert "has neither tomllib nor tomli; add to the Dockerfile: RUN python3 -m pip" in done.stderr
+    shutil.copytree(Path(tomllib.__file__).parent, path / "tomli")
+    done, called = serve(project, PYTHONPATH=str(path))
+    assert given(called, project)["max_model_len"], done.stderr
+
+
+@pytest.mark.parametrize("config", llm.SERVERS)
+def test_the_image_gets_tomli_where_its_python_has_no_tomllib(render: Render, config: str) -> None:
+    text = (render("chat", deployment_config=config, offline=True) / "Dockerfile").read_text()
+    (command,) = re.findall(r'^RUN (python3 -c "import tomllib".*(?:\n    .*)*)', text, re.MULTILINE)
+    assert "tomli==" in command
+    shell = ["sh", "-c", command.replace("python3 -m pip", "echo pip")]
+    assert subprocess.run(shell, capture_output=True, check=True).stdout == b""
+    neither = shell[2].replace("import tomllib", "import no_tomllib").replace('import tomli"', 'import no"')
+    done = subprocess.run(["sh", "-c", neither], capture_output=True, check=True)
+    assert done.stdout.startswith(b"pip install --no-cache-dir tomli==")
 
 
 def test_other_arguments_are_refused(project: Path) -> None:

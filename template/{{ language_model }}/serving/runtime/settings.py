@@ -12,8 +12,13 @@ from typing import Any, NamedTuple, NoReturn
 
 try:
     import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    from pip._vendor import tomli as tomllib
+except ModuleNotFoundError:  # Python 3.10, in images of earlier releases
+    try:
+        import tomli as tomllib  # the Dockerfile installs it there
+    except ModuleNotFoundError:
+        seen = f"Python {sys.version_info[0]}.{sys.version_info[1]} has neither tomllib nor tomli"
+        remedy = "add to the Dockerfile: RUN python3 -m pip install --no-cache-dir tomli==2.5.0"
+        sys.exit(f"serve: cannot read settings.toml: {seen}; {remedy}")
 
 FILE = Path(__file__).resolve().parent.parent / "settings.toml"
 MODEL_DIR = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
