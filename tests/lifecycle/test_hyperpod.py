@@ -307,7 +307,7 @@ def test_a_listing_that_expires_is_read_again(cluster: Cluster) -> None:
 
 def test_a_cluster_that_goes_away_leaves_things_as_they_are(cluster: Cluster) -> None:
     cluster.api.fault("(GET|PATCH) .*deployments/abalone", 0, times=100, skip=3)
-    ran = cluster.run("deploy", MCC_CALL_ATTEMPTS="2")
+    ran = cluster.run("deploy", MCC_DO_CALL_ATTEMPTS="2")
     assert (ran.code, ran.id) == (4, "cluster-unreachable"), ran.said
     assert "Deployment abalone" in cluster.objects()
     cluster.api.faults.clear()
@@ -547,7 +547,7 @@ def test_what_a_finalizer_holds_is_told(cluster: Cluster) -> None:
     cluster.deploy()
     service = f"/api/v1/namespaces/{NAMESPACE}/services/abalone"
     cluster.actor.patch(service, {"metadata": {"finalizers": ["example.com/held"]}})
-    ran = cluster.run("clean", "--yes", MCC_DELETE_SECONDS="1")
+    ran = cluster.run("clean", "--yes", MCC_DO_DELETE_SECONDS="1")
     assert (ran.code, ran.id) == (6, "left-behind") and "Service abalone" in ran.seen
     cluster.actor.patch(service, {"metadata": {"finalizers": None}})
     assert cluster.run("clean", "--yes").code == 0 and cluster.objects() == {}
@@ -577,7 +577,7 @@ def test_logs_follow_every_pod_and_those_that_come_later(cluster: Cluster) -> No
     process = subprocess.Popen(
         [sys.executable, "do/logs"],
         cwd=cluster.project,
-        env=cluster.aws.environment(MCC_POLL_SECONDS="0.1"),
+        env=cluster.aws.environment(MCC_DO_POLL_SECONDS="0.1"),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -625,7 +625,7 @@ def test_an_interrupted_wait_says_what_goes_on(cluster: Cluster) -> None:
     process = subprocess.Popen(
         [sys.executable, "do/deploy"],
         cwd=cluster.project,
-        env=cluster.aws.environment(MCC_POLL_SECONDS="0.1"),
+        env=cluster.aws.environment(MCC_DO_POLL_SECONDS="0.1"),
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -166,10 +166,11 @@ def test_every_setting_is_in_the_file_and_not_taken_for_a_question(
     lifecycle: ModuleType, rendered: Path
 ) -> None:
     from extensions.mcc.interview import questions
-    from extensions.mcc.sources.settings import NOT_QUESTIONS
+    from extensions.mcc.sources import settings
 
     lines = (rendered / "do" / "config.toml").read_text().splitlines()
     written = {line.partition(" = ")[0] for line in lines if line and not line.startswith("#")}
     known = {field.name for field in dataclasses.fields(lifecycle.target.Target)}
     assert written == known
-    assert known <= {name.removeprefix("MCC_").lower() for name in NOT_QUESTIONS} | set(questions.QUESTIONS)
+    variables = {lifecycle.project.variable(name): "1" for name in known}
+    assert not settings.read(questions.QUESTIONS, variables).values

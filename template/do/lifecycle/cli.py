@@ -12,7 +12,7 @@ import sys
 from types import ModuleType
 
 from lifecycle import served, target
-from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain
+from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain, rename_old_variables
 
 FORMAT_VERSION = 1
 COMMON = ("exit_code", "text", "findings")  # keys of a result that are not its own
@@ -31,6 +31,7 @@ def main(name: str) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", type=_setting, help=told)
     arguments = parser.parse_args()
     try:
+        rename_old_variables(target.Target)
         result = verb.run(load_config(target.Target, dict(arguments.set)), arguments)
     except Failure as failure:
         print(failure, file=sys.stderr)

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -96,6 +97,7 @@ class Config:
 
 
 C = TypeVar("C", bound=Config)
+PREFIX, OLD_PREFIX = "MCC_DO_", "MCC_"  # the questions of the template have MCC_ now
 # What a setting of a type has to be, and an example.
 TYPES = {
     str: ("a text in quotes", '"abc"'),
@@ -111,6 +113,25 @@ def read_toml(path: Path) -> dict[str, Any]:
     return dict(tomllib.loads(path.read_text("utf-8")))
 
 
+def variable(setting: str) -> str:
+    """Return the variable of the environment that overrides a setting."""
+    return f"{PREFIX}{setting.upper()}"
+
+
+def rename_old_variables(kind: type[C]) -> None:
+    """Set MCC_DO_<SETTING> from MCC_<SETTING>, the name in earlier versions, and print one notice of it.
+
+    A command that starts again in .venv then finds the present names, and prints no second notice.
+    """
+    old = {name: f"{OLD_PREFIX}{name.upper()}" for name in get_type_hints(kind)}
+    read = [name for name in old if old[name] in os.environ and variable(name) not in os.environ]
+    for name in read:
+        os.environ[variable(name)] = os.environ[old[name]]
+    if read:
+        names = ", ".join(f"{old[name]} to {variable(name)}" for name in read)
+        print(f"notice: settings from the environment have a new prefix. Rename {names}", file=sys.stderr)
+
+
 def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     """Return the settings of this project: `given` beats the environment, which beats the file.
 
@@ -121,7 +142,7 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     except (OSError, ValueError) as error:
         raise _unusable("unreadable", str(error), "mend the file") from None
     hints = get_type_hints(kind)
-    environment = {name: os.environ[key] for name in hints if (key := f"MCC_{name.upper()}") in os.environ}
+    environment = {name: os.environ[key] for name in hints if (key := variable(name)) in os.environ}
     for name in (*values, *given):
         if name not in hints:
             near = difflib.get_close_matches(name, hints, n=1) or list(hints)
