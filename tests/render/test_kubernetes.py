@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from extensions.mcc.catalog import catalog
+from tests import ownership
 from tests.conftest import REPOSITORY, Render
 from tests.standins.kubectl import kubectl
 
@@ -68,6 +69,11 @@ def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     for name, answers in VARIANTS.items():
         copier.run_copy(str(template), folder / name, data=answers, **options)
     return {name: folder / name for name in VARIANTS}
+
+
+def test_files_of_the_library_say_so(projects: dict[str, Path]) -> None:
+    for name, project in projects.items():
+        assert ownership.unmarked(project) == [], name
 
 
 def built(project: Path) -> list[Object]:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Check that this project serves as SageMaker expects: locally, in a container, or where it runs already."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What SageMaker expects of a model server: numbered checks, in the order in which they run."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """A server that is checked: the requests of its kind of model, and the servers started next to it."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The numbered checks of the suite: how one is registered, run and judged."""
 
 import time

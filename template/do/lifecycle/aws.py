@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Calls to AWS. There is one way in, so that each is bounded in time, and each failure is explained.
 
 A call that changes something is made in the account and region of the settings only, is journalled, and

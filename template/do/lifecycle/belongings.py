@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What a project has in AWS wherever it runs: its images, the place where they are built, and logs."""
 
 from collections.abc import Iterator

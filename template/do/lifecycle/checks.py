@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Checks that do/doctor and do/plan share, and how a finding is shown."""
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What every verb has in common on the command line: how it is called, what it prints, its exit code.
 
 A verb is a module with a docstring, `add_options(parser)` and `run(settings, arguments)`, which returns

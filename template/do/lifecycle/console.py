@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Progress on stderr: a live line on a terminal, else a plain line at each change and every half minute."""
 
 import os

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Check this machine, the settings and the account; change nothing."""
 
 import argparse

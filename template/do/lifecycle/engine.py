@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The container engine: which one there is, and how it is told to build and run the image."""
 
 import argparse

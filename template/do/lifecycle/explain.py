@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Why it failed: the last log lines and the failure reason, matched to the causes in causes/*.toml.
 
 Each is named by its id. It has `patterns` (regular expressions, one of which must be found), `what` happened,

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The policies of iam/*.toml, filled in for this project: what each command and role may do in AWS."""
 
 import difflib

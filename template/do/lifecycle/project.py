@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """This project: its settings in do/config.toml, and how its commands fail."""
 
 import difflib

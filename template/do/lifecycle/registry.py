@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The project's images in Amazon ECR: its repository, and what an image there is."""
 
 import base64

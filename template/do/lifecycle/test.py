@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Ask a running server for an answer, or run the contract suite."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What a build in AWS CodeBuild needs: a bucket for the source, a role, and the CodeBuild project."""
 
 import json

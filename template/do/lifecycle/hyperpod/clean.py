@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Delete everything of this project from the cluster, and prove that nothing is left."""
 
 import argparse

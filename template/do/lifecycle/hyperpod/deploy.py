@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Apply kubernetes/ to the cluster, follow it until it serves, and undo it when it does not."""
 
 import argparse

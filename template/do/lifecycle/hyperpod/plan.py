@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what do/deploy would create and change in the cluster, and whether it has room; change nothing."""
 
 import argparse

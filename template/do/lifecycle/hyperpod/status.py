@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what runs in the cluster: the pods, where they are, what state they are in, and what they hold."""
 
 import argparse

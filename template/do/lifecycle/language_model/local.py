@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The model server on this machine: in a container with a GPU, or with a stub in the engine's place."""
 
 import argparse

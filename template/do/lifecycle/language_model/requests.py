@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a running server, and its answers: chats, completions or inputs, as the server accepts."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a running server: is it up, and what does it predict?"""
 
 import argparse

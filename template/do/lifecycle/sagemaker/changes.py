@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What has to be changed so that AWS has what is wanted: a list of calls, worked out from what exists."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Remove everything that the project has in AWS, look again whether all is gone, and write a receipt."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Bring the endpoint to what do/config.toml and the newest image say, and check that it answers."""
 
 import argparse

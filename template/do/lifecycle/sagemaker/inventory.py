@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The resources that serve the model in AWS, found by tag, name and journal.
 
 A resource is the project's when it has both the project's tag and a name that the project gives: anybody may

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what the containers said, follow it, or explain it."""
 
 import argparse

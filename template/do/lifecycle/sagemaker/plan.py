@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what do/deploy would create, change and delete, what that costs, and what stands in its way."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The deployed endpoint as a server to ask: do/test sends it what it sends to one on this machine."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What is asked of AWS for this project: the requests, made of the settings alone."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what the project has in AWS, in which state, and what it costs."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The model on this machine: how its repository is made, and in which environment."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a running server in the KServe v2 protocol, as config.pbtxt has them: what does it predict?"""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The model server on this machine: it needs a container, and a GPU in it."""
 
 import argparse

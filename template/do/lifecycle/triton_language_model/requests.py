@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a running server: a prompt, and the text it answers with."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What settings.toml and the environment say, and what can be checked before the engine loads anything."""
 
 import difflib

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What is expected of a predictive model's server beside what holds for all."""
 
 import argparse

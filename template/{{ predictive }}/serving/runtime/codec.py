@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Request bytes to rows, and predictions to response bytes, for every content type served."""
 
 import contextlib

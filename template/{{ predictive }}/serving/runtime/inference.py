@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """One path for both kinds of server: decode, preprocess, predict, postprocess, encode."""
 
 import gc

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Random forests, answered 10 to 200 times faster than by `model.predict`, with the same numbers."""
 
 import logging

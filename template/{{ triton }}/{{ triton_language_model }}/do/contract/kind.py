@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What is expected of Triton's server beside what holds for all: text, by Triton's generate protocol."""
 
 import argparse
