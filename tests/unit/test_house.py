@@ -114,3 +114,12 @@ def test_the_template_reads_like_a_table_of_contents() -> None:
     switch = re.compile(r"\{\{ [a-z_]+ \}\}")
     switches = [path for path in template.rglob("{{*") if path.is_dir() and switch.fullmatch(path.name)]
     assert len([path for path in switches if path.name != "{{ project_name }}"]) <= 30
+
+
+def test_no_file_of_code_in_the_template_is_long() -> None:
+    template = REPOSITORY / "template"
+    code = [
+        path for path in template.rglob("*") if re.search(r"(\.py(\.jinja)?|/serve(\.jinja)?)$", str(path))
+    ]
+    lengths = {str(path): len(path.read_text().splitlines()) for path in code}
+    assert len(lengths) > 100 and {name: size for name, size in lengths.items() if size > 300} == {}
