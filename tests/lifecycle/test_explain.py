@@ -103,7 +103,11 @@ def project(kind: str, template: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def explain(project: Path) -> Iterator[Explain]:
     with imported(project, "explain") as package:
-        yield package.explain.explain
+
+        def as_json(log: str, reason: str = "", status: str = "") -> list[dict[str, str]]:
+            return [cause.as_json() for cause in package.explain.explain(log, reason, status)]
+
+        yield as_json
 
 
 def read(log: Path) -> dict[str, str]:

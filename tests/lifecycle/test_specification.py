@@ -174,3 +174,11 @@ def test_every_setting_is_in_the_file_and_not_taken_for_a_question(
     assert written == known
     variables = {lifecycle.project.variable(name): "1" for name in known}
     assert not settings.read(questions.QUESTIONS, variables).values
+
+
+def test_a_finding_is_printed_without_what_it_does_not_have(lifecycle: ModuleType) -> None:
+    failure = lifecycle.project.Failure
+    known = {"id": "x", "severity": "error", "what": "w", "seen": "s", "next": ""}
+    assert list(failure(4, "x", "w", "s", "").finding.as_json().items()) == list(known.items())
+    assert failure(4, "x", "w", "s", "", "c").finding.as_json() == {**known, "cause": "c"}
+    assert "severity" not in lifecycle.project.Finding("x", "", "w", "s").as_json()

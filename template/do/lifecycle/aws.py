@@ -80,17 +80,17 @@ class AwsFailure(Failure):
     @property
     def missing(self) -> bool:
         """Whether what was asked for does not exist."""
-        return bool(_MISSING.search(self.finding["seen"]))
+        return bool(_MISSING.search(self.finding.seen))
 
     @property
     def present(self) -> bool:
         """Whether what was to be made exists already."""
-        return bool(_PRESENT.search(self.finding["seen"]))
+        return bool(_PRESENT.search(self.finding.seen))
 
     @property
     def denied(self) -> bool:
         """Whether this identity must not do it."""
-        return self.finding["id"] == "access-denied"
+        return self.finding.id == "access-denied"
 
 
 class Identity(NamedTuple):

@@ -44,8 +44,12 @@ def main(name: str) -> int:
     if arguments.json:
         own = {key: value for key, value in result.items() if key not in COMMON}
         head = {"format_version": FORMAT_VERSION, "verb": name, "ok": code == DONE, "result": own}
-        following = [finding["next"] for finding in findings]
-        print(json.dumps({**head, "findings": findings, "next": following}, indent=2))
+        following = [finding.next for finding in findings]
+        print(
+            json.dumps(
+                {**head, "findings": [finding.as_json() for finding in findings], "next": following}, indent=2
+            )
+        )
     elif text:
         print(plain(text))
     return int(code)

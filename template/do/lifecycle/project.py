@@ -7,7 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -27,14 +27,32 @@ INTERRUPTED = 130
 
 # How grave what a check found is.
 OK, WARNING, ERROR, NOT_CHECKED = "ok", "warning", "error", "not checked"
-Finding = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: `what` it is about or what is wrong, what was `seen`, and what to do next."""
+
+    id: str
+    severity: str
+    what: str
+    seen: str
+    next: str = ""
+    cause: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Return the finding as --json prints it: without a severity or cause that it does not have."""
+        optional = ("severity", "cause")
+        return {name: value for name, value in asdict(self).items() if value or name not in optional}
+
+
 # What a command returns: `text` for the terminal, `exit_code`, `findings`, and its own keys for --json.
 Result = dict[str, Any]
 
 
 def finding(name: str, severity: str, what: str, seen: str, remedy: str = "") -> Finding:
     """Return a finding: `what` it is about or what is wrong, what was `seen`, and what to do next."""
-    return {"id": name, "severity": severity, "what": what, "seen": seen, "next": remedy}
+    return Finding(name, severity, what, seen, remedy)
 
 
 # Sequences that a terminal obeys, and characters that it does not print, except tabs and line ends.
@@ -59,11 +77,12 @@ class Failure(Exception):
     def __init__(self, code: int, name: str, what: str, seen: str, remedy: str, cause: str = "") -> None:
         super().__init__(what)
         self.code, self.left = code, list[str]()
-        self.finding = finding(name, ERROR, what, seen, remedy) | ({"cause": cause} if cause else {})
+        self.finding = Finding(name, ERROR, what, seen, remedy, cause)
 
     def __str__(self) -> str:
-        told = [f"failed ({self.finding['id']}): {self.finding['what']}"]
-        told += [f"  {key}: {self.finding[key]}" for key in ("seen", "cause", "next") if key in self.finding]
+        known = self.finding.as_json()
+        told = [f"failed ({known['id']}): {known['what']}"]
+        told += [f"  {key}: {known[key]}" for key in ("seen", "cause", "next") if key in known]
         return plain("\n".join([*told, *(f"  left: {item}" for item in self.left)]))
 
 

@@ -115,7 +115,7 @@ def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
             aws.call("codebuild", "update_project" if found else "create_project", **request)
             return
         except AwsFailure as error:
-            if "sts:AssumeRole" not in error.finding["seen"] or time.monotonic() > end:
+            if "sts:AssumeRole" not in error.finding.seen or time.monotonic() > end:
                 raise
             time.sleep(settings.poll_seconds)
 

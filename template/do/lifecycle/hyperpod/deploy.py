@@ -2,6 +2,7 @@
 """Apply kubernetes/ to the cluster, follow it until it serves, and undo it when it does not."""
 
 import argparse
+from dataclasses import replace
 
 from lifecycle import journal
 from lifecycle.aws import Aws
@@ -35,7 +36,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         found = preflight.before_apply(api, manifests)
         planned = changes.of(api, manifests, arguments.force)
         for finding in plan.short(plan.capacity(found, manifests), manifests.workload, planned):
-            say(f"note: {finding['what']}; {finding['seen']}")
+            say(f"note: {finding.what}; {finding.seen}")
         changed = [change for change in planned if change.action != "keep"]
         result = {
             "cluster": settings.hyperpod_cluster,
@@ -70,14 +71,15 @@ def _apply(
         say("not waiting any longer; the rollout goes on. do/status shows it, do/clean ends it")
         raise
     except Failure as failure:
-        if failure.finding["id"] == "cluster-unreachable" or arguments.keep or not done:
+        if failure.finding.id == "cluster-unreachable" or arguments.keep or not done:
             failure.left = [change.name for change in done]
             raise
         _show_logs(api, manifests)
         say("undoing what was applied")
         rollout.undo(api, done)
         before = any(change.before for change in done)
-        failure.finding["seen"] += "; what was before is back" if before else "; what was made is deleted"
+        undone = "; what was before is back" if before else "; what was made is deleted"
+        failure.finding = replace(failure.finding, seen=failure.finding.seen + undone)
         raise
 
 
@@ -94,11 +96,13 @@ def _test(settings: Target, api: Api, arguments: argparse.Namespace) -> Result:
     try:
         answer = requests.check(remote.server(settings, api), arguments)
     except ApiFailure as failure:
-        failure.finding["cause"] = "it is deployed and serves, but could not be asked from here"
+        cause = "it is deployed and serves, but could not be asked from here"
+        failure.finding = replace(failure.finding, cause=cause)
         raise
     except Failure as failure:
         failure.code = VERIFICATION
-        failure.finding["cause"] = "it is deployed and goes on running, but does not answer as it should"
+        cause = "it is deployed and goes on running, but does not answer as it should"
+        failure.finding = replace(failure.finding, cause=cause)
         raise
     if text := answer.get("text", ""):
         say(text)

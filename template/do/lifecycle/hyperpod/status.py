@@ -31,7 +31,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     held = f", holding {gpus} GPUs" if gpus else ""
     text = [f"{place}: {progress}{held} (billed with the cluster's nodes)"]
     text += ["{name}  {state}  {restarts} restarts  {node}".format(**pod) for pod in listed]
-    text += [f"{finding['what']}: {finding['seen']}" for finding in troubles]
+    text += [f"{finding.what}: {finding.seen}" for finding in troubles]
     return {
         "deployed": True,
         "serves": done,

@@ -4,6 +4,7 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from lifecycle import belongings, journal
@@ -83,7 +84,8 @@ def _clean(settings: Target, arguments: argparse.Namespace) -> Result:
     receipt = {"account": account, "region": aws.region, "removed": removed, "left": left}
     receipt |= {"kept": kept, "foreign": foreign}
     with _reporting(settings, remaining):
-        path = journal.save("clean", {"time": journal.now(), **receipt, "problems": problems})
+        told = [problem.as_json() for problem in problems]
+        path = journal.save("clean", {"time": journal.now(), **receipt, "problems": told})
     text = [*(f"removed {name}" for name in removed), *(f"kept {reason}" for reason in kept)]
     text += [f"receipt: {path}"]
     text += [f"left: {arn}" for arn in left] or ["nothing is left"]
@@ -183,7 +185,7 @@ def _find(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Search:
         except AwsFailure as error:
             if not error.denied:
                 raise
-            problems.append({**error.finding, "what": f"{name}: not looked for", "severity": NOT_CHECKED})
+            problems.append(replace(error.finding, what=f"{name}: not looked for", severity=NOT_CHECKED))
     return Search(found, problems)
 
 

@@ -172,9 +172,9 @@ def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
         if failure.code == project.TIMED_OUT:
             raise
         found = failure.finding
-        what, seen = "it is deployed, but does not answer as it should", f"{found['what']}: {found['seen']}"
-        remedy = f"{found['next']}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"
-        raise Failure(project.VERIFICATION, found["id"], what, seen, remedy) from None
+        what, seen = "it is deployed, but does not answer as it should", f"{found.what}: {found.seen}"
+        remedy = f"{found.next}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"
+        raise Failure(project.VERIFICATION, found.id, what, seen, remedy) from None
 
 
 def _left(settings: Target) -> list[str]:

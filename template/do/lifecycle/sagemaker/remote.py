@@ -67,7 +67,7 @@ class Endpoint(Server):
             try:
                 answer = self._aws.call("sagemaker-runtime", call, **request)
             except AwsFailure as error:
-                if NO_CAPACITY not in error.finding["seen"]:
+                if NO_CAPACITY not in error.finding.seen:
                     raise
             else:
                 if progress:
