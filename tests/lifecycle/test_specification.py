@@ -159,7 +159,7 @@ def test_a_driver_older_than_the_cuda_of_the_image_is_told(lifecycle: ModuleType
     for cuda, severity in (("12.8.1", "warning"), ("12.4.0", "ok"), ("9.2", "ok")):
         pushed = image("uri", "sha256:0", manifest, "linux/amd64", {"CUDA_VERSION": cuda})
         found = list(lifecycle.doctor.of_image(changed, pushed, "error"))
-        assert [item["severity"] for item in found if item["id"] == "driver"] == [severity], cuda
+        assert [item.severity for item in found if item.id == "driver"] == [severity], cuda
 
 
 def test_every_setting_is_in_the_file_and_not_taken_for_a_question(
