@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The data of the sample model, and how good its predictions are."""
+"""The data of the sample model, and the accuracy of its predictions."""
 
 import csv
 import gzip
@@ -11,10 +11,11 @@ SEXES = ("M", "F", "I")
 
 
 def read_abalones() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return rows and rings to train with, then rows and rings that the model does not see.
+    """Return rows and rings for training, then rows and rings for testing.
 
-    A row is the sex and seven measurements of a shellfish; its rings tell its age. Nash, Sellers, Talbot,
-    Cawthorn and Ford (1994), UCI Machine Learning Repository, doi:10.24432/C55C7W, CC BY 4.0.
+    A row is the sex and seven measurements of a shellfish. The number of its rings shows its age.
+    Nash, Sellers, Talbot, Cawthorn and Ford (1994), UCI Machine Learning Repository, doi:10.24432/C55C7W,
+    CC BY 4.0.
     """
     with gzip.open(Path(__file__).resolve().with_name("abalone.csv.gz"), "rt", newline="") as file:
         _header, *lines = csv.reader(file)
@@ -26,7 +27,7 @@ def read_abalones() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def report(predictions: np.ndarray, unseen_rings: np.ndarray, rings: np.ndarray) -> None:
-    """Print the mean error on unseen rows, beside that of a guess: the median of the `rings` trained with."""
+    """Print the mean error on test rows, and the error of a baseline: the median of the training `rings`."""
     error = np.abs(predictions - unseen_rings).mean()
     baseline = np.abs(np.median(rings) - unseen_rings).mean()
     rows = len(unseen_rings)

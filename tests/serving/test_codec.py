@@ -206,7 +206,12 @@ def error(body, content_type=codec.JSON, shape=(8,)):
 ragged = rows.tolist()
 del ragged[40][3]
 for shape in ((8,), None):
-    assert error(orjson.dumps(ragged), shape=shape) == f"400 {codec.DIFFERENT_LENGTHS}"
+    answer = error(orjson.dumps(ragged), shape=shape)
+    assert answer == f"400 Row 41 has 7 values, but row 40 has 8 values. {codec.SAME_LENGTH}", answer
+answer = error(orjson.dumps([[1, 2]] * 40 + [[1, 2, 3]] * 10), shape=None)
+assert answer == f"400 Row 41 has 3 values, but row 40 has 2 values. {codec.SAME_LENGTH}", answer
+answer = error(orjson.dumps([[1, 2]] * 39 + [[1, 2, 3]] * 10), shape=None)
+assert answer == f"400 Row 40 has 3 values, but row 1 has 2 values. {codec.SAME_LENGTH}", answer
 more = np.zeros((51, 8))
 lines = b"\\n".join([b"1,2,3,4,5,6,7,8"] * 51) + b"\\n"
 header = b"{'descr': '|i1', 'fortran_order': False, 'shape': (51, 8), }"
@@ -219,10 +224,58 @@ limited = {
     codec.NPY: npy,
 }
 for content_type, body in limited.items():
-    said = error(body, content_type)
-    assert said == "413 the body has 51 rows, the limit is 50 (SERVING_MAX_ROWS)", said
+    answer = error(body, content_type)
+    assert answer == "413 The request has 51 rows. The limit is 50 (SERVING_MAX_ROWS).", answer
 print("same")
 """
+
+
+MESSAGES = """
+import sys
+sys.path.insert(0, "serving")
+from runtime import codec
+import numpy as np
+import orjson
+
+def message(body, content_type=codec.JSON, shape=(2,), allow_missing=False):
+    try:
+        codec.to_array(codec.decode(body, content_type), shape, allow_missing)
+    except codec.RequestError as error:
+        return str(error)
+
+rows = [[0.5, 0.5]] * 4000
+NO_NUMBER = ". Send unquoted numbers, or convert other data in preprocess()."
+NOT_MISSING = " The model does not accept missing values (null, NaN)."
+expected = {
+    "Row 4001, column 2 is 'abc'" + NO_NUMBER: [*rows, [0.5, "abc"]],
+    "Row 4001, column 1 is null." + NOT_MISSING: [*rows, [None, 0.5]],
+    "Row 4001, column 2 is true. Send 1 for true and 0 for false.": [*rows, [0.5, True]],
+    "Row 4001 has 3 values. The model expects 2 values.": [*rows, [1, 2, 3]],
+    "Row 2 has 1 value, but row 1 has 2 values. " + codec.SAME_LENGTH: [[1, 2], [1]],
+    "Row 2 is not a list of numbers. " + codec.SAME_LENGTH: [[1, 2], 3],
+    "The request has no rows. Send at least one.": [],
+    "Send a list of rows. Each row is a list of numbers: [[1.0, 2.0], [3.0, 4.0]].": [1, 2],
+}
+for text, sent in expected.items():
+    assert message(orjson.dumps(sent)) == text, message(orjson.dumps(sent))
+answer = message(orjson.dumps([[0.5, None], [None, "x"]]), allow_missing=True)
+assert answer == "Row 2, column 2 is 'x'" + NO_NUMBER, answer
+for text, (body, shape) in {
+    "Row 3, column 2 is missing." + NOT_MISSING: (b"1,2\\n1,2\\n1,\\n", (2,)),
+    "CSV row 1, column 2 is 'b', which is not a number. Send rows without a header.": (b"1,b\\n1,2\\n", (2,)),
+    "CSV row 2, column 1 is 'a', which is not a number.": (b"1,2\\na,2\\n", (2,)),
+    "CSV row 2 has 1 values, but the first row has 2. " + codec.SAME_LENGTH: (b"1,\\n2\\n", None),
+}.items():
+    assert message(body, codec.CSV, shape) == text, message(body, codec.CSV, shape)
+print("same")
+"""
+
+
+@pytest.mark.xdist_group("http-flask")
+def test_messages_name_the_row_the_column_and_the_value(render: Render) -> None:
+    project = render(deployment_config="http-flask")
+    answer = run_among_libraries(project, "sklearn", "http-flask", MESSAGES)
+    assert answer.stdout.strip() == "same", answer.stdout + answer.stderr
 
 
 @pytest.mark.xdist_group("http-flask")

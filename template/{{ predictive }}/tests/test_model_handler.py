@@ -1,6 +1,6 @@
-"""The handler's hooks, tried on the model in model/.
+"""Tests of the model handler with the model in model/.
 
-Run with .venv-model/bin/python -m unittest tests/test_model_handler.py
+Run them with .venv-model/bin/python -m unittest tests/test_model_handler.py
 """
 
 import sys

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Predictions to response bytes, in the content type that a request prefers."""
+"""Encode predictions in the content type that the request prefers."""
 
 import csv
 import io
@@ -12,9 +12,9 @@ from runtime.codec import CSV, DECODERS, JSON, JSON_LINES, RequestError
 
 
 def negotiate(accept: str | None) -> str:
-    """Return the content type to answer with: the first one served in the order `accept` prefers.
+    """Return the supported content type that the header `accept` prefers.
 
-    Raises RequestError 406 when `accept` names none that is served.
+    Raise RequestError 406 if `accept` names no supported type.
     """
     if not accept or accept == "*/*" or accept == JSON:
         return JSON
@@ -25,25 +25,25 @@ def negotiate(accept: str | None) -> str:
         try:
             preferences.append((-float(weight), media_type))
         except ValueError:
-            raise RequestError(406, f"Accept weight {weight!r} is not a number") from None
-    for priority, wanted in sorted(preferences, key=lambda pair: pair[0]):
-        for served in DECODERS:
-            if priority < 0 and wanted in (served, "*/*", served.partition("/")[0] + "/*"):
-                return served
-    raise RequestError(406, f"cannot answer as {accept!r}; accept one of {', '.join(DECODERS)}")
+            raise RequestError(406, f"In the Accept header, the weight {weight!r} is not a number.") from None
+    for priority, accepted in sorted(preferences, key=lambda pair: pair[0]):
+        for media_type in DECODERS:
+            if priority < 0 and accepted in (media_type, "*/*", media_type.partition("/")[0] + "/*"):
+                return media_type
+    raise RequestError(406, f"Cannot respond with {accept!r}. Accept one of: {', '.join(DECODERS)}.")
 
 
 def encode(predictions: Any, media_type: str) -> bytes:
-    """Return `predictions` (a list, one entry a row, or an array) as bytes of `media_type`.
+    """Return `predictions` (a list with one entry per row, or an array) encoded as `media_type`.
 
-    Raises RequestError 406 when a prediction is an object of named outputs and `media_type` has no names.
+    Raise RequestError 406 if the predictions have named outputs and `media_type` cannot represent names.
     """
     if media_type == JSON:
         return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
     if media_type == JSON_LINES:
         return b"".join(orjson.dumps(p, option=orjson.OPT_APPEND_NEWLINE) for p in predictions)
     if len(predictions) and isinstance(predictions[0], dict):
-        raise RequestError(406, f"the model has several outputs; accept {JSON} or {JSON_LINES}")
+        raise RequestError(406, f"The model has several outputs. Accept {JSON} or {JSON_LINES}.")
     if media_type == CSV:
         text = io.StringIO()
         rows = (p if isinstance(p, (list, tuple)) else [p] for p in predictions)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Request bytes to rows, for every content type served. answers.py has the way back."""
+"""Decode request bodies into rows, for each supported content type. answers.py encodes the predictions."""
 
 import contextlib
 import csv
@@ -7,7 +7,7 @@ import io
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, starmap
 from typing import Any
 
@@ -19,20 +19,23 @@ JSON_LINES = "application/jsonlines"
 CSV = "text/csv"
 NPY = "application/x-npy"
 NUMBER_OR_NULL = (int, float, type(None))
-# What is read in one go: no other thread runs meanwhile, not even the one that answers /ping.
+# Bodies are read in pieces: while one is read, no other thread runs, not even the one that answers /ping.
 PIECE_BYTES, PIECE_ROWS = 512 * 1024, 2000
 LIST_STARTS = re.compile(rb'\s*(\{\s*"instances"\s*:\s*)?\[')
 LIST_ENDS = re.compile(rb"\s*\]\s*(\})?\s*\Z")
 LIST_END_BYTES = 200
 MAX_ROWS = int(os.environ.get("SERVING_MAX_ROWS", "500000"))
-DIFFERENT_LENGTHS = "rows differ in length; send the same number of values in each"
+SAME_LENGTH = "Send the same number of values in each row."
+MAX_DIMENSIONS = 32
+NAMES = {None: "null", True: "true", False: "false"}
 Shape = tuple[int | None, ...]
+Found = tuple[tuple[int, ...], Any]
 
 
 class Rows(list[Any]):
-    """The rows of a JSON document, and what else the document says."""
+    """The rows of a JSON document and its other fields."""
 
-    may_hold_booleans = False  # True unless the text of the document rules it out
+    may_hold_booleans = False  # False only if the text of the document cannot hold any
     signature_name: Any = None
 
     def __del__(self) -> None:
@@ -41,7 +44,7 @@ class Rows(list[Any]):
 
 
 class RequestError(Exception):
-    """The caller sent something that cannot be answered: an HTTP status and what to change."""
+    """An invalid request: the HTTP status, and a message that states what to change."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -49,19 +52,19 @@ class RequestError(Exception):
 
 
 def decode(body: bytes, content_type: str | None) -> Any:
-    """Return the rows in `body`: a list as sent (JSON) or a float array of shape (rows, features).
+    """Return the rows in `body`: a list (JSON) or a float array of shape (rows, features).
 
-    Raises RequestError: 415 for a content type that is not served, 400 for a malformed body, 413 for more
-    than MAX_ROWS rows.
+    Raise RequestError 415 for an unsupported content type, 400 for a malformed body, and 413 for more than
+    MAX_ROWS rows.
     """
     media_type = (content_type or JSON).partition(";")[0].strip().lower()
     if media_type not in DECODERS:
-        known = ", ".join(DECODERS)
-        raise RequestError(415, f"content type {media_type!r} is not served; send one of {known}")
+        supported = ", ".join(DECODERS)
+        raise RequestError(415, f"Content type {media_type!r} is not supported. Send one of: {supported}.")
     if not body.strip():
-        raise RequestError(400, f"the request body is empty; send rows as {media_type}")
+        raise RequestError(400, f"The request body is empty. Send rows as {media_type}.")
     if media_type in (CSV, JSON_LINES):
-        _limit_rows(body.count(b"\n"))  # before the time to read them is spent
+        _limit_rows(body.count(b"\n"))  # before they are parsed
     rows = DECODERS[media_type](body)
     if len(rows) > MAX_ROWS:
         _limit_rows(len(rows))
@@ -69,49 +72,65 @@ def decode(body: bytes, content_type: str | None) -> Any:
 
 
 def to_array(rows: Any, shape: Shape | None = None, allow_missing: bool = False) -> np.ndarray:
-    """Return `rows` as a float64 array of shape (rows, *shape), checked number by number.
+    """Return `rows` as a float64 array of shape (rows, *shape).
 
-    Text and booleans are refused: they are not numbers, though Python would convert them.
-
-    `shape` is that of one row, None where any length will do. Missing values (null, NaN) become
-    NaN when `allow_missing`. Raises RequestError 400 with the reason when the rows do not fit.
+    `shape` is the shape of one row; None in it allows any length. With `allow_missing`, missing values
+    (null, NaN) become NaN. Raise RequestError 400 if a value is not a number or the rows do not fit. Text and
+    booleans are not numbers, although Python would convert them.
     """
     if not isinstance(rows, list):
         return _to_array(rows, shape, allow_missing)
     may_hold_booleans = getattr(rows, "may_hold_booleans", True)
     if len(rows) <= PIECE_ROWS:
         return _to_array(rows, shape, allow_missing, may_hold_booleans)
-    pieces = (rows[first : first + PIECE_ROWS] for first in range(0, len(rows), PIECE_ROWS))
-    arrays = [_to_array(piece, shape, allow_missing, may_hold_booleans) for piece in pieces]
-    if len({array.shape[1:] for array in arrays}) > 1:
-        raise RequestError(400, DIFFERENT_LENGTHS)
+    arrays = []
+    for first in range(0, len(rows), PIECE_ROWS):
+        piece = rows[first : first + PIECE_ROWS]
+        arrays.append(_to_array(piece, shape, allow_missing, may_hold_booleans, first))
+        size, expected = arrays[-1].shape[1:], arrays[0].shape[1:]
+        if size != expected:
+            other = f"row 1 has {_size(expected)}"
+            raise RequestError(400, f"Row {first + 1} has {_size(size)}, but {other}. {SAME_LENGTH}")
     return np.concatenate(arrays)
 
 
 def _to_array(
-    rows: Any, shape: Shape | None, allow_missing: bool, may_hold_booleans: bool = False
+    rows: Any, shape: Shape | None, allow_missing: bool, may_hold_booleans: bool = False, before: int = 0
 ) -> np.ndarray:
+    """Return rows as an array; `before` is the number of rows that precede them in the request."""
     try:
         array = _read_numbers(rows, shape)
     except ValueError:
-        raise RequestError(400, DIFFERENT_LENGTHS) from None
+        raise RequestError(400, _length_error(rows, before)) from None
     if array.size == 0:
-        raise RequestError(400, "there are no rows to predict; send at least one")
+        raise RequestError(400, "The request has no rows. Send at least one.")
     if allow_missing and array.dtype == object and all(isinstance(x, NUMBER_OR_NULL) for x in array.flat):
         array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
-        raise RequestError(400, "every value must be an unquoted number; edit preprocess() for other data")
+        found = _find(rows, lambda value: not isinstance(value, (int, float)) and not _may_miss(value, allow_missing))
+        raise RequestError(400, _type_error(found, before))
     if array.ndim < 2:
-        raise RequestError(400, "send a list of rows, each row a list of numbers: [[1.0, 2.0], [3.0, 4.0]]")
+        raise RequestError(400, "Send a list of rows. Each row is a list of numbers: [[1.0, 2.0], [3.0, 4.0]].")
     if array.dtype.kind == "b" or (may_hold_booleans and _holds_booleans(rows)):
-        raise RequestError(400, "every value must be a number; send 1 for true and 0 for false")
+        found = _find(rows, lambda value: isinstance(value, (bool, np.bool_)))
+        raise RequestError(400, f"{_described(found, before)}. Send 1 for true and 0 for false.")
     if shape is not None and not _fits(array.shape[1:], shape):
-        seen, expected = _text(array.shape[1:]), _text(shape)
-        raise RequestError(400, f"each row has shape {seen}, the model expects {expected}")
+        size, expected = _size(array.shape[1:]), _size(shape)
+        raise RequestError(400, f"Row {before + 1} has {size}. The model expects {expected}.")
     array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all() and (np.isinf(array).any() or not allow_missing):
-        raise RequestError(400, "missing or infinite values (null, NaN, inf) are not accepted by this model")
+    if not np.isfinite(array).all():
+        _check_finite(array, allow_missing, before)
     return array
+
+
+def _check_finite(array: np.ndarray, allow_missing: bool, before: int) -> None:
+    wrong = np.isinf(array) if allow_missing else ~np.isfinite(array)
+    if wrong.any():
+        at = np.unravel_index(wrong.argmax(), wrong.shape)
+        where = _position(tuple(map(int, at)), before)
+        if np.isinf(array[at]):
+            raise RequestError(400, f"{where} is infinite. Send finite numbers.")
+        raise RequestError(400, f"{where} is missing. The model does not accept missing values (null, NaN).")
 
 
 def _decode_json(body: bytes) -> Any:
@@ -119,14 +138,14 @@ def _decode_json(body: bytes) -> Any:
     try:
         document = document or orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise RequestError(400, f"the body is not valid JSON: {error}") from None
+        raise RequestError(400, f"The body is not valid JSON: {error}") from None
     found = document
     if isinstance(document, dict):
         if "instances" not in document:
-            raise RequestError(400, 'the JSON object has no "instances"; send {"instances": [[...], ...]}')
+            raise RequestError(400, 'The JSON object has no "instances". Send {"instances": [[...], ...]}.')
         found = document["instances"]
     if not isinstance(found, list):
-        raise RequestError(400, 'send {"instances": [[...], ...]} or a bare list of rows')
+        raise RequestError(400, 'Send {"instances": [[...], ...]} or a list of rows.')
     rows = Rows(found)
     if _may_hold_booleans(body):
         rows.may_hold_booleans = True
@@ -136,9 +155,9 @@ def _decode_json(body: bytes) -> Any:
 
 
 def _decode_in_pieces(body: bytes) -> list[Any] | None:
-    """Return the rows of a long document of numbers, or None for one that has to be read in one go.
+    """Return the rows of a long document of numbers, or None if the document must be read as a whole.
 
-    A piece up to the end of a row is valid by itself only if it holds whole rows: there is no text in it.
+    The document has no text, so a piece that ends at the end of a row is valid JSON only if it has whole rows.
     """
     start, end = LIST_STARTS.match(body), LIST_ENDS.search(body, len(body) - LIST_END_BYTES)
     if not start or not end or bool(start[1]) != bool(end[1]) or body.find(b'"', start.end()) >= 0:
@@ -170,7 +189,7 @@ def _decode_json_lines(body: bytes) -> Any:
             try:
                 row = orjson.loads(line)
             except orjson.JSONDecodeError as error:
-                raise RequestError(400, f"line {number} is not valid JSON: {error}") from None
+                raise RequestError(400, f"Line {number} is not valid JSON: {error}") from None
             rows.append(row["features"] if isinstance(row, dict) and "features" in row else row)
     return rows
 
@@ -179,13 +198,13 @@ def _decode_csv(body: bytes) -> np.ndarray:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise RequestError(400, "the CSV body is not UTF-8 text") from None
+        raise RequestError(400, "The CSV body is not UTF-8 text.") from None
     with contextlib.suppress(ValueError):
         return np.concatenate(list(map(_load_numbers, _lines_in_pieces(text))))
     try:
         return _decode_csv_cells(text)
     except csv.Error as error:
-        raise RequestError(400, f"the body is not valid CSV: {error}") from None
+        raise RequestError(400, f"The body is not valid CSV: {error}") from None
 
 
 def _lines_in_pieces(text: str) -> Iterator[str]:
@@ -201,9 +220,9 @@ def _load_numbers(text: str) -> np.ndarray:
 
 
 def _decode_csv_cells(text: str) -> np.ndarray:
-    """Read CSV cell by cell: slower than loadtxt, but an empty cell is NaN and errors say where.
+    """Return the rows of a CSV text, read cell by cell: slower than loadtxt, but with the position of errors.
 
-    Raises csv.Error for text that is not CSV.
+    An empty cell is NaN. Raise csv.Error if the text is not CSV.
     """
     rows: list[list[float]] = []
     for number, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
@@ -212,17 +231,19 @@ def _decode_csv_cells(text: str) -> np.ndarray:
             try:
                 row.append(_number(cell) if cell.strip() else float("nan"))
             except ValueError:
-                where = f"CSV row {number}, column {column}"
-                raise RequestError(400, f"{where}: {cell[:40]!r} is not a number (send no header)") from None
+                problem = f"CSV row {number}, column {column} is {cell[:40]!r}, which is not a number."
+                hint = " Send rows without a header." if number == 1 else ""
+                raise RequestError(400, problem + hint) from None
         if rows and row and len(row) != len(rows[0]):
-            raise RequestError(400, f"CSV row {number} has {len(row)} values, the first has {len(rows[0])}")
+            problem = f"CSV row {number} has {len(row)} values, but the first row has {len(rows[0])}."
+            raise RequestError(400, f"{problem} {SAME_LENGTH}")
         if row:
             rows.append(row)
     return np.array(rows)
 
 
 def _number(cell: str) -> float:
-    """Return the number in a cell. Raises ValueError, also for numbers of Python alone: 1_0, other digits."""
+    """Return the number in a cell. Raise ValueError if it is none, or only in Python: 1_0, non-ASCII digits."""
     if "_" in cell or not cell.isascii():
         raise ValueError
     return float(cell)
@@ -233,21 +254,21 @@ def _decode_npy(body: bytes) -> np.ndarray:
     try:
         array = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:  # numpy raises many kinds for a malformed header
-        raise RequestError(400, f"the body is not a valid .npy file ({error}); use numpy.save") from None
+        raise RequestError(400, f"The body is not a valid .npy file: {error}. Use numpy.save.") from None
     if file.read(1):
-        raise RequestError(400, f"the .npy file is too long for shape {_text(array.shape)}")
+        raise RequestError(400, f"The .npy file has more data than its shape {_text(array.shape)} needs.")
     if not array.ndim:
-        raise RequestError(400, "the .npy file holds a single value; save an array of rows")
+        raise RequestError(400, "The .npy file has a single value. Save an array of rows.")
     return array
 
 
 def _limit_rows(rows: int) -> None:
     if rows > MAX_ROWS:
-        raise RequestError(413, f"the body has {rows} rows, the limit is {MAX_ROWS} (SERVING_MAX_ROWS)")
+        raise RequestError(413, f"The request has {rows} rows. The limit is {MAX_ROWS} (SERVING_MAX_ROWS).")
 
 
 def _may_hold_booleans(body: bytes) -> bool:
-    """Return whether there may be a true or false in JSON; two letters are found in no time."""
+    """Return True if a JSON body might hold true or false. To search for two letters is fast."""
     first = 12 if body.startswith(b"{") else 0  # past the "t" of {"instances":
     return body.find(b"t", first) >= 0 or body.find(b"f", first) >= 0
 
@@ -259,7 +280,7 @@ def _holds_booleans(rows: list[Any]) -> bool:
 
 def _read_numbers(rows: Any, shape: Shape | None) -> np.ndarray:
     if isinstance(rows, list) and shape and len(shape) == 1 and shape[0]:
-        # A third of the time numpy takes, where every row is what is expected.
+        # If each row has the expected length, this takes a third of the time of numpy.
         with contextlib.suppress(struct.error, TypeError, OverflowError):
             packed = bytearray().join(starmap(struct.Struct(f"{shape[0]}d").pack, rows))
             return np.frombuffer(packed).reshape(-1, shape[0])
@@ -272,6 +293,57 @@ def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
 
 def _text(shape: Shape) -> str:
     return " x ".join("any" if size is None else str(size) for size in shape) or "scalar"
+
+
+def _size(shape: Shape) -> str:
+    if len(shape) != 1 or shape[0] is None:
+        return f"shape {_text(shape)}"
+    return "1 value" if shape[0] == 1 else f"{shape[0]} values"
+
+
+def _may_miss(value: Any, allow_missing: bool) -> bool:
+    return value is None and allow_missing
+
+
+def _find(values: Any, is_wrong: Callable[[Any], bool], at: tuple[int, ...] = ()) -> Found | None:
+    """Return the position and value of the first wrong value in nested rows, or None."""
+    if not isinstance(values, (list, np.ndarray)) or len(at) > MAX_DIMENSIONS:
+        return (at, values) if is_wrong(values) else None
+    found = (_find(value, is_wrong, (*at, number)) for number, value in enumerate(values))
+    return next(filter(None, found), None)
+
+
+def _position(at: tuple[int, ...], before: int) -> str:
+    row, *columns = at
+    inner = ", ".join(str(column + 1) for column in columns)
+    return f"Row {before + row + 1}" + (f", column {inner}" if inner else "")
+
+
+def _described(found: Found | None, before: int) -> str:
+    if found is None:
+        return "A value is not a number"
+    at, value = found
+    value = value.item() if isinstance(value, np.generic) else value
+    is_name = value is None or isinstance(value, bool)
+    return f"{_position(at, before)} is {NAMES[value] if is_name else repr(value)[:40]}"
+
+
+def _type_error(found: Found | None, before: int) -> str:
+    problem = _described(found, before)
+    if found and found[1] is None:
+        return f"{problem}. The model does not accept missing values (null, NaN)."
+    return f"{problem}. Send unquoted numbers, or convert other data in preprocess()."
+
+
+def _length_error(rows: Any, before: int) -> str:
+    """Return a message that names the first row with another length than the row before all others."""
+    for number, row in enumerate(rows, start=before + 1):
+        if not isinstance(row, list):
+            return f"Row {number} is not a list of numbers. {SAME_LENGTH}"
+        if len(row) != len(rows[0]):
+            lengths = f"has {_size((len(row),))}, but row {before + 1} has {_size((len(rows[0]),))}"
+            return f"Row {number} {lengths}. {SAME_LENGTH}"
+    return f"The lists within the rows differ in length. {SAME_LENGTH}"
 
 
 DECODERS = {JSON: _decode_json, JSON_LINES: _decode_json_lines, CSV: _decode_csv, NPY: _decode_npy}

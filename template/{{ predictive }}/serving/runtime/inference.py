@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""One path for both kinds of server: decode, preprocess, predict, postprocess, encode."""
+"""The steps of a request, for both web frameworks: decode, preprocess, predict, postprocess, encode."""
 
 import gc
 import logging
@@ -18,15 +18,16 @@ from runtime.answers import encode, negotiate
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
 
 QUICK_SECONDS = 0.05
-GC_THRESHOLD = 20_000  # objects: a request of 1,000 rows makes as many lists
-EXAMPLES = "examples.json"  # next to the model: rows to test it with
+GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
+EXAMPLES = "examples.json"  # test rows, in the same folder as the model
 MAX_BODY_BYTES = 25 * 1024 * 1024
 LARGE_BODY_BYTES = 1024 * 1024
 PREDICT_SECONDS = float(os.environ.get("SERVING_PREDICT_SECONDS", "60"))
-WAIT_SECONDS = 0.9 * PREDICT_SECONDS  # a request that has waited as long has no time left for its answer
+WAIT_SECONDS = 0.9 * PREDICT_SECONDS  # after this time, too little is left to predict
 logging.basicConfig(level=os.environ.get("SERVING_LOG_LEVEL", "warning").upper())
 log = logging.getLogger("serving")
-BUSY = f"the model is busy: no turn within {WAIT_SECONDS:g} s; send fewer requests at once, or add instances"
+BUSY = f"The model is busy: the request waited {WAIT_SECONDS:g} s. Send fewer concurrent requests or add instances."
+ROUTES = "Use GET /ping or POST /invocations."
 
 
 class Inference:
@@ -35,11 +36,11 @@ class Inference:
     def __init__(self) -> None:
         self.handler = ModelHandler()
         self.seconds_per_byte = 0.0
-        # Models use the processor, so predicting two requests at a time in a process only slows both.
+        # Prediction is bound by the CPU, so a process predicts one request at a time.
         self.turn = Lock()
-        # A large body takes ten times its size while it is read, so a process has one of them at a time.
+        # Decoding a large body needs ten times its size in memory, so a process decodes one at a time.
         self.large = Lock()
-        # What each thread works on: since when, the content type and the size of the request's body.
+        # The request of each thread: start time, content type and size of the body.
         self.at_work: dict[int, tuple[float, str | None, int]] = {}
         model_dir = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
         try:
@@ -47,16 +48,16 @@ class Inference:
         except FileNotFoundError as error:
             give_up(f"no model in {model_dir}: {error}")
         except PermissionError as error:
-            give_up(f"cannot read the model: {error}; let SERVING_USER read it, or set SERVING_USER=root")
+            give_up(f"cannot read the model: {error}; make it readable for SERVING_USER, or set SERVING_USER=root")
         if not self.handler.LOAD_AFTER_FORK:
             self.load()
 
     def status(self) -> bytes:
-        """Return what /ping answers: the shape and number of rows with which a request is valid."""
+        """Return the body of /ping: the shape of a row, and the maximum number of rows in a request."""
         return orjson.dumps({"row_shape": self.handler.row_shape, "max_rows": MAX_ROWS})
 
     def load(self) -> None:
-        """Load and warm up the model. Ends the process with status 3 when that fails."""
+        """Load and warm up the model. Exit with code 3 if that fails."""
         try:
             self.handler.load(self.path)
             self._warm_up()
@@ -64,21 +65,21 @@ class Inference:
             log.debug("loading failed", exc_info=True)
             reason = " ".join(str(error).split())[:300]
             give_up(f"cannot load the model {self.path}: {type(error).__name__}: {reason}")
-        # Frozen objects are left alone by the collector, so forked workers keep sharing their memory.
+        # The garbage collector skips frozen objects, so forked workers continue to share their memory.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         gc.enable()
 
     def is_quick(self, body: bytes) -> bool:
-        """Return whether `answer` will soon be done with this body, judged by recent ones."""
+        """Return True if `answer` is expected to finish soon, based on recent requests."""
         return not self.turn.locked() and self.seconds_per_byte * len(body) <= QUICK_SECONDS
 
     def answer(
         self, body: bytes, content_type: str | None, accept: str | None, arrived: str | None
     ) -> tuple[int, bytes, str]:
-        """Return status, body and content type of the response to one request.
+        """Return the status, body and content type of the response to one request.
 
-        `arrived` is when it came in, in seconds since the epoch, as nginx tells it; None without nginx.
+        `arrived` is the arrival time from nginx, in seconds since the epoch; None without nginx.
         """
         thread, started = get_ident(), monotonic()
         work = (started, content_type, len(body))
@@ -88,7 +89,7 @@ class Inference:
             media_type = negotiate(accept)
             features = self.handler.preprocess(decode(body, content_type))
             if not self.turn.acquire(blocking=False):
-                del self.at_work[thread]  # a wait is no work, and has an end of its own
+                del self.at_work[thread]  # waiting has its own time limit
                 if not self.turn.acquire(timeout=time_to_wait):
                     raise RequestError(503, BUSY)
                 self.at_work[thread] = (monotonic(), *work[1:])
@@ -100,8 +101,8 @@ class Inference:
         except RequestError as error:
             return error.status, error_body(error.status, str(error)), JSON
         except Exception:
-            log.exception("the model failed on a request")
-            return 500, error_body(500, "the model failed on this request; the log says why"), JSON
+            log.exception("The model failed on a request:")
+            return 500, error_body(500, "The model failed on this request. See the server log."), JSON
         finally:
             self.at_work.pop(thread, None)
             self._learn(monotonic() - started, len(body))
@@ -120,7 +121,7 @@ class Inference:
 
 
 def _time_to_wait(arrived: str) -> float:
-    """Return how many seconds a request may wait for its turn. Raises RequestError 503 when it has none."""
+    """Return the seconds that a request can wait for its turn. Raise RequestError 503 if none are left."""
     try:
         waited = time() - float(arrived)
     except ValueError:
@@ -131,15 +132,25 @@ def _time_to_wait(arrived: str) -> float:
 
 
 def error_body(status: int, message: str) -> bytes:
-    """Return the JSON body that every error has."""
+    """Return the JSON body of an error."""
     return orjson.dumps({"error": HTTPStatus(status).phrase, "message": message})
 
 
-def find_model(directory: Path, name: str) -> Path:
-    """Return the model in `directory`: the entry called `name`, or the only one of its kind.
+def routing_error(status: int, method: str, path: str) -> bytes:
+    """Return the JSON body of an error that occurs before the request is read."""
+    messages = {
+        404: f"There is no route {path}. {ROUTES}",
+        405: f"{path} does not support {method}. {ROUTES}",
+        413: f"The request body is over {MAX_BODY_BYTES // 1024**2} MB.",
+    }
+    return error_body(status, messages.get(status, f"Cannot process {method} {path}."))
 
-    A `name` without an ending is a SavedModel directory, which may also be `directory` itself.
-    Raises FileNotFoundError when there is none, or no telling which.
+
+def find_model(directory: Path, name: str) -> Path:
+    """Return the model in `directory`: the entry called `name`, or the only one with that extension.
+
+    A `name` without an extension is a SavedModel directory, which can also be `directory` itself.
+    Raise FileNotFoundError if there is no model or more than one.
     """
     if (directory / name).exists():
         return directory / name
@@ -154,6 +165,6 @@ def find_model(directory: Path, name: str) -> Path:
 
 
 def give_up(reason: str) -> NoReturn:
-    """End the process in the way that keeps gunicorn from starting it again."""
+    """Print the reason and exit with code 3. gunicorn does not restart a worker that exits with 3."""
     print(f"serve: {reason}", file=sys.stderr)
     sys.exit(3)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""A thread of each worker that answers /ping, and ends the worker when a request hangs."""
+"""A thread in each worker. It answers /ping, and ends the worker if a request exceeds its time limit."""
 
 import contextlib
 import faulthandler
@@ -14,15 +14,15 @@ from time import monotonic
 from runtime.inference import PREDICT_SECONDS, Inference, log
 
 LOOK_SECONDS = min(1.0, PREDICT_SECONDS)
-# After this time without a look at the clock another thread holds the interpreter's lock for good.
+# If this thread cannot run for this long, another thread holds the interpreter lock forever.
 STUCK_SECONDS = PREDICT_SECONDS + 2
-STACK_DEPTH = 12  # calls, of which the server's own are the outermost
+STACK_DEPTH = 12  # innermost calls
 HEAD = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
 
 
 def start(inference: Inference, path: Path) -> None:
-    """Answer /ping on a Unix socket at `path`, while requests take all other threads of this process."""
-    path.unlink(missing_ok=True)  # that of a worker which has ended
+    """Answer /ping on a Unix socket at `path`, even if requests occupy all other threads of this process."""
+    path.unlink(missing_ok=True)  # left by a worker that has ended
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen(128)
@@ -35,10 +35,10 @@ def _watch(inference: Inference, listener: socket.socket) -> None:
     while True:
         if monotonic() - looked >= LOOK_SECONDS:
             looked = monotonic()
-            # A thread in C, which ends the process and shows its stacks if this one is kept from running.
+            # A thread in C: if this thread cannot run, it prints the stacks and ends the process.
             faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True, file=2)
             _end_if_hung(inference, looked)
-        with contextlib.suppress(OSError):  # no connection yet, or one that was given up
+        with contextlib.suppress(OSError):  # no connection yet, or the client closed it
             _answer(inference, listener)
 
 
@@ -56,12 +56,13 @@ def _end_if_hung(inference: Inference, now: float) -> None:
             continue
         frame = sys._current_frames().get(thread)
         log.critical(
-            "a request of %d bytes (%r) has taken %.0f s, the limit is %g s (SERVING_PREDICT_SECONDS); "
-            "its worker ends with all of its requests and is replaced; the request was here:\n%s",
+            "a request of %d bytes (%r) has taken %.0f s, the limit is %g s (SERVING_PREDICT_SECONDS)",
             size,
             content_type,
             now - began,
             PREDICT_SECONDS,
-            "".join(traceback.format_stack(frame, STACK_DEPTH)) if frame else "",
         )
+        log.critical("the worker ends with all of its requests and is replaced")
+        if frame:
+            log.critical("stack of the request:\n%s", "".join(traceback.format_stack(frame, STACK_DEPTH)))
         os._exit(1)

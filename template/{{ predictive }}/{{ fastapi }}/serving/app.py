@@ -1,4 +1,4 @@
-"""The HTTP interface: GET /ping and POST /invocations, served by uvicorn. GET /docs describes it."""
+"""The HTTP API: GET /ping and POST /invocations, served by uvicorn. GET /docs shows its documentation."""
 
 import asyncio
 import contextlib
@@ -11,29 +11,36 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from runtime.codec import CSV, JSON, JSON_LINES, NPY
-from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
+from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, routing_error
 from starlette.exceptions import HTTPException
 
 BINARY = {"type": "string", "format": "binary"}
 
 
 class Rows(BaseModel):
-    """The rows to predict."""
+    """A request for predictions."""
 
-    instances: list[list[float | None]] = Field(min_length=1, examples=[[[0, 0.455, 0.365], [1, 0.53, 0.42]]])
+    instances: list[list[float | None]] = Field(
+        min_length=1,
+        description="The rows to predict, each a list of numbers.",
+        examples=[[[0, 0.455, 0.365], [1, 0.53, 0.42]]],
+    )
 
 
 class Predictions(BaseModel):
-    """What the model predicts."""
+    """The predictions of the model."""
 
-    predictions: list[Any] = Field(description="One entry a row.", examples=[[9.2, 10.7]])
+    predictions: list[Any] = Field(description="One prediction per row.", examples=[[9.2, 10.7]])
 
 
 class Error(BaseModel):
-    """Why there is no prediction."""
+    """An error, and how to fix the request."""
 
-    error: str = Field(examples=["Bad Request"])
-    message: str = Field(examples=["there are no rows to predict; send at least one"])
+    error: str = Field(description="The name of the HTTP status.", examples=["Bad Request"])
+    message: str = Field(
+        description="The problem, with its row and column if they are known.",
+        examples=["Row 1 has 7 values. The model expects 8 values."],
+    )
 
 
 REQUEST_CONTENT = {
@@ -46,17 +53,17 @@ BODY = {"requestBody": {"required": True, "content": REQUEST_CONTENT}}
 LINES = {"schema": {"type": "string"}, "example": "9.2\n10.7\n"}
 RESPONSE_CONTENT = {JSON: {}, JSON_LINES: LINES, CSV: LINES, NPY: {"schema": BINARY}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Predictions, one a row.", "model": Predictions, "content": RESPONSE_CONTENT},
-    400: {"description": "A malformed body, or rows that do not fit the model.", "model": Error},
-    406: {"description": "An Accept header that cannot be met.", "model": Error},
-    413: {"description": "A body over 25 MB, or too many rows.", "model": Error},
-    415: {"description": "A content type that is not served.", "model": Error},
-    503: {"description": "No turn in time: the model is busy.", "model": Error},
+    200: {"description": "One prediction per row.", "model": Predictions, "content": RESPONSE_CONTENT},
+    400: {"description": "The body is malformed, or its rows do not fit the model.", "model": Error},
+    406: {"description": "The Accept header names no supported content type.", "model": Error},
+    413: {"description": "The body is over 25 MB or has too many rows.", "model": Error},
+    415: {"description": "The content type is not supported.", "model": Error},
+    503: {"description": "The model is busy. Retry later.", "model": Error},
 }
 
 
 class DirectRoute(APIRoute):
-    """A route whose function takes the request itself: FastAPI describes it and converts nothing."""
+    """A route that FastAPI documents but whose function receives the request unparsed, which is faster."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return self.endpoint
@@ -80,12 +87,12 @@ async def ping(_request: Request) -> Response:
 
 @app.post("/invocations", response_class=Response, responses=RESPONSES, openapi_extra=BODY, summary="Predict")
 async def invocations(request: Request) -> Response:
-    """Answer the rows in the body with predictions."""
+    """Return one prediction per row in the body."""
     headers = request.headers
     async with large if int(headers.get("content-length", MAX_BODY_BYTES)) > LARGE_BODY_BYTES else NOTHING:
         body = await read_body(request)
         arguments = (body, headers.get("content-type"), headers.get("accept"), headers.get("x-arrived"))
-        if inference.is_quick(body):  # then a hop to a thread would cost more than it saves
+        if inference.is_quick(body):  # then a thread would cost more time than it saves
             status, answer, media_type = inference.answer(*arguments)
         else:
             loop = asyncio.get_running_loop()
@@ -94,18 +101,18 @@ async def invocations(request: Request) -> Response:
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the whole body. Raises HTTPException 413 once it is longer than the limit."""
+    """Return the body. Raise HTTPException 413 as soon as it exceeds the limit."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is over {MAX_BODY_BYTES} bytes")
+            raise HTTPException(413)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
 @app.exception_handler(HTTPException)
 async def http_error(request: Request, error: HTTPException) -> Response:
-    """Answer routing errors (404, 405, 413) as JSON, like all others."""
-    message = f"{request.method} {request.url.path}: {error.detail}"
-    return Response(error_body(error.status_code, message), error.status_code, headers={"content-type": JSON})
+    """Return routing errors (404, 405, 413) as JSON, like all other errors."""
+    body = routing_error(error.status_code, request.method, request.url.path)
+    return Response(body, error.status_code, headers={"content-type": JSON})

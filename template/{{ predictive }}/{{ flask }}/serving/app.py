@@ -1,4 +1,4 @@
-"""The HTTP interface: GET /ping and POST /invocations, served by gunicorn."""
+"""The HTTP API: GET /ping and POST /invocations, served by gunicorn."""
 
 import contextlib
 from collections.abc import Iterable
@@ -6,18 +6,18 @@ from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, request
-from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, error_body
+from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, routing_error
 from werkzeug.exceptions import HTTPException
 
 
 class ModelServer(Flask):
-    """Flask, with a way around it for predictions: its own takes four times as long as a small model.
+    """Flask with a shortcut for predictions, because Flask takes four times as long as a small model.
 
-    So before_request and the like see no predictions. To have them do so, use Flask itself below.
+    Hooks such as before_request do not run for predictions. If you need them, create `app` with Flask below.
     """
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer POST /invocations with a body of known length here, and all else by the routes below."""
+        """Answer POST /invocations with a body of known length here; the routes below answer all else."""
         length = int(environ.get("CONTENT_LENGTH") or -1)
         is_prediction = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/invocations"
         if not is_prediction or not 0 <= length <= MAX_BODY_BYTES:
@@ -42,13 +42,13 @@ inference = Inference()
 
 @app.route("/ping", methods=["GET"])
 def ping() -> Response:
-    """Answer 200: this process only takes requests once its model is loaded and warm."""
+    """Return 200: this process accepts requests only after its model is loaded and warm."""
     return Response(inference.status(), content_type="application/json")
 
 
 @app.route("/invocations", methods=["POST"])
 def invocations() -> Response:
-    """Answer the rows in the body with predictions."""
+    """Return one prediction per row in the body."""
     with inference.large:  # a body of unknown length
         status, body, media_type = inference.answer(
             request.get_data(cache=False),
@@ -61,8 +61,7 @@ def invocations() -> Response:
 
 @app.errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
-    """Answer routing errors (404, 405, 413) as JSON, like all others."""
+    """Return routing errors (404, 405, 413) as JSON, like all other errors."""
     status = error.code or 500
-    response = Response(error_body(status, f"{request.method} {request.path}: {error.description}"), status)
-    response.content_type = "application/json"
-    return response
+    body = routing_error(status, request.method, request.path)
+    return Response(body, status, content_type="application/json")

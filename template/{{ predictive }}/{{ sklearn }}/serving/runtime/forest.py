@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Random forests, answered 10 to 200 times faster than by `model.predict`, with the same numbers."""
+"""Random forests: the same predictions as `model.predict`, 10 to 200 times faster."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from sklearn import ensemble
 try:
     from sklearn.ensemble._gradient_boosting import predict_stages
     from sklearn.tree._tree import Tree
-except Exception:  # they are private, and any release can move them or change what importing them does
+except Exception:  # private modules: any release can move them or raise other errors
     predict_stages = Tree = None
 
 CLASSIFIERS = (ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier)
@@ -26,11 +26,11 @@ log = logging.getLogger("serving")
 
 
 def fast_predict(model: Any) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return a faster `model.predict`, or None where there is none or it differs on a probe."""
+    """Return a faster `model.predict`, or None if there is none or its results differ on a probe."""
     if type(model) not in CLASSIFIERS + REGRESSORS or model.n_outputs_ != 1:
         return None
     if Tree is None:
-        log.warning("serving with model.predict: the fast path does not know this release of scikit-learn")
+        log.warning("serving with model.predict: the fast path does not support this release of scikit-learn")
         return None
     try:
         forest = Forest(model)
@@ -45,11 +45,11 @@ def fast_predict(model: Any) -> Callable[[np.ndarray], np.ndarray] | None:
 
 
 class Forest:
-    """The trees of a forest, for many rows one by one, for few rows joined into a single tree.
+    """The trees of a forest: separate for many rows, joined into a single tree for few rows.
 
-    A call into scikit-learn costs more than walking one row down one tree. The joined tree has the
-    forest's trees as leaves of a balanced selector on one more feature, the tree's number, so all
-    trees are walked in a single call with the row repeated once a tree.
+    A call into scikit-learn costs more than one row in one tree. The joined tree therefore starts with a
+    balanced selector on an additional feature, the number of the tree. One call, with the row repeated for
+    each tree, evaluates all trees.
     """
 
     def __init__(self, model: Any) -> None:
@@ -65,14 +65,14 @@ class Forest:
         self.stages = np.array([[SimpleNamespace(tree_=lean_left(tree))] for tree in self.trees])
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Return predictions for `rows` of shape (rows, features), as `model.predict` does."""
+        """Return the predictions of `model.predict` for `rows` of shape (rows, features)."""
         total = self._few(rows) if len(rows) <= FEW_ROWS else self._many(rows)
         if self.classes is None:
             return total[:, 0] / self.count
         return self.classes.take(total.argmax(axis=1))
 
     def probe(self) -> np.ndarray:
-        """Return rows that lie on the forest's own thresholds, where a mistake would show."""
+        """Return rows with values at the thresholds of the forest, where errors would be visible."""
         random = np.random.default_rng(0)
         rows = random.normal(size=(PROBE_ROWS, self.features))
         for feature in range(self.features):
@@ -91,8 +91,8 @@ class Forest:
 
     def _many(self, rows: np.ndarray) -> np.ndarray:
         rows = rows.astype(np.float32)
-        # Rows that share a leaf of one tree take similar ways down the others: neighbours then
-        # follow the same branches, which the processor predicts.
+        # Rows that share a leaf of one tree follow similar paths in the others. Sorted rows therefore
+        # take the same branches, which the processor can predict.
         order = np.argsort(self.trees[0].apply(rows))
         rows = rows.take(order, axis=0)
         total = np.zeros((len(rows), self.values[0].shape[1]))
@@ -106,9 +106,9 @@ class Forest:
         return result
 
     def _add_up(self, rows: np.ndarray, total: np.ndarray) -> None:
-        """Add each tree's values to `total`, in the loop of gradient boosting: quicker, but without NaN."""
+        """Add the values of each tree to `total` with the loop of gradient boosting: faster, but without NaN."""
         mirrored = np.concatenate([rows, -rows], axis=1)
-        for first in range(0, len(rows), BLOCK_ROWS):  # other threads have their turn in between
+        for first in range(0, len(rows), BLOCK_ROWS):  # other threads can run between blocks
             block = slice(first, first + BLOCK_ROWS)
             predict_stages(self.stages, mirrored[block], 1.0, total[block])
 
@@ -123,7 +123,7 @@ class Forest:
         unused = iter(range(self.count - 1))
 
         def select(first: int, last: int) -> int:
-            """Fill in the selector of trees `first` to `last` - 1 and return its node's number."""
+            """Fill in the selector of trees `first` to `last` - 1 and return the number of its node."""
             if last - first == 1:
                 return starts[first]
             node, middle = next(unused), (first + last) // 2
@@ -149,10 +149,10 @@ class Forest:
 
 
 def lean_left(tree: Tree) -> Tree:
-    """Return `tree` for rows and their negatives side by side, with the busier child always on the left.
+    """Return `tree` for rows followed by their negatives, with the more frequent child always on the left.
 
-    Rows that mostly turn the same way are easier for the processor to predict. A node is turned
-    around by asking -x < -threshold in place of x <= threshold.
+    The processor predicts branches better if most rows go the same way. To swap the children of a node, its
+    condition x <= threshold becomes -x < -threshold.
     """
     state = tree.__getstate__()
     nodes = state["nodes"].copy()
