@@ -64,7 +64,7 @@ def test_the_image_holds_what_it_needs_and_no_more(
     listed = run(triton, "docker", "run", "--rm", "--entrypoint", "sh", image, "-c", look).stdout.split()
     assert {word for word in listed if not word.endswith(":")} == expected
     stopped = run(triton, "docker", "run", "--rm", image, "train")
-    assert stopped.returncode == 2 and "the only one is 'serve'" in stopped.stderr
+    assert stopped.returncode == 2 and "the only argument is 'serve'" in stopped.stderr
 
 
 def test_the_contract_is_kept_in_the_container(triton: Engine, template: Path) -> None:

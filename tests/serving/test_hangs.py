@@ -231,7 +231,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "endless time": ({"SERVING_PREDICT_SECONDS": "inf"}, "SERVING_PREDICT_SECONDS is 'inf'"),
     "log level": ({"SERVING_LOG_LEVEL": "loud"}, "SERVING_LOG_LEVEL is 'loud'; set it to one of debug, info"),
     "library threads": ({"OMP_NUM_THREADS": "all"}, "OMP_NUM_THREADS is 'all'"),
-    "no temporary directory": ({"TMPDIR": "/proc/none"}, "no directory for sockets"),
+    "no temporary directory": ({"TMPDIR": "/proc/none"}, "cannot create a directory"),
 }
 
 

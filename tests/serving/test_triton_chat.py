@@ -101,7 +101,7 @@ def test_weights_that_sagemaker_brings_are_served_in_place_of_the_hubs(
     weights = tmp_path / "weights"
     weights.mkdir()
     code, said = refused_late(project, weights)
-    assert code == 3 and f"no model in {weights}: SageMaker must bring s3://bucket/model/" in said
+    assert code == 3 and f"no model in {weights}: SageMaker did not download s3://bucket/model/" in said
     (weights / "config.json").write_text("{}")
     with served(project, models=chat_libraries, environ=variables(tmp_path, "weights")) as server:
         body = json.dumps({"text_input": "x", "max_tokens": 1}).encode()

@@ -246,7 +246,7 @@ def test_a_forest_that_fil_does_not_serve_is_refused(template: Path, tmp_path: P
     project = own(template, tmp_path, FIL, "json")
     run_among_libraries(project, "make", "several targets")
     refused = do(project, "repository", "targets.json")
-    assert refused.returncode == 1 and "it has several targets, FIL serves one" in refused.stderr
+    assert refused.returncode == 1 and "it has several targets, but FIL supports only one" in refused.stderr
 
 
 def test_a_name_that_is_no_folder_is_refused(template: Path, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_name_that_is_no_folder_is_refused(template: Path, tmp_path: Path) -> 
     settings.write_text(settings.read_text().replace('name = "own"', 'name = "a/b"'))
     sample = model_of(trained(template, "triton-python", "joblib")) / "1" / "model.joblib"
     refused = do(project, "repository", str(sample))
-    assert refused.returncode == 1 and "name 'a/b' cannot name a folder" in refused.stderr
+    assert refused.returncode == 1 and "name 'a/b' is not a valid folder name" in refused.stderr
     assert do(project, "repository", "nowhere").returncode == 2
 
 
@@ -301,7 +301,7 @@ def test_a_model_that_is_a_program_does_not_run_during_a_copy_and_later_without_
 
     lend_environment(project, "triton-python", "pkl")
     built = do(project, "build")
-    assert built.returncode == 1 and "it does not tell how many features it takes" in built.stderr
+    assert built.returncode == 1 and "its number of features is unknown" in built.stderr
     assert not list((project / "model_repository").rglob("config.pbtxt"))
     names = dict(line.split("=", 1) for line in seen.read_text().splitlines() if "=" in line)
     assert names["SERVING_USER"] == "root" and "PATH" in names

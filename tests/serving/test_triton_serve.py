@@ -112,7 +112,7 @@ def test_a_model_is_chosen_among_several_by_its_name(project: Path, tmp_path: Pa
     code, said = refused(project, models, **{VARIABLE: "a/b"})
     assert code == 3 and "'a/b' has a slash" in said
     code, said = refused(project, models, **{VARIABLE: "third"})
-    assert code == 3 and f"'third' is not in {models}; there is {NAME}, other" in said
+    assert code == 3 and f"'third' is not in {models}; the models are {NAME}, other" in said
     with served(project, environ={"MODEL_DIR": str(models), VARIABLE: "other"}) as server:
         body = (
             b'{"inputs": [{"name": "input", "shape": [1, 8], "datatype": "FP32", "data": [0,0,0,0,0,0,0,0]}]}'
@@ -124,7 +124,7 @@ BREAK: dict[str, tuple[Callable[[str], str], str]] = {
     "not parsed": (lambda text: text + "}", "config.pbtxt: '}' is not the name of a field"),
     "another name": (
         lambda text: text.replace(NAME, "other"),
-        "config.pbtxt calls it 'other', its folder is",
+        "its name in config.pbtxt is 'other', but its folder is",
     ),
     "no backend": (lambda text: text.replace('backend: "python"', ""), "config.pbtxt names no backend"),
     "a parameter without a value": (
@@ -147,7 +147,9 @@ def test_a_config_that_triton_could_not_load_is_refused(project: Path, tmp_path:
 
 def test_a_repository_that_is_not_one_is_refused(project: Path, tmp_path: Path) -> None:
     code, said = refused(project, project / "model_repository" / NAME)
-    assert code == 3 and "is a model, not a repository: put it into a folder with the model's name" in said
+    assert (
+        code == 3 and "is a model, not a repository: move it to a folder with the name of the model" in said
+    )
     code, said = refused(project, tmp_path / "nowhere")
     assert code == 3 and f"no model in {tmp_path / 'nowhere'}" in said
     models = tmp_path / "models"
@@ -155,7 +157,7 @@ def test_a_repository_that_is_not_one_is_refused(project: Path, tmp_path: Path) 
     (models / NAME / "1" / "model.py").unlink()
     assert "version 1 has no model.py" in refused(project, models)[1]
     (models / NAME / "1").rename(models / NAME / "first")
-    assert "it has no folder of a version, such as 1" in refused(project, models)[1]
+    assert "it has no version folder, such as 1" in refused(project, models)[1]
 
 
 @pytest.mark.parametrize(

@@ -44,13 +44,13 @@ def graph_in_a_graph(inner: bytes) -> bytes:
 def test_the_weights_of_an_onnx_model_in_another_file_belong_to_it(tmp_path: Path, content: bytes) -> None:
     model = saved(tmp_path, content)
     assert onnx_files.problem(model, ORT) == ""
-    assert onnx_files.belongings(model) == [Path("w.data")]
+    assert onnx_files.weight_files(model) == [Path("w.data")]
     (tmp_path / "w.data").unlink()
     assert f"'w.data', which is not in {tmp_path}" in onnx_files.problem(model, None)
 
 
 def test_an_onnx_model_in_one_file_needs_no_other(tmp_path: Path) -> None:
-    assert onnx_files.belongings(saved(tmp_path, onnx(tensor()), weights=None)) == []
+    assert onnx_files.weight_files(saved(tmp_path, onnx(tensor()), weights=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_weights_that_cannot_be_copied_are_refused(
     model = saved(tmp_path, onnx(tensor(external)))
     assert words in onnx_files.problem(model, ORT)
     with pytest.raises(ValueError, match=words):
-        onnx_files.belongings(model)
+        onnx_files.weight_files(model)
 
 
 @pytest.mark.parametrize(

@@ -67,10 +67,10 @@ def read(model: Path) -> OnnxFile:
             return OnnxFile(versions[1], versions[8], tuple(_external(data, "model", 0, len(data), 0)))
 
 
-def belongings(model: Path) -> list[Path]:
-    """Return the other files that a model consists of, relative to its folder, each once.
+def weight_files(model: Path) -> list[Path]:
+    """Return the external weight files of a model, relative to its folder, each once.
 
-    Raises OSError, or ValueError for one that is missing, too short, or outside the model's folder.
+    Raise OSError, or ValueError if a file is missing, too short, or outside the folder of the model.
     """
     return _checked(model, read(model))
 

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""nginx, as serve starts it in front of a server."""
+"""Start nginx in front of a server."""
 
 import contextlib
 import os
@@ -15,19 +15,19 @@ from runtime.supervisor import Child
 
 
 def find() -> str | None:
-    """Return the path of nginx, which is often in no user's PATH."""
+    """Return the path of nginx, which is often not in PATH, or None."""
     return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 def address(port: int) -> str:
-    """Return where to listen: on every address, as SageMaker expects, unless SERVING_HOST names one."""
+    """Return the address to listen on: all interfaces, as SageMaker expects, or SERVING_HOST."""
     return f"{os.environ.get('SERVING_HOST', '0.0.0.0')}:{port}"
 
 
 def start(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -> Child:
-    """Start nginx with a configuration in which port, directory and what is `replaced` are this run's.
+    """Start nginx with a copy of `config` that has this run's port, directory and other `replaced` values.
 
-    Raises OSError when it is not installed.
+    Raise OSError if nginx is not installed.
     """
     text = config.read_text()
     own_values = {"listen 8080": f"listen {address(port)}", "/tmp/serving": str(run_dir)}
@@ -37,10 +37,10 @@ def start(config: Path, run_dir: Path, port: int, replaced: Mapping[str, str]) -
     own.write_text(text)
     command = [find() or "nginx", "-e", "stderr", "-c", str(own)]
     if os.getuid() == 0:
-        command += ["-g", "user root;"]  # as root nginx would pick a user that cannot read run_dir
+        command += ["-g", "user root;"]  # the default user cannot read run_dir
     if os.access("/dev/stdout", os.W_OK):
         return Child("nginx", supervisor.start(command), graceful=signal.SIGQUIT)
-    # A terminal of another user: nginx cannot open it again for its log, but a pipe to it.
+    # nginx reopens its log files. It cannot reopen the terminal of another user, so it writes to a pipe.
     writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True)
     with contextlib.closing(writer.stdin or sys.stdout.buffer) as pipe:
         return Child("nginx", supervisor.start(command, stdout=pipe), graceful=signal.SIGQUIT)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Giving up root: SageMaker starts containers with it, servers need none of it."""
+"""Drop root privileges. SageMaker starts containers as root, but servers do not need it."""
 
 import contextlib
 import ctypes
@@ -12,9 +12,9 @@ PR_SET_NO_NEW_PRIVS = 38
 
 
 def drop() -> None:
-    """Continue as the user named by SERVING_USER when started as root; end with one line if it is unknown.
+    """Continue as the user in SERVING_USER if started as root. Exit with code 2 if there is no such user.
 
-    Except as root by choice, no program that is started from here can gain privileges (setuid).
+    Unless SERVING_USER is root, programs started from here cannot gain privileges (setuid).
     """
     name = os.environ.get("SERVING_USER") or "root"
     if os.getuid() == 0:
@@ -26,7 +26,7 @@ def drop() -> None:
 
 
 def become(name: str) -> None:
-    """Become a user for good, with a home that this user can write to."""
+    """Change to a user permanently, with a home directory that this user can write to."""
     try:
         user = pwd.getpwnam(name)
     except KeyError:
@@ -34,12 +34,12 @@ def become(name: str) -> None:
         sys.exit(2)
     try:
         for stream in (1, 2):
-            if not os.isatty(stream):  # a terminal remains its owner's
-                os.fchown(stream, user.pw_uid, user.pw_gid)  # nginx opens its log again, as this user
+            if not os.isatty(stream):  # keep the owner of a terminal
+                os.fchown(stream, user.pw_uid, user.pw_gid)  # nginx reopens its log as this user
         os.setgroups([])
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
     except PermissionError:
-        print(f"serve: the container may not become {name}, so the server runs as root", file=sys.stderr)
-    with contextlib.suppress(FileNotFoundError):  # then it keeps root's
+        print(f"serve: the container cannot change to user {name}; the server runs as root", file=sys.stderr)
+    with contextlib.suppress(FileNotFoundError):  # no temporary directory: keep the HOME of root
         os.environ["HOME"] = tempfile.gettempdir()

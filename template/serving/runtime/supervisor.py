@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Processes that are started together and end together."""
+"""Run several processes that start and stop together."""
 
 import contextlib
 import ctypes
@@ -17,14 +17,14 @@ from types import FrameType
 from typing import IO, NamedTuple
 
 DRAIN_SECONDS = 25  # for requests in flight
-LAST_SECONDS = 4  # for a process that ends after another took all of them; SIGKILL comes at 30
+LAST_SECONDS = 4  # for a process if another used all of DRAIN_SECONDS; SageMaker sends SIGKILL after 30 s
 PR_SET_PDEATHSIG = 1
 
 
 class Child(NamedTuple):
-    """A process started here, and the signal that makes it finish its requests and end.
+    """A child process, and the signal that makes it finish its requests and exit.
 
-    With `group` all that it has started get the signal: a shell passes none on.
+    With `group`, its descendants get the signal, too: a shell does not forward signals.
     """
 
     name: str
@@ -34,19 +34,19 @@ class Child(NamedTuple):
 
 
 def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
-    """Run until a signal arrives (exit code 0) or a child dies (its code, or 1).
+    """Run until a signal arrives (exit code 0) or a child ends (its exit code, or 1).
 
-    `start_children` is given a directory of its own for sockets and the like.
+    `start_children` receives a temporary directory for sockets and other files.
     """
     for stream in (1, 2):
-        # A child may open its log anew: appending keeps it and other writers from overwriting each other.
+        # A child can reopen its log. In append mode, the processes do not overwrite each other's lines.
         fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_APPEND)
     for expected in (signal.SIGTERM, signal.SIGINT):
         signal.signal(expected, stop)
     try:
         run_dir = Path(tempfile.mkdtemp(prefix="serving-"))
     except OSError as error:
-        print(f"serve: no directory for sockets: {error.strerror}; mount a writable /tmp", file=sys.stderr)
+        print(f"serve: cannot create a directory: {error.strerror}; mount a writable /tmp", file=sys.stderr)
         return 2
     children: list[Child] = []
     try:
@@ -61,20 +61,20 @@ def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
 def start(
     command: list[str], environment: Mapping[str, str] | None = None, stdout: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, so that only this one receives Ctrl-C."""
+    """Start a process in its own session, so that only this process receives Ctrl-C."""
     return subprocess.Popen(
         command, env=environment, stdout=stdout, start_new_session=True, preexec_fn=end_with_parent
     )
 
 
 def end_with_parent() -> None:
-    """Have Linux end this process when the one that started it is killed."""
+    """On Linux, end this process if its parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def wait_for_any(children: list[Child]) -> int:
-    """Wait until a child ends and return a non-zero code for it; reap orphans on the way."""
+    """Wait until a child ends and return its exit code, or 1 if that is 0. Reap orphans meanwhile."""
     while True:
         pid, status = os.wait()
         for child in children:
@@ -85,19 +85,19 @@ def wait_for_any(children: list[Child]) -> int:
 
 
 def end(children: list[Child]) -> None:
-    """Finish the requests in flight, the first child's first; end all with what they have started."""
+    """Stop the children in order, each after its requests in flight, and their descendants."""
     deadline = time.monotonic() + DRAIN_SECONDS
     for number, child in enumerate(children):
-        left = max(deadline - time.monotonic(), LAST_SECONDS if number else 0)
+        remaining = max(deadline - time.monotonic(), LAST_SECONDS if number else 0)
         group = child.process.pid
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if child.group:
                 os.killpg(group, child.graceful)
             child.process.send_signal(child.graceful)
-        over = time.monotonic() + left
+        group_deadline = time.monotonic() + remaining
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.process.wait(left)
-        while child.group and is_running(group) and time.monotonic() < over:
+            child.process.wait(remaining)
+        while child.group and is_running(group) and time.monotonic() < group_deadline:
             time.sleep(0.05)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
@@ -105,7 +105,7 @@ def end(children: list[Child]) -> None:
 
 
 def is_running(group: int) -> bool:
-    """Return whether a process of a group is left; reap those that were adopted."""
+    """Return True if a process of the group is still running. Reap adopted processes."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(-group, os.WNOHANG)
     with contextlib.suppress(ProcessLookupError):
@@ -115,7 +115,7 @@ def is_running(group: int) -> bool:
 
 
 def stop(signum: int, frame: FrameType | None) -> None:
-    """Leave supervise with exit code 0, once."""
+    """Exit with code 0 and ignore further signals."""
     for expected in (signal.SIGTERM, signal.SIGINT):
         signal.signal(expected, signal.SIG_IGN)
     sys.exit(0)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""protobuf's text format, as far as a config.pbtxt needs it: no schema, no extensions."""
+"""Parse the protobuf text format of a config.pbtxt: no schema, no extensions."""
 
 import ast
 import re
@@ -12,14 +12,14 @@ CLOSING = {"{": "}", "<": ">"}
 
 
 def parse(text: str) -> Message:
-    """Return the fields of a message, each with the list of its values, messages as dictionaries.
+    """Return the fields of a message, each with a list of its values. Messages are dictionaries.
 
-    Raises ValueError, which says where, for a text that is not of this format.
+    Raise ValueError, with the position, if the text does not have this format.
     """
     tokens = list(_tokens(text))
     message = _message(tokens, "")
     if tokens:
-        raise ValueError(f"{tokens[0]!r} was not expected")
+        raise ValueError(f"{tokens[0]!r} is unexpected")
     return message
 
 
@@ -29,8 +29,8 @@ def _tokens(text: str) -> Iterator[str]:
         found = TOKEN.match(text, position)
         if found is None:
             line = text.count("\n", 0, position) + 1
-            seen = text[position : position + 20]
-            raise ValueError(f"line {line}: {seen!r} is not of protobuf's text format")
+            excerpt = text[position : position + 20]
+            raise ValueError(f"line {line}: {excerpt!r} is not in protobuf text format")
         if found["token"]:
             yield found["token"]
         position = found.end()
@@ -70,7 +70,7 @@ def _value(tokens: list[str]) -> Any:
         return _message(tokens, CLOSING[token])
     if token[0] in "\"'":
         text = ast.literal_eval(token)
-        while tokens and tokens[0][0] in "\"'":  # strings that follow each other are one
+        while tokens and tokens[0][0] in "\"'":  # adjacent strings are one string
             text += ast.literal_eval(tokens.pop(0))
         return text
     if re.fullmatch(r"[+-]?\d+", token):
@@ -84,5 +84,5 @@ def _value(tokens: list[str]) -> Any:
 
 def _next(tokens: list[str]) -> str:
     if not tokens:
-        raise ValueError("it ends too early")
+        raise ValueError("the file is incomplete")
     return tokens.pop(0)

@@ -1,4 +1,4 @@
-"""Train the sample model and write it to the path given, as do/build does when there is no model yet."""
+"""Train the sample model and save it to the given path. do/build runs this if there is no model."""
 
 import json
 import sys
@@ -13,9 +13,9 @@ HERE = Path(__file__).resolve().parent
 
 
 def main(path: Path) -> None:
-    """Train, compare with a baseline on rows the model has not seen, and save."""
+    """Train, compare with a baseline on test rows, and save."""
     rows, rings, unseen, unseen_rings = read_abalones()
-    rows, unseen = rows.astype(np.float32), unseen.astype(np.float32)  # what the graph computes with
+    rows, unseen = rows.astype(np.float32), unseen.astype(np.float32)  # the input type of the graph
     model = RandomForestRegressor(n_estimators=50, min_samples_leaf=10, random_state=0, n_jobs=1)
     model.fit(rows, rings)
     predictions = model.predict(unseen)

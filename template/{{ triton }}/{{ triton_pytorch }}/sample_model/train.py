@@ -1,4 +1,4 @@
-"""Train the sample model and write it to the path given, as do/build does when there is no model yet."""
+"""Train the sample model and save it to the given path. do/build runs this if there is no model."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Network(nn.Module):
-    """Three layers, behind a scaling of the columns to mean 0 and deviation 1."""
+    """Three layers, after the columns are scaled to mean 0 and standard deviation 1."""
 
     def __init__(self, rows: torch.Tensor) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Network(nn.Module):
 
 
 def fit(model: Network, rows: torch.Tensor, rings: torch.Tensor) -> None:
-    """Train in batches of 64 rows, 40 times over."""
+    """Train in batches of 64 rows for 40 epochs."""
     optimizer = torch.optim.Adam(model.parameters(), 0.003)
     for _ in range(40):
         for batch in torch.randperm(len(rows)).split(64):
@@ -40,7 +40,7 @@ def fit(model: Network, rows: torch.Tensor, rings: torch.Tensor) -> None:
 
 
 def main(path: Path) -> None:
-    """Train, compare with a baseline on rows the model has not seen, and save."""
+    """Train, compare with a baseline on test rows, and save."""
     rows, rings, unseen, unseen_rings = read_abalones()
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True)

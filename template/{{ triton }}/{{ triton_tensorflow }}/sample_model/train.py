@@ -1,4 +1,4 @@
-"""Train the sample model and write it to the path given, as do/build does when there is no model yet."""
+"""Train the sample model and save it to the given path. do/build runs this if there is no model."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def main(path: Path) -> None:
-    """Train, compare with a baseline on rows the model has not seen, and save."""
+    """Train, compare with a baseline on test rows, and save."""
     rows, rings, unseen, unseen_rings = read_abalones()
     tf.keras.utils.set_random_seed(0)
     tf.config.experimental.enable_op_determinism()

@@ -1,4 +1,4 @@
-"""A language model by TensorRT-LLM's LLM API. Its arguments stand in model.yaml beside this file."""
+"""Serve a language model with the LLM API of TensorRT-LLM. Its arguments are in model.yaml."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import triton_python_backend_utils as pb_utils
 import yaml
 
 FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
-# What a request may say of sampling, and of which type it is; more is in TensorRT-LLM's SamplingParams.
+# Sampling parameters of a request, and their types. TensorRT-LLM's SamplingParams has more.
 SAMPLING = {
     "max_tokens": int,
     "temperature": float,
@@ -27,32 +27,32 @@ SAMPLING = {
 
 
 class TritonPythonModel:
-    """Triton calls `initialize` once, and `execute` with the requests that have arrived."""
+    """Triton calls `initialize` once, and `execute` with new requests."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the model, and start the loop in which requests are answered side by side."""
+        """Load the model, and start the event loop that answers concurrent requests."""
         from tensorrt_llm import LLM
 
         settings = yaml.safe_load(Path(__file__).resolve().with_name("model.yaml").read_text("utf-8"))
-        model = os.environ.get("SERVE_MODEL", settings["model"])  # serving/serve says where the weights are
+        model = os.environ.get("SERVE_MODEL", settings["model"])  # set by serving/serve
         if model != settings["model"]:
             settings = {**settings, "model": model, "revision": None}
         try:
             self.llm = LLM(**settings)
         except Exception as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            raise pb_utils.TritonModelException(f"{settings['model']} cannot be used: {reason}") from None
+            raise pb_utils.TritonModelException(f"cannot use {settings['model']}: {reason}") from None
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
     def execute(self, requests: list[Any]) -> None:
-        """Start to answer requests; each is answered by its response sender."""
+        """Start to answer requests. Each request has its own response sender."""
         for request in requests:
             asyncio.run_coroutine_threadsafe(self.answer(request), self.loop)
 
     async def answer(self, request: Any) -> None:
-        """Send the text for one request: as it is made when `stream` is true, else in one piece."""
+        """Send the text for one request: token by token if `stream` is true, otherwise as a whole."""
         sender = request.get_response_sender()
         try:
             prompt, stream = prompt_of(request)
@@ -68,28 +68,28 @@ class TritonPythonModel:
         sender.send(flags=FINAL)
 
     def finalize(self) -> None:
-        """End the engine."""
+        """Stop the event loop and the model."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.llm.shutdown()
 
 
 def prompt_of(request: Any) -> tuple[str, bool]:
-    """Return a request's text, and whether its answer is to be streamed."""
+    """Return the prompt of a request, and True if the response is to be streamed."""
     text = pb_utils.get_input_tensor_by_name(request, "text_input").as_numpy().flat[0]
     stream = pb_utils.get_input_tensor_by_name(request, "stream")
     return text.decode("utf-8"), bool(stream is not None and stream.as_numpy().flat[0])
 
 
 def sampling(request: Any) -> Any:
-    """Return how the text is to be made. Raises ValueError for what cannot be said of it."""
+    """Return the sampling parameters of a request. Raise ValueError if one is unknown or invalid."""
     from tensorrt_llm import SamplingParams
 
     given = json.loads(request.parameters() or "{}")
     if unknown := set(given) - set(SAMPLING):
-        raise ValueError(f"{', '.join(sorted(unknown))} is not known; known are {', '.join(SAMPLING)}")
+        raise ValueError(f"unknown parameters: {', '.join(sorted(unknown))}; use {', '.join(SAMPLING)}")
     return SamplingParams(**{name: SAMPLING[name](value) for name, value in given.items()})
 
 
 def response(text: str) -> Any:
-    """Return a piece of text as Triton sends it."""
+    """Return a response with a piece of text."""
     return pb_utils.InferenceResponse([pb_utils.Tensor("text_output", np.array([text.encode()], np.object_))])
