@@ -26,7 +26,7 @@ BANNED = {
     r"stands? in": "is in, is defined in",
     r"all the same": "anyway, still",
     r"some(?:body|one) else's": "owned by another project",
-    r"nobody": "no one; or: X is unknown",
+    r"nobody(?![\"'])": "no one; or: X is unknown",
     r"go(?:es|ing)? on|went on": "continues, is still running",
     r"begun": "started",
     r"beside": "next to, alongside, in addition to",

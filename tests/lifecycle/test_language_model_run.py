@@ -66,7 +66,7 @@ def test_the_whole_path_is_tried_with_a_stub(render: Render, config: str) -> Non
             assert streamed.returncode == 2
         else:
             assert streamed.returncode == 0, streamed.stderr
-            assert "first token after" in streamed.stdout and "made-up answer" in streamed.stderr
+            assert "first token after" in streamed.stdout and "fixed answer" in streamed.stderr
 
 
 def test_a_stream_that_is_refused_is_told_with_the_answer(render: Render) -> None:

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Check that this project serves as SageMaker expects: locally, in a container, or where it runs already."""
+"""Check the server against the SageMaker contract: local, in a container, or already running."""
 
 import argparse
 import contextlib
@@ -21,12 +21,12 @@ PARSER = argparse.ArgumentParser("PYTHONPATH=do python -m contract", description
 
 
 def main() -> int:
-    """Run the checks that were asked for; return 0 when none failed, 6 when one did."""
+    """Run the selected checks. Return 0 if none failed, otherwise 6."""
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started servers are stopped
     chosen = options.only or list(CHECKS)
     if unknown := set(chosen) - set(CHECKS):
-        PARSER.error(f"there is no check {', '.join(map(str, sorted(unknown)))}")
+        PARSER.error(f"unknown checks: {', '.join(map(str, sorted(unknown)))}")
     try:
         with contextlib.closing(_server(options)) as server:
             seconds = server.ready()
@@ -36,7 +36,7 @@ def main() -> int:
     except ValueError as error:
         PARSER.error(str(error))
     except Failed as error:
-        print(f"contract: the server does not start: {error}", file=sys.stderr)
+        print(f"contract: the server did not start: {error}", file=sys.stderr)
         return DOES_NOT_START
     _report(outcomes, options.json)
     return BROKEN if any(outcome.result == "failed" for outcome in outcomes) else 0
@@ -45,14 +45,16 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     where, add = PARSER.add_mutually_exclusive_group(required=True), PARSER.add_argument
     where.add_argument("--local", action="store_true", help="start serving/serve on this machine")
-    where.add_argument("--image", help="start this image")
-    where.add_argument("--url", help="ask a server that runs already: http://127.0.0.1:8080")
-    add("--python", default=sys.executable, help="interpreter with the requirements (--local)")
-    add("--model-dir", type=Path, help="model to serve (default: model, or the one in the image)")
-    add("--engine", choices=("docker", "podman", "finch"), default="docker", help="(--image)")
-    add("--user", choices=("root", "serving"), default="", help="SERVING_USER (--image)")
-    add("--only", type=_numbers, help="check numbers: 9,13")
-    add("--soak", action="store_true", help="send 100,000 requests in check 57, not 5,000")
+    where.add_argument("--image", help="start a container of this image")
+    where.add_argument("--url", help="use a running server: http://127.0.0.1:8080")
+    add("--python", default=sys.executable, help="Python with the requirements (--local)")
+    add("--model-dir", type=Path, help="model to serve (default: model/, or the model in the image)")
+    add(
+        "--engine", choices=("docker", "podman", "finch"), default="docker", help="container engine (--image)"
+    )
+    add("--user", choices=("root", "serving"), default="", help="value of SERVING_USER (--image)")
+    add("--only", type=_numbers, help="run only these checks: 9,13")
+    add("--soak", action="store_true", help="send 100,000 requests in check 57 (default: 5,000)")
     add("--json", action="store_true", help="print JSON")
     kind.add_options(PARSER)
     return PARSER.parse_args()
@@ -66,7 +68,7 @@ def _server(options: argparse.Namespace) -> Server:
     if options.url:
         parts = urlsplit(options.url)
         if parts.scheme != "http" or not parts.hostname:
-            PARSER.error("--url must look like http://127.0.0.1:8080")
+            PARSER.error("--url is not an HTTP address; example: http://127.0.0.1:8080")
         return Server(Client(parts.hostname, parts.port or 80))
     if options.image:
         options_of_kind = kind.Checks.container_options
@@ -74,20 +76,20 @@ def _server(options: argparse.Namespace) -> Server:
             options.engine, options.image, options.model_dir, options.user, options=options_of_kind
         )
     if not Path("serving/serve").exists():
-        raise ValueError("run this in the project's directory")
+        raise ValueError("serving/serve not found; run this in the project directory")
     model = kind.model_dir(options.model_dir)
     return LocalServer(options.python, model, variables=kind.Checks.local_variables)
 
 
 def _run(numbers: list[int], context: kind.Checks) -> list[Outcome]:
-    outcomes, said = list[Outcome](), 0.0
+    outcomes, logged = list[Outcome](), 0.0
     for done, number in enumerate(numbers, start=1):
         line = f"{done}/{len(numbers)}  {number} {CHECKS[number][0]}"
         if sys.stderr.isatty():
             print(f"\r\x1b[K{line[:100]}", end="", file=sys.stderr, flush=True)
-        elif time.monotonic() - said > 10:
+        elif time.monotonic() - logged > 10:
             print(line, file=sys.stderr, flush=True)
-            said = time.monotonic()
+            logged = time.monotonic()
         outcomes.append(run(number, context))
     print("\r\x1b[K" if sys.stderr.isatty() else "", end="", file=sys.stderr)
     return sorted(outcomes, key=lambda outcome: outcome.number)

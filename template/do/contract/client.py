@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Requests to a model server, and what it replies."""
+"""Requests to a model server, and its replies."""
 
 import contextlib
 import json
@@ -15,15 +15,15 @@ NONE: Headers = {}
 
 
 class Failed(Exception):
-    """The server breaks the contract; the message says what was measured."""
+    """The server violates the contract. The message contains the measurement."""
 
 
 class NotApplicable(Exception):
-    """The check says nothing about this server; the message says why."""
+    """The check does not apply to this server. The message contains the reason."""
 
 
 class Request(NamedTuple):
-    """An HTTP request (chunked with the header Transfer-Encoding), and how many answers it asks for."""
+    """An HTTP request (chunked if it has the header Transfer-Encoding), and its number of rows."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a server answered, with header names in lower case, and how long it took."""
+    """The reply of a server, with header names in lower case, and its duration."""
 
     status: int
     headers: Headers
@@ -46,11 +46,11 @@ class Reply(NamedTuple):
             json.dumps(answer, allow_nan=False)
             return answer
         except ValueError as error:
-            raise Failed(f"status {self.status}, not JSON ({error}): {self.body[:60]!r}") from None
+            raise Failed(f"status {self.status}, invalid JSON ({error}): {self.body[:60]!r}") from None
 
 
 class Client(NamedTuple):
-    """Where a server listens."""
+    """The address of a server."""
 
     host: str
     port: int
@@ -58,7 +58,7 @@ class Client(NamedTuple):
     def send(
         self,
         request: Request,
-        connection: HTTPConnection | None = None,  # is kept open
+        connection: HTTPConnection | None = None,  # stays open
         timeout: float = 60,
         once_sent: Callable[[socket.socket], None] = lambda connected: None,
     ) -> Reply:
@@ -66,7 +66,7 @@ class Client(NamedTuple):
         started, chunked, body = time.perf_counter(), "Transfer-Encoding" in request.headers, request.body
         chunks = (body[start : start + 65536] for start in range(0, len(body), 65536))
         try:
-            # A server may refuse a body before it has read all of it: its answer still counts.
+            # A server can reject a body before it has read all of it. Its reply still counts.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 data = chunks if chunked else body
                 own.request(request.method, request.path, data, request.headers, encode_chunked=chunked)
@@ -80,7 +80,7 @@ class Client(NamedTuple):
         return Reply(response.status, headers, answer, time.perf_counter() - started)
 
     def arrivals(self, request: Request) -> list[float]:
-        """Return the seconds after which each part of an answer arrives. Raises Failed without status 200."""
+        """Return the seconds until each part of a reply arrives. Raise Failed if the status is not 200."""
         with contextlib.closing(HTTPConnection(self.host, self.port, timeout=60)) as connection:
             started, times = time.perf_counter(), list[float]()
             connection.request(request.method, request.path, request.body, dict(request.headers))
@@ -96,6 +96,6 @@ class Client(NamedTuple):
 
 
 def post(body: bytes, content_type: str = JSON, rows: int = 0, headers: Headers = NONE) -> Request:
-    """Return a POST to /invocations, without Content-Type when that is empty."""
+    """Return a POST request to /invocations, without Content-Type if that is empty."""
     described = {"Content-Type": content_type} if content_type else {}
     return Request("POST", "/invocations", {**described, **headers}, body, rows)

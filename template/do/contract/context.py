@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""A server that is checked: the requests of its kind of model, and the servers started next to it."""
+"""The server under test: requests for its kind of model, and further servers with changed settings."""
 
 import contextlib
 import os
@@ -24,20 +24,20 @@ PING = Request("GET", "/ping")
 
 
 class Load(NamedTuple):
-    """How many seconds a load took, and those of each ping meanwhile."""
+    """The seconds that a load test took, and the seconds of each ping during it."""
 
     seconds: float
     pings: tuple[float, ...]
 
 
 class Context(ABC):
-    """What all checks share; kind.py has what differs by the kind of model."""
+    """The methods that all checks share; kind.py has those for each kind of model."""
 
-    imports = ""  # what an unprivileged user must be able to import
-    container_options: tuple[str, ...] = ()  # that a container of this kind is started with
-    local_variables: tuple[tuple[str, str], ...] = ()  # that a local server of this kind is started with
-    without_model: tuple[tuple[str, str], ...] = ()  # variables of a server that has no model
-    ends_alone = True  # whether what it has started ends with a server that is killed
+    imports = ""  # imports that must work for an unprivileged user
+    container_options: tuple[str, ...] = ()  # options of containers of this kind
+    local_variables: tuple[tuple[str, str], ...] = ()  # variables of local servers of this kind
+    without_model: tuple[tuple[str, str], ...] = ()  # variables of a server without a model
+    ends_alone = True  # False if a killed server leaves its children
 
     def __init__(self, server: Server, soak_requests: int = 5_000, seconds: float = 0) -> None:
         self.server, self.client = server, server.client
@@ -46,61 +46,61 @@ class Context(ABC):
 
     @abstractmethod
     def one(self, headers: Headers = NONE) -> Request:
-        """Return a small request for an answer."""
+        """Return a small request."""
 
     @abstractmethod
     def slow(self) -> Request:
-        """Return a request that takes a second or two."""
+        """Return a request that takes 1 to 2 s."""
 
     @abstractmethod
     def judge(self, request: Request, reply: Reply) -> None:
-        """Raise Failed unless a reply is the right answer to a request."""
+        """Raise Failed unless a reply to a request is correct."""
 
     @abstractmethod
     def message(self, error: Any) -> Any:
-        """Return what the body of an error says in words."""
+        """Return the message in the body of an error."""
 
     @abstractmethod
     def corrupt(self, model: Path) -> None:
-        """Make a model in this directory one that cannot be loaded."""
+        """Change the model in a directory so that it cannot be loaded."""
 
     def several(self, headers: Headers = NONE) -> Request:
-        """Return a request for as many answers as one can ask for."""
+        """Return a request for several predictions, if the kind of model supports it."""
         return self.one(headers)
 
     def streamed(self) -> Request:
-        """Return a request whose answer comes in parts. Raises NotApplicable when there are none."""
-        raise NotApplicable("answers are not streamed")
+        """Return a request with a streamed response. Raise NotApplicable if responses are not streamed."""
+        raise NotApplicable("responses are not streamed")
 
     def with_long_header(self) -> Request:
-        """Return a request that nginx refuses. Raises NotApplicable without nginx."""
+        """Return a request that nginx rejects. Raise NotApplicable without nginx."""
         self.need_nginx()
         return PING._replace(headers={"X-Long": "x" * 40_000})
 
     def need_nginx(self) -> None:
-        """Raise NotApplicable when the server runs without nginx."""
+        """Raise NotApplicable if the server runs without nginx."""
         nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
         if isinstance(self.server, LocalServer) and not nginx:
             raise NotApplicable("nginx is not installed on this machine")
 
     def copy_model(self, target: Path) -> None:
-        """Copy what is served."""
+        """Copy the model."""
         self.own.copy_model(target)
 
     @property
     def own(self) -> OwnServer:
         if isinstance(self.server, OwnServer):
             return self.server
-        raise NotApplicable("needs a server that is started here: --local or --image")
+        raise NotApplicable("needs a server started by the suite: --local or --image")
 
     def send(self, request: Request, client: Client | None = None, **how: Any) -> Reply:
-        """Return the reply to a request. Raises Failed unless it is the right answer."""
+        """Return the reply to a request. Raise Failed unless it is correct."""
         reply = (client or self.client).send(request, **how)
         self.judge(request, reply)
         return reply
 
     def steadily(self, requests: int) -> float:
-        """Return the seconds that small requests take on one connection, which must stay open."""
+        """Send small requests on one connection, which must stay open. Return the seconds."""
         with contextlib.closing(HTTPConnection(*self.client, timeout=60)) as connection:
             connection.connect()
             connection.auto_open, started = 0, time.perf_counter()
@@ -109,7 +109,7 @@ class Context(ABC):
             return time.perf_counter() - started
 
     def together(self, clients: int, requests: int) -> float:
-        """Return the seconds that this many requests of each client take."""
+        """Send small requests from several clients. Return the seconds."""
         started = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
             list(pool.map(self.steadily, [requests] * clients))
@@ -117,14 +117,14 @@ class Context(ABC):
 
     @cached_property
     def load(self) -> Load:
-        """The load of 32 clients with 40 requests each, which several checks share."""
+        """A load test of 32 clients with 40 requests each, which several checks share."""
         with self.pinging() as pings:
             seconds = self.together(32, 40)
         return Load(seconds, tuple(pings))
 
     @contextlib.contextmanager
     def pinging(self) -> Iterator[list[float]]:
-        """Ping all the while; the list has the seconds of each at the end. A ping that fails took forever."""
+        """Send pings meanwhile and yield the list of their seconds. A failed ping has infinite seconds."""
         over, pings = threading.Event(), list[float]()
 
         def ping() -> None:
@@ -147,7 +147,7 @@ class Context(ABC):
 
     @contextlib.contextmanager
     def started(self, prepare: Callable[[Path], None] | None = None, **changes: Any) -> Iterator[OwnServer]:
-        """Start another server with a prepared, read-only copy of the model, dated 1970, and end it again."""
+        """Run another server with a prepared, read-only copy of the model, dated 1970."""
         with tempfile.TemporaryDirectory() as directory:
             Path(directory).chmod(0o755)
             model = Path(directory, "model")
@@ -163,7 +163,7 @@ class Context(ABC):
     def fails(
         self, prepare: Callable[[Path], None], limit: float, *variables: tuple[str, str]
     ) -> tuple[str, float, str]:
-        """Start a server that must fail; return where it sees its model, how long it took and its log."""
+        """Start a server that must fail. Return the path of its model, the seconds and its log."""
         with self.started(prepare, variables=(*self.own.variables, *variables)) as server:
             started = time.monotonic()
             while (code := server.exit_code()) is None:

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The numbered checks of the suite: how one is registered, run and judged."""
+"""Register, run and evaluate the numbered checks of the suite."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from .client import Failed, NotApplicable, Request
 
-# These run last, in this order: they kill a worker, end the server, or start others.
+# These run last, in this order: they kill a worker, stop the server, or start other servers.
 LAST = (57, 45, 56, 65, 46, 48, 47, 49, 53, 55, 50, 51, 52, 58)
 Measure = Callable[[Any], str]
 M = TypeVar("M", bound=Measure)
@@ -18,7 +18,7 @@ Row = tuple[int, str, set[int], Callable[[Any], list[Request]]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a check: `result` is passed, failed or not applicable, `detail` what was measured."""
+    """The outcome of a check. `result` is passed, failed or not applicable; `detail` is the measurement."""
 
     number: int
     title: str
@@ -41,13 +41,13 @@ def run(number: int, checked: Any) -> Outcome:
 
 
 def in_order(numbers: Iterable[int]) -> list[int]:
-    """Return check numbers in the order in which they may run."""
+    """Return check numbers in the order in which they can run."""
     chosen = set(numbers)
     return [*sorted(chosen - set(LAST)), *(number for number in LAST if number in chosen)]
 
 
 def check(number: int, title: str) -> Callable[[M], M]:
-    """Register the decorated function, which returns what it measured, as check `number`."""
+    """Register the decorated function, which returns its measurement, as check `number`."""
 
     def registered(measure: M) -> M:
         CHECKS[number] = (title, measure)
@@ -57,7 +57,7 @@ def check(number: int, title: str) -> Callable[[M], M]:
 
 
 def expect(condition: bool, message: str, measured: str = "") -> str:
-    """Return what was measured, or else `message`. Raises Failed with `message` unless `condition` holds."""
+    """Return `measured`, or `message` if that is empty. Raise Failed with `message` unless `condition`."""
     if not condition:
         raise Failed(message)
     return measured or message

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Starting, signalling and looking into a server: one that runs already, a local one, or a container."""
+"""Start, signal and inspect a server: already running, local, or in a container."""
 
 import contextlib
 import inspect
@@ -23,7 +23,7 @@ Process = dict[str, Any]
 
 
 class Server:
-    """A server that runs already: it answers requests, but cannot be started, ended or looked into."""
+    """A running server. It answers requests, but cannot be started, stopped or inspected."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -42,18 +42,18 @@ class Server:
         return False
 
     def ready(self) -> float:
-        """Return the seconds until /ping answers 200. Raises Failed when it never does."""
+        """Return the seconds until /ping returns 200. Raise Failed if it does not."""
         started = time.perf_counter()
         while not self.responds():
             code, seconds = self.exit_code(), time.perf_counter() - started
             if code is not None or seconds > START_SECONDS:
                 log = "\n".join(self.log().splitlines()[-LOG_LINES:])
-                raise Failed(f"no /ping 200 after {seconds:.0f} s, exit code {code}; log:\n{log}")
+                raise Failed(f"/ping did not return 200 in {seconds:.0f} s; exit code {code}; log:\n{log}")
             time.sleep(0.05)
         return time.perf_counter() - started
 
     def wait(self, seconds: float) -> int | None:
-        """Return the exit code once the server has ended, or None when it has not in this time."""
+        """Return the exit code when the server ends, or None if it does not end in time."""
         deadline = time.monotonic() + seconds
         while (code := self.exit_code()) is None and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -62,7 +62,7 @@ class Server:
 
 @dataclass
 class LocalServer(Server):
-    """`serving/serve serve` of the project in the current directory; like a Popen, it starts when made."""
+    """`serving/serve serve` of the project in the current directory. Creating an instance starts it."""
 
     python: str
     model: Path
@@ -77,7 +77,7 @@ class LocalServer(Server):
         super().__init__(Client("127.0.0.1", self.port or free_port()))
         self.listens_on, self.model_dir = self.client.port, str(self.model.resolve())
         self.directory = Path(tempfile.mkdtemp(prefix="contract-"))
-        self.directory.chmod(0o1777)  # a server that has dropped its privileges writes here, too
+        self.directory.chmod(0o1777)  # a server without privileges must write here
         self.start()
 
     def start(self) -> None:
@@ -107,31 +107,31 @@ class LocalServer(Server):
             os.kill(pid, signal.SIGKILL)
 
     def look(self) -> tuple[list[Process], list[int]]:
-        """Return the server's processes, and the ports on which they listen off loopback."""
+        """Return the processes of the server, and their ports outside the loopback interface."""
         everything, ports = read_proc()
         if not everything:
-            raise NotApplicable("needs /proc, which only Linux has")
+            raise NotApplicable("needs Linux (/proc)")
         family = {self.process.pid}
         while children := {row["pid"] for row in everything if row["parent"] in family} - family:
             family |= children
-        ours = [row for row in everything if row["pid"] in family]
-        return ours, [ports[name] for row in ours for name in row["sockets"] if name in ports]
+        processes = [row for row in everything if row["pid"] in family]
+        return processes, [ports[name] for row in processes for name in row["sockets"] if name in ports]
 
     def orphans(self) -> list[Process]:
         return self.look()[0]
 
     def unprivileged(self, imports: str) -> str:
-        """Return the user to drop to, who may import this. Raises NotApplicable when there is none here."""
+        """Return an unprivileged user that can run `imports`. Raise NotApplicable if there is none."""
         if os.getuid() != 0:
-            raise NotApplicable("the suite does not run as root, so there is nothing to drop")
+            raise NotApplicable("needs root: the suite cannot change users")
         command = [self.python, "-c", f"{imports}\nopen('serving/serve')"]
         with contextlib.suppress(OSError):
             if subprocess.run(command, user="nobody", capture_output=True).returncode == 0:
                 return "nobody"
-        raise NotApplicable(f"the user nobody may not read {self.python} or this project")
+        raise NotApplicable(f"the unprivileged user cannot read {self.python} or this project")
 
     def leftovers(self, before: list[Process]) -> list[str]:
-        """End and return the processes seen `before` that still run; also return temporary directories."""
+        """Kill and return the processes in `before` that still run. Also return temporary directories."""
         pids = {row["pid"] for row in before}
         alive = [row for row in read_proc()[0] if row["pid"] in pids and row["command"]]
         for row in alive:
@@ -151,7 +151,7 @@ class LocalServer(Server):
 
 @dataclass
 class ContainerServer(Server):
-    """A container, started when made, as SageMaker does: `PROGRAM run IMAGE serve`."""
+    """A container, run like in SageMaker: `PROGRAM run IMAGE serve`. Creating an instance starts it."""
 
     program: str
     image: str
@@ -204,7 +204,7 @@ class ContainerServer(Server):
         self.engine("exec", "-u", "0", self.container, "sh", "-c", f"kill -9 {pid}")
 
     def look(self) -> tuple[list[Process], list[int]]:
-        """Return the container's processes, and the ports on which it listens off loopback."""
+        """Return the processes of the container, and its ports outside the loopback interface."""
         imports = "import contextlib, json, os\nfrom pathlib import Path\nProcess = dict\n"
         source = f"{imports}{inspect.getsource(read_proc)}\nprint(json.dumps(read_proc()))"
         run = ("exec", "-i", "-u", "0", self.container, "python3", "-")
@@ -215,12 +215,12 @@ class ContainerServer(Server):
         return "serving"
 
     def orphans(self) -> list[Process]:
-        """Leave a process without a parent, which only the container's first process can reap."""
+        """Create a process without a parent, which only the first process of the container can reap."""
         self.engine("exec", self.container, "sh", "-c", "(sleep 0.2 &); sleep 0.5")
         return self.look()[0]
 
     def leftovers(self, before: list[Process]) -> list[str]:
-        """Return the zombies seen `before`."""
+        """Return the zombies in `before`."""
         return [f"zombie {row['pid']}" for row in before if not row["command"]]
 
     def close(self) -> None:
@@ -231,7 +231,7 @@ OwnServer = LocalServer | ContainerServer
 
 
 def read_proc() -> tuple[list[Process], dict[str, int]]:
-    """Return all other processes (a zombie has no command), and the ports that listen off loopback."""
+    """Return all other processes (a zombie has no command), and the ports outside the loopback interface."""
     processes, ports = [], {}
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -245,13 +245,13 @@ def read_proc() -> tuple[list[Process], dict[str, int]]:
     for table in filter(Path.exists, (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))):
         for row in [line.split() for line in table.read_text().splitlines()[1:]]:
             address, port = row[1].split(":")
-            # 0A is listening; 127.0.0.1, also within IPv6, and ::1 end like this.
+            # 0A: listening. 127.0.0.1, also within IPv6, and ::1 have these endings.
             if row[3] == "0A" and not address.endswith(("7F", "01000000")):
                 ports[f"socket:[{row[9]}]"] = int(port, 16)
     return [process for process in processes if process["pid"] != os.getpid()], ports
 
 
 def free_port() -> int:
-    """Return a port on which nothing listens."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Rows of a predictive model as requests in every form, and the predictions in what it answers."""
+"""Requests in every format from a row, and the predictions in replies."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ VALUE = re.compile(r"[^][,\s]+")
 
 
 class Row(NamedTuple):
-    """A row as JSON, its shape, in which None is a length that may be any, and how many a body may have."""
+    """A row as JSON, its shape (None: any length), and the maximum number of rows in a request."""
 
     text: str
     shape: tuple[int | None, ...]
@@ -33,15 +33,15 @@ class Row(NamedTuple):
 
     def csv(self, rows: int = 1, end: str = "\n") -> Request:
         if len(self.shape) != 1:
-            raise NotApplicable(f"CSV rows are flat, this model's have shape {list(self.shape)}")
+            raise NotApplicable(f"CSV rows have one dimension; rows of this model have shape {list(self.shape)}")
         return post(f"{self.text[1:-1]}{end}".encode() * rows, CSV, rows)
 
     def npy(self, rows: int = 1, pickled: bytes = b"") -> Request:
-        """Return an array as numpy.save writes it, of float64 or of pickled objects."""
+        """Return a request with an .npy file of float64 values or of pickled objects."""
         try:
             values = [] if pickled else [float(value) for value in VALUE.findall(self.text)]
         except ValueError:
-            raise NotApplicable("the row holds text, an array holds numbers") from None
+            raise NotApplicable("the row has text, but an array has only numbers") from None
         dtype, shape = "|O" if pickled else "<f8", (rows, *(size or 1 for size in self.shape))
         header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
         header += b" " * (-(len(header) + 11) % 64) + b"\n"
@@ -64,7 +64,7 @@ class Row(NamedTuple):
 
     def longer(self) -> "Row":
         if self.shape[0] is None:
-            raise NotApplicable("the model takes rows of any length")
+            raise NotApplicable("the model accepts rows of any length")
         return of_shape([self.shape[0] + 1, *self.shape[1:]])
 
 
@@ -77,7 +77,7 @@ def of_shape(shape: list[int | None], most: int = ANY_NUMBER) -> Row:
 
 
 def predictions(reply: Reply) -> list[Any]:
-    """Return what a reply predicts. Raises Failed when it holds no predictions."""
+    """Return the predictions in a reply. Raise Failed if there are none."""
     answer = reply.json() if reply.status == 200 else None
     found = answer.get("predictions") if isinstance(answer, dict) else None
     if not isinstance(found, list) or not found:
@@ -86,7 +86,7 @@ def predictions(reply: Reply) -> list[Any]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Return whether two predictions agree, but for rounding, which differs with the size of a batch."""
+    """Return True if two predictions are equal, except for rounding, which depends on the batch size."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
     if isinstance(one, list) and isinstance(other, list):

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What is expected of Triton's server beside what holds for all: the KServe v2 protocol, by config.pbtxt."""
+"""The checks for Triton: requests in the KServe v2 protocol, based on config.pbtxt."""
 
 import argparse
 import json
@@ -23,19 +23,19 @@ SECONDS = 1.5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that only this kind of model has: none."""
+    """Add the options for this kind of model: none."""
 
 
 def model_dir(given: Path | None) -> Path:
-    """Return the model repository to serve. Raises ValueError when there is no model in it."""
+    """Return the model repository to serve. Raise ValueError if it has no model."""
     repository = given or Path("model_repository")
     if not any(repository.glob("*/config.pbtxt")):
-        raise ValueError(f"there is no model in {repository} (see --model-dir)")
+        raise ValueError(f"no model in {repository}; run do/build, or use --model-dir")
     return repository
 
 
 class Checks(checks.Checks):
-    """The checks of a server that answers with tensors."""
+    """The checks of a server that returns tensors."""
 
     http = (*checks.Checks.http, *checks.Checks.http_behind_nginx)
 
@@ -46,7 +46,7 @@ class Checks(checks.Checks):
         self.largest = self.config.get("max_batch_size", [0])[0]
 
     def asking(self, rows: int, headers: Headers = NONE) -> Request:
-        """Return a request with so many rows of one value, in JSON."""
+        """Return a JSON request with `rows` rows of a constant value."""
         inputs = []
         for tensor in self.config["input"]:
             datatype = tensor["data_type"][0].removeprefix("TYPE_").replace("STRING", "BYTES")
@@ -61,11 +61,11 @@ class Checks(checks.Checks):
         return self.asking(1, headers)
 
     def several(self, headers: Headers = NONE) -> Request:
-        """Return a request for three predictions, if the model takes several rows."""
+        """Return a request for three predictions, if the model accepts several rows."""
         return self.asking(min(3, max(1, self.largest)), headers)
 
     def slow(self) -> Request:
-        """Return a request of so many rows that they take a second or two, if the model takes as many."""
+        """Return a request with enough rows to take 1 to 2 s, if the model accepts that many."""
         rows, row_bytes = min(max(1, self.largest), 10_000), len(self.one().body)
         seconds = self.send(self.asking(rows)).seconds
         most = min(max(1, self.largest), LARGEST_BODY // row_bytes)
@@ -73,30 +73,30 @@ class Checks(checks.Checks):
 
     @cached_property
     def reference(self) -> list[list[Any]]:
-        """What the model gives for one row, which it must give for each like it."""
+        """The outputs for one row. Each equal row must have the same outputs."""
         return outputs(self.client.send(self.one()), 1)
 
     def judge(self, request: Request, reply: Reply) -> None:
-        """Raise Failed unless a reply holds the right values for each row."""
+        """Raise Failed unless a reply has the correct values for each row."""
         for expected, values in zip(self.reference, outputs(reply, request.rows), strict=True):
-            wanted = expected * request.rows
-            expect(len(values) == len(wanted), f"{len(values)} values for {request.rows} rows")
-            wrong = [pair for pair in zip(values, wanted, strict=True) if not same(*pair)]
-            expect(not wrong, f"{wrong[:1]} for the same row alone and among {request.rows}")
+            repeated = expected * request.rows
+            expect(len(values) == len(repeated), f"{len(values)} values for {request.rows} rows")
+            wrong = [pair for pair in zip(values, repeated, strict=True) if not same(*pair)]
+            expect(not wrong, f"{wrong[:1]} for the same row in a batch of {request.rows} and alone")
 
     def message(self, error: Any) -> Any:
-        """Return what the body of an error says in words."""
+        """Return the message in the body of an error."""
         return error.get("error")
 
     def corrupt(self, model: Path) -> None:
-        """Overwrite the model's own file, but not what describes it."""
+        """Overwrite the model file, but not its configuration."""
         for path in filter(Path.is_file, model.glob("*/1/**/*")):
             if path.suffix != ".py":
                 path.write_bytes(b"\0garbage" * 64)
 
 
 def outputs(reply: Reply, rows: int) -> list[list[Any]]:
-    """Return the values of each tensor in an answer. Raises Failed when there is none."""
+    """Return the values of each tensor in a reply. Raise Failed if there is none."""
     answer = reply.json() if reply.status == 200 else None
     if not isinstance(answer, dict) or not answer.get("outputs"):
         raise Failed(f"status {reply.status}, no outputs for {rows} rows: {reply.body[:120]!r}")
@@ -104,7 +104,7 @@ def outputs(reply: Reply, rows: int) -> list[list[Any]]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Return whether two values agree, but for rounding, which differs with the size of a batch."""
+    """Return True if two values are equal, except for rounding, which depends on the batch size."""
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
     return bool(one == other)
