@@ -1,4 +1,4 @@
-"""The engine of tests/standins/up, and images built with it by the projects' own do/build."""
+"""The container engine of tests/standins/up, and images that projects build with it."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ Image = tuple[Path, str]
 
 @pytest.fixture(scope="session")
 def engine() -> dict[str, str]:
-    """Return the environment in which `docker` is the stand-ins' engine."""
+    """Return the environment in which `docker` is the engine of tests/standins/up."""
     answer = subprocess.run([REPOSITORY / "tests" / "standins" / "up"], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     exports = (line.removeprefix("export ").split("=", 1) for line in answer.stdout.splitlines())
@@ -29,7 +29,7 @@ def engine() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def real_aws_server(engine: dict[str, str]) -> Iterator[AwsStandIn]:
-    """Return an AWS whose ECR is the registry of tests/standins/up and whose containers run in its engine."""
+    """Return a fake AWS with the registry and the container engine of tests/standins/up."""
     runner = DockerRunner(engine)
     aws = AwsStandIn(runner, RegistryStore())
     aws.start()
@@ -40,7 +40,7 @@ def real_aws_server(engine: dict[str, str]) -> Iterator[AwsStandIn]:
 
 @pytest.fixture(scope="session")
 def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of an `aws` command, which CodeBuild's images have."""
+    """Return the folder of an `aws` command, which images of CodeBuild have."""
     environment = tmp_path_factory.mktemp("awscli")
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([uv, "venv", "--quiet", "--clear", environment], check=True)
@@ -51,7 +51,7 @@ def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def real_aws(real_aws_server: AwsStandIn, engine: dict[str, str], aws_cli: Path) -> Iterator[AwsStandIn]:
-    """Return that AWS, empty; its builds have the engine and `aws` too."""
+    """Return the fake AWS, empty. Its builds have the container engine and `aws`."""
     real_aws_server.reset()
     real_aws_server.settings.build_environment |= {
         "DOCKER_HOST": engine["DOCKER_HOST"],

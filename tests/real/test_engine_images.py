@@ -1,7 +1,7 @@
-"""The Dockerfiles of language models, built by a real engine on stand-ins for the servers' images.
+"""The Dockerfiles of language models, built by a real container engine on fake base images.
 
-A stand-in is python:3.12-slim under the server's real tag, with the project's stub as the engine. What this
-does not prove: that the real image has what the Dockerfile uses (apt, pip, useradd, the user djl).
+A fake is python:3.12-slim under the tag of the real image, with the stub of the project. The tests do not
+prove that the real image has the programs that the Dockerfile uses (apt, pip, useradd, the user djl).
 """
 
 import json
@@ -36,7 +36,7 @@ each_server = pytest.mark.parametrize("config", llm.SERVERS)
 
 @pytest.fixture(scope="module")
 def build(engine: dict[str, str], template: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Return a function that renders a project and builds its image on a stand-in, once each."""
+    """Return a function that renders a project and builds its image on a fake, once each."""
 
     @cache
     def build_image(config: str) -> tuple[Path, str]:

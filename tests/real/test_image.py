@@ -1,4 +1,4 @@
-"""The rendered Dockerfile, built by a real engine: what is in the image, and that it serves."""
+"""The rendered Dockerfile, built by a real container engine: the content of the image, and its server."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def docker(engine: dict[str, str], *arguments: str, timeout: int = 120) -> "subp
 
 
 def ping(engine: dict[str, str], *options_and_image: str) -> str:
-    """Return the status of a fresh container's /ping, or what the container said when there is none."""
+    """Return the status of /ping in a new container, or the log of the container."""
     started = docker(engine, "run", "--detach", *options_and_image, "serve")
     assert started.returncode == 0, started.stderr
     container = started.stdout.strip()
@@ -92,7 +92,7 @@ def test_the_contract_is_kept_in_the_container(
     [
         pytest.param("--read-only --tmpfs /tmp", id="read-only"),
         pytest.param("--cap-drop ALL --env SERVING_USER=root", id="root without capabilities"),
-        pytest.param("--cap-drop ALL --user 1234:1234 --read-only --tmpfs /tmp", id="nobody in particular"),
+        pytest.param("--cap-drop ALL --user 1234:1234 --read-only --tmpfs /tmp", id="an unknown user"),
         pytest.param("--cap-drop ALL", id="may not drop privileges"),
     ],
 )

@@ -1,4 +1,4 @@
-"""An image is really built, here and in CodeBuild's stand-in, pushed under ECR's name, and checked."""
+"""A real image is built, locally and in a fake CodeBuild, pushed to a fake ECR, and checked."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def project(template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def do(project: Path, real_aws: AwsStandIn, engine: dict[str, str], tmp_path: Path) -> Do:
-    """Return what runs a command of the project and returns its document."""
+    """Return a function that runs a command of the project and returns its JSON."""
     config = tmp_path / "docker"
     here = {"DOCKER_HOST": engine["DOCKER_HOST"], "DOCKER_CONFIG": str(config), "PATH": engine["PATH"]}
 
@@ -78,7 +78,7 @@ def test_a_build_that_fails_says_which_phase(do: Do, project: Path) -> None:
 def test_an_image_of_another_builder_is_refused(
     do: Do, project: Path, real_aws: AwsStandIn, engine: dict[str, str]
 ) -> None:
-    """Push an index as builders with attestations do, with the registry's own protocol."""
+    """Push an index, like builders with attestations, in the protocol of the registry."""
     do("build")
     do("push")
     store = real_aws.world.images
@@ -102,7 +102,7 @@ def test_an_image_of_another_builder_is_refused(
 
 
 def put(host: str, repository: str, tag: str, manifest: dict[str, Any]) -> None:
-    """Put a manifest into the registry."""
+    """Push a manifest to the registry."""
     state = Path(os.environ.get("MCC_STANDINS_DIR", "/var/tmp/mcc-standins")) / "registry"
     url, user = f"https://{host}/v2/{repository}/manifests/{tag}", "AWS:123456789012-auth-token"
     command = [

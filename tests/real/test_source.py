@@ -1,7 +1,7 @@
-"""What do/submit sends is what Docker's own builder would see, by the same .dockerignore.
+"""do/submit sends the same files as the Docker builder, with the same .dockerignore.
 
-Debian's engine is of 2020. What Docker 23 changed is not compared: a plus sign is one, an exception with
-wildcards reaches into ignored directories, one that changes nothing for a directory leaves out what is below.
+The Docker of Debian is from 2020. The tests omit changes in Docker 23: plus signs are literal, exceptions
+with wildcards apply within ignored directories, and a rule without effect on a directory excludes its content.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The AWS stand-in with real parts: an image is pushed to a registry, pulled from it and invoked."""
+"""The fake AWS with real parts: an image is pushed to a registry, pulled and invoked."""
 
 import base64
 import io
@@ -64,7 +64,7 @@ server.serve_forever()
 
 @pytest.fixture
 def docker(real_aws: AwsStandIn, engine: dict[str, str], tmp_path: Path) -> Callable[..., str]:
-    """Return what runs docker, logged in to ECR with the token of the API."""
+    """Return a function that runs docker, logged in to the fake ECR with its token."""
     environment = engine | {"DOCKER_CONFIG": str(tmp_path / "docker"), "DOCKER_BUILDKIT": "0"}
 
     def run(*arguments: str, stdin: str | None = None) -> str:
@@ -82,7 +82,7 @@ def docker(real_aws: AwsStandIn, engine: dict[str, str], tmp_path: Path) -> Call
 
 @pytest.fixture
 def image(real_aws: AwsStandIn, docker: Callable[..., str], tmp_path: Path) -> Iterator[str]:
-    """Return an image that was built and pushed."""
+    """Return a built and pushed image."""
     context = tmp_path / "context"
     context.mkdir()
     (context / "Dockerfile").write_text(DOCKERFILE)

@@ -1,6 +1,6 @@
-"""The rendered Dockerfiles of Triton's projects, built on stand-ins of its images by their own do/build.
+"""The rendered Dockerfiles of Triton projects, built by do/build on fake base images.
 
-The image of the Python backend holds a real tritonserver and runs; the others have no backend to run with.
+The image of the Python backend has a real tritonserver and runs. The others have no backend.
 """
 
 import json
@@ -28,7 +28,7 @@ def run(engine: Engine, *words: str | Path, cwd: Path | None = None) -> "subproc
 
 @pytest.fixture(scope="module")
 def triton(engine: Engine) -> Engine:
-    """Return an engine that has stand-ins under the tags of Triton's images."""
+    """Return a container engine with fakes under the tags of the Triton images."""
     if run(engine, "docker", "image", "inspect", *TAGS).returncode:
         tags = [word for tag in TAGS for word in ("--tag", tag)]
         file = STANDINS / "tritonserver.Dockerfile"
@@ -68,10 +68,10 @@ def test_the_image_holds_what_it_needs_and_no_more(
 
 
 def test_the_contract_is_kept_in_the_container(triton: Engine, template: Path) -> None:
-    """With a read-only root and as another user than root, too; nothing but a stream does not apply."""
+    """All checks apply, except for streams: also with a read-only root file system, and without root."""
     project = trained(template, "triton-python", "joblib")
     config = project / "model_repository" / "abalone-age" / "config.pbtxt"
-    before = config.read_text()  # of batches too small for a request that takes a second
+    before = config.read_text()  # its batches are too small for a request that takes a second
     config.write_text(before.replace("max_batch_size: 4096", "max_batch_size: 1000000"))
     try:
         image = build(triton, project)

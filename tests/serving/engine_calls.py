@@ -1,4 +1,4 @@
-"""How serve calls an engine: the stub in its place writes it down."""
+"""The command with which serve starts the inference server, recorded by a stub."""
 
 import subprocess
 import sys
@@ -19,9 +19,9 @@ Done: TypeAlias = "subprocess.CompletedProcess[str]"
 def serve(
     project: Path, *arguments: str, gpus: str | None = None, **changes: str
 ) -> tuple[Done, dict[str, Any]]:
-    """Run serve with a stub that ends once it has shown how it was called; return how it ended, and that.
+    """Run serve with a stub that only records its command. Return the ended process and the record.
 
-    `gpus` are those of the project's instance type when not given.
+    `gpus` defaults to the GPUs of the instance type.
     """
     (project.parent / "record.json").unlink(missing_ok=True)
     done = subprocess.run(
@@ -38,7 +38,7 @@ def serve(
 
 
 def given(called: dict[str, Any], project: Path) -> dict[str, str]:
-    """Return setting -> value as the engine was told, by flags, variables or its options file."""
+    """Return the settings that the inference server received in flags, variables or its options file."""
     words, told = called["command"], dict[str, str]()
     config, image = stored(project)["deployment_config"], stored(project)["base_image"]
     for name, flag in engines.carriers(image, config, "flag").items():

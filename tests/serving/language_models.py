@@ -1,4 +1,4 @@
-"""A running server of a language model, and what it answers."""
+"""A running server of a language model, and its responses."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ by_route = pytest.mark.parametrize("config", llm.BY_ROUTE)
 
 
 def ask(port: int, path: str, body: dict[str, Any] | None = None, **headers: str) -> tuple[int, Any]:
-    """Return the status and the JSON of an answer; status 0 when nobody answers."""
+    """Return the status and the JSON of a response; status 0 if there is no response."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         try:
             data = json.dumps(body) if body is not None else None
@@ -37,7 +37,7 @@ def ask(port: int, path: str, body: dict[str, Any] | None = None, **headers: str
 def serving(
     project: Path, ready: bool = True, **changes: str
 ) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    """Start a project's serve; yield it and its port, once /ping answers 200 unless not `ready`."""
+    """Start the serve of a project. Yield it and its port; if `ready`, after /ping returns 200."""
     port = free_port()
     process = llm.start(project, port, **changes)
     try:

@@ -1,4 +1,4 @@
-"""Projects of language models with the stub in the engine's place."""
+"""Projects of language models with a stub of the inference server."""
 
 import json
 import os
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 SERVERS = tuple(f"transformers-{name}" for name in ("vllm", "sglang", "tensorrt-llm", "lmi", "djl"))
-BY_ROUTE = ("transformers-sglang", "transformers-tensorrt-llm")  # CustomAttributes choose the route
+BY_ROUTE = ("transformers-sglang", "transformers-tensorrt-llm")  # CustomAttributes select the route
 GPU = "NVIDIA L40S, 8.9"
 
 
 def variables(project: Path, **changes: str) -> dict[str, str]:
-    """Return the environment in which a project's serve finds the stub, and no model of its own."""
+    """Return an environment in which serve finds the stub and no model."""
     stub = {"PATH": f"{project / 'do' / 'stub'}:{os.environ['PATH']}"}
     record = {"STUB_RECORD": str(project.parent / "record.json")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "SERVE_"))}
@@ -21,7 +21,7 @@ def variables(project: Path, **changes: str) -> dict[str, str]:
 
 
 def start(project: Path, port: int, **changes: str) -> "subprocess.Popen[str]":
-    """Start a project's serve on a port; stdout and stderr come through one pipe."""
+    """Start the serve of a project on a port, with stdout and stderr in one pipe."""
     return subprocess.Popen(
         [sys.executable, "serving/serve", "serve"],
         cwd=project,
@@ -33,14 +33,14 @@ def start(project: Path, port: int, **changes: str) -> "subprocess.Popen[str]":
 
 
 def record(project: Path) -> dict[str, Any]:
-    """Return how the stub was called, {} when it was not."""
+    """Return the record of the stub, {} if it was not called."""
     path = project.parent / "record.json"
     text = path.read_text() if path.exists() else ""
     return dict(json.loads(text)) if text else {}
 
 
 def model(directory: Path, **config: Any) -> Path:
-    """Make a model's files, as SageMaker brings them; no weights worth the name."""
+    """Create the files of a model, with empty weights, as SageMaker downloads them."""
     directory.mkdir(parents=True, exist_ok=True)
     shape = {"architectures": ["LlamaForCausalLM"], "num_attention_heads": 32, **config}
     (directory / "config.json").write_text(json.dumps(shape))

@@ -1,4 +1,4 @@
-"""Bodies are read the same whichever way they take; whatever is wrong with one, the caller is told so."""
+"""All ways to read a body give the same rows, and errors state the problem."""
 
 import pytest
 
@@ -100,7 +100,7 @@ def test_rows_are_read_the_same_the_quick_way_and_by_numpy(render: Render) -> No
     assert answer.stdout.strip() == "same", answer.stdout + answer.stderr
 
 
-# What Python or numpy would take for a number: none is one.
+# Values that Python or numpy converts to numbers. The server rejects all of them.
 ALMOST_NUMBERS = """
 import sys
 sys.path.insert(0, "serving")
@@ -134,7 +134,7 @@ for body, content_type in bodies:
         for allow_missing in (False, True):
             if not refused(body, content_type, shape, allow_missing):
                 sys.exit(1)
-# The spelling of a missing value in CSV: an empty cell or nan. Only models that allow it take it.
+# A missing value in CSV is an empty cell or nan. Only models that allow it accept it.
 for text in (b"1,\\n", b"1,nan\\n", b"1,NaN\\n"):
     assert refused(text, codec.CSV, (2,), False)
     assert np.isnan(codec.to_array(codec.decode(text, codec.CSV), (2,), True)[0, 1])

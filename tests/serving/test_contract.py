@@ -1,6 +1,6 @@
-"""Every combination serves for real, nginx in front, and keeps the whole contract.
+"""Every combination serves with nginx in front and passes all checks of the contract.
 
-Each project is used as a person would: its own do/test makes the environment, trains the sample model,
+Each project is used like a user would: its do/test creates the environment, trains the sample model,
 starts the server and checks it. The environments are kept under .demo/ between runs.
 """
 
@@ -29,7 +29,7 @@ FIRST_FORMATS = ("pkl", "json", "keras")
 
 @contextmanager
 def shared_environment(project: Path, framework: str, server: str) -> Iterator[None]:
-    """Give projects with the same requirements the same .venv-model, as hard links to a kept one."""
+    """Share one .venv-model, by hard links, between projects with the same requirements."""
     kept, own = ENVIRONMENTS / f"{framework}-{server}", project / ".venv-model"
     if kept.exists():
         subprocess.run(["cp", "-al", kept, own], check=True)
@@ -48,7 +48,7 @@ def do(project: Path, verb: str, *arguments: str) -> "subprocess.CompletedProces
 def run_among_libraries(
     project: Path, framework: str, server: str, source: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run Python source in a project, with the libraries its server has."""
+    """Run Python source in a project, with the libraries of its server."""
     find = "from lifecycle.served import local; print(local.model_python())"
     environment = {**os.environ, "PYTHONPATH": "do"}
     with shared_environment(project, framework, server):
@@ -60,7 +60,7 @@ def run_among_libraries(
 
 
 def numbers(checks: set[int]) -> str:
-    """Return checks as --only accepts them."""
+    """Return check numbers in the format of --only."""
     return ",".join(map(str, sorted(checks)))
 
 

@@ -1,6 +1,6 @@
-"""The rendered serve of language models: what it refuses, and how it calls the engine.
+"""The rendered serve of language models: invalid settings, and the command of the inference server.
 
-The engine is the project's own stub, found on PATH in its place: it writes down how it was called.
+The stub of the project, first in PATH, replaces the inference server and records its command.
 """
 
 import json
@@ -53,7 +53,7 @@ def test_gpus_that_cuda_hides_are_not_counted(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gpus", "environ", "said"),
+    ("gpus", "environ", "message"),
     [
         ("", {}, "no GPU is visible"),
         (llm.GPU, {"SERVE_TENSOR_PARALLEL_SIZE": "2"}, "tensor_parallel_size is 2, but 1 GPUs are visible"),
@@ -84,15 +84,15 @@ def test_gpus_that_cuda_hides_are_not_counted(project: Path) -> None:
     ],
 )
 def test_what_cannot_work_ends_in_one_line(
-    project: Path, gpus: str, environ: dict[str, str], said: str
+    project: Path, gpus: str, environ: dict[str, str], message: str
 ) -> None:
     done, called = serve(project, gpus=gpus, **environ)
     assert done.returncode == 1 and not called
-    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert message in done.stderr and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"config.json": "{"}, "cannot load"),
         ({"config.json": "[]"}, "it is not a JSON object"),
@@ -101,14 +101,14 @@ def test_what_cannot_work_ends_in_one_line(
     ],
 )
 def test_a_model_that_cannot_be_served_ends_in_one_line(
-    project: Path, files: dict[str, str | None], said: str
+    project: Path, files: dict[str, str | None], message: str
 ) -> None:
     model = llm.model(project.parent / "model")
     for name, text in files.items():
         (model / name).unlink() if text is None else (model / name).write_text(text)
     done, called = serve(project, MODEL_DIR=str(model))
     assert done.returncode == 1 and not called
-    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert message in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_completions_alone_need_no_chat_template(project: Path) -> None:

@@ -1,4 +1,4 @@
-"""The settings of the interview reach each engine, in its own words."""
+"""The settings of the interview reach each inference server under its own names."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The token for gated models is read from its secret and shown nowhere."""
+"""The token for gated models is read from its secret and never shown."""
 
 import http.server
 import json
@@ -15,7 +15,7 @@ TOKEN = "hf_KnownToTheSecretAlone"
 
 
 class Secrets(http.server.BaseHTTPRequestHandler):
-    """Secrets Manager as far as one secret goes; any other is not found."""
+    """A fake of Secrets Manager with one secret."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -29,12 +29,12 @@ class Secrets(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def secrets() -> Iterator[dict[str, str]]:
-    """Return the environment in which boto3 finds the stand-in for Secrets Manager."""
+    """Return an environment in which boto3 uses the fake Secrets Manager."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Secrets)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_address[1]}"

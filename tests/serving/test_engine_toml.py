@@ -1,4 +1,4 @@
-"""Settings are read with tomllib, or with tomli where the image's Python has none."""
+"""Settings are read with tomllib, or with tomli if the Python of the image has no tomllib."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ def project(render: Render) -> Path:
 
 
 def without_tomllib(folder: Path) -> Path:
-    """Return a folder that makes a Python on whose path it is one without tomllib, as Python 3.10 is."""
+    """Return a folder that hides tomllib from a Python with the folder on its path, like Python 3.10."""
     folder.mkdir()
     absent = "raise ModuleNotFoundError(\"No module named 'tomllib'\", name='tomllib')\n"
     (folder / "tomllib.py").write_text(absent)

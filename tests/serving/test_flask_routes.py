@@ -1,4 +1,4 @@
-"""Behind Flask a prediction goes around its routing; what its own route answers must be the same."""
+"""Predictions bypass the routing of Flask. The responses must be the same as those of its route."""
 
 import json
 
@@ -31,8 +31,8 @@ for name, given in requests.items():
     for wsgi_app in (app.wsgi_app, lambda *arguments: Flask.wsgi_app(app, *arguments)):
         environ = EnvironBuilder(**{"path": "/invocations", "method": "POST", **given}).get_environ()
         body, status, headers = run_wsgi_app(wsgi_app, environ)
-        told = [headers.get(name) for name in ("Content-Type", "Content-Length")]
-        answers[name].append([int(status.split()[0]), *told, b"".join(body).decode()])
+        shown = [headers.get(name) for name in ("Content-Type", "Content-Length")]
+        answers[name].append([int(status.split()[0]), *shown, b"".join(body).decode()])
 json.dump(answers, sys.stdout)
 """
 STATUSES = {

@@ -1,4 +1,4 @@
-"""The fast path of random forests gives scikit-learn's own numbers, for every kind it takes on."""
+"""The fast path of random forests gives the same predictions as scikit-learn."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.ensemble import (ExtraTreesClassifier, ExtraTreesRegressor, GradientBoostingRegressor,
                               RandomForestClassifier, RandomForestRegressor)
 
-# A row on each threshold of a forest, and on its neighbours among the numbers of 32 bits.
+# A row on each threshold of a forest, and on the adjacent 32-bit numbers.
 def on_thresholds(model):
     trees = [estimator.tree_ for estimator in model.estimators_]
     feature = np.concatenate([tree.feature[tree.feature >= 0] for tree in trees])
@@ -65,9 +65,9 @@ from sklearn.ensemble import RandomForestRegressor
 
 X, y = make_regression(50, 4, random_state=1)
 model = RandomForestRegressor(5, random_state=0).fit(X, y)
-said = []
+logged = []
 handler = logging.Handler()
-handler.emit = said.append
+handler.emit = logged.append
 logging.getLogger("serving").addHandler(handler)
 
 @contextlib.contextmanager
@@ -95,16 +95,16 @@ BREAKS = {
     "Tree has changed": mock.patch.object(tree, "Tree", broken),
     "predict_stages has changed": mock.patch.object(boosting, "predict_stages", broken),
 }
-assert forest.fast_predict(model) is not None and not said
+assert forest.fast_predict(model) is not None and not logged
 for name, change in BREAKS.items():
     with change:
         importlib.reload(forest)
         assert forest.fast_predict(model) is None, name
-        messages = [record.getMessage() for record in said]
-        said.clear()
+        messages = [record.getMessage() for record in logged]
+        logged.clear()
         assert len(messages) == 1 and "serving with model.predict" in messages[0], (name, messages)
         answers = (forest.fast_predict(model) or model.predict)(X)
-        said.clear()
+        logged.clear()
     assert np.allclose(answers, model.predict(X)), name
 importlib.reload(forest)
 assert forest.fast_predict(model) is not None

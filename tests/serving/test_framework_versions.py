@@ -1,4 +1,4 @@
-"""The server refuses a model of another version in one line, whatever the file hides."""
+"""The server rejects a model of another version with one line, even if the file hides the version."""
 
 import shutil
 
@@ -57,14 +57,14 @@ print("served")
 
 @pytest.mark.xdist_group("http-flask")
 @pytest.mark.parametrize(
-    ("framework", "name", "told"),
+    ("framework", "name", "message"),
     [
         ("sklearn", "sklearn-1.9.1.joblib", "saved by scikit-learn 1.9.1; 1.7.1 can fail on it"),
         ("xgboost", "xgboost-3.4.1.json", "saved by XGBoost 3.4.1; 2.1.3 would read it"),
     ],
 )
 def test_a_model_of_another_version_ends_the_start_in_one_line(
-    render: Render, framework: str, name: str, told: str
+    render: Render, framework: str, name: str, message: str
 ) -> None:
     project = render(deployment_config="http-flask", framework=framework)
     shutil.copy(
@@ -73,7 +73,7 @@ def test_a_model_of_another_version_ends_the_start_in_one_line(
     answer = run_among_libraries(project, framework, "http-flask", START)
     assert answer.returncode == 3 and "loaded" not in answer.stdout
     (line,) = answer.stderr.strip().splitlines()
-    assert line.startswith("serve: cannot load the model model/model.") and told in line
+    assert line.startswith("serve: cannot load the model model/model.") and message in line
 
 
 @pytest.mark.xdist_group("http-flask")

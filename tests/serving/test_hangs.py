@@ -1,4 +1,4 @@
-"""A request that hangs ends its worker, and /ping, signals and wrong settings are answered at any time."""
+"""A hung request ends its worker. /ping, signals and invalid settings are always handled."""
 
 import http.client
 import json
@@ -20,8 +20,8 @@ from tests.conftest import Render
 from tests.servers import free_port, wait_until_ready
 from tests.serving.test_contract import shared_environment
 
-LIMIT, SLACK = 2, 5  # seconds of SERVING_PREDICT_SECONDS, and after which a request that hangs has ended
-START_SECONDS = 300  # with what makes .venv-model and trains the sample model
+LIMIT, SLACK = 2, 5  # SERVING_PREDICT_SECONDS, and the seconds until a hung request has ended
+START_SECONDS = 300  # includes the creation of .venv-model and the training
 SLEEPS, HOLDS_THE_LOCK, SLEEPS_BEFORE, PREDICTED = -1.0, -2.0, -3.0, 0.5
 HOOKS = f"""
 import re
@@ -61,7 +61,7 @@ both_servers = pytest.mark.parametrize("server", ["http-flask", "http-fastapi"])
 
 
 class Serving:
-    """A server that runs: its process, its port and its log."""
+    """A running server: its process, its port and its log."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         self.process, self.port, self.log = process, port, log
@@ -69,7 +69,7 @@ class Serving:
     def ask(
         self, first: float = PREDICTED, path: str = "/invocations", method: str = "POST"
     ) -> tuple[int, float]:
-        """Return the status of an answer and after how many seconds it came; `first` begins the row."""
+        """Return the status and the seconds of a response. `first` is the first value of the row."""
         body = json.dumps({"instances": [[first, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]]})
         started = time.monotonic()
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
@@ -82,7 +82,7 @@ class Serving:
 
 @contextmanager
 def prepared(render: Render, server: str, framework: str = "sklearn") -> Iterator[tuple[Path, str]]:
-    """Render a project with a trained model and a handler that can hang; yield it and its Python."""
+    """Render a project with a trained model and a handler that can hang. Yield it and its Python."""
     project = render(deployment_config=server, framework=framework)
     with (project / "serving" / "model_handler.py").open("a") as file:
         file.write(HOOKS)
@@ -96,7 +96,7 @@ def prepared(render: Render, server: str, framework: str = "sklearn") -> Iterato
 
 @contextmanager
 def serving(project: Path, python: str, ready: bool = True, **settings: str) -> Iterator[Serving]:
-    """Start a project's server."""
+    """Start the server of a project."""
     port, log = free_port(), project / "log"
     environment = {**os.environ, "SAGEMAKER_BIND_TO_PORT": str(port), "MODEL_DIR": str(project / "model")}
     environment |= {"SERVING_PREDICT_SECONDS": str(LIMIT), **settings}
@@ -115,7 +115,7 @@ def serving(project: Path, python: str, ready: bool = True, **settings: str) -> 
 
 
 def until_answered(server: Serving) -> None:
-    """Wait until the model answers again. Raises AssertionError when it never does."""
+    """Wait until the model answers again. Raise AssertionError if it does not."""
     deadline = time.monotonic() + 60
     while (status := server.ask()[0]) != 200:
         assert time.monotonic() < deadline, status
@@ -172,7 +172,7 @@ def test_a_request_that_waits_too_long_is_refused_as_busy(render: Render, server
         hung = pool.submit(running.ask, SLEEPS)
         time.sleep(0.3)
         status, seconds = pool.submit(running.ask).result()
-        # Flask has it wait for its turn; FastAPI's event loop is what hangs, if it took the request itself.
+        # In Flask, the request waits for its turn. In FastAPI, the event loop can hang.
         assert status in ((503,) if server == "http-flask" else (502, 503)), status
         assert seconds < 4 + SLACK + 10
         assert hung.result()[0] == 502
@@ -239,7 +239,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
 def test_a_wrong_setting_is_one_line_and_exit_code_2(render: Render, name: str, tmp_path: Path) -> None:
     settings, reason = WRONG[name]
     project = render(deployment_config="http-flask")
-    if "TMPDIR" in settings:  # as if neither /tmp nor another directory could be written to
+    if "TMPDIR" in settings:  # as if no temporary directory were writable
         names = [str(tmp_path / "missing")]
         (project / "sitecustomize.py").write_text(
             f"import tempfile\ntempfile._candidate_tempdir_list = lambda: {names!r}\n"

@@ -1,6 +1,6 @@
-"""Every server of language models keeps the contract, with the stub in the engine's place and real nginx.
+"""Every server of language models passes the contract, with a stub of the inference server and real nginx.
 
-What it proves is serve, nginx, and how they start and end an engine; not the engine.
+This tests serve and nginx, and how they start and stop the inference server, but not the inference server.
 """
 
 import itertools
@@ -21,7 +21,10 @@ from tests.serving import llm
 from tests.serving.language_models import CHAT, ask, by_route, each_server, serving
 
 NEED_A_CONTAINER = {53, 54}
-LEFT_OUT = {"transformers-lmi": {58}, "transformers-djl": {58, 59}}  # it streams nothing; a shell starts both
+LEFT_OUT = {
+    "transformers-lmi": {58},
+    "transformers-djl": {58, 59},
+}  # a shell script starts both; djl does not stream
 EXPECTED = {
     *range(1, 4),
     *range(5, 9),
@@ -77,7 +80,7 @@ def test_while_the_engine_does_not_answer_ping_fails(render: Render, config: str
 
 @pytest.mark.parametrize("image", catalog.servers()["transformers-sglang"].images, ids=lambda i: i.version)
 def test_ping_is_fast_and_true_in_every_version_of_sglang(render: Render, image: ServerImage) -> None:
-    """The engine's /health takes a second or more, where nothing makes it answer at once."""
+    """The /health of the inference server takes a second or more unless a variable prevents that."""
     config = "transformers-sglang"
     project = render("chat", deployment_config=config, offline=True, base_image=image.image)
     with serving(project, ready=False, STUB_LOAD_SECONDS="3") as (process, port):
@@ -97,7 +100,7 @@ def test_ping_is_fast_and_true_in_every_version_of_sglang(render: Render, image:
 
 
 def arrivals(port: int, path: str, tokens: int) -> list[float]:
-    """Return the seconds after which each part of a stream arrives."""
+    """Return the seconds until each part of a stream arrives."""
     body = json.dumps({**CHAT, "max_tokens": tokens, "stream": True})
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.connect()
@@ -111,7 +114,7 @@ def arrivals(port: int, path: str, tokens: int) -> list[float]:
 
 @by_route
 def test_nginx_holds_no_token_back(render: Render, config: str) -> None:
-    """Each token arrives on its own, and the first at most 2 ms later than from the engine itself."""
+    """Each token arrives separately. nginx delays the first one by at most 2 ms."""
     project = render("chat", deployment_config=config, offline=True)
     with serving(project, STUB_TOKEN_SECONDS="0.01") as (_, port):
         words = llm.record(project)["command"]

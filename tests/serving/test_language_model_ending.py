@@ -1,4 +1,4 @@
-"""How an engine's end and the container's go together."""
+"""The inference server and the container stop together."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def test_sigterm_reaches_the_engine(render: Render, config: str) -> None:
 
 
 def container(project: Path, port: int, **changes: str) -> "subprocess.Popen[str]":
-    """Start a project's serve as the first process of a namespace, as in a container."""
+    """Start the serve of a project as the first process of a namespace, like in a container."""
     own = [] if os.getuid() == 0 else ["--map-root-user"]
     return subprocess.Popen(
         ["unshare", *own, "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "serving/serve"],
@@ -47,7 +47,7 @@ def container(project: Path, port: int, **changes: str) -> "subprocess.Popen[str
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process is still running; one that only waits to be reaped is not."""
+    """Return True if a process is still running. Zombies are not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -55,7 +55,7 @@ def is_alive(pid: int) -> bool:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below one, children before theirs."""
+    """Return the descendants of a process, parents first."""
     found = []
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         found += [int(child), *descendants(int(child))]
@@ -64,7 +64,7 @@ def descendants(pid: int) -> list[int]:
 
 @each_server
 def test_an_early_sigterm_ends_the_container_and_all_in_it(render: Render, config: str) -> None:
-    """A first process gets only signals it handles, and the engine handles none while it imports packages."""
+    """The first process gets only signals with handlers. The inference server has none during imports."""
     project = render("chat", deployment_config=config, offline=True)
     process = container(project, free_port(), STUB_IMPORT_SECONDS="60")
     try:

@@ -1,4 +1,4 @@
-"""The routes of a language model: which are open, and what /invocations is for."""
+"""The open routes of a language model, and the route of /invocations."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_a_model_without_a_chat_template_completes(render: Render, config: str) 
 
 @each_server
 def test_only_the_routes_of_the_model_are_open(render: Render, config: str) -> None:
-    """Routes that administer the engine answer 404 as JSON, however they are written."""
+    """Administrative routes return 404 as JSON, in every spelling."""
     project, server = render("chat", deployment_config=config, offline=True), catalog.servers()[config]
     with serving(project) as (_, port):
         words, address = llm.record(project)["command"], llm.record(project)["environment"]

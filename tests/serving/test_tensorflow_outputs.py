@@ -1,4 +1,4 @@
-"""A TensorFlow model with several outputs answers all by name, and the signature asked for."""
+"""A TensorFlow model returns several outputs by name, for the requested signature."""
 
 import json
 
@@ -80,7 +80,7 @@ OTHER = {"a": [3.0], "class": "4", "scores": [3.0, 4.0], "z": 6.0}
 def test_a_saved_model_answers_every_output_and_the_signature_asked_for(render: Render) -> None:
     project = render(deployment_config="http-flask", framework="tensorflow", model_format="SavedModel")
     answers = []
-    for _ in range(3):  # the order of outputs changes from start to start
+    for _ in range(3):  # the order of outputs differs between starts
         done = run_among_libraries(project, "tensorflow", "http-flask", SAVED_MODEL)
         assert done.returncode == 0, done.stderr
         answers.append(json.loads(done.stdout))

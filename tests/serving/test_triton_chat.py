@@ -1,4 +1,4 @@
-"""Language models behind Triton: text, the contract, and weights that SageMaker brings."""
+"""Language models in Triton: text, the contract, and weights that SageMaker downloads."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ENGINES = Path(__file__).resolve().parent.parent / "standins" / "engines"
 
 @pytest.fixture(scope="module")
 def chat_libraries() -> Path:
-    """Return an environment in which the stand-ins of engines can be imported."""
+    """Return a Python path with fakes of the inference engines."""
     kept = KEPT / "environments" / "engines"
     if not (kept / "ready").exists():
         shutil.rmtree(kept, ignore_errors=True)
@@ -36,7 +36,7 @@ def chat_libraries() -> Path:
 
 
 def chat(template: Path, folder: Path, config: str, **answers: Any) -> Path:
-    """Return a language model's project; its backend, if it is not Python's, is the stand-in's."""
+    """Return the project of a language model. A fake replaces its backend, unless that is Python."""
     project = rendered(template, folder / "chat", deployment_config=config, offline=True, **answers)
     backends = folder / "backends"
     shutil.copytree(tritonserver.HOME / "backends", backends)
@@ -45,7 +45,7 @@ def chat(template: Path, folder: Path, config: str, **answers: Any) -> Path:
 
 
 def variables(folder: Path, weights: str) -> dict[str, str]:
-    """Return the environment of a language model's serve: its backends, and where weights may lie."""
+    """Return the environment of serve: the backends and the folder of the weights."""
     backends = [f"--backend-directory={folder / 'backends'}"]
     return {"SERVE_EXTRA_ARGUMENTS": json.dumps(backends), "MODEL_DIR": str(folder / weights)}
 
@@ -62,7 +62,7 @@ def test_a_language_model_answers_with_text(
         assert answer.status == 200, answer.body
         told = answer.json()
         assert told["model_name"] == "chat"
-        # The stand-in tells with which settings it was started and asked.
+        # The fake returns its settings and the request.
         said = json.loads(told["text_output"])
         assert said["prompt"] == "one two" and said["sampling"] == {"max_tokens": 3, "temperature": 0.5}
         assert said["model"] == "Qwen/Qwen3-8B" and said["arguments"]["tensor_parallel_size"] == 1
@@ -110,7 +110,7 @@ def test_weights_that_sagemaker_brings_are_served_in_place_of_the_hubs(
 
 
 def refused_late(project: Path, weights: Path) -> tuple[int, str]:
-    """Return the exit code and the last line of a serve that finds no weights."""
+    """Return the exit code and the last line of serve without weights."""
     variables = {**os.environ, "MODEL_DIR": str(weights)}
     done = subprocess.run(
         [sys.executable, "serving/serve", "serve"], cwd=project, env=variables, capture_output=True, text=True

@@ -1,8 +1,8 @@
-"""What the repositories of Triton's projects say of their models is what the models are.
+"""The model repositories of Triton projects describe their models correctly.
 
-Each sample model is trained by the project's own code. Its config.pbtxt is read by Triton's own schema, and
-the model in the repository runs in a runtime of its format, by the names, types and dims of config.pbtxt.
-Treelite is the library by which FIL reads and runs forests. Of Triton's own backends only Python's is here.
+The code of the project trains each sample model. Its config.pbtxt is parsed with Triton's schema, and the
+model runs in a runtime of its format with the names, types and dims in config.pbtxt. Treelite is the library with
+which FIL runs tree models. The Python backend is the only Triton backend in these tests.
 """
 
 import json
@@ -35,7 +35,7 @@ def model_of(project: Path) -> Path:
 
 
 def tensors(model: Path) -> list[list[object]]:
-    """Return name, type and dims of each input and output that a config.pbtxt describes."""
+    """Return the name, type and dims of each input and output in a config.pbtxt."""
     config = parsed(model / "config.pbtxt")
     described = (*config.input, *config.output)
     return [[tensor.name, type_name(tensor.data_type), *tensor.dims] for tensor in described]
@@ -73,7 +73,7 @@ def test_the_repository_of_a_language_model_is_right(render: Render, config: str
 
 
 def own(template: Path, folder: Path, config: str, model_format: str, **answers: str) -> Path:
-    """Return a project without a model, with the libraries that read one."""
+    """Return a project without a model, with the libraries that read models."""
     answers = {"deployment_config": config, "model_format": model_format, **answers}
     project = rendered(template, folder / "own", **answers)
     lend_environment(project, config, model_format)
@@ -133,7 +133,7 @@ def test_weights_in_other_files_come_along_and_go_with_their_model(template: Pat
         assert (version / name).read_bytes() == (project / name).read_bytes()
     run_among_libraries(project, "load", "onnx")
 
-    # A build does not take a model that has lost its weights, nor does a container start with it.
+    # Builds and containers reject a model without its weights.
     (version / "own.data").rename(project / "lost.data")
     refused = do(project, "build")
     assert refused.returncode == 3 and "model-not-served" in refused.stderr, refused.stderr
@@ -154,7 +154,7 @@ def test_weights_in_other_files_come_along_and_go_with_their_model(template: Pat
 
 
 def served(project: Path) -> "subprocess.CompletedProcess[str]":
-    """Start a project's server on its repository; it ends at once when it cannot serve the model."""
+    """Start the server of a project. It exits immediately if it cannot serve the model."""
     variables = {**os.environ, "MODEL_DIR": str(project / "model_repository")}
     command = [sys.executable, str(project / "serving" / "serve")]
     return subprocess.run(command, env=variables, capture_output=True, text=True)
@@ -188,7 +188,7 @@ def test_a_forest_that_the_release_would_not_read_is_refused_wherever_it_comes_f
 
 
 def test_a_checkpoint_that_is_cut_off_is_refused(template: Path, tmp_path: Path) -> None:
-    """Treelite itself reads what is missing as zeros, and says nothing."""
+    """Treelite reads missing data as zeros, without an error."""
     project = own(template, tmp_path, FIL, "tl")
     run_among_libraries(project, "make", "tl")
     whole = (project / "own.tl").read_bytes()
@@ -262,7 +262,7 @@ def test_a_name_that_is_no_folder_is_refused(template: Path, tmp_path: Path) -> 
 def test_the_hook_after_a_copy_makes_the_repository_of_a_model_that_is_given(
     template: Path, tmp_path: Path
 ) -> None:
-    """As `copier copy -d model_path=…` does: the environment is made by the project itself, with uv."""
+    """Like `copier copy -d model_path=…`: the project creates the environment with uv."""
     sample = model_of(trained(template, FIL, "json")) / "1" / "xgboost.json"
     model = tmp_path / "my model.json"
     shutil.copy(sample, model)
@@ -275,7 +275,7 @@ def test_the_hook_after_a_copy_makes_the_repository_of_a_model_that_is_given(
 
 
 class Program:
-    """What a pickle can be: this one writes down the variables that it sees."""
+    """An estimator whose pickle writes its environment variables to a file."""
 
     def __init__(self, seen: Path) -> None:
         self.seen = seen

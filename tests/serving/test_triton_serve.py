@@ -1,7 +1,7 @@
-"""The rendered serve of Triton's projects, with a real tritonserver and its Python backend.
+"""The rendered serve of Triton projects, with a real tritonserver and its Python backend.
 
-What answers in place of TensorRT-LLM and vLLM is a stand-in (tests/standins/engines): it speaks their
-interface as far as this project uses it, and says a text of its own.
+Fakes of TensorRT-LLM and vLLM (tests/standins/engines) have the part of their API that projects use, and
+return a fixed text.
 """
 
 import json
@@ -24,12 +24,12 @@ pytestmark = pytest.mark.xdist_group("tritonserver")
 
 @pytest.fixture(scope="module")
 def project(template: Path) -> Path:
-    """Return the project of the Python backend, whose requests may be large."""
+    """Return a project of the Python backend that accepts large requests."""
     return trained(template, CONFIG, FORMAT)
 
 
 def test_the_contract_is_kept(template: Path) -> None:
-    """All checks that hold for every kind of model; what needs a container is in tests/real."""
+    """All checks for every kind of model, except those that need a container (tests/real)."""
     project = trained(template, CONFIG, FORMAT)
     settings = project / "model_repository" / NAME / "config.pbtxt"
     before = settings.read_text()
@@ -40,13 +40,13 @@ def test_the_contract_is_kept(template: Path) -> None:
     finally:
         settings.write_text(before)
     checks: list[dict[str, Any]] = json.loads(done.stdout)["result"].get("checks", [])
-    elsewhere = {53, 54, 59}  # in a container; this model's answers are not streamed
+    elsewhere = {53, 54, 59}  # needs a container, or a streamed response
     assert [c for c in checks if c["result"] != "passed" and c["number"] not in elsewhere] == []
     assert done.returncode == 0 and len(checks) == 29, done.stderr
 
 
 def test_predictions_are_the_training_frameworks(project: Path) -> None:
-    """do/test asks by the repository's own config.pbtxt; the README's examples give the same numbers."""
+    """do/test uses config.pbtxt for its request. The examples in the README give the same predictions."""
     examples = json.loads((project / "sample_model" / "examples.json").read_text())
     with served(project) as server:
         done = do(project, "test", "--url", server.url, "--json")
@@ -78,7 +78,7 @@ def test_predictions_are_the_training_frameworks(project: Path) -> None:
 
 
 def test_without_nginx_tritons_own_front_end_listens(project: Path) -> None:
-    """By NVIDIA's rules for SageMaker; serve becomes tritonserver, so that SIGTERM reaches it."""
+    """The SageMaker front end of Triton. serve becomes tritonserver, so SIGTERM reaches it."""
     request = (
         b'{"inputs": [{"name": "input", "shape": [1, 8], "datatype": "FP32", "data": [0,0,0,0,0,0,0,0]}]}'
     )

@@ -1,4 +1,4 @@
-"""Requests are shared out among the workers, each of which listens on a socket of its own."""
+"""Requests are distributed to the workers, each of which has its own socket."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from tests.serving.test_contract import shared_environment
 
 ROWS = json.dumps({"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]] * 500})
 WORKERS = 2
-START_SECONDS = 300  # with what makes .venv-model and trains the sample model
+START_SECONDS = 300  # includes the creation of .venv-model and the training
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def port() -> int:
 
 @pytest.fixture(params=["http-flask", "http-fastapi"])
 def serving(request: pytest.FixtureRequest, render: Render, port: int) -> Iterator[int]:
-    """Start a project's server with two workers and return its process id."""
+    """Start the server of a project with two workers. Return its process ID."""
     project = render(deployment_config=request.param, framework="sklearn")
     command = [sys.executable, "do/run", "--local", "--port", str(port)]
     environment = {**os.environ, "SERVING_WORKERS": str(WORKERS)}
@@ -49,7 +49,7 @@ def test_only_this_machine_reaches_a_local_server(serving: int, port: int) -> No
 
 
 def workers_of(server: int, ended: int = 0) -> list[int]:
-    """Return the processes that gunicorn has forked, as soon as it has all, and has noticed what `ended`."""
+    """Return the worker processes after gunicorn has forked all and has replaced `ended`."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         for pid in children(server):
@@ -71,7 +71,7 @@ def processor_ticks(pid: int) -> int:
 
 
 def call(port: int, count: int) -> None:
-    """Send requests one after the other over one connection."""
+    """Send requests in sequence on one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for _ in range(count):
         connection.request("POST", "/invocations", ROWS, {"Content-Type": "application/json"})
@@ -81,7 +81,7 @@ def call(port: int, count: int) -> None:
 
 
 def share_of_each(workers: list[int], port: int) -> list[int]:
-    """Return the processor ticks that each worker takes for requests over eight connections."""
+    """Return the CPU ticks that each worker uses for requests on eight connections."""
     before = [processor_ticks(pid) for pid in workers]
     threads = [threading.Thread(target=call, args=(port, 40)) for _ in range(8)]
     for thread in threads:

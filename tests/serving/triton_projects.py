@@ -1,4 +1,4 @@
-"""Triton's projects for tests: rendered, trained by their own commands, among libraries kept in .demo/."""
+"""Triton projects for tests, rendered and trained with their commands; .demo/ caches the libraries."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ RUNTIMES = Path(__file__).with_name("triton_runtimes.py")
 
 @contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Let one process at a time do something."""
+    """Hold a lock between processes."""
     KEPT.mkdir(parents=True, exist_ok=True)
     with (KEPT / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -29,7 +29,7 @@ def alone(name: str) -> Iterator[None]:
 
 
 def environment(config: str, model_format: str) -> Path:
-    """Return the kept environment of a format, made on first use by what the project's requirements name."""
+    """Return the cached environment of a format, created from the requirements on first use."""
     backend = catalog.triton()[config]
     name = f"{config}-{backend.formats[model_format].environment}"
     pins = "\n".join(backend.environments[backend.formats[model_format].environment].requirements)
@@ -40,7 +40,7 @@ def environment(config: str, model_format: str) -> Path:
             subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, kept], check=True)
             python = ["--python", str(kept / "bin" / "python"), "--no-deps"]
             install = ["uv", "pip", "install", "--quiet", "--compile-bytecode", *python, "--requirement", "-"]
-            # A wheel for CPUs alone, where a machine has one, is a tenth of that on PyPI.
+            # The CPU wheel, if installed, is a tenth of the size of the wheel on PyPI.
             found = {"UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", "")}
             variables = {**os.environ, **{name: value for name, value in found.items() if value}}
             subprocess.run(install, input=pins, text=True, check=True, env=variables)
@@ -49,7 +49,7 @@ def environment(config: str, model_format: str) -> Path:
 
 
 def trained(template: Path, config: str, model_format: str, **answers: Any) -> Path:
-    """Return a project with its sample model, trained once for the same template and answers and kept."""
+    """Return a project with its sample model, cached for each template and set of answers."""
     project = template.parent / f"{config}-{model_format}" / "abalone-age"
     with alone("trained"):
         if not project.exists():
@@ -67,7 +67,7 @@ def rendered(template: Path, project: Path, **answers: Any) -> Path:
 
 
 def lend_environment(project: Path, config: str, model_format: str) -> None:
-    """Give a project the kept environment of its format as its own .venv-model, by hard links."""
+    """Link the cached environment of its format as .venv-model of a project."""
     own = project / ".venv-model"
     subprocess.run(["cp", "-al", environment(config, model_format), own], check=True)
     (own / "pins.txt").unlink()
@@ -75,7 +75,7 @@ def lend_environment(project: Path, config: str, model_format: str) -> None:
 
 
 def call(project: Path, function: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Call a function of a project's lifecycle.served.local, as the hook after a copy does."""
+    """Call a function of the lifecycle.served.local of a project, like the hook after a copy."""
     source = "import sys; from pathlib import Path; from lifecycle.served import local\n"
     source += "getattr(local, sys.argv[1])(*map(Path, sys.argv[2:]))"
     command = [sys.executable, "-c", source, function, *arguments]
@@ -84,7 +84,7 @@ def call(project: Path, function: str, *arguments: str) -> "subprocess.Completed
 
 
 def run_among_libraries(project: Path, *arguments: str) -> str:
-    """Run triton_runtimes.py in a project, among the libraries that read its model; return what it prints."""
+    """Run triton_runtimes.py in a project with its libraries. Return the output."""
     command = [str(project / ".venv-model" / "bin" / "python"), str(RUNTIMES), *arguments]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, cwd=project, env=quiet, capture_output=True, text=True)
@@ -93,6 +93,6 @@ def run_among_libraries(project: Path, *arguments: str) -> str:
 
 
 def do(project: Path, verb: str, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """Run one of a project's commands."""
+    """Run a command of a project."""
     command, variables = [sys.executable, f"do/{verb}", *arguments], {**os.environ, **environ}
     return subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True)

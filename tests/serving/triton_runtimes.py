@@ -1,6 +1,7 @@
-"""Runs among the libraries of a project of Triton: its model in a runtime of that format, or models to bring.
+"""Run the model of a Triton project in a runtime of its format, or create models to import.
 
-Called as `triton_runtimes.py run FORMAT`, `… load onnx` or `… make NAME` in the project.
+Runs with the libraries of the project, in its directory: `triton_runtimes.py run FORMAT`, `… load onnx` or
+`… make NAME`.
 """
 
 import json
@@ -12,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-Answer = tuple[str, str, Any]  # the names of input and output, and what comes out
+Answer = tuple[str, str, Any]  # the names of input and output, and the output
 
 
 def treelite(forest: Any, rows: Any) -> Answer:
-    """Run a forest by the library with which FIL reads and runs it."""
+    """Run a tree model with the library that FIL uses."""
     answer = import_module("treelite").gtil.predict(forest, rows)
     return "input__0", "output__0", answer.reshape(len(rows), -1).astype(np.float32)
 
@@ -58,7 +59,7 @@ def run_pt(model: Path, rows: Any) -> Answer:
 
 
 def data() -> tuple[Any, Any]:
-    """Return rows of four numbers, and which of three classes each is of."""
+    """Return rows of four numbers, and the class of each row, one of three."""
     rows = np.random.default_rng(0).random((90, 4))
     return rows, (rows[:, 0] * 3).astype(int)
 
@@ -85,7 +86,7 @@ def make_several_targets() -> None:
 
 
 def make_onnx() -> None:
-    """Two models that give back their two inputs: for any number of rows, and for one."""
+    """Two models that return their two inputs: for any number of rows, and for one row."""
     onnx, helper = import_module("onnx"), import_module("onnx.helper")
     shapes: dict[str, tuple[int, list[Any]]] = {
         "pixels": (onnx.TensorProto.FLOAT, [3, None]),
@@ -106,7 +107,7 @@ def make_onnx() -> None:
 
 
 def make_external() -> None:
-    """A model with its weights in two other files, one of them in a folder."""
+    """A model with weights in two other files, one of them in a folder."""
     onnx, helper, numpy_helper = (import_module(f"onnx{name}") for name in ("", ".helper", ".numpy_helper"))
     weights = [numpy_helper.from_array(np.ones((4, 4), np.float32), name) for name in ("first", "second")]
     for weight, location in zip(weights, ("own.data", "deep/er.data"), strict=True):
@@ -162,7 +163,7 @@ MAKE: dict[str, Callable[[], None]] = {
 
 
 def main(what: str, name: str) -> None:
-    """Do what is asked; print what a model gives for the rows of the examples."""
+    """Run a command. Print the output of the model for the example rows."""
     if what == "load":
         load_onnx()
         return

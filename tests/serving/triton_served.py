@@ -1,4 +1,4 @@
-"""A running server of a project for Triton, and what it answers."""
+"""A running server of a Triton project, and its responses."""
 
 import json
 import os
@@ -31,7 +31,7 @@ SERVE = ("serving/serve", "serve")
 
 
 class Answer:
-    """What a server answered."""
+    """The response of a server."""
 
     def __init__(self, status: int, headers: Any, body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body
@@ -61,7 +61,7 @@ class Served:
 def served(
     project: Path, *command: str, models: Path | None = None, environ: dict[str, str] | None = None
 ) -> Iterator[Served]:
-    """Run serve until it is ready; end it afterwards."""
+    """Run serve until it is ready. Stop it at the end."""
     port, log = free_port(), project.parent / f"log-{time.monotonic_ns()}"
     variables = tritonserver.on_path(models or environment(CONFIG, FORMAT))
     variables |= {
@@ -90,7 +90,7 @@ def served(
 
 
 def refused(project: Path, repository: Path, **environ: str) -> tuple[int, str]:
-    """Return the exit code and the one line of a serve that does not start."""
+    """Return the exit code and the only line of a serve that does not start."""
     variables = {**os.environ, "MODEL_DIR": str(repository), **environ}
     done = subprocess.run(
         [sys.executable, "serving/serve", "serve"], cwd=project, env=variables, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""The suite on a machine without nginx: it passes, and one line names the tests that were left out."""
+"""The suite on a machine without nginx: it passes, and one line names the skipped tests."""
 
 import os
 import re

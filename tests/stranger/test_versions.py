@@ -1,4 +1,4 @@
-"""The extension with the lowest and the newest versions that pyproject.toml allows."""
+"""The extension with the lowest and the highest versions that pyproject.toml allows."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
-"""The rendered serve starts the real vLLM, built for CPUs, which answers what do/test sends.
+"""The rendered serve starts the real vLLM for CPUs, which answers the requests of do/test.
 
-`make test-vllm` runs it: 3.5 GB of libraries are installed on the first run, in .demo/vllm.
+`make test-vllm` runs this. The first run installs 3.5 GB of libraries in .demo/vllm.
 """
 
 import json
@@ -24,7 +24,11 @@ from tests.servers import free_port, wait_until_ready
 VERSION, TORCH = "0.32.0", "2.13.0"
 ENVIRONMENT = REPOSITORY / ".demo" / f"vllm-{VERSION}"
 PYTHON = ENVIRONMENT / "bin" / "python"
-FOR_PICTURES_AND_SOUND = ("torchvision", "torchaudio", "torchcodec")  # those of PyPI need another torch
+FOR_PICTURES_AND_SOUND = (
+    "torchvision",
+    "torchaudio",
+    "torchcodec",
+)  # the versions on PyPI need another torch
 START_SECONDS = 300
 CONTEXT = 256
 WITHOUT_GPU = {
@@ -40,7 +44,7 @@ WITHOUT_GPU = {
 
 @dataclass
 class Serving:
-    """A project whose server runs, with its port and the file that its log goes to."""
+    """A project with a running server, its port and its log file."""
 
     project: Path
     port: int
@@ -52,7 +56,7 @@ class Serving:
         return f"http://127.0.0.1:{self.port}"
 
     def do_test(self, *options: str) -> dict[str, Any]:
-        """Return what do/test --json says."""
+        """Return the JSON of do/test."""
         command = [sys.executable, "do/test", "--url", self.url, "--max-tokens", "16", "--json", *options]
         done = subprocess.run(command, cwd=self.project, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr + self.log.read_text()[-3000:]
@@ -75,7 +79,7 @@ def python() -> Path:
 
 
 def name_as_vllm() -> None:
-    """Let vLLM find itself: it asks for the version of `vllm`, whose ending tells that it is for CPUs."""
+    """Make the version of `vllm` available: its suffix identifies the build for CPUs."""
     (packages,) = ENVIRONMENT.glob("lib/python3.*/site-packages")
     metadata = packages / f"vllm-{VERSION}+cpu.dist-info" / "METADATA"
     metadata.parent.mkdir()

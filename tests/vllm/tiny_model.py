@@ -1,6 +1,6 @@
-"""Make a language model of 2 layers with random weights: it says nothing, the way a real one would.
+"""Create a language model of 2 layers with random weights. Its text has no meaning.
 
-Runs among vLLM's libraries: `python tiny_model.py DIRECTORY`.
+Runs with the libraries of vLLM: `python tiny_model.py DIRECTORY`.
 """
 
 import sys
@@ -9,14 +9,14 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-SENTENCE = "Say hello in one short sentence. The quick brown fox jumps over the lazy dog."
+SENTENCE = "Write hello in one short sentence. The quick brown fox jumps over the lazy dog."
 CHAT_TEMPLATE = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}<assistant>"
 )
 
 
 def main(directory: str) -> None:
-    """Train a tokenizer on a sentence and save it beside a Llama that nobody trained."""
+    """Train a tokenizer on a sentence and save it with an untrained Llama."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
     tokenizer.decoder = decoders.ByteLevel()
