@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size bench clean
+.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size bench docs reference gallery clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
@@ -38,6 +38,15 @@ size: $(READY)  ## what MODEL=… needs [CONTEXT= CONCURRENCY= ENGINE= JSON=1]
 		$(if $(CONTEXT),--context "$(CONTEXT)") $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") \
 		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(JSON),--json)
 
+docs: $(READY)  ## the documentation site in .site/html; fails on a broken link
+	@$(BIN)/python -m tools.docs
+
+reference: $(READY)  ## the generated pages of docs/reference
+	@$(BIN)/python -m tools.reference
+
+gallery: $(READY)  ## six rendered projects in .site/gallery, and their pages
+	@$(BIN)/python -m tools.gallery
+
 bench: $(READY)  ## ratios to a plain stack
 	$(BIN)/python -m tests.bench.copies
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/bench/bench.py
@@ -49,4 +58,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean:  ## everything made by the other commands
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo .site .pytest_cache .mypy_cache .ruff_cache
