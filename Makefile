@@ -33,10 +33,11 @@ test-cluster: $(READY)  ## the commands on a HyperPod cluster against a real kub
 accuracy: $(READY)  ## the memory estimate against measured start-ups; DATA=FILE for others, V=1 for each
 	@$(BIN)/python -m tests.accuracy $(if $(V),-v) $(DATA)
 
-size: $(READY)  ## what MODEL=… needs [CONTEXT= CONCURRENCY= ENGINE= JSON=1]
+size: $(READY)  ## instance types for MODEL=… [CONTEXT= CONCURRENCY= ENGINE= PARAMETERS= DTYPE= OFFLINE=1 JSON=1]
 	@$(BIN)/python -m extensions.mcc.face.size $(if $(MODEL),"$(MODEL)",--help) \
 		$(if $(CONTEXT),--context "$(CONTEXT)") $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") \
-		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(JSON),--json)
+		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(PARAMETERS),--parameters "$(PARAMETERS)") \
+		$(if $(DTYPE),--dtype "$(DTYPE)") $(if $(OFFLINE),--offline) $(if $(JSON),--json)
 
 docs: $(READY)  ## the documentation site in .site/html; fails on a broken link
 	@$(BIN)/python -m tools.docs
