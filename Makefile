@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size bench docs reference gallery clean
+.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size bench docs reference gallery pictures screenshots release clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
@@ -47,6 +47,15 @@ reference: $(READY)  ## the generated pages of docs/reference
 
 gallery: $(READY)  ## six rendered projects in .site/gallery, and their pages
 	@$(BIN)/python -m tools.gallery
+
+pictures: $(READY)  ## the drawings of README and docs
+	@$(BIN)/python -m tools.pictures
+
+screenshots: docs  ## the interview in a terminal, the site in Chromium; needs chromium on PATH
+	@$(BIN)/uv run --quiet --no-project --python $(BIN)/python --with pyte,pexpect python -m tools.screenshots
+
+release: $(READY)  ## check CHANGELOG.md, update projects from the last tag, and tag VERSION=…
+	@$(BIN)/python -m tools.release "$(VERSION)"
 
 bench: $(READY)  ## ratios to a plain stack
 	$(BIN)/python -m tests.bench.copies

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import copier
+from copier._main import Worker  # run_copy returns one; no public name is left for it
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = ("copier.yml", "questions", "catalog", "extensions", "template", "includes", "hooks")
@@ -52,7 +53,7 @@ def decisions(
     return frozenset(set(values) - worker.answers.hidden), values
 
 
-def _copy(template: Path, project: Path, answers: Mapping[str, Any], pretend: bool) -> copier.Worker:
+def _copy(template: Path, project: Path, answers: Mapping[str, Any], pretend: bool) -> Worker:
     with _environment_of_nobody():
         return copier.run_copy(
             str(template),
