@@ -1,12 +1,14 @@
 """The documentation: the site builds, its links work, and its generated pages are up to date."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tools import docs, gallery, reference
+from tests.conftest import REPOSITORY
+from tools import docs, gallery, pictures, reference
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -56,3 +58,24 @@ def generated() -> dict[str, str]:
 def test_every_question_has_a_note() -> None:
     notes = yaml.safe_load((reference.FOLDER / "question_notes.yml").read_text("utf-8"))
     assert set(notes) == {name for file in reference.PHASES for name in reference.visible(file)}
+
+
+@pytest.mark.parametrize("name", ["architecture.svg", "memory.svg"])
+def test_drawings_are_up_to_date(name: str) -> None:
+    current = (pictures.FOLDER / name).read_text("utf-8")
+    assert current == pictures.pictures()[name], "run make pictures and commit docs/pictures"
+
+
+def test_pictures_are_small_and_shown() -> None:
+    pages = [REPOSITORY / "README.md", *docs.DOCS.rglob("*.md")]
+    text = "".join(path.read_text("utf-8") for path in pages)
+    for path in pictures.FOLDER.iterdir():
+        assert path.stat().st_size <= 100_000, f"{path.name} is larger than 100 KB"
+        assert f"pictures/{path.name}" in text, f"no page shows {path.name}"
+
+
+def test_links_of_the_readme_lead_to_files() -> None:
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    links = re.findall(r'\]\(([^)#\s]+)|src="([^"]+)"', text)
+    for link in filter(None, (a or b for a, b in links)):
+        assert link.startswith("https://") or (REPOSITORY / link).exists(), link
