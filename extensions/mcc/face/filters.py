@@ -30,7 +30,7 @@ from ..servers import compatibility, engines, extra_arguments, triton
 from ..sizing import cpu_sizer
 from ..sources import history
 from ..targets import hosting, pods
-from . import quoting
+from . import documentation, quoting
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -392,6 +392,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_project_name": default_project_name,
     "default_version": default_version,
     "dockerfile": told_to_the_user(quoting.dockerfile),
+    "documentation": documentation.documentation,
     "driver_ami": engines.driver_ami,
     "engine_settings": told_to_the_user(language_model.settings),
     "extra_arguments_problem": extra_arguments.problem,
