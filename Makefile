@@ -28,7 +28,7 @@ test-vllm: $(READY)  ## the real vLLM, built for CPUs, started by a project's se
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/vllm
 
 test-cluster: $(READY)  ## the commands on a HyperPod cluster against a real kube-apiserver, built once; needs root
-	REAL_CLUSTER=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/lifecycle/test_hyperpod.py
+	REAL_CLUSTER=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/lifecycle/clusters
 
 accuracy: $(READY)  ## the memory estimate against measured start-ups; DATA=FILE for others, V=1 for each
 	@$(BIN)/python -m tests.accuracy $(if $(V),-v) $(DATA)
@@ -59,7 +59,7 @@ release: $(READY)  ## check CHANGELOG.md, update projects from the last tag, and
 
 bench: $(READY)  ## ratios to a plain stack
 	$(BIN)/python -m tests.bench.copies
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/bench/bench.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench.bench
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

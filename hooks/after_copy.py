@@ -11,6 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from extensions.mcc.artifacts import model_folders
+
 CALL = """
 import sys
 from pathlib import Path
@@ -39,13 +42,9 @@ def main(model_path: str, model_file: str) -> None:
 
 def bring(source: Path, target: Path) -> None:
     """Copy a model file or directory; say so when that fails."""
-    inside = source.resolve()
-    leaving = [
-        path for path in source.rglob("*") if path.is_symlink() and inside not in path.resolve().parents
-    ]
     try:
-        if leaving:
-            raise OSError(f"{leaving[0]} is a link that leaves the folder; copy the model with cp -rL first")
+        if leaving := model_folders.link_that_leaves(source):
+            raise OSError(f"{leaving} is a link that leaves the folder; copy the model with cp -rL first")
         if source.is_dir():
             shutil.copytree(source, target)
         else:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import UnsizableModel
-from extensions.mcc.models import facts
+from extensions.mcc.models import model_config
 from extensions.mcc.models.facts import ModelFacts
-from extensions.mcc.sizing import memory
+from extensions.mcc.sizing import memory, parameters
+from extensions.mcc.sizing.kv_cache import SIXTEEN_BIT
 from extensions.mcc.sizing.memory import GIB, Gpu, Serving
 
 STARTUPS = Path(__file__).parent / "data" / "startups.csv"
@@ -69,8 +70,8 @@ def _startup(row: dict[str, str]) -> Startup:
     if row["model"] not in catalog.models():
         raise UnsizableModel("not in the catalog")
     entry = catalog.models()[row["model"]]
-    quantization = facts.IN_OUR_WORDS.get(row["weight_quant"], row["weight_quant"])
-    model = facts.from_catalog(entry)
+    quantization = model_config.IN_OUR_WORDS.get(row["weight_quant"], row["weight_quant"])
+    model = model_config.from_catalog(entry)
     if model.quantization != quantization:  # quantized as it is loaded
         model = dataclasses.replace(model, quantization=quantization, checkpoint_bytes=0)
     total = float(row["gpu_total_gib"])
@@ -88,7 +89,7 @@ def _startup(row: dict[str, str]) -> Startup:
         max_num_batched_tokens=int(row["max_batched_tokens"] or 0),
         tensor_parallel=int(row["tp"]),
         pipeline_parallel=int(row["pp"]),
-        utilisation=float(row["util"]) if row["util"] else None,
+        utilization=float(row["util"]) if row["util"] else None,
         kv_cache_dtype=row["kv_dtype"],
         enforce_eager=row["eager"] == "1",
     )
@@ -96,18 +97,18 @@ def _startup(row: dict[str, str]) -> Startup:
 
 
 def ours(startup: Startup) -> Prediction:
-    """The estimate of extensions/mcc/memory.py, with the margin it keeps."""
+    """The estimate of extensions/mcc/sizing/memory.py, with the margin it keeps."""
     found = memory.estimate(startup.facts, startup.gpu, startup.serving)
-    return Prediction(found.weights, found.tokens, found.lacking(1) <= 0)
+    return Prediction(found.fixed.weights, found.tokens, found.lacking(1) <= 0)
 
 
 def documentation(startup: Startup) -> Prediction:
     """As the engines' documentation explains it: weights / GPUs, and KV cache in the rest of the budget."""
     shown = _checkpoint_gib(startup.facts) / _gpus(startup)
-    pool = (startup.serving.utilisation or 0.9) * startup.gpu.memory_gib - shown
+    pool = (startup.serving.utilization or 0.9) * startup.gpu.memory_gib - shown
     model = startup.facts
     heads = model.num_key_value_heads * model.head_dim
-    per_token = 2 * model.num_hidden_layers * heads * memory.SIXTEEN_BIT / _gpus(startup)
+    per_token = 2 * model.num_hidden_layers * heads * SIXTEEN_BIT / _gpus(startup)
     tokens = max(0.0, pool) * GIB / per_token
     return Prediction(shown, tokens, tokens >= startup.serving.max_model_len)
 
@@ -116,7 +117,7 @@ def accelerate(startup: Startup) -> Prediction:
     """As `accelerate estimate-memory`: parameters x bytes, and a fifth more to run them."""
     model = startup.facts
     size = (
-        memory.parameters(model).total * catalog.memory().quantizations[model.quantization].linear_bytes / GIB
+        parameters.count(model).total * catalog.memory().quantizations[model.quantization].linear_bytes / GIB
     )
     shown = size / _gpus(startup)
     return Prediction(shown, None, shown * 1.2 <= startup.gpu.memory_gib)
@@ -212,7 +213,8 @@ def _print(startup: Startup) -> None:
     row = startup.row
     columns = {"weights": "weights_gib", "activation": "act_gib", "runtime": "non_torch_gib"}
     columns |= {"graphs": "graph_gib", "pool": "kv_gib"}
-    parts = " ".join(f"{name} {getattr(found, name):.2f}/{row[key] or '-'}" for name, key in columns.items())
+    values = {**vars(found.fixed), "pool": found.pool.cache}
+    parts = " ".join(f"{name} {values[name]:.2f}/{row[key] or '-'}" for name, key in columns.items())
     verdict = "ok" if found.lacking(1) <= 0 else f"lacks {found.lacking(1):.2f}"
     model = re.sub(r".*/", "", row["model"])[:28]
     print(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lifecycle.commands import NAME, Project, imported, mutations
-from tests.lifecycle.test_deploy import configure
+from tests.lifecycle.deployed import configure
 
 
 def edit(project: Project, old: str, new: str) -> None:

@@ -1,15 +1,13 @@
 """A secret of the environment is found nowhere, and the commands answer at once."""
 
-import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.lifecycle.commands import Project, clean_environment
-from tests.lifecycle.test_deploy import configure
+from tests.lifecycle.deployed import configure
 from tests.standins.aws.server import SECRET_KEY
 
 CANARY = "hf_canary0123456789abcdefghijklmnopq"
@@ -63,23 +61,22 @@ def test_what_looks_like_a_secret_is_refused_and_not_repeated(project: Project) 
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_is_there_at_once_without_aws_or_environment(rendered: Path, verb: str) -> None:
-    seconds = []
-    for _ in range(3):
-        started = os.times()
-        done = subprocess.run(
-            [str(rendered / "do" / verb), "--help"], env=clean_environment(), capture_output=True, text=True
-        )
-        ended = os.times()
-        assert done.returncode == 0 and done.stdout.startswith(f"usage: do/{verb}")
-        seconds.append(sum(ended[2:4]) - sum(started[2:4]))  # of the processor, so that others do not disturb
-    assert min(seconds) <= 0.2
+def test_help_needs_no_aws_and_no_environment(rendered: Path, verb: str) -> None:
+    """Help is quick because it imports nothing large; `make bench` has the seconds."""
+    done = subprocess.run(
+        [str(rendered / "do" / verb), "--help"],
+        env={**clean_environment(), "PYTHONPROFILEIMPORTTIME": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stdout.startswith(f"usage: do/{verb}")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "lifecycle.cli" in imported
+    assert not imported & {"boto3", "botocore", "yaml", "numpy", "asyncio", "http.server", "multiprocessing"}
 
 
-def test_the_first_use_makes_its_environment_quickly(project: Project) -> None:
+def test_the_first_use_makes_its_environment(project: Project) -> None:
     (project.path / ".venv").unlink()
-    started = time.monotonic()
     done = project.do("status", PATH=clean_environment()["PATH"])
     assert done.code == 0 and "making .venv" in done.err
-    assert time.monotonic() - started < 15, "with uv and its cache it is 2 to 5 seconds on an idle machine"
     shutil.rmtree(project.path / ".venv")

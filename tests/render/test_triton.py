@@ -10,13 +10,7 @@ import yaml
 
 from tests import ownership
 from tests.conftest import TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
-from tests.render.test_render import (
-    TRITON_VARIANTS,
-    check_scripts,
-    check_text,
-    copy_sources,
-    files_of,
-)
+from tests.render.checks import TRITON_VARIANTS, check_scripts, check_text, copy_sources, files_of
 
 WORDS = {
     "xgboost",

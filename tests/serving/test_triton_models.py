@@ -80,9 +80,18 @@ def own(template: Path, folder: Path, config: str, model_format: str, **answers:
     return project
 
 
-@pytest.mark.parametrize("model_format", ["json", "txt", "tl"])
-def test_a_forest_for_classes_is_described_as_one(template: Path, tmp_path: Path, model_format: str) -> None:
-    project = own(template, tmp_path, FIL, model_format)
+@pytest.mark.parametrize(
+    ("model_format", "image", "class_parameter"),
+    [
+        ("json", "", "is_classifier"),  # the default release
+        ("txt", "nvcr.io/nvidia/tritonserver:24.08-py3", "output_class"),
+        ("tl", "nvcr.io/nvidia/tritonserver:26.10-py3", "is_classifier"),
+    ],
+)
+def test_a_forest_for_classes_is_described_as_one(
+    template: Path, tmp_path: Path, model_format: str, image: str, class_parameter: str
+) -> None:
+    project = own(template, tmp_path, FIL, model_format, **({"base_image": image} if image else {}))
     run_among_libraries(project, "make", model_format)
     taken = do(project, "repository", f"own.{model_format}")
     assert taken.returncode == 0 and "output__0: FP32[-1, 3]" in taken.stderr, taken.stderr
@@ -90,7 +99,7 @@ def test_a_forest_for_classes_is_described_as_one(template: Path, tmp_path: Path
     assert problems(model) == []
     assert tensors(model) == [["input__0", "TYPE_FP32", 4], ["output__0", "TYPE_FP32", 3]]
     parameters = parsed(model / "config.pbtxt").parameters
-    assert {parameters[name].string_value for name in ("output_class", "predict_proba")} == {"true"}
+    assert {parameters[name].string_value for name in (class_parameter, "predict_proba")} == {"true"}
 
     settings = project / "model_repository" / "settings.toml"
     settings.write_text(settings.read_text().replace("probabilities = true", "probabilities = false"))
@@ -151,12 +160,21 @@ def served(project: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=variables, capture_output=True, text=True)
 
 
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ("", "it is a model of XGBoost 3.9.0, the Treelite 4.7.0 of Triton 26.07 reads up to 3.4"),
+        (
+            "nvcr.io/nvidia/tritonserver:24.08-py3",
+            "it is a model of XGBoost 3.9.0, the Treelite 4.1.2 of Triton 24.08 reads up to 3.0",
+        ),
+    ],
+)
 def test_a_forest_that_the_release_would_not_read_is_refused_wherever_it_comes_from(
-    template: Path, tmp_path: Path
+    template: Path, tmp_path: Path, image: str, words: str
 ) -> None:
-    project = own(template, tmp_path, FIL, "json")
-    (project / "own.json").write_bytes(model_files.xgboost_json((3, 1, 0)))
-    words = "it is a model of XGBoost 3.1.0, the Treelite 4.1.2 of Triton 24.08 reads up to 3.0"
+    project = own(template, tmp_path, FIL, "json", **({"base_image": image} if image else {}))
+    (project / "own.json").write_bytes(model_files.xgboost_json((3, 9, 0)))
     taken = do(project, "repository", "own.json")
     assert taken.returncode == 1 and words in taken.stderr, taken.stderr
     model = project / "model_repository" / "own" / "1" / "xgboost.json"

@@ -144,6 +144,17 @@ def copies_both(
     assert hub.requests
 
 
+def the_example_requests_work(stranger: Stranger, project: Path, url: str) -> None:
+    """Send the requests of a rendered README: by curl and by Python."""
+    readme = (project / "README.md").read_text("utf-8").replace("http://127.0.0.1:8080", url)
+    [curl] = re.findall(r"^```bash\n(curl .*?)^```", readme, re.S | re.M)
+    [python] = re.findall(r"^```python\n(.*?)^```", readme, re.S | re.M)
+    by_curl = stranger.run(f"{curl.strip()} --silent --show-error")
+    by_python = stranger.run(shlex.join([sys.executable, "-c", f"{python}\nprint(predictions)"]))
+    assert by_curl.startswith('{"predictions":[')
+    assert yaml.safe_load(by_curl)["predictions"] == yaml.safe_load(by_python)
+
+
 def test_pip_then_every_step_to_predictions(stranger: Stranger, hub: Hub) -> None:
     stranger = with_venv(stranger)
     stranger.run(command("pip install copier"))
@@ -159,6 +170,7 @@ def test_pip_then_every_step_to_predictions(stranger: Stranger, hub: Hub) -> Non
         assert call in commands()
         answered = stranger.run(f"{call} --url http://127.0.0.1:{port}", project)
         assert "predicted" in answered
+        the_example_requests_work(stranger, project, f"http://127.0.0.1:{port}")
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0

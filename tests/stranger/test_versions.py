@@ -12,7 +12,10 @@ from tests.conftest import REPOSITORY
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stranger")]
 UV = Path(sys.executable).with_name("uv")
 # The tests of what uses these libraries; the others are plain Python.
-TESTS = ("answers", "catalog", "entry", "hub", "language_model", "lookup", "refresh_instances")
+TESTS = (
+    *("answers", "catalog", "entry", "hub", "hub_failures", "language_model", "lookup", "model_path"),
+    "refresh_instances",
+)
 TOOLS = ["hypothesis", "pytest", "pytest-copier", "pytest-xdist"]
 
 

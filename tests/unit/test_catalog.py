@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from extensions.mcc.catalog import catalog, catalog_reader, entries
+from extensions.mcc.catalog import catalog, catalog_reader
+from extensions.mcc.catalog.entries import instances, predictive
 from extensions.mcc.errors.errors import CatalogError
 
 PIN = re.compile(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; (sys_platform|platform_machine) [!=]= '\w+')?")
@@ -40,7 +41,7 @@ def test_instances_are_all_there_and_load_fast() -> None:
 def test_instance_facts() -> None:
     g5 = catalog.instances()["ml.g5.xlarge"]
     assert (g5.vcpu, g5.memory_gib, g5.arch, g5.kind, g5.generation) == (4, 16, "x86_64", "gpu", 5)
-    assert g5.price == entries.Price(1.408, estimated=False, source="price-list")
+    assert g5.price == instances.Price(1.408, estimated=False, source="price-list")
     assert g5.accelerator is not None and g5.accelerator.driver_visible_gib == 22.07
     families = {(item.name.split(".")[1], item.burstable) for item in catalog.instances().values()}
     assert ("t2", True) in families
@@ -102,10 +103,10 @@ def test_versions_are_newest_first() -> None:
 
 
 def test_default_version_of_a_format_that_the_default_cannot_read() -> None:
-    new = entries.Version("2.0", ("json",), (), (), (), default=True)
-    old = entries.Version("1.0", ("json", "model"), (), (), ())
-    memory = entries.Memory(1, 1, False, "")
-    framework = entries.Framework("x", {}, memory, (new, old))
+    new = predictive.Version("2.0", ("json",), (), (), (), default=True)
+    old = predictive.Version("1.0", ("json", "model"), (), (), ())
+    memory = predictive.Memory(1, 1, False, "")
+    framework = predictive.Framework("x", {}, memory, (new, old))
     assert framework.default_version("json") is new
     assert framework.default_version("model") is old
 

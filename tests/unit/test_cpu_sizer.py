@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.catalog.entries import Instance, Price
+from extensions.mcc.catalog.entries.instances import Instance, Price
 from extensions.mcc.errors.errors import InvalidAnswer
 from extensions.mcc.sizing import cpu_sizer
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import UnsizableModel
-from extensions.mcc.models import facts
+from extensions.mcc.models import facts, model_config
 from extensions.mcc.models.facts import ModelFacts
-from extensions.mcc.sizing import memory
+from extensions.mcc.sizing import memory, parameters
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -29,19 +29,19 @@ LLAMA: dict[str, Any] = {
 
 
 def test_a_dense_model() -> None:
-    model = facts.from_config(LLAMA)
+    model = model_config.from_config(LLAMA)
     assert (model.head_dim, model.full_layers, model.dense_layers, model.kind) == (128, 32, 32, "dense")
-    assert memory.parameters(model).total == 8_030_261_248
+    assert parameters.count(model).total == 8_030_261_248
 
 
 @pytest.mark.parametrize("name", sorted(catalog.models()))
 def test_every_model_of_the_catalog_is_understood(name: str) -> None:
     entry = catalog.models()[name]
-    model = facts.from_catalog(entry)
+    model = model_config.from_catalog(entry)
     assert facts.from_answer(model.answer()) == model
     if entry["model_type" if "model_type" in entry else "source"] == "nemotron-nas":
         return  # its layers differ in size: the catalog's count stands for them
-    total = memory.parameters(model).total
+    total = parameters.count(model).total
     assert total == pytest.approx(entry["params_from_shape"], rel=0.03)
 
 
@@ -50,14 +50,14 @@ def test_a_config_nested_without_end_is_read_no_deeper_than_models_are() -> None
     for _ in range(5000):
         config = {"text_config": config}
     with pytest.raises(UnsizableModel, match="num_hidden_layers is missing"):
-        facts.from_config(config)
+        model_config.from_config(config)
 
 
 def test_the_text_part_of_a_multimodal_model_counts() -> None:
-    model = facts.from_config(
+    model = model_config.from_config(
         {"text_config": LLAMA, "vision_config": {"hidden_size": 1152}, "model_type": "llava"}
     )
-    assert model == dataclasses.replace(facts.from_config(LLAMA), multimodal=True, family="llava")
+    assert model == dataclasses.replace(model_config.from_config(LLAMA), multimodal=True, family="llava")
     assert model.kind == "multimodal"
 
 
@@ -76,7 +76,7 @@ def test_the_text_part_of_a_multimodal_model_counts() -> None:
     ],
 )
 def test_layers_with_sliding_attention(config: dict[str, Any], expected: tuple[int, int]) -> None:
-    model = facts.from_config({**LLAMA, **config})
+    model = model_config.from_config({**LLAMA, **config})
     assert (model.full_layers, model.sliding_layers) == expected
 
 
@@ -109,7 +109,7 @@ def test_layers_with_sliding_attention(config: dict[str, Any], expected: tuple[i
     ],
 )
 def test_quantizations(quantization: dict[str, Any] | None, expected: str) -> None:
-    assert facts.from_config({**LLAMA, "quantization_config": quantization}).quantization == expected
+    assert model_config.from_config({**LLAMA, "quantization_config": quantization}).quantization == expected
 
 
 def test_modules_that_stay_at_16_bits() -> None:
@@ -120,7 +120,8 @@ def test_modules_that_stay_at_16_bits() -> None:
         "model.layers.31.mlp.up_proj",
         "model.layers.3.mlp.gate",
     ]
-    model = facts.from_config({**LLAMA, "quantization_config": {"quant_method": "fp8", "ignore": kept}})
+    quantized = {"quant_method": "fp8", "ignore": kept}
+    model = model_config.from_config({**LLAMA, "quantization_config": quantized})
     assert (model.unquantized, model.unquantized_layers) == ("self_attn", 2)
 
 
@@ -152,13 +153,13 @@ def test_modules_that_stay_at_16_bits() -> None:
 )
 def test_what_cannot_be_sized_names_the_field(change: dict[str, Any], said: str) -> None:
     with pytest.raises(UnsizableModel, match="(?i)" + said.replace("(", r"\(")):
-        facts.from_config({**LLAMA, **change})
+        model_config.from_config({**LLAMA, **change})
 
 
 @pytest.mark.parametrize("config", [[], None, "text", {}])
 def test_what_is_no_config_at_all(config: Any) -> None:
     with pytest.raises(UnsizableModel):
-        facts.from_config(config)
+        model_config.from_config(config)
 
 
 TYPES = st.sampled_from(
@@ -173,16 +174,16 @@ def test_layers_of_an_unknown_type_count_as_full_attention(listed: list[str]) ->
     config = {**LLAMA, "num_hidden_layers": len(listed), "sliding_window": 1024, "layer_types": listed}
     if len(unknown) == len(listed):
         with pytest.raises(UnsizableModel, match="the layer types"):
-            facts.from_config(config)
+            model_config.from_config(config)
         return
-    model = facts.from_config(config)
+    model = model_config.from_config(config)
     assert model.full_layers + model.sliding_layers + model.linear_layers == len(listed)
     assert model.unknown_layers == len(unknown) and (model.kind == "unknown_layers") == bool(unknown)
     known = [name if name.endswith("attention") else "full_attention" for name in listed]
-    careful = facts.from_config({**config, "layer_types": known})
+    careful = model_config.from_config({**config, "layer_types": known})
     serving, gpu = memory.Serving(), memory.Gpu(79.19)
     found, wanted = (memory.estimate(item, gpu, serving) for item in (model, careful))
-    assert (found.request, found.token_bytes) == (wanted.request, wanted.token_bytes)
+    assert found.cache == wanted.cache
     assert found.lacking(1) >= wanted.lacking(1)
 
 
@@ -190,7 +191,7 @@ def test_layers_of_an_unknown_type_count_as_full_attention(listed: list[str]) ->
 def test_a_list_of_layer_types_has_one_for_each_layer(listed: list[str], layers: int) -> None:
     if len(listed) != layers:
         with pytest.raises(UnsizableModel, match="the layer types"):
-            facts.from_config({**LLAMA, "num_hidden_layers": layers, "layer_types": listed})
+            model_config.from_config({**LLAMA, "num_hidden_layers": layers, "layer_types": listed})
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -218,7 +219,7 @@ ANYTHING = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max
 )
 def test_hostile_configs_are_facts_or_refused(changes: dict[str, Any]) -> None:
     try:
-        model = facts.from_config({**LLAMA, **changes})
+        model = model_config.from_config({**LLAMA, **changes})
     except UnsizableModel as refused:
         assert len(str(refused)) < 300
     else:
@@ -236,7 +237,7 @@ def test_a_shape_from_the_number_of_parameters() -> None:
     for billions in (0.5, 7, 70, 400):
         model = facts.from_parameters(billions)
         assert model.kind == "guessed"
-        assert memory.parameters(model).total == pytest.approx(billions * 1e9, rel=0.6)
+        assert parameters.count(model).total == pytest.approx(billions * 1e9, rel=0.6)
         assert model.num_key_value_heads == 8
         assert memory.weights(model) == pytest.approx(billions * 2e9 / 1024**3, rel=0.1)
     with pytest.raises(UnsizableModel, match="model_parameters"):

@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.catalog.entries import Instance
+from extensions.mcc.catalog.entries.instances import Instance
 from extensions.mcc.errors.errors import UnsizableModel
-from extensions.mcc.models import facts
+from extensions.mcc.models import facts, model_config
 from extensions.mcc.models.facts import ModelFacts
-from extensions.mcc.sizing import gpu_sizer, memory
+from extensions.mcc.sizing import advisor, gpu_sizer, parameters
 from extensions.mcc.sizing.gpu_sizer import Choice, Load
 
 TYPES = [instance for instance in catalog.instances().values() if instance.kind != "cpu"]
 
 
 def known(name: str) -> ModelFacts:
-    return facts.from_catalog(catalog.models()[name])
+    return model_config.from_catalog(catalog.models()[name])
 
 
 LLAMA_8B = known("meta-llama/Llama-3.1-8B-Instruct")
@@ -127,7 +127,7 @@ def test_a_guess_costs_no_more_than_the_model_does_and_seldom_fits_where_the_mod
     load, ratios, wrong = Load(8192, 16), [], []
     for name in GUESSABLE:
         model = known(name)
-        billions = max(0.05, round(memory.parameters(model).total / 1e9, 1))
+        billions = max(0.05, round(parameters.count(model).total / 1e9, 1))
         truly, guessed = (
             best(model, load),
             best(facts.from_parameters(billions, model.quantization, name), load),
@@ -142,7 +142,7 @@ def test_a_guess_costs_no_more_than_the_model_does_and_seldom_fits_where_the_mod
 def test_the_ladder_names_steps_that_work() -> None:
     load = Load(131072, 256)
     assert not best(LLAMA_70B, load).fits
-    advice = gpu_sizer.ladder(LLAMA_70B, load)
+    advice = advisor.ladder(LLAMA_70B, load)
     assert [item.change.split()[0] for item in advice][:2] == ["serve", "shorten"]
     assert all(item.choice.fits for item in advice)
     fewer = int(advice[0].change.split()[1])
@@ -152,7 +152,7 @@ def test_the_ladder_names_steps_that_work() -> None:
 def test_what_would_be_cheaper_is_cheaper() -> None:
     load = Load(8192, 16)
     choice = best(LLAMA_70B, load)
-    advice = gpu_sizer.cheaper(LLAMA_70B, load, choice)
+    advice = advisor.cheaper(LLAMA_70B, load, choice)
     assert advice and all(item.choice.fits and item.choice.usd_h < choice.usd_h for item in advice)
 
 
@@ -172,7 +172,7 @@ def test_an_absurd_load_is_refused(load: Load) -> None:
 
 def test_all_types_are_judged_in_50_ms() -> None:
     def seconds() -> float:
-        memory.parameters.cache_clear()
+        parameters.count.cache_clear()
         started = time.perf_counter()
         gpu_sizer.choices(LLAMA_70B, Load(8192, 16))
         return time.perf_counter() - started

@@ -1,26 +1,37 @@
 """What an endpoint is told: limits from the model's bytes, memory and GPUs from the sizing, the price."""
 
 import re
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import UnsizableModel
-from extensions.mcc.models import facts
+from extensions.mcc.interview.requirements import LanguageModelRequirements, PredictiveRequirements
+from extensions.mcc.models import model_config
 from extensions.mcc.targets import hosting
 
 IMAGE = "python:3.12-slim"
-PREDICTIVE = {"framework": "sklearn", "profile": "throughput", "model_path": "", "image": IMAGE}
-FIL = {**PREDICTIVE, "framework": "triton-fil", "image": catalog.default_image("triton-fil")}
+PREDICTIVE = PredictiveRequirements("sklearn", "throughput", model_path="", image=IMAGE)
+FIL = replace(PREDICTIVE, framework="triton-fil", image=catalog.default_image("triton-fil"))
 
 
-def chat(checkpoint_bytes: int | None, name: str = "team/model") -> dict[str, Any]:
-    known = facts.from_catalog(catalog.models()["Qwen/Qwen3-8B"]).answer()
+def chat(checkpoint_bytes: int | None, name: str = "team/model") -> LanguageModelRequirements:
+    known = model_config.from_catalog(catalog.models()["Qwen/Qwen3-8B"]).answer()
     shape = known | {"checkpoint_bytes": checkpoint_bytes} if checkpoint_bytes else None
     model = {"name": name, "revision": "", "commit": "", "source": "test", "shape": shape}
     image = catalog.default_image("transformers-vllm")
-    return {"model": model, "image": image, "server": "transformers-vllm", "max_concurrency": 16}
+    return LanguageModelRequirements(
+        server="transformers-vllm",
+        model=model,
+        parameters="",
+        dtype="none",
+        image=image,
+        profile="balanced",
+        kv_cache_dtype="auto",
+        max_model_len=8192,
+        max_concurrency=16,
+    )
 
 
 def test_a_predictive_model() -> None:
@@ -67,14 +78,14 @@ def test_a_copy_with_gpus_reserves_what_every_type_places(instance_type: str) ->
 def test_a_copy_without_gpus_reserves_no_more_than_is_known_to_be_placed(framework: str) -> None:
     for name, instance in catalog.instances().items():
         if instance.kind in ("cpu", "gpu"):
-            found = hosting.hosting({**PREDICTIVE, "framework": framework}, name, {}, 1)
+            found = hosting.hosting(replace(PREDICTIVE, framework=framework), name, {}, 1)
             assert 256 <= found["memory_mib"] <= max(256, min(1024, instance.memory_gib * 256)), name
 
 
 def test_a_triton_backend_on_gpus_has_one_for_each_copy_and_a_driver() -> None:
     for config in ("triton-fil", "triton-onnxruntime", "triton-pytorch", "triton-tensorflow"):
-        need = {**FIL, "framework": config, "image": catalog.default_image(config)}
-        found = hosting.hosting(need, "ml.g5.12xlarge", {}, 1)
+        required = replace(FIL, framework=config, image=catalog.default_image(config))
+        found = hosting.hosting(required, "ml.g5.12xlarge", {}, 1)
         assert (found["accelerators"], found["copies"], found["memory_mib"]) == (1, 4, 1024)
         assert found["ami"] in catalog.driver_amis() and found["ami_cuda"]
     on_cpus = hosting.hosting(FIL, "ml.m5.xlarge", {}, 1)
@@ -86,9 +97,9 @@ def test_no_component_with_gpus_lacks_a_driver() -> None:
     for config in configs:
         llm = config in catalog.servers() or config in ("triton-vllm", "triton-tensorrtllm")
         image = catalog.default_image(config)
-        need = {**chat(10**9), "server": config, "image": image} if llm else {**FIL, "framework": config}
+        required = replace(chat(10**9), server=config) if llm else replace(FIL, framework=config)
         settings = {"tensor_parallel_size": 1} if llm else {}
-        found = hosting.hosting({**need, "image": image}, "ml.g6.xlarge", settings, 1)
+        found = hosting.hosting(replace(required, image=image), "ml.g6.xlarge", settings, 1)
         assert bool(found["accelerators"]) == bool(found["ami"]), config
 
 
@@ -109,12 +120,12 @@ def test_it_is_stale_for_another_model_or_other_instances() -> None:
     assert hosting.stale_hosting(kept, PREDICTIVE, "ml.m5.large", 1) == ""
     assert hosting.stale_hosting(kept, PREDICTIVE, "ml.m5.large", 2)
     assert hosting.stale_hosting(kept, PREDICTIVE, "ml.m5.xlarge", 1)
-    assert hosting.stale_hosting(kept, {**PREDICTIVE, "model_path": "x.pkl"}, "ml.m5.large", 1)
+    assert hosting.stale_hosting(kept, replace(PREDICTIVE, model_path="x.pkl"), "ml.m5.large", 1)
 
 
 def test_a_broken_stored_answer_is_told() -> None:
     with pytest.raises(UnsizableModel):
-        hosting.hosting({**chat(None), "model": {"name": "x"}}, "ml.g5.xlarge", {}, 1)
+        hosting.hosting(replace(chat(None), model={"name": "x"}), "ml.g5.xlarge", {}, 1)
 
 
 def test_ids_of_projects_differ_whoever_makes_them_and_wherever() -> None:

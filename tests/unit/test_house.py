@@ -114,3 +114,24 @@ def test_the_template_reads_like_a_table_of_contents() -> None:
     switch = re.compile(r"\{\{ [a-z_]+ \}\}")
     switches = [path for path in template.rglob("{{*") if path.is_dir() and switch.fullmatch(path.name)]
     assert len([path for path in switches if path.name != "{{ project_name }}"]) <= 30
+
+
+def test_the_registry_of_filters_has_no_logic() -> None:
+    tree = ast.parse((MCC / "face" / "filters.py").read_text())
+    logic = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.Try)
+    assert [node.lineno for node in ast.walk(tree) if isinstance(node, logic)] == []
+
+
+def test_what_every_kind_of_project_has_stands_once() -> None:
+    sources = [*(REPOSITORY / "template").rglob("*"), *(REPOSITORY / "includes").iterdir()]
+    files = [path for path in sources if path.is_file() and path.suffix != ".gz"]
+    assert [path.name for path in files if "location = /ping" in path.read_text()] == ["nginx.conf.jinja"]
+    names = [path.name.removesuffix(".jinja") for path in files]
+    for name in (".gitattributes", ".gitignore", ".dockerignore"):
+        assert names.count(name) == 1, name
+
+
+def test_no_two_test_modules_have_the_same_name() -> None:
+    """Folders of tests are no packages, so pytest stops at a second module of a name."""
+    names = [path.name for path in (REPOSITORY / "tests").rglob("test_*.py")]
+    assert [name for name in set(names) if names.count(name) > 1] == []

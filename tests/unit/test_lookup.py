@@ -13,8 +13,8 @@ import pytest
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import InvalidAnswer
 from extensions.mcc.face import size as size_module
-from extensions.mcc.models import facts, lookup
-from extensions.mcc.sizing import memory, sizing_view
+from extensions.mcc.models import lookup, model_config
+from extensions.mcc.sizing import parameters, sizing_view
 from tests.conftest import REPOSITORY
 from tests.standins.hub import INFO, Answer, Hub, Model
 from tests.unit.test_facts import LLAMA
@@ -36,7 +36,7 @@ def tiny(**config: Any) -> Model:
 def test_the_hub_is_asked_and_the_commit_kept() -> None:
     with Hub({NAME: tiny()}) as server:
         found = lookup.model(NAME, environ={"HF_ENDPOINT": server.url})
-    assert found.shape == facts.from_config(LLAMA, 2 * 8_030_261_248)
+    assert found.shape == model_config.from_config(LLAMA, 2 * 8_030_261_248)
     assert len(found.commit) == 40 and found.commit[:7] in found.source
     assert found.chat_template is True and found.note == ""
     assert lookup.from_answer(json.loads(json.dumps(found.answer()))) == found
@@ -46,7 +46,7 @@ def test_a_hub_that_fails_leaves_the_catalog() -> None:
     with Hub({KNOWN: tiny()}) as server:
         server.faults[INFO] = Answer(429)
         found = lookup.model(KNOWN, environ={"HF_ENDPOINT": server.url})
-    assert found.shape == facts.from_catalog(catalog.models()[KNOWN])
+    assert found.shape == model_config.from_catalog(catalog.models()[KNOWN])
     assert "too many requests" in found.note and str(catalog.models_date()) in found.source
 
 
@@ -154,7 +154,7 @@ def test_make_passes_the_options_of_size_on() -> None:
 def test_make_size_as_json_adds_up() -> None:
     answer = json.loads(size(KNOWN, "--context", "4096", "--concurrency", "4", "--json").stdout)
     assert (answer["load"]["max_model_len"], answer["load"]["max_concurrency"]) == (4096, 4)
-    assert answer["parameters"] == memory.parameters(facts.from_config(LLAMA)).total
+    assert answer["parameters"] == parameters.count(model_config.from_config(LLAMA)).total
     for choice in answer["choices"]:
         card = catalog.instances()[choice["instance_type"]].accelerator
         assert card and sum(choice["gib_per_gpu"].values()) == pytest.approx(card.driver_visible_gib, abs=0.1)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.models import facts
+from extensions.mcc.models import model_config
 from extensions.mcc.models.facts import ModelFacts
-from extensions.mcc.sizing import memory
+from extensions.mcc.sizing import kv_cache, memory
 from extensions.mcc.sizing.memory import Gpu, Serving
 from tests import accuracy
 
@@ -18,7 +18,7 @@ H100 = Gpu(79.19, nvlink=True, big_batches=True)
 
 
 def known(name: str) -> ModelFacts:
-    return facts.from_catalog(catalog.models()[name])
+    return model_config.from_catalog(catalog.models()[name])
 
 
 def test_weights_of_llama_8b_are_its_checkpoint_and_32_mib_of_rotary_table() -> None:
@@ -30,26 +30,26 @@ def test_weights_of_llama_8b_are_its_checkpoint_and_32_mib_of_rotary_table() -> 
 
 def test_llama_8b_takes_131072_bytes_a_token() -> None:
     model = known("meta-llama/Llama-3.1-8B-Instruct")
-    assert memory.estimate(model, H100, Serving()).token_bytes == 131_072
-    assert memory.estimate(model, H100, Serving(kv_cache_dtype="fp8")).token_bytes == 65_536
+    assert memory.estimate(model, H100, Serving()).cache.token_bytes == 131_072
+    assert memory.estimate(model, H100, Serving(kv_cache_dtype="fp8")).cache.token_bytes == 65_536
 
 
 def test_gemma_3_pads_its_layers_to_seven_groups_of_ten() -> None:
     model = known("google/gemma-3-27b-it")
     assert (model.sliding_layers, model.full_layers) == (52, 10)
-    assert memory.layer_groups(model, windowed=True) == (10, 60)
-    assert memory.estimate(model, H100, Serving(version="0.19.0")).token_bytes == 573_440
+    assert kv_cache.layer_groups(model, windowed=True) == (10, 60)
+    assert memory.estimate(model, H100, Serving(version="0.19.0")).cache.token_bytes == 573_440
 
 
 def test_gpt_oss_has_two_groups_of_its_layers() -> None:
-    assert sum(memory.layer_groups(known("openai/gpt-oss-20b"), windowed=True)) == 24
+    assert sum(kv_cache.layer_groups(known("openai/gpt-oss-20b"), windowed=True)) == 24
 
 
 def test_latent_attention_is_replicated_on_every_rank() -> None:
     model = known("deepseek-ai/DeepSeek-R1")
     for degree in (1, 2, 4, 8):
         serving = Serving(version="0.11.2", tensor_parallel=degree)
-        assert memory.estimate(model, H100, serving).token_bytes == 70_272
+        assert memory.estimate(model, H100, serving).cache.token_bytes == 70_272
 
 
 def test_fp8_with_attention_at_16_bits() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from extensions.mcc.artifacts import forest_files, model_folders, onnx_files
+from extensions.mcc.artifacts import forest_files, model_folders, onnx_files, xgboost_files
 from extensions.mcc.servers import triton
 from tests.model_files import field, onnx, tensor, xgboost_json, xgboost_ubj
 
@@ -115,7 +115,8 @@ def test_an_xgboost_model_newer_than_treelite_reads_is_refused(
 ) -> None:
     def problem(version: tuple[int, int, int], dart: bool = False) -> str:
         model = saved(tmp_path, written(version, dart), f"own.{kind}")
-        assert forest_files.read_xgboost(model, kind) == forest_files.XGBoostFile(version, dart)
+        assert forest_files.xgboost_version(model, kind) == version
+        assert xgboost_files.is_dart(model, kind) == dart
         assert forest_files.problem(model, kind, None) == ""
         return forest_files.problem(model, kind, TREELITE)
 
@@ -129,7 +130,7 @@ def test_an_xgboost_model_newer_than_treelite_reads_is_refused(
 
 def test_an_xgboost_file_is_read_wherever_its_version_is(tmp_path: Path) -> None:
     other = saved(tmp_path, b'{ "version": [3, 1, 0],\n "learner": {} }\n', "own.json")
-    assert forest_files.read_xgboost(other, "json").version == (3, 1, 0)
+    assert forest_files.xgboost_version(other, "json") == (3, 1, 0)
     for kind, content in (("json", xgboost_json((3, 0, 0))), ("ubj", xgboost_ubj((3, 0, 0)))):
         cut = saved(tmp_path, content[:-2], f"cut.{kind}")
         assert "cut off" in forest_files.problem(cut, kind, TREELITE)
@@ -179,8 +180,12 @@ def test_a_folder_that_is_not_whole_is_not_copied(tmp_path: Path) -> None:
     assert "variables.data-00001-of-00002 is missing" in model_folders.folder_problem(folder)
     (variables / "variables.data-00001-of-00002").symlink_to("variables.data-00000-of-00002")
     assert model_folders.folder_problem(folder) == ""
-    (folder / "assets").symlink_to(tmp_path)
-    assert f"assets in it is a link to {tmp_path}, outside" in model_folders.folder_problem(folder)
+    (folder / "assets").symlink_to(folder)
+    assert f"assets in it is a link to {folder}, which it is in" in model_folders.folder_problem(folder)
+    (folder / "assets").unlink()
+    (folder / "assets").symlink_to("/etc")
+    assert "assets in it is a link to /etc, outside" in model_folders.folder_problem(folder)
+    assert model_folders.link_that_leaves(folder) == folder / "assets"
     for shard in variables.glob("*data*"):
         shard.unlink()
     (folder / "assets").unlink()

@@ -1,5 +1,6 @@
 """What a pod is given on a node, and where its model comes from."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -7,28 +8,24 @@ import pytest
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import InvalidAnswer
-from extensions.mcc.face import filters
-from extensions.mcc.interview import questions, shapes
-from extensions.mcc.targets import pods
+from extensions.mcc.interview import answer_formats, questions
+from extensions.mcc.interview import language_model as interview
+from extensions.mcc.interview.requirements import LanguageModelRequirements, PredictiveRequirements
+from extensions.mcc.targets import instances, pods
 
-NEED: dict[str, Any] = {
-    "target": "hyperpod-eks",
-    "framework": "sklearn",
-    "profile": "throughput",
-    "model_path": "",
-}
+REQUIRED = PredictiveRequirements("sklearn", "throughput", model_path="", target="hyperpod-eks")
 
 
 def test_a_predictive_pod_has_its_node_to_itself() -> None:
-    found = pods.resources(NEED, "ml.m5.2xlarge", {}, "")
+    found = pods.resources(REQUIRED, "ml.m5.2xlarge", {}, "")
     assert (found["cpu"], found["memory"], found["gpus"]) == ("6", "27Gi", 0)
     assert found["shared_memory"] == "" and not found["gpu_nodes"]
 
 
 def test_gpus_share_a_node_in_proportion() -> None:
-    need = {**language_model(), "server": "transformers-vllm"}
-    whole = pods.resources(need, "ml.g6e.12xlarge", {"tensor_parallel_size": 4}, "")
-    half = pods.resources(need, "ml.g6e.12xlarge", {"tensor_parallel_size": 2}, "")
+    required = language_model()
+    whole = pods.resources(required, "ml.g6e.12xlarge", {"tensor_parallel_size": 4}, "")
+    half = pods.resources(required, "ml.g6e.12xlarge", {"tensor_parallel_size": 2}, "")
     assert (whole["gpus"], half["gpus"]) == (4, 2)
     assert amount(half["memory"]) == pytest.approx(amount(whole["memory"]) / 2, abs=1)
     assert (whole["shared_memory"], half["shared_memory"]) == ("8Gi", "4096Mi")
@@ -39,22 +36,19 @@ def amount(quantity: str) -> int:
     return int(quantity.removesuffix("Gi"))
 
 
-def language_model() -> dict[str, Any]:
-    from extensions.mcc.interview import language_model
-
-    known = language_model.look_up("Qwen/Qwen3-8B", "", "", offline=True)
-    return {
-        "target": "hyperpod-eks",
-        "model": known,
-        "parameters": "",
-        "dtype": "none",
-        "image": "",
-        "server": "transformers-vllm",
-        "profile": "balanced",
-        "kv_cache_dtype": "auto",
-        "max_model_len": 8192,
-        "max_concurrency": 16,
-    }
+def language_model() -> LanguageModelRequirements:
+    return LanguageModelRequirements(
+        target="hyperpod-eks",
+        model=interview.look_up("Qwen/Qwen3-8B", "", "", offline=True),
+        parameters="",
+        dtype="none",
+        image="",
+        server="transformers-vllm",
+        profile="balanced",
+        kv_cache_dtype="auto",
+        max_model_len=8192,
+        max_concurrency=16,
+    )
 
 
 def test_where_the_model_lies_decides_how_long_a_start_may_take() -> None:
@@ -73,38 +67,40 @@ def sparse(path: Path, gigabytes: int) -> str:
 
 
 def test_a_type_whose_pods_are_too_small_is_neither_chosen_nor_taken(tmp_path: Path) -> None:
-    need = {**NEED, "model_path": sparse(tmp_path / "model.pkl", 2)}
-    chosen = filters.default_instance(need)
-    assert pods.resources(need, chosen, {}, "")
-    offered = {item.name for item in pods.nodes(need) or ()}
+    required = dataclasses.replace(REQUIRED, model_path=sparse(tmp_path / "model.pkl", 2))
+    chosen = instances.default(required)
+    assert pods.resources(required, chosen, {}, "")
+    offered = {item.name for item in pods.nodes(required) or ()}
     assert chosen in offered and "ml.m5.large" not in offered
     with pytest.raises(InvalidAnswer, match=r"a pod on ml\.m5\.large can have 5\.7 GiB, this server needs"):
-        pods.resources(need, "ml.m5.large", {}, "")
+        pods.resources(required, "ml.m5.large", {}, "")
 
 
 def test_a_type_that_the_catalog_has_dropped_is_named() -> None:
     with pytest.raises(InvalidAnswer, match=r"ml\.x9\.large is not in the catalog"):
-        pods.resources(NEED, "ml.x9.large", {}, "")
+        pods.resources(REQUIRED, "ml.x9.large", {}, "")
 
 
 def test_only_nodes_of_hyperpod_are_offered() -> None:
-    offered = pods.nodes(NEED)
+    offered = pods.nodes(REQUIRED)
     assert offered and all(catalog.hyperpod().has(item.name) for item in offered)
-    assert pods.nodes({**NEED, "target": "managed-inference"}) is None
+    assert pods.nodes(dataclasses.replace(REQUIRED, target="managed-inference")) is None
 
 
 def test_stored_resources_are_kept_until_the_pod_is_another() -> None:
-    kept = pods.resources(NEED, "ml.m5.2xlarge", {}, "")
-    assert pods.stale(kept, NEED, "ml.m5.2xlarge", {}, "") == ""
-    assert pods.stale(kept, NEED, "ml.m5.xlarge", {}, "")
-    assert pods.stale(kept, NEED, "ml.m5.2xlarge", {"tensor_parallel_size": 1}, "")
-    assert pods.stale(kept, NEED, "ml.m5.2xlarge", {}, "s3://bucket/x")
-    assert pods.stale(kept, {**NEED, "framework": "triton-fil"}, "ml.m5.2xlarge", {}, "")
+    kept = pods.resources(REQUIRED, "ml.m5.2xlarge", {}, "")
+    assert pods.stale(kept, REQUIRED, "ml.m5.2xlarge", {}, "") == ""
+    assert pods.stale(kept, REQUIRED, "ml.m5.xlarge", {}, "")
+    assert pods.stale(kept, REQUIRED, "ml.m5.2xlarge", {"tensor_parallel_size": 1}, "")
+    assert pods.stale(kept, REQUIRED, "ml.m5.2xlarge", {}, "s3://bucket/x")
+    assert pods.stale(kept, dataclasses.replace(REQUIRED, framework="triton-fil"), "ml.m5.2xlarge", {}, "")
 
 
 def test_triton_gets_the_gpus_it_computes_on_and_memory_to_share() -> None:
-    fil = pods.resources({**NEED, "framework": "triton-fil"}, "ml.m5.2xlarge", {}, "")
-    onnx = pods.resources({**NEED, "framework": "triton-onnxruntime"}, "ml.g5.12xlarge", {}, "")
+    fil = pods.resources(dataclasses.replace(REQUIRED, framework="triton-fil"), "ml.m5.2xlarge", {}, "")
+    onnx = pods.resources(
+        dataclasses.replace(REQUIRED, framework="triton-onnxruntime"), "ml.g5.12xlarge", {}, ""
+    )
     assert (fil["gpus"], fil["shared_memory"]) == (0, "1024Mi")
     assert (onnx["gpus"], onnx["shared_memory"]) == (4, "8Gi")
 
@@ -148,7 +144,7 @@ def test_the_environment_has_what_a_server_reads(config: str) -> None:
     ],
 )
 def test_an_address_becomes_a_volume(source: str, expected: dict[str, Any]) -> None:
-    assert shapes.problem("hyperpod_model_source", source) == ""
+    assert answer_formats.problem("hyperpod_model_source", source) == ""
     found = pods.model_volume(source, "chat", "team", "eu-west-1")
     assert expected.items() <= found.items()
 

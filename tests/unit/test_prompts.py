@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.interview import shapes
-from tests.unit.test_settings import given_but, stored_in
+from extensions.mcc.interview import answer_formats
+from tests.unit.test_prompt_defaults import given_but, stored_in
 
 CLEAR = "\x15"  # Ctrl-U: the line is empty again
 PROMPT_S = 120  # generous: other tests share the machine
@@ -86,12 +86,12 @@ def test_a_region_is_typed_and_not_another_one_picked(template: Path, tmp_path: 
     ],
 )
 def test_a_part_of_a_region_lists_those_that_match(part: str, said: str) -> None:
-    found = shapes.region_problem(part)
+    found = answer_formats.region_problem(part)
     assert said in found and bool(found) == bool(said) and len(found) <= 120
 
 
 def test_regions_that_a_server_suggests_are_listed_first() -> None:
-    assert "Matches: us-west-2, us-iso-east-1, us-east-1" in shapes.region_problem(
+    assert "Matches: us-west-2, us-iso-east-1, us-east-1" in answer_formats.region_problem(
         "us-", ["us-west-2", "us-iso-east-1"]
     )
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from extensions.mcc.errors import redaction
 from extensions.mcc.errors.errors import MccError
-from extensions.mcc.interview import questions, shapes
+from extensions.mcc.interview import answer_formats, questions
 from extensions.mcc.servers import extra_arguments
 from extensions.mcc.sources import mcp_client, settings
 from tests.unit.test_inputs import asking
@@ -36,7 +36,7 @@ SECRETS = {
     "in a list": [f"hf_{CANARY}"],
     "in a mapping": {"token": CANARY},
 }
-FREE = sorted(name for name in shapes.SHAPES if name not in shapes.NEVER_SHOWN)
+FREE = sorted(name for name in answer_formats.FORMATS if name not in answer_formats.NEVER_SHOWN)
 
 
 def refusal(template: Path, destination: Path, **data: Any) -> str:
@@ -89,7 +89,7 @@ def test_a_value_that_is_nested_too_deeply_is_shown_as_such() -> None:
     assert redaction.shown(nested) == "a value that is nested too deeply"
 
 
-@pytest.mark.parametrize("question", shapes.NEVER_SHOWN)
+@pytest.mark.parametrize("question", answer_formats.NEVER_SHOWN)
 @pytest.mark.parametrize("value", [CANARY, f"{CANARY} x", 98765432109, [CANARY], {CANARY: 1}, f"'{CANARY}"])
 def test_a_value_that_may_be_secret_is_not_shown(
     template: Path, tmp_path: Path, question: str, value: Any

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from botocore.config import Config
 
-from catalog import refresh_instances
+from catalog import aws_instances, refresh_instances
 from extensions.mcc.catalog.catalog import instances
 from tests.conftest import REPOSITORY
 from tests.standins.aws_catalog import AwsCatalog, described, product, serving
@@ -60,7 +60,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AwsCatalog]
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
             monkeypatch.delenv(name, raising=False)
         impatient = Config(read_timeout=0.3, retries={"mode": "standard", "total_max_attempts": 2})
-        monkeypatch.setattr(refresh_instances, "CLIENT", refresh_instances.CLIENT.merge(impatient))
+        monkeypatch.setattr(aws_instances, "CLIENT", aws_instances.CLIENT.merge(impatient))
         yield catalog
 
 
@@ -271,6 +271,6 @@ def test_without_credentials_the_command_fails_in_one_line(aws: AwsCatalog) -> N
 
 def test_the_catalog_has_every_hosting_type_botocore_knows() -> None:
     """When this fails, boto3 knows new types: run catalog/refresh_instances.py, which adds them."""
-    known = refresh_instances.hosting_types()
+    known = aws_instances.hosting_types()
     assert len(known) >= 277
     assert not set(known) - set(instances())

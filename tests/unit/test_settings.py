@@ -1,29 +1,22 @@
 """Where defaults come from, and which one wins."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import copier
-import pexpect
 import pytest
 import yaml
 from copier.errors import UserMessageError
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import InvalidAnswer
-from extensions.mcc.face import filters
-from extensions.mcc.interview import questions
+from extensions.mcc.interview import offers, questions
 from extensions.mcc.sources import settings
 from tests.conftest import REPOSITORY
-from tests.standins.hub import Hub, Model
-from tests.unit.test_facts import LLAMA
 
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
-
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-token-a1b2c3"
 
 
@@ -57,111 +50,6 @@ def test_the_file_gives_way_to_the_environment(copied: Any) -> None:
 
 def test_the_environment_gives_way_to_what_is_given(copied: Any) -> None:
     assert copied(None, {"MCC_REGION": "eu-central-1"}, region="us-west-2")["region"] == "us-west-2"
-
-
-def spawn(template: Path, destination: Path, *arguments: str, **environ: str) -> Any:
-    """Start copier on a terminal."""
-    command = ["-m", "copier", "copy", "--trust", "--skip-tasks", *arguments, str(template), str(destination)]
-    return pexpect.spawn(sys.executable, command, env={**os.environ, **environ}, timeout=60, encoding="utf-8")
-
-
-def given_but(*asked: str) -> list[str]:
-    """Return -d for every question of a default project but these."""
-    known = {
-        "deployment_config": "http-fastapi",
-        "framework": "sklearn",
-        "model_format": "pkl",
-        "model_path": "",
-        "deployment_target": "managed-inference",
-        "serving_profile": "throughput",
-        "region": "us-east-1",
-        "instance_type": "ml.m5.large",
-        "role_arn": "",
-        "build_target": "local",
-        "framework_version": catalog.frameworks()["sklearn"].default_version().number,
-        "include_sample_model": "true",
-        "include_tests": "true",
-        "project_name": "given",
-    }
-    return [word for name, value in known.items() if name not in asked for word in ("-d", f"{name}={value}")]
-
-
-def stored_in(project: Path) -> dict[str, Any]:
-    stored: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    return stored
-
-
-def test_the_environment_is_the_default_of_the_prompt_and_gives_way_to_it(
-    template: Path, tmp_path: Path
-) -> None:
-    child = spawn(template, tmp_path / "made", *given_but("project_name"), MCC_PROJECT_NAME="from-outside")
-    child.expect("What is the project called")
-    child.expect("from-outside")
-    child.send("\x15typed\r")
-    child.expect("from the prompt: project_name")
-    child.expect(pexpect.EOF)
-    assert stored_in(tmp_path / "made")["project_name"] == "typed"
-
-
-def test_a_token_can_be_typed_and_is_not_shown(
-    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    answers_given = {
-        "deployment_config": "transformers-vllm",
-        "model_name": "team/gated",
-        "model_revision": "",
-        "hf_token_secret_arn": "",
-        "deployment_target": "managed-inference",
-        "serving_profile": "balanced",
-        "max_model_len": "4096",
-        "max_concurrency": "4",
-        "kv_cache_dtype": "auto",
-        "base_image": "vllm/vllm-openai:v0.10.1",
-        "include_tests": "false",
-        "chat_template": "none",
-        "extra_arguments": "",
-        "region": "us-east-1",
-        "instance_type": "ml.g6e.xlarge",
-        "role_arn": "",
-        "build_target": "local",
-        "project_name": "chat",
-    }
-    words = [word for name, value in answers_given.items() for word in ("-d", f"{name}={value}")]
-    models, known = {"team/gated": Model(files={"config.json": LLAMA}, gated="manual")}, {"hf_typed"}
-    with Hub(models, tokens=known, granted=known) as hub:
-        child = spawn(template, tmp_path / "made", *words, HF_ENDPOINT=hub.url)
-        child.expect("A Hugging Face token")
-        child.send("hf_typed\r")
-        child.expect(pexpect.EOF)
-        assert "hf_typed" not in child.before
-        assert {request.authorization for request in hub.requests} == {"Bearer hf_typed"}
-    assert stored_in(tmp_path / "made")["model_facts"]["gated"] is True
-
-
-def test_a_data_file_is_not_asked_for_and_gives_way_to_d(template: Path, tmp_path: Path) -> None:
-    file = tmp_path / "data.yml"
-    file.write_text("project_name: of-the-file\nregion: eu-west-1\n")
-    arguments = [*given_but("project_name", "region"), "-d", "region=us-west-2", "--data-file", str(file)]
-    child = spawn(template, tmp_path / "made", *arguments)
-    child.expect(pexpect.EOF)
-    assert "What is the project called" not in child.before
-    stored = stored_in(tmp_path / "made")
-    assert (stored["project_name"], stored["region"]) == ("of-the-file", "us-west-2")
-
-
-def test_the_summary_names_the_origin_of_what_is_no_default(template: Path, tmp_path: Path) -> None:
-    file = tmp_path / "team.yml"
-    file.write_text("serving_profile: latency\nmcpServers: {}\n")
-    command = [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--skip-tasks"]
-    command += ["-d", "framework=xgboost", str(template), str(tmp_path / "made")]
-    outside = {"MCC_CONFIG": str(file), "MCC_REGION": "eu-west-1"}
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **outside})
-    assert done.returncode == 0, done.stderr
-    assert "from -d or --data-file: framework\n" in done.stderr
-    assert "from MCC_REGION: region\n" in done.stderr
-    assert f"from {file}: serving_profile\n" in done.stderr
-    assert "project_name" not in done.stderr
 
 
 BAD: list[tuple[Any, dict[str, str], str]] = [
@@ -285,8 +173,8 @@ def test_no_server_is_started_offline(copied: Any, tmp_path: Path) -> None:
 
 def test_what_a_server_suggests_is_offered_first() -> None:
     offered = {"a (1)": "a", "b (2)": "b", "c (3)": {"value": "c", "validator": "no"}}
-    assert list(filters.suggested_first(offered, ["b", "z"])) == ["b (2)", "a (1)", "c (3)"]
-    assert list(filters.suggested_first(offered, [])) == list(offered)
+    assert list(offers.suggested_first(offered, ["b", "z"])) == ["b (2)", "a (1)", "c (3)"]
+    assert list(offers.suggested_first(offered, [])) == list(offered)
 
 
 def test_the_predecessors_example_makes_an_sglang_project(copied: Any, tmp_path: Path) -> None:

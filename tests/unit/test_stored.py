@@ -11,8 +11,7 @@ import yaml
 from copier.errors import UserMessageError
 
 from extensions.mcc.errors.errors import InvalidAnswer
-from extensions.mcc.face import filters
-from extensions.mcc.interview import questions, stored
+from extensions.mcc.interview import copier_run, questions, stored
 from tests.conftest import Render, git, release
 
 OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
@@ -143,4 +142,4 @@ def test_a_data_file_that_looks_like_an_update_is_checked(template: Path, tmp_pa
     ],
 )
 def test_only_copiers_own_folders_are_those_of_an_update(folder: str, copy_of_an_update: bool) -> None:
-    assert filters.made_by_update({"dst_path": folder, "data": {"_src_path": "x"}}) == copy_of_an_update
+    assert copier_run.made_by_update({"dst_path": folder, "data": {"_src_path": "x"}}) == copy_of_an_update

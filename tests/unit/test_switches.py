@@ -1,14 +1,11 @@
-"""Copier's traps with `_exclude`: each has a rule, and each rule a test."""
+"""The rules for `_exclude` hold in copier.yml and template/; test_copier_traps.py has the reasons."""
 
 import re
-from pathlib import Path
-from typing import Any
 
-import copier
 import pytest
 
 from tests import switches
-from tests.conftest import Render, git, release
+from tests.conftest import Render
 from tests.switches import PATTERN, REPOSITORY, TEMPLATE
 
 
@@ -52,41 +49,3 @@ def test_a_plain_file_next_to_its_template_is_the_default_project_s(render: Rend
     assert pairs
     for template, plain in pairs:
         assert (made / switches.rendered(template).removeprefix("/")).read_text() == plain.read_text()
-
-
-TRAP = """_subdirectory: template
-_envops: {{undefined: jinja2.StrictUndefined}}
-_exclude: [{pattern}]
-kept: {{type: str, default: ".", when: false}}
-"""
-
-
-def versions(tmp_path: Path, *patterns: str) -> Path:
-    """Return a project made from the first version of a template and updated to each of the others."""
-    source, made = tmp_path / "source", tmp_path / "made"
-    (source / "template" / "folder").mkdir(parents=True)
-    (source / "template" / "folder" / "file").write_text("text\n")
-    (source / "template" / "{{ _copier_conf.answers_file }}.jinja").write_text(
-        "{{ _copier_answers | to_nice_yaml }}"
-    )
-    git(source, "init")
-    options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": True}
-    for number, pattern in enumerate(patterns, 1):
-        (source / "copier.yml").write_text(TRAP.format(pattern=pattern))
-        release(source, f"v{number}")
-        if number == 1:
-            copier.run_copy(str(source), made, **options)
-            git(made, "init")
-        else:
-            copier.run_update(made, overwrite=True, **options)
-        release(made, f"update-{number}")
-    return made
-
-
-def test_copier_s_traps_are_still_as_the_rules_take_them(tmp_path: Path) -> None:
-    """When one of these fails, Copier has changed: read the rules in docs/development.md again."""
-    unguarded = "\"{{ '/folder' if not added }}\""
-    with pytest.raises(Exception, match="'added' is undefined"):
-        versions(tmp_path / "unknown", '""', unguarded)
-    guarded = "\"{{ '/folder' if added is defined and not added }}\""
-    assert (versions(tmp_path / "guarded", '""', guarded) / "folder" / "file").exists()

@@ -9,7 +9,7 @@ import pytest
 
 from tests import ownership
 from tests.conftest import REPOSITORY, git, release
-from tests.update.test_update import OPTIONS, answers_of, make
+from tests.update.versions import OPTIONS, answers_of, make
 
 FIRST = "c6538a0"
 CLUSTER = {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "research"}

@@ -5,18 +5,14 @@ FIL backend before a build and when its server starts.
 """
 
 import json
-import mmap
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import xgboost_files
+
 Version = tuple[int, ...]
-# XGBoost writes its version last, as JSON or as UBJSON: an array of length 3 of integers of 8 bits.
-VERSION_IN_JSON = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]\s*\}\s*\Z')
-VERSION_IN_UBJ = re.compile(rb"L\0{7}\x07version\[#L\0{7}\x03[iU](.)[iU](.)[iU](.)\}\Z", re.DOTALL)
-# DART scales each tree by a weight, which stands in another place in XGBoost 3.3 and again in 3.4.
-WEIGHTS_OF_DART = {"json": b'"weight_drop"', "ubj": b"weight_drop"}
 NEWEST_LIGHTGBM = 4  # version of its text format
 
 
@@ -32,41 +28,14 @@ class Runtime:
     dart: str
 
 
-@dataclass(frozen=True)
-class XGBoostFile:
-    """What an XGBoost file states of itself."""
-
-    version: Version
-    dart: bool
-
-
-def read_xgboost(model: Path, kind: str) -> XGBoostFile:
-    """Return the facts of an XGBoost file, `kind` json or ubj. Raises OSError or ValueError."""
-    with model.open("rb") as file:
-        if not model.stat().st_size:
-            raise ValueError("it is empty")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            dart = data.find(WEIGHTS_OF_DART[kind]) >= 0
-            tail = data[-4096:]
-    if kind == "ubj":
-        if found := VERSION_IN_UBJ.search(tail):
-            return XGBoostFile(tuple(part[0] for part in found.groups()), dart)
-        raise ValueError(
-            "it does not end with the version of XGBoost that wrote it: it is cut off or no UBJSON"
-        )
-    if found := VERSION_IN_JSON.search(tail):
-        return XGBoostFile(tuple(int(part) for part in found.groups()), dart)
-    return XGBoostFile(_version_anywhere(model), dart)  # written again by another program, in another order
-
-
 def problem(model: Path, kind: str, runtime: Runtime | None) -> str:
     """Return why FIL cannot serve a model of `kind` (json, ubj, txt, tl), or ''.
 
     Without a runtime, as of an image that the catalog does not have, versions of XGBoost are not compared.
     """
     try:
-        if kind in WEIGHTS_OF_DART:
-            return _xgboost_problem(read_xgboost(model, kind), runtime)
+        if kind in (xgboost_files.JSON, xgboost_files.UBJSON):
+            return _xgboost_problem(xgboost_version(model, kind), xgboost_files.is_dart(model, kind), runtime)
         return _lightgbm_problem(model) if kind == "txt" else _treelite_problem(model)
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
@@ -74,14 +43,26 @@ def problem(model: Path, kind: str, runtime: Runtime | None) -> str:
         return str(error)
 
 
-def _xgboost_problem(found: XGBoostFile, runtime: Runtime | None) -> str:
+def xgboost_version(model: Path, kind: str) -> Version:
+    """Return the XGBoost that wrote a file. Raises OSError, or ValueError for a file that is not complete."""
+    found = xgboost_files.read(model)
+    if found.is_complete:
+        return tuple(int(part) for part in found.version.split("."))
+    if kind == xgboost_files.UBJSON:
+        raise ValueError(
+            "it does not end with the version of XGBoost that wrote it: it is cut off or no UBJSON"
+        )
+    return _version_anywhere(model)  # written again by another program, in another order
+
+
+def _xgboost_problem(version: Version, dart: bool, runtime: Runtime | None) -> str:
     if runtime is None:
         return ""
-    what, newest = ("a DART model", runtime.dart) if found.dart else ("a model", runtime.xgboost)
-    if found.version[:2] <= tuple(int(part) for part in newest.split(".")):
+    what, newest = ("a DART model", runtime.dart) if dart else ("a model", runtime.xgboost)
+    if version[:2] <= tuple(int(part) for part in newest.split(".")):
         return ""
     return (
-        f"it is {what} of XGBoost {'.'.join(map(str, found.version))}, {runtime.name} reads up to {newest}. "
+        f"it is {what} of XGBoost {'.'.join(map(str, version))}, {runtime.name} reads up to {newest}. "
         f"Use a newer release of Triton (base_image), or train with XGBoost {newest}"
     )
 

@@ -12,10 +12,23 @@ def folder_problem(folder: Path) -> str:
 
     A file behind a link that leaves the folder would end up in the image without being part of the model.
     """
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-            return f"{path.relative_to(folder)} in it is a link to {path.resolve()}, outside the folder"
+    if leaving := link_that_leaves(folder):
+        target = leaving.resolve()
+        where = "which it is in" if leaving.parent.resolve().is_relative_to(target) else "outside the folder"
+        return f"{leaving.relative_to(folder)} in it is a link to {target}, {where}"
     return _variables_problem(folder / "variables")
+
+
+def link_that_leaves(folder: Path) -> Path | None:
+    """Return the first link to something outside a folder, or to a folder that the link is in, or None.
+
+    A copy that follows a link of the second kind does not end.
+    """
+    for link in sorted(path for path in folder.rglob("*") if path.is_symlink()):
+        target = link.resolve()
+        if not target.is_relative_to(folder.resolve()) or link.parent.resolve().is_relative_to(target):
+            return link
+    return None
 
 
 def file_problem(model: Path) -> str:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..catalog import catalog
-from ..catalog.entries import Framework, Version
+from ..catalog.entries.predictive import Framework, Version
 from . import artifacts
 
 
@@ -32,6 +32,11 @@ def best(framework: str, model_format: str = "", model_path: str = "") -> Versio
         return default
     # XGBoost reads the models of older versions, so the oldest that serves a model is the nearest.
     return suited[-1] if model.library == artifacts.XGBOOST else suited[0]
+
+
+def default_version(framework: str, model_format: str = "", model_path: str = "") -> str:
+    """Return the number of the version to offer for a model."""
+    return best(framework, model_format, model_path).number
 
 
 def problem(framework: str, model_format: str, model_path: str, version: str = "") -> str:

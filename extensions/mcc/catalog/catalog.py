@@ -9,30 +9,14 @@ from typing import Any, TypeVar
 
 from ..errors.errors import CatalogError
 from .catalog_reader import build, document, read
-from .entries import (
-    IMAGE_PYTHON,
-    Architecture,
-    Builder,
-    DriverAmi,
-    Format,
-    Framework,
-    Hosting,
-    HyperPod,
-    Instance,
-    LanguageModelServer,
-    Memory,
-    MemoryConstants,
-    ModelType,
-    OldKey,
-    Profile,
-    Region,
-    Target,
-    TransformersRelease,
-    TritonBackend,
-    TritonFormat,
-    Vulnerability,
-    WebServer,
-)
+from .entries.hosting import Hosting, HyperPod
+from .entries.instances import DriverAmi, Instance, Region
+from .entries.memory import MemoryConstants
+from .entries.models import Architecture, ModelType, TransformersRelease
+from .entries.predictive import IMAGE_PYTHON, Format, Framework, Memory, WebServer
+from .entries.projects import Builder, OldKey, Profile, Target
+from .entries.servers import LanguageModelServer, Vulnerability
+from .entries.triton import TritonBackend, TritonFormat
 
 CATALOG = Path(__file__).resolve().parents[3] / "catalog"
 T = TypeVar("T")

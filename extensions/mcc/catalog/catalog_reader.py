@@ -1,4 +1,4 @@
-"""Reads the files of catalog/ as the classes of entries.py, and checks all of them.
+"""Reads the files of catalog/ as the classes of entries/, and checks all of them.
 
 A file that is not as the classes say raises CatalogError, which names the file, the entry and the field.
 """
@@ -42,7 +42,7 @@ def document(path: Path) -> dict[str, Any]:
 
 
 def build(kind: type[T], given: Any, where: str) -> T:
-    """Make a `kind`, one of the dataclasses of entries.py, of a YAML mapping."""
+    """Make a `kind`, one of the dataclasses of entries/, of a YAML mapping."""
     hints, required = _hints(kind), _required(kind)  # type: ignore[arg-type]  # a class is hashable
     return kind(**_checked(given, hints, required, where))
 

@@ -11,7 +11,8 @@ from typing import Any
 from ..catalog import catalog
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer, MccError
-from ..interview import answers, language_model, questions, shapes
+from ..interview import answer_formats, answers, language_model, questions
+from ..interview.requirements import LanguageModelRequirements
 from ..models import lookup
 from ..sizing import cpu_sizer, sizing
 from ..sources import settings
@@ -136,19 +137,18 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
     profile = known.get("serving_profile", "balanced")
     asked = catalog.profiles()[profile]
     length = int(known.get("max_model_len") or language_model.default_max_model_len(profile, model))
-    judged = language_model.sized(
-        {
-            "model": model,
-            "parameters": known.get("model_parameters", ""),
-            "dtype": known.get("model_dtype", "none"),
-            "server": config,
-            "image": known.get("base_image", catalog.default_image(config)),
-            "profile": profile,
-            "kv_cache_dtype": known.get("kv_cache_dtype", "auto"),
-            "max_model_len": length,
-            "max_concurrency": int(known.get("max_concurrency") or asked.max_concurrency),
-        }
+    requirements = LanguageModelRequirements(
+        server=config,
+        model=model,
+        parameters=known.get("model_parameters", ""),
+        dtype=known.get("model_dtype", "none"),
+        image=known.get("base_image", catalog.default_image(config)),
+        profile=profile,
+        kv_cache_dtype=known.get("kv_cache_dtype", "auto"),
+        max_model_len=length,
+        max_concurrency=int(known.get("max_concurrency") or asked.max_concurrency),
     )
+    judged = language_model.sized(requirements)
     if judged.best is None:
         raise InvalidAnswer(f"instance_type: none serves {judged.name} for this load. {judged.way_out()}")
     return judged.best.instance.name, [choice.instance.name for choice in judged.fitting]
@@ -157,7 +157,7 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
 def _region(context: Mapping[str, Any]) -> Offer:
     search = str(context.get("regionSearch", "")).lower()
     found = [name for name, region in catalog.regions().items() if search in f"{name} {region.title}".lower()]
-    default = shapes.default_region()
+    default = answer_formats.default_region()
     return default if default in found or not search else next(iter(found), ""), found
 
 

@@ -1,18 +1,16 @@
 """What is said of answers that cannot be used, before anything is rendered."""
 
 import difflib
-import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..artifacts import model_folders, suitable
+from ..artifacts import suitable
 from ..catalog import catalog
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer
 from ..servers import extra_arguments, triton
-from . import base_images, questions, shapes
+from . import answer_formats, base_images, hyperpod_answers, model_path, questions
 
 SWITCHES = ("include_sample_model", "include_tests", "offline")
 OF_COPIER = ("_src_path", "_commit")
@@ -31,11 +29,11 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     given = {name: value for name, value in given.items() if name not in before or value != before[name]}
     problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:
-        problems = [*_wrong_choices(given, known), *_wrong_shapes(given, known)]
+        problems = [*_wrong_choices(given, known), *_wrong_formats(given, known)]
     if not problems and known.get("deployment_target") == questions.HYPERPOD:
-        problems = _wrong_for_hyperpod(given, known)
+        problems = hyperpod_answers.problems(given, known)
     if not problems and "model_path" in given:
-        problems = _wrong_model_path(known)
+        problems = model_path.problems(known)
     if not problems and known.get("deployment_config") in triton.CONFIGS:
         problems = triton.problems(given, known)
     if problems:
@@ -56,7 +54,7 @@ def check_destination(destination: Path) -> None:
 def check_complete(known: Mapping[str, Any]) -> None:
     """Refuse answers that lack what only a person can tell, when nobody is asked. Raises InvalidAnswer."""
     if known.get("deployment_target") == questions.HYPERPOD and not known.get("hyperpod_cluster"):
-        raise InvalidAnswer(shapes.problem("hyperpod_cluster", ""))
+        raise InvalidAnswer(answer_formats.problem("hyperpod_cluster", ""))
 
 
 def dropped_type(last: Mapping[str, Any], given: Mapping[str, Any]) -> str:
@@ -68,46 +66,6 @@ def dropped_type(last: Mapping[str, Any], given: Mapping[str, Any]) -> str:
         f"instance_type: {kept} is no longer in the catalog. It is kept.\n"
         "To choose another: copier update --trust -d instance_type=..."
     )
-
-
-def replicas_problem(replicas: int, largest: object, mode: str = "deployment") -> str:
-    """Return what is wrong with the most copies that may run, or ''."""
-    if wrong := shapes.whole_number("hyperpod_max_replicas", largest):
-        return wrong
-    if mode == "operator" and largest != replicas:
-        return "hyperpod_max_replicas: not for hyperpod_mode operator. Leave it out, or choose deployment."
-    if isinstance(largest, int) and largest < replicas:
-        return f"hyperpod_max_replicas: {largest} is less than hyperpod_replicas. Example: {2 * replicas}"
-    return ""
-
-
-def source_problem(value: str, model_name: str, mode: str, language_model: bool) -> str:
-    """Return why a model cannot come to a pod from an address, or ''."""
-    if wrong := shapes.problem("hyperpod_model_source", value):
-        return wrong
-    if model_name.startswith("s3://") and not value:
-        return f"hyperpod_model_source: the model is not on the Hub. Example: {model_name}"
-    if mode == "operator" and not value:
-        if not language_model:
-            return (
-                "hyperpod_model_source: the inference operator mounts the model, it cannot be in the image. "
-                "Give an address, or choose hyperpod_mode deployment. Example: s3://bucket/models/mine/"
-            )
-        if "/" not in model_name:
-            return (
-                f"hyperpod_model_source: the inference operator takes no model called {model_name} from the "
-                "Hub, only organisation/name. Give an address, or choose hyperpod_mode deployment."
-            )
-    return ""
-
-
-def path_problem(path: str, served: str, model_format: str) -> str:
-    """Return why a model's path cannot be used, or ''. `served` is a framework or a Triton config.
-
-    Looks at the file's first bytes at most: it runs on every keystroke.
-    """
-    kind = {"deployment_config": served} if served in triton.CONFIGS else {"framework": served}
-    return "".join(_wrong_model_path({"model_path": path, "model_format": model_format, **kind})[:1])
 
 
 def _unknown(data: Mapping[str, Any]) -> list[str]:
@@ -160,19 +118,13 @@ def _wrong_types(data: Mapping[str, Any]) -> list[str]:
     for question, value in data.items():
         if question in SWITCHES:
             if str(value).lower() not in BOOLEANS:
-                problems.append(
-                    f"{question}: {shapes.shown(question, value)} is neither true nor false. Example: true"
-                )
-        elif question in shapes.NUMBERS:
-            problems.append(shapes.whole_number(question, _number(value)))
+                shown = answer_formats.shown(question, value)
+                problems.append(f"{question}: {shown} is neither true nor false. Example: true")
+        elif question in answer_formats.NUMBERS:
+            problems.append(answer_formats.whole_number(question, answer_formats.number(value)))
         elif not isinstance(value, (str, int, float)) or isinstance(value, bool):
-            problems.append(f"{question}: {shapes.shown(question, value)} is not a text.")
+            problems.append(f"{question}: {answer_formats.shown(question, value)} is not a text.")
     return [problem for problem in problems if problem]
-
-
-def _number(value: object) -> object:
-    """Return a count given as text as the number it is, and anything else as it is."""
-    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
 def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
@@ -185,9 +137,8 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
             return True
         if question in given:
             listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
-            problems.append(
-                f"{question}: {shapes.shown(question, value)} is not offered{of}. Choose one of {listed}."
-            )
+            shown = answer_formats.shown(question, value)
+            problems.append(f"{question}: {shown} is not offered{of}. Choose one of {listed}.")
         return False
 
     on_nodes = check_choice("deployment_target", catalog.targets()) and (
@@ -224,26 +175,12 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     return problems
 
 
-def _wrong_for_hyperpod(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    """Return what does not go together among the answers for a HyperPod cluster."""
-    mode = str(known.get("hyperpod_mode", "deployment"))
-    source = str(known.get("hyperpod_model_source", ""))
-    language_model = questions.serves_language_model(
-        str(known.get("deployment_config", questions.PREDICTIVE[0]))
-    )
-    model_name = str(known.get("model_name", "Qwen/Qwen3-8B")) if language_model else ""
-    problems = []
-    if given.keys() & {"deployment_target", "hyperpod_mode", "hyperpod_model_source", "model_name"}:
-        source = source or (model_name if model_name.startswith("s3://") else "")
-        problems.append(source_problem(source, model_name, mode, language_model))
-    if "hyperpod_max_replicas" in given:
-        replicas = int(known.get("hyperpod_replicas", 1))
-        problems.append(replicas_problem(replicas, _number(given["hyperpod_max_replicas"]), mode))
-    return [problem for problem in problems if problem]
-
-
-def _wrong_shapes(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    problems = [text for name in shapes.SHAPES if name in data and (text := shapes.problem(name, data[name]))]
+def _wrong_formats(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    problems = [
+        text
+        for name in answer_formats.FORMATS
+        if name in data and (text := answer_formats.problem(name, data[name]))
+    ]
     if "extra_arguments" in data:
         said = extra_arguments.problem(data["extra_arguments"], str(known["deployment_config"]))
         problems += [said] if said else []
@@ -264,47 +201,6 @@ def _pythons(known: Mapping[str, Any]) -> tuple[str, ...]:
     model_format = str(known.get("model_format", next(iter(facts.formats))))
     chosen = suitable.best(framework, model_format, str(known.get("model_path", ""))).number
     return catalog.pythons(framework, str(known.get("framework_version", chosen)))
-
-
-def _wrong_model_path(data: Mapping[str, Any]) -> list[str]:
-    given = str(data.get("model_path", ""))
-    if not given:
-        return []
-    path = Path(os.path.expanduser(given))
-    served = str(data.get("deployment_config"))
-    if served not in triton.CONFIGS:
-        served = str(data.get("framework", next(iter(catalog.frameworks()))))
-    formats = catalog.formats(served)
-    model_format = str(data.get("model_format", next(iter(formats))))
-    wanted = formats[model_format].file
-    if model_format == "SavedModel":
-        if not os.path.isfile(path / "saved_model.pb"):
-            return [
-                f"model_path: {redaction.shown(given)} is no {model_format} directory "
-                "(no saved_model.pb in it)."
-            ]
-        if wrong := model_folders.folder_problem(path):
-            return [
-                f"model_path: {redaction.shown(given)} is not whole: {wrong}. Give a complete copy (cp -rL)."
-            ]
-    elif not os.path.isfile(path):
-        return [f"model_path: there is no file {redaction.shown(given)}. Example: ~/models/{wanted}"]
-    elif served not in triton.CONFIGS and (
-        wrong := suitable.problem(served, model_format, given, str(data.get("framework_version", "")))
-    ):
-        return [f"model_path: {wrong}"]
-    elif path.suffix != Path(wanted).suffix:
-        return [
-            f"model_path: {redaction.shown(path.name)} does not end in {Path(wanted).suffix}, the ending of "
-            f"model_format {model_format}. Give the format it was saved in, or rename the file."
-        ]
-    elif wrong := model_folders.file_problem(path) if model_format in ("joblib", "pkl") else "":
-        return [f"model_path: {redaction.shown(path.name)}: {wrong}."]
-    elif served in triton.CONFIGS:
-        image = str(data.get("base_image", ""))
-        if wrong := triton.artefact_problem(path, served, model_format, image):
-            return [f"model_path: {redaction.shown(path.name)}: {wrong}."]
-    return []
 
 
 def _nearest(value: str, options: list[str]) -> str:

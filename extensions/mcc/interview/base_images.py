@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from ..catalog import catalog
 from ..servers import triton
-from . import questions, shapes
+from . import answer_formats, questions
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
 PYTHON_TAG = re.compile(r"(?:^|/)python:(3\.[0-9]+)")
@@ -20,7 +20,7 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
     Judged by its repository, where that is another server's, and by the tag of a Triton image. One that the
     catalog does not know, like a team's copy, is the person's own to know.
     """
-    if wrong := shapes.problem("base_image", image):
+    if wrong := answer_formats.problem("base_image", image):
         return wrong
     owners = _owners().get(_repository(image), ())
     if owners and deployment_config not in owners:
@@ -33,6 +33,22 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
         listed = ", ".join(pythons)
         return f"base_image: {image} has Python {tag[1]}, and the libraries need one of {listed}."
     return ""
+
+
+def default(deployment_config: str, model_format: str = "", framework: str = "", version: str = "") -> str:
+    """Return the image a project's own is built from: of a predictive one, with a Python for its version."""
+    if deployment_config in questions.PREDICTIVE and framework:
+        return catalog.python_image(framework, version)
+    return catalog.default_image(deployment_config, model_format)
+
+
+def problem_for_version(
+    image: str, deployment_config: str, model_format: str = "", framework: str = "", version: str = ""
+) -> str:
+    """Return why an image cannot serve a deployment config and version of a framework, or ''."""
+    predictive = deployment_config in questions.PREDICTIVE and framework
+    pythons = catalog.pythons(framework, version) if predictive else ()
+    return problem(image, deployment_config, model_format, pythons)
 
 
 @lru_cache

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import redaction
 from ..errors.errors import HubError, InvalidAnswer
-from ..models import hub
+from ..models import hub, hub_library
 from ..sources import settings as outside
 
 NONE = "none"  # only completions are served
@@ -62,7 +62,7 @@ def problem(text: str) -> str:
 
 def _of_hub(name: str, token: str) -> str:
     try:
-        hub.check_name(name)
+        hub_library.check_name(name)
         text = hub.chat_template(name, outside.dereferenced("hf_token", token) or None)
     except HubError as error:
         raise InvalidAnswer(str(error).replace("model_name:", "chat_template:")) from None

@@ -1,7 +1,4 @@
-"""The interview's answers about a language model: what is known of it, where it fits, how to run it there.
-
-`need` is what an instance type is chosen for, as questions/3-infrastructure.yml puts it together.
-"""
+"""The interview's answers about a language model: what is known of it, where it fits, how to run it there."""
 
 import sys
 from collections.abc import Mapping
@@ -16,8 +13,9 @@ from ..sizing import sizing, sizing_view
 from ..sizing.gpu_sizer import Choice, Load
 from ..sizing.sizing import Sizing
 from ..sources import settings as outside
+from .answer_formats import whole_number
 from .questions import HYPERPOD
-from .shapes import whole_number
+from .requirements import LanguageModelRequirements
 
 OFFERED = 20
 SHOWN_IMPOSSIBLE = 5
@@ -63,31 +61,31 @@ def length_problem(value: Any, model_facts: Mapping[str, Any]) -> str:
     return ""
 
 
-def sized(need: Mapping[str, Any]) -> Sizing:
-    """Judge every instance type for a need. Raises UnsizableModel when the model's size is not known."""
-    known = lookup.from_answer(need["model"])
-    shape = known.shape or _guessed(known.name, need["parameters"], need["dtype"])
-    server, length = catalog.language_model_server(need["server"]), need["max_model_len"]
-    batched = catalog.profiles()[need["profile"]].max_num_batched_tokens
+def sized(requirements: LanguageModelRequirements) -> Sizing:
+    """Judge every instance type for a model and load. Raises UnsizableModel when the size is not known."""
+    known = requirements.known_model()
+    shape = known.shape or _guessed(known.name, requirements.parameters, requirements.dtype)
+    server, length = catalog.language_model_server(requirements.server), requirements.max_model_len
+    batched = catalog.profiles()[requirements.profile].max_num_batched_tokens
     load = Load(
         max_model_len=length,
-        max_concurrency=need["max_concurrency"],
+        max_concurrency=requirements.max_concurrency,
         engine=server.engine,
-        version=server.image(need["image"]).version,
-        kv_cache_dtype=need["kv_cache_dtype"],
+        version=server.image(requirements.image).version,
+        kv_cache_dtype=requirements.kv_cache_dtype,
         # Where prompts are not read in chunks, an engine refuses steps that are shorter than a request.
         max_num_batched_tokens=batched if batched >= length else 0,
     )
-    instances = catalog.hyperpod_nodes() if need.get("target") == HYPERPOD else None
+    instances = catalog.hyperpod_nodes() if requirements.target == HYPERPOD else None
     return sizing.size(known.name, known.source, shape, load, instances)
 
 
-def choices(need: Mapping[str, Any], kept: str) -> dict[str, Any]:
+def choices(requirements: LanguageModelRequirements, kept: str) -> dict[str, Any]:
     """Return label -> instance type: those that fit, best first, then cheaper ones with why they do not.
 
     `kept`, an answer given before, is offered even when it would not be chosen today.
     """
-    judged = sized(need)
+    judged = sized(requirements)
     offered: dict[str, Any] = {_label(choice): choice.instance.name for choice in judged.fitting[:OFFERED]}
     if kept and kept not in offered.values():
         choice = judged.choice(kept)
@@ -98,51 +96,52 @@ def choices(need: Mapping[str, Any], kept: str) -> dict[str, Any]:
     return offered
 
 
-def default_instance(need: Mapping[str, Any]) -> str:
-    """Return the cheapest type that serves the need. Raises UnsizableModel with a way out when none does."""
-    judged = sized(need)
+def default_instance(requirements: LanguageModelRequirements) -> str:
+    """Return the cheapest type that meets the requirements. Raises UnsizableModel if none does."""
+    judged = sized(requirements)
     if judged.best is None:
         raise UnsizableModel(f"instance_type: none serves {judged.name} for this load. {judged.way_out()}")
     return judged.best.instance.name
 
 
-def settings(need: Mapping[str, Any], instance_type: str) -> dict[str, Any]:
+def settings(requirements: LanguageModelRequirements, instance_type: str) -> dict[str, Any]:
     """Return how to run the engine on a type, with what that was worked out for, to be stored."""
-    judged = sized(need)
+    judged = sized(requirements)
     choice = judged.choice(instance_type)
     if choice is None or not choice.tensor_parallel:
         raise UnsizableModel(judged.refusal(instance_type))
     heads = 0 if judged.facts.guessed else judged.facts.num_attention_heads
-    found = {"sized_for": sized_for(need, instance_type), **judged.settings(choice)}
+    found = {"sized_for": sized_for(requirements, instance_type), **judged.settings(choice)}
     return {**found, "num_attention_heads": heads}
 
 
-def sized_for(need: Mapping[str, Any], instance_type: str) -> dict[str, Any]:
+def sized_for(requirements: LanguageModelRequirements, instance_type: str) -> dict[str, Any]:
     """Return what settings are worked out for: the model at its commit, its load, its image, its type."""
-    model = need["model"]
+    model = requirements.model
     return {
         "model": model["name"],
         "commit": model["commit"] or model["revision"],
-        "image": need["image"],
-        "max_model_len": need["max_model_len"],
-        "max_concurrency": need["max_concurrency"],
-        "kv_cache_dtype": need["kv_cache_dtype"],
-        "profile": need["profile"],
+        "image": requirements.image,
+        "max_model_len": requirements.max_model_len,
+        "max_concurrency": requirements.max_concurrency,
+        "kv_cache_dtype": requirements.kv_cache_dtype,
+        "profile": requirements.profile,
         "instance_type": instance_type,
     }
 
 
-def stale_settings(kept: Mapping[str, Any], need: Mapping[str, Any], instance_type: str) -> str:
-    """Return why stored settings are not for this need on this type, or ''."""
-    return (
-        "" if kept.get("sized_for") == sized_for(need, instance_type) else "the settings are for another need"
-    )
+def stale_settings(
+    kept: Mapping[str, Any], requirements: LanguageModelRequirements, instance_type: str
+) -> str:
+    """Return why stored settings are not for these requirements on this type, or ''."""
+    same = kept.get("sized_for") == sized_for(requirements, instance_type)
+    return "" if same else "the settings are for other requirements"
 
 
-def gpu_needs(need: Mapping[str, Any]) -> Mapping[str, float]:
-    """Return what -> the compute capability it needs of a GPU, where a need is served."""
-    judged, server = sized(need), catalog.language_model_server(need["server"])
-    return engines.gpu_needs(server, need["image"], judged.facts, need["kv_cache_dtype"])
+def gpu_needs(requirements: LanguageModelRequirements) -> Mapping[str, float]:
+    """Return what -> the compute capability it needs of a GPU, where requirements are met."""
+    judged, server = sized(requirements), catalog.language_model_server(requirements.server)
+    return engines.gpu_needs(server, requirements.image, judged.facts, requirements.kv_cache_dtype)
 
 
 def token_problem(model_facts: Mapping[str, Any], secret: str) -> str:
@@ -161,9 +160,9 @@ def default_chat_template(model_facts: Mapping[str, Any], deployment_config: str
     return "" if chats and model_facts.get("chat_template") is not False else "none"
 
 
-def summary(need: Mapping[str, Any], instance_type: str) -> list[str]:
+def summary(requirements: LanguageModelRequirements, instance_type: str) -> list[str]:
     """Return a sizing in a few lines: price, the GPU's memory as a bar, what would be cheaper."""
-    judged = sized(need)
+    judged = sized(requirements)
     choice = judged.choice(instance_type)
     if choice is None or choice.estimate is None:
         return [_not_sized(judged, instance_type)]
@@ -174,16 +173,21 @@ def summary(need: Mapping[str, Any], instance_type: str) -> list[str]:
     for failing in judged.cheaper[:1]:
         shown = f"{failing.instance.name} at {sizing_view.price(failing.instance)}"
         lines.append(f"the next cheaper, {shown}, {failing.reason}")
-    return [*lines, *(f"to pay less: {sizing_view.told(item)}" for item in judged.advice())]
+    return [*lines, *(f"to pay less: {sizing_view.advice_line(item)}" for item in judged.advice())]
 
 
-def picture(need: Mapping[str, Any], instance_type: str) -> str:
+def picture(requirements: LanguageModelRequirements, instance_type: str) -> str:
     """Return the GPU's memory as an SVG document; only a note of a kept type that cannot be sized now."""
-    judged = sized(need)
+    judged = sized(requirements)
     choice = judged.choice(instance_type)
     if choice is None or choice.estimate is None:
         return sizing_view.note_svg(_not_sized(judged, instance_type))
     return sizing_view.svg(judged, choice)
+
+
+def gpu_lines(instance_type: str, count: int) -> list[str]:
+    """Return the name and compute capability of each GPU of a type, or of `count` of a type dropped since."""
+    return engines.gpu_lines(instance_type) or gpus_of_dropped(instance_type, count)
 
 
 def gpus_of_dropped(instance_type: str, count: int) -> list[str]:
@@ -200,6 +204,13 @@ def gpus_of_dropped(instance_type: str, count: int) -> list[str]:
 def _not_sized(judged: Sizing, instance_type: str) -> str:
     """Return why a type that was chosen once is not sized now, in a line."""
     return f"{instance_type} is not sized: {judged.reason(instance_type)}"
+
+
+def known_size(parameters: str, name: str, conf: Mapping[str, Any]) -> str:
+    """Return a model's number of parameters as it is; refuse none where nobody can be asked for it."""
+    if not parameters and conf["defaults"]:
+        raise UnsizableModel(unknown_size(name))
+    return parameters
 
 
 def unknown_size(name: str) -> str:

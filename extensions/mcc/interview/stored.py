@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer, UnsizableModel
 from ..models import facts
-from . import chat_templates, questions, shapes
+from . import answer_formats, chat_templates, questions
 
 LARGEST = 10**15
 LONGEST = 4096  # characters
@@ -117,10 +117,12 @@ def _problem(name: str, value: Any) -> str:
             return "model_facts.shape: a value is not made of numbers and lines of text."
     if name in FIELDS:
         return _of_fields(name, value)
-    if name in shapes.SHAPES and name in questions.QUESTIONS:
-        return shapes.problem(name, value)
-    if name in shapes.NUMBERS:
-        return shapes.whole_number(name, int(value) if re.fullmatch("[0-9]{1,9}", str(value)) else value)
+    if name in answer_formats.FORMATS and name in questions.QUESTIONS:
+        return answer_formats.problem(name, value)
+    if name in answer_formats.NUMBERS:
+        return answer_formats.whole_number(
+            name, int(value) if re.fullmatch("[0-9]{1,9}", str(value)) else value
+        )
     if name == "project_id":
         rule = _text(ID, "an id of lower-case letters, digits and dashes")
     elif name in ("include_sample_model", "include_tests", "offline"):
@@ -131,12 +133,12 @@ def _problem(name: str, value: Any) -> str:
         rule = ONE_LINE
     else:
         return ""  # of another version; it is not rendered
-    return "" if rule[0](value) else f"{name}: {shapes.shown(name, value)} is not {rule[1]}."
+    return "" if rule[0](value) else f"{name}: {answer_formats.shown(name, value)} is not {rule[1]}."
 
 
 def _of_fields(name: str, value: Any) -> str:
     if not isinstance(value, Mapping):
-        return f"{name}: {shapes.shown(name, value)} is no mapping."
+        return f"{name}: {answer_formats.shown(name, value)} is no mapping."
     for field, item in value.items():
         holds, what = FIELDS[name].get(str(field), ANYTHING)
         if not holds(item):

@@ -9,6 +9,7 @@ from typing import Any
 from ..catalog import catalog
 from ..servers import advisories
 from . import language_model
+from .requirements import LanguageModelRequirements, ServingRequirements
 
 NOT_MODELS = ("README.md",)
 CONTAINER_STEPS = [
@@ -21,22 +22,22 @@ CONTAINER_STEPS = [
 def after_copy(
     destination: os.PathLike[str],
     answers: Mapping[str, Any],
-    need: Mapping[str, Any],
+    requirements: ServingRequirements,
     origins: Mapping[str, str],
 ) -> str:
     """Return the lines to show.
 
-    `need` is what the instance type was chosen for, `origins` says where answers are from that are not
-    the template's own.
+    `requirements` are what the instance type was chosen for. `origins` is where each answer is from that is
+    not the template's own.
 
     Looks for the model in the project at `destination`, so that nothing is called done that is not.
     """
     project = Path(destination)
-    if "model_name" in answers:
-        lines = [*_language_model(project, answers, need), *_told(origins)]
+    if isinstance(requirements, LanguageModelRequirements):
+        lines = [*_language_model(project, answers, requirements), *_origin_lines(origins)]
         return "\n".join([*lines, "", f"  cd {_shown(project)}"])
     if answers["deployment_config"] in catalog.triton():
-        lines = [*_triton(project, answers), *_told(origins)]
+        lines = [*_triton(project, answers), *_origin_lines(origins)]
         return "\n".join([*lines, "", f"  cd {_shown(project)}", *CONTAINER_STEPS])
     facts = catalog.frameworks()[answers["framework"]]
     lines = [
@@ -49,7 +50,7 @@ def after_copy(
     if not has_model(project):
         lines.append(f"  no model   {_what_is_missing(answers)}")
     lines += [
-        *_told(origins),
+        *_origin_lines(origins),
         "",
         f"  cd {_shown(project)}",
         "  do/run --local   serves it on port 8080",
@@ -82,7 +83,9 @@ def _warnings(answers: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str, Any]) -> list[str]:
+def _language_model(
+    project: Path, answers: Mapping[str, Any], requirements: LanguageModelRequirements
+) -> list[str]:
     server, known = catalog.language_model_server(answers["deployment_config"]), answers["model_facts"]
     at = f"commit {known['commit'][:7]}" if known.get("commit") else "not pinned to a commit"
     lines = ["", f"{answers['project_name']}: {answers['model_name']} ({at}), {server.title}"]
@@ -93,11 +96,11 @@ def _language_model(project: Path, answers: Mapping[str, Any], need: Mapping[str
     )
     if problem := language_model.token_problem(known, answers["hf_token_secret_arn"]):
         lines.append(f"  no token   {problem}")
-    lines += [f"  {line}" for line in language_model.summary(need, answers["instance_type"])]
+    lines += [f"  {line}" for line in language_model.summary(requirements, answers["instance_type"])]
     return [*lines, *_warnings(answers)]
 
 
-def _told(origins: Mapping[str, str]) -> list[str]:
+def _origin_lines(origins: Mapping[str, str]) -> list[str]:
     by_origin: dict[str, list[str]] = {}
     for name, origin in origins.items():
         by_origin.setdefault(origin, []).append(name)

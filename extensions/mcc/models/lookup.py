@@ -8,7 +8,7 @@ from typing import Any
 
 from ..catalog import catalog
 from ..errors.errors import HubError, UnsizableModel
-from . import facts, hub
+from . import facts, hub, hub_library, model_config
 from .facts import ModelFacts
 
 
@@ -67,7 +67,7 @@ def model(
         return KnownModel(name, revision, "not looked up", note="A model on S3 is not looked up.")
     asks = not (hub.offline(environ) if offline is None else offline)
     try:
-        hub.check_name(name)
+        hub_library.check_name(name)
         if asks:
             return _of_hub(hub.lookup(name, revision or None, token, environ=environ), revision)
     except HubError as error:
@@ -78,7 +78,7 @@ def model(
 
 def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
     try:
-        shape = facts.from_config(found.config, found.weights_bytes or 0)
+        shape = model_config.from_config(found.config, found.weights_bytes or 0)
         unknown, note = shape.unknown_layers, ""
         if unknown:
             note = f"config.json of {found.name}: {unknown} of {shape.num_hidden_layers} layers "
@@ -100,7 +100,8 @@ def _of_catalog(name: str, revision: str, note: str) -> KnownModel:
         unknown = f"{name} is not in the catalog of {catalog.models_date()}."
         return KnownModel(name, revision, "unknown", note=f"{note} {unknown}".strip())
     source = f"catalog of {catalog.models_date()}"
-    return KnownModel(name, revision, source, **_classes(entry), shape=facts.from_catalog(entry), note=note)
+    shape = model_config.from_catalog(entry)
+    return KnownModel(name, revision, source, **_classes(entry), shape=shape, note=note)
 
 
 def _classes(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..catalog import catalog
-from ..catalog.entries import LanguageModelServer, TritonBackend, Vulnerability, version_key
+from ..catalog.entries.servers import LanguageModelServer, Vulnerability
+from ..catalog.entries.triton import TritonBackend
+from ..catalog.entries.versions import version_key
 from . import compatibility, extra_arguments
 
 SEVERE = 7.0  # CVSS

@@ -11,14 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from ..catalog import catalog
-from ..catalog.entries import (
-    Architecture,
-    LanguageModelServer,
-    ModelType,
-    ServerImage,
-    TritonImage,
-    version_key,
-)
+from ..catalog.entries.models import Architecture, ModelType
+from ..catalog.entries.servers import LanguageModelServer, ServerImage
+from ..catalog.entries.triton import TritonImage
+from ..catalog.entries.versions import version_key
 
 TITLES = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM", "djl": "DJL Serving"}
 REMOTE_CODE = "--trust-remote-code"

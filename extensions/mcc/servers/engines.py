@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ..catalog import catalog
-from ..catalog.entries import LanguageModelServer, ServerHealth, ServerImage, version_key
+from ..catalog.entries.servers import LanguageModelServer, ServerHealth, ServerImage
+from ..catalog.entries.versions import version_key
 from ..models.facts import ModelFacts
 
 OWN_IMAGE = re.compile(

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..artifacts import forest_files, onnx_files
 from ..catalog import catalog
-from ..catalog.entries import TritonBackend, TritonImage, TritonReads
+from ..catalog.entries.triton import TritonBackend, TritonImage, TritonReads
 from ..errors import redaction
 
 CONFIGS = (  # in order of offer; catalog/triton.yml has the facts

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog import catalog
-from ..catalog.entries import Instance, Memory
+from ..catalog.entries.instances import Instance
+from ..catalog.entries.predictive import Memory
 from ..errors.errors import InvalidAnswer
 
 GIB = 1024**3

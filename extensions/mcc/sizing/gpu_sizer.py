@@ -3,23 +3,20 @@
 Pure: the same model, load and catalog give the same answer, in whatever order the catalog lists its types.
 """
 
-import dataclasses
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ..catalog import catalog
-from ..catalog.entries import Accelerator, Instance
+from ..catalog.entries.instances import Accelerator, Instance
 from ..errors.errors import UnsizableModel
 from ..models.facts import ModelFacts
-from . import memory
+from . import memory, parameters
 from .memory import GIB, Estimate, Gpu, Serving
 
 DRIVER_SHARE = 0.985  # of a card's memory that its driver shows, where that was not measured
 REACHED_BANDWIDTH = 0.6  # of the printed figure, by decoding at best
-SHORTEST = 1024  # tokens; a shorter context is of no use
-STEP = 512  # tokens, in which a shorter context is looked for
 LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
 
 
@@ -75,14 +72,6 @@ class Ceiling:
     usd_per_million: float
 
 
-@dataclass(frozen=True)
-class Advice:
-    """A change of the load or the model, and the instance type that it makes possible."""
-
-    change: str
-    choice: Choice
-
-
 def choices(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None = None) -> list[Choice]:
     """Judge every instance type with an accelerator: those that fit come first, cheapest first.
 
@@ -111,71 +100,15 @@ def ceiling(facts: ModelFacts, load: Load, choice: Choice) -> Ceiling | None:
     card = _card(choice.instance)
     if not card.mem_bw_gbs or choice.estimate is None:
         return None
-    read = choice.estimate.weights * GIB
+    read = choice.estimate.fixed.weights * GIB
     if facts.num_experts:
-        count = memory.parameters(facts)
+        count = parameters.count(facts)
         idle = (1 - facts.num_experts_per_tok / facts.num_experts) ** load.max_concurrency
         read *= 1 - idle * count.experts / count.total
     cache = load.max_concurrency * choice.estimate.request * GIB
     steps_s = REACHED_BANDWIDTH * card.mem_bw_gbs * 1e9 / (read + cache)
     tokens_s = steps_s * load.max_concurrency * choice.replicas
     return Ceiling(tokens_s, choice.usd_h / 3600 / tokens_s * 1e6)
-
-
-def ladder(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None = None) -> list[Advice]:
-    """Return what would make a model fit that does not, the least change first; each step was tried."""
-    offered = list(catalog.instances().values() if instances is None else instances)
-    advice = []
-
-    def served(requests: int) -> Choice | None:
-        return _first(facts, dataclasses.replace(load, max_concurrency=requests), offered)
-
-    def read(tokens: int) -> Choice | None:
-        return _first(facts, dataclasses.replace(load, max_model_len=tokens), offered)
-
-    fewer, shorter = _largest(load.max_concurrency, 1, served), _largest(load.max_model_len, STEP, read)
-    if fewer:
-        change = f"serve {fewer[0]:,} requests at once instead of {load.max_concurrency:,}"
-        advice.append(Advice(change, fewer[1]))
-    if shorter:
-        change = f"shorten the context from {load.max_model_len:,} to {shorter[0]:,} tokens"
-        advice.append(Advice(change, shorter[1]))
-    return [*advice, *alternatives(facts, load, offered)]
-
-
-def alternatives(
-    facts: ModelFacts, load: Load, instances: Iterable[Instance], below: float = math.inf
-) -> list[Advice]:
-    """Return the changes of number formats that need a cheaper type than `below` dollars an hour."""
-    offered = list(instances)
-    advice = []
-    engine = catalog.memory().engines[load.engine]
-    if engine.fp8_kv_cache and load.kv_cache_dtype == "auto" and facts.kv_cache_dtype == "auto":
-        advice += _tried(
-            "keep the KV cache in FP8", facts, dataclasses.replace(load, kv_cache_dtype="fp8"), offered
-        )
-    if facts.quantization == "none":
-        for name in ("fp8", "awq"):
-            title = catalog.memory().quantizations[name].title
-            quantized = dataclasses.replace(facts, quantization=name, checkpoint_bytes=0)
-            advice += _tried(f"use a repository of this model with {title} weights", quantized, load, offered)
-    return [item for item in advice if item.choice.usd_h < below]
-
-
-def cheaper(
-    facts: ModelFacts, load: Load, best: Choice, instances: Iterable[Instance] | None = None
-) -> list[Advice]:
-    """Return what would do with a cheaper type than `best`: less of the load, or other number formats."""
-    offered = list(catalog.instances().values() if instances is None else instances)
-    advice = []
-    if load.max_concurrency > 1:
-        half = dataclasses.replace(load, max_concurrency=load.max_concurrency // 2)
-        advice += _tried(f"serve {half.max_concurrency:,} requests at once", facts, half, offered)
-    if load.max_model_len >= 2 * SHORTEST:
-        half = dataclasses.replace(load, max_model_len=load.max_model_len // 2)
-        advice += _tried(f"halve the context to {half.max_model_len:,} tokens", facts, half, offered)
-    advice = [item for item in advice if item.choice.usd_h < best.usd_h]
-    return [*advice, *alternatives(facts, load, offered, below=best.usd_h)]
 
 
 def tensor_parallel_degrees(facts: ModelFacts, gpus: int) -> Iterator[int]:
@@ -253,11 +186,11 @@ def _shortfall(found: Estimate, lacking: float, load: Load, degree: int) -> str:
     if lacking <= 0:
         return ""
     on = "the GPU" if degree == 1 else f"each of {degree} GPUs"
-    if found.pool <= 0:
+    if found.pool.cache <= 0:
         return f"lacks {lacking:.1f} GiB on {on}: weights and working memory alone are too large"
-    if lacking == -found.beside:
+    if lacking == -found.pool.beside:
         return f"lacks {lacking:.1f} GiB on {on} for CUDA graphs"
-    shown = int(max(0.0, found.pool - found.margin) / found.request)
+    shown = int(max(0.0, found.pool.cache - found.margin) / found.request)
     return f"lacks {lacking:.1f} GiB on {on}: room for {shown:,} of {load.max_concurrency:,} requests"
 
 
@@ -294,23 +227,3 @@ def _check(facts: ModelFacts, load: Load) -> None:
 def _card(instance: Instance) -> Accelerator:
     assert instance.accelerator is not None
     return instance.accelerator
-
-
-def _largest(value: int, step: int, found: Callable[[int], Choice | None]) -> tuple[int, Choice] | None:
-    """Return the largest multiple of `step` below `value` for which there is a choice, by bisection."""
-    low, high, best = 0, -(-value // step), None
-    while high - low > 1:
-        middle = (low + high) // 2
-        choice = found(middle * step)
-        low, high, best = (middle, high, choice) if choice else (low, middle, best)
-    return (low * step, best) if best else None
-
-
-def _first(facts: ModelFacts, load: Load, instances: list[Instance]) -> Choice | None:
-    ranked = choices(facts, load, instances)
-    return ranked[0] if ranked and ranked[0].fits else None
-
-
-def _tried(change: str, facts: ModelFacts, load: Load, instances: list[Instance]) -> list[Advice]:
-    best = _first(facts, load, instances)
-    return [Advice(change, best)] if best else []

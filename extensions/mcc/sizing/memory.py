@@ -5,15 +5,15 @@ v1/core/kv_cache_utils.py); their constants, by engine and version, are in catal
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from ..catalog import catalog
-from ..catalog.entries import EngineRelease
-from ..models.facts import MODULES, ModelFacts
+from ..catalog.entries.memory import EngineRelease
+from ..models.config_quantization import MODULES
+from ..models.facts import ModelFacts
+from . import kv_cache, parameters
+from .kv_cache import SIXTEEN_BIT, KvCache
 
 GIB = 1024**3
-SIXTEEN_BIT = 2  # bytes
-PAGE = 16  # tokens in a block of KV cache
 BIG_GPU_GIB = 70.0  # from here on, engines batch more by default
 ALLOCATOR_GIB = 0.01
 GRAPHS_SLACK_GIB = 0.5
@@ -41,114 +41,67 @@ class Serving:
     max_num_batched_tokens: int = 0
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
-    utilisation: float | None = None
+    utilization: float | None = None
     kv_cache_dtype: str = "auto"
     enforce_eager: bool = False
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """GiB on each GPU, and what fits. `pool` may be negative: by so much memory lacks.
-
-    `tokens` is the capacity an engine prints at start: all its layers counted alike. `request` is the
-    GiB that one request of the full length takes, `margin` what is kept for the estimate's error.
-    """
+class FixedMemory:
+    """GiB on each GPU that are in use whatever the number of requests."""
 
     weights: float
     activation: float
     runtime: float
     graphs: float
-    pool: float
+
+
+@dataclass(frozen=True)
+class Pool:
+    """GiB for KV cache on each GPU, negative where memory lacks, and what is left beside the budget."""
+
+    cache: float
     beside: float
-    token_bytes: int
-    request: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The memory of one GPU of those that serve a model; sizes are in GiB.
+
+    `margin` is kept for the error of the estimate.
+    """
+
+    fixed: FixedMemory
+    pool: Pool
+    cache: KvCache
     margin: float
 
     @property
     def tokens(self) -> int:
         """Tokens of KV cache, as vLLM prints them at start."""
-        return max(0, int(self.pool * GIB / self.token_bytes))
+        return max(0, int(self.pool.cache * GIB / self.cache.token_bytes))
+
+    @property
+    def request(self) -> float:
+        """The GiB that one request of the full length takes."""
+        return self.cache.request_bytes / GIB
 
     def spare(self, concurrency: float) -> float:
         """Return the GiB of the pool that this many requests of the full length, and the margin, leave."""
-        return self.pool - concurrency * self.request - self.margin
+        return self.pool.cache - concurrency * self.request - self.margin
 
     def lacking(self, concurrency: float) -> float:
         """Return the GiB that lack for this many requests of the full length; not positive when it fits."""
-        return max(-self.spare(concurrency), -self.beside)
+        return max(-self.spare(concurrency), -self.pool.beside)
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """Counts of parameters by what becomes of them: split over GPUs, replicated, quantized or not."""
+class Batch:
+    """What an engine computes at once: tokens of a request at most, sequences, and tokens of a step."""
 
-    embedding: int
-    head: int
-    norms: int
-    attention: int
-    key_value: int
-    latent: int
-    absorbed: int
-    router: int
-    mlp: int
-    shared_experts: int
-    experts: int
-    linear_attention: int
-    predictor: int
-
-    @property
-    def total(self) -> int:
-        """All parameters a server loads."""
-        loaded = (self.embedding, self.head, self.norms, self.attention, self.key_value, self.latent)
-        return (
-            sum(loaded) + self.router + self.mlp + self.shared_experts + self.experts + self.linear_attention
-        )
-
-
-@lru_cache(maxsize=64)
-def parameters(facts: ModelFacts) -> Parameters:
-    """Count a model's parameters from its shape.
-
-    Source: the weight matrices of the transformers library's classes for each kind of attention.
-    """
-    hidden, heads = facts.hidden_size, facts.num_attention_heads
-    attending = facts.full_layers + facts.sliding_layers
-    latent = absorbed = key_value = 0
-    if facts.kv_lora_rank:
-        absorbed = attending * facts.kv_lora_rank * heads * (facts.qk_nope_head_dim + facts.v_head_dim)
-        latent = attending * hidden * (facts.kv_lora_rank + facts.qk_rope_head_dim + facts.q_lora_rank)
-        query = (facts.q_lora_rank or hidden) * heads * (facts.qk_nope_head_dim + facts.qk_rope_head_dim)
-        attention = absorbed + attending * (query + heads * facts.v_head_dim * hidden)
-    else:
-        dims = facts.sliding_layers * facts.head_dim
-        dims += facts.full_layers * (facts.global_head_dim or facts.head_dim)
-        gates = facts.full_layers * facts.head_dim if _has_gated_attention(facts) else 0
-        attention = hidden * heads * (2 * dims + gates)
-        key_value = 2 * hidden * _key_value_width(facts)
-    matrices = 3 if facts.gated else 2
-    expert = matrices * (facts.moe_latent_size or hidden) * facts.moe_intermediate_size
-    shared = matrices * hidden * facts.shared_expert_intermediate_size
-    dense = matrices * hidden * facts.intermediate_size
-    embedding = facts.vocab_size * hidden
-    projections = 2 * facts.linear_key_size + 3 * facts.linear_value_size + 2 * facts.linear_heads
-    predictor = facts.num_nextn_predict_layers * (
-        facts.num_experts * expert + (attention + latent) // max(1, attending) + 2 * hidden**2 + 2 * embedding
-    )
-    return Parameters(
-        embedding=embedding,
-        head=0 if facts.tie_word_embeddings else embedding,
-        norms=(2 * facts.num_hidden_layers + 1) * hidden,
-        attention=attention,
-        key_value=key_value,
-        latent=latent,
-        absorbed=absorbed,
-        router=facts.expert_layers * hidden * facts.num_experts,
-        mlp=facts.dense_layers * dense + facts.expert_layers * 2 * hidden * facts.moe_latent_size,
-        shared_experts=facts.expert_layers * shared,
-        experts=facts.expert_layers * facts.num_experts * expert,
-        linear_attention=facts.linear_layers * hidden * projections,
-        predictor=predictor,
-    )
+    length: int
+    sequences: int
+    tokens: int
 
 
 def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
@@ -156,36 +109,14 @@ def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
 
     Raises CatalogError for an engine or a quantization that memory.yml does not know.
     """
-    constants = catalog.memory()
-    release = constants.engines[serving.engine].release(serving.version)
-    length = serving.max_model_len or facts.max_position_embeddings
-    sequences = serving.max_num_seqs or (1024 if gpu.big_batches and release.chunked else 256)
-    batched = serving.max_num_batched_tokens or _default_batch(gpu, release, length)
-    several = serving.tensor_parallel > 1
-    runtime = ((gpu.nvlink and release.nvlink_gib) or release.pcie_gib) if several else release.runtime_gib
-    weights_gib = weights(facts, serving.tensor_parallel, serving.pipeline_parallel)
-    activation = activation_gib(facts, batched, sequences, serving.tensor_parallel, release.sampler_bytes)
-    if facts.family in constants.encoders:
-        activation = max(activation, constants.encoders[facts.family].peak_gib)
-    graphs = 0.0 if serving.enforce_eager else graphs_gib(facts, sequences)
-    utilisation = serving.utilisation or release.utilisation
-    pool, beside = _pool(release, gpu, utilisation, weights_gib, activation, runtime, graphs)
-    byte = 1 if "8" in _kv_dtype(facts, serving) else SIXTEEN_BIT
-    full, sliding = layer_groups(facts, release.windowed)
-    token = token_bytes(facts, serving.tensor_parallel, byte)
-    window = min(length, facts.sliding_window - 1 + batched) if release.windowed else length
-    layers = full * _pages(length) + sliding * _pages(window)
-    state = facts.linear_layers * facts.linear_state * SIXTEEN_BIT / serving.tensor_parallel
+    release = catalog.memory().engines[serving.engine].release(serving.version)
+    batch = _batch(facts, gpu, serving, release)
+    fixed = _fixed(facts, gpu, serving, release, batch)
     return Estimate(
-        weights=weights_gib,
-        activation=activation,
-        runtime=runtime,
-        graphs=graphs,
-        pool=pool,
-        beside=beside,
-        token_bytes=token * -(-(full + sliding) // serving.pipeline_parallel),
-        request=(token * layers + state) / serving.pipeline_parallel / GIB,
-        margin=constants.kinds[facts.kind].margin * gpu.memory_gib,
+        fixed=fixed,
+        pool=_pool(release, gpu, serving.utilization or release.utilization, fixed),
+        cache=_cache(facts, serving, release, batch),
+        margin=catalog.memory().kinds[facts.kind].margin * gpu.memory_gib,
     )
 
 
@@ -196,7 +127,7 @@ def weights(facts: ModelFacts, tensor_parallel: int = 1, pipeline_parallel: int 
     no more parts than there are KV heads. MLA keeps a 16-bit copy of the matrices it absorbs. A predictor
     of further tokens (MTP) is part of a checkpoint, but not loaded. Rotary tables are held once a GPU.
     """
-    count = parameters(facts)
+    count = parameters.count(facts)
     quantization = catalog.memory().quantizations[facts.quantization]
     linear = SIXTEEN_BIT if quantization.experts_only else quantization.linear_bytes
     kept = {name: SIXTEEN_BIT if name in facts.unquantized.split() else linear for name in MODULES}
@@ -242,74 +173,60 @@ def graphs_gib(facts: ModelFacts, sequences: int) -> float:
     return (0.4 + 0.014 * facts.num_hidden_layers + experts) * min(1.0, sequences / 256)
 
 
-def layer_groups(facts: ModelFacts, windowed: bool) -> tuple[int, int]:
-    """Return the layers with full and with sliding attention, as the KV cache counts them.
-
-    A cache of both kinds is cut into groups of equal size, padded up to it (vLLM from 0.10): the smaller
-    number of layers, or the larger when they differ by less than a quarter.
-    """
-    full, sliding = facts.full_layers, facts.sliding_layers
-    if not windowed:
-        return full + sliding, 0
-    if not full or not sliding:
-        return full, sliding
-    low, high = sorted((full, sliding))
-    group = high if high < 1.25 * low else low
-    return -(-full // group) * group, -(-sliding // group) * group
+def _batch(facts: ModelFacts, gpu: Gpu, serving: Serving, release: EngineRelease) -> Batch:
+    length = serving.max_model_len or facts.max_position_embeddings
+    sequences = serving.max_num_seqs or (1024 if gpu.big_batches and release.chunked else 256)
+    return Batch(length, sequences, serving.max_num_batched_tokens or _default_step(gpu, release, length))
 
 
-def token_bytes(facts: ModelFacts, tensor_parallel: int, value_bytes: int) -> int:
-    """Return the bytes of KV cache that a token takes in one layer, on one GPU."""
-    if facts.kv_lora_rank:
-        return (facts.kv_lora_rank + facts.qk_rope_head_dim) * value_bytes
-    heads = -(-facts.num_key_value_heads // tensor_parallel)
-    size = heads * facts.head_dim
-    if facts.global_head_dim:
-        size = max(size, -(-facts.num_global_key_value_heads // tensor_parallel) * facts.global_head_dim)
-    return 2 * size * value_bytes
+def _fixed(
+    facts: ModelFacts, gpu: Gpu, serving: Serving, release: EngineRelease, batch: Batch
+) -> FixedMemory:
+    degree, encoders = serving.tensor_parallel, catalog.memory().encoders
+    activation = activation_gib(facts, batch.tokens, batch.sequences, degree, release.sampler_bytes)
+    if facts.family in encoders:
+        activation = max(activation, encoders[facts.family].peak_gib)
+    return FixedMemory(
+        weights=weights(facts, degree, serving.pipeline_parallel),
+        activation=activation,
+        runtime=_runtime(gpu, release, degree),
+        graphs=0.0 if serving.enforce_eager else graphs_gib(facts, batch.sequences),
+    )
 
 
-def _pool(
-    release: EngineRelease,
-    gpu: Gpu,
-    utilisation: float,
-    weights_gib: float,
-    activation: float,
-    runtime: float,
-    graphs: float,
-) -> tuple[float, float]:
-    """Return the GiB for KV cache, and what is left of the GPU beside the engine's budget."""
+def _runtime(gpu: Gpu, release: EngineRelease, tensor_parallel: int) -> float:
+    if tensor_parallel == 1:
+        return release.runtime_gib
+    return (gpu.nvlink and release.nvlink_gib) or release.pcie_gib
+
+
+def _cache(facts: ModelFacts, serving: Serving, release: EngineRelease, batch: Batch) -> KvCache:
+    dtype = facts.kv_cache_dtype if serving.kv_cache_dtype == "auto" else serving.kv_cache_dtype
+    return kv_cache.sized(
+        facts,
+        value_bytes=1 if "8" in dtype else SIXTEEN_BIT,
+        length=batch.length,
+        window=facts.sliding_window - 1 + batch.tokens if release.windowed else None,
+        tensor_parallel=serving.tensor_parallel,
+        pipeline_parallel=serving.pipeline_parallel,
+    )
+
+
+def _pool(release: EngineRelease, gpu: Gpu, utilization: float, fixed: FixedMemory) -> Pool:
     if release.budget == "static":
-        before = gpu.memory_gib - runtime
-        return before * utilisation - weights_gib, before * (1 - utilisation) - activation - graphs
-    used = weights_gib + activation + runtime
+        before = gpu.memory_gib - fixed.runtime
+        beside = before * (1 - utilization) - fixed.activation - fixed.graphs
+        return Pool(before * utilization - fixed.weights, beside)
+    used = fixed.weights + fixed.activation + fixed.runtime
     if release.budget == "free":
-        return utilisation * (gpu.memory_gib - used - graphs), 0.0
-    outside = 0.0 if release.graphs_in_budget else GRAPHS_SLACK_GIB + graphs
-    beside = gpu.memory_gib * (1 - utilisation) - outside
-    return utilisation * gpu.memory_gib - used - (graphs if release.graphs_in_budget else 0.0), beside
+        return Pool(utilization * (gpu.memory_gib - used - fixed.graphs), 0.0)
+    outside = 0.0 if release.graphs_in_budget else GRAPHS_SLACK_GIB + fixed.graphs
+    beside = gpu.memory_gib * (1 - utilization) - outside
+    inside = fixed.graphs if release.graphs_in_budget else 0.0
+    return Pool(utilization * gpu.memory_gib - used - inside, beside)
 
 
-def _default_batch(gpu: Gpu, release: EngineRelease, length: int) -> int:
+def _default_step(gpu: Gpu, release: EngineRelease, length: int) -> int:
     if not release.chunked:
         return min(length, LONG)
     return 8192 if gpu.big_batches else 2048
-
-
-def _kv_dtype(facts: ModelFacts, serving: Serving) -> str:
-    return facts.kv_cache_dtype if serving.kv_cache_dtype == "auto" else serving.kv_cache_dtype
-
-
-def _pages(tokens: int) -> int:
-    return -(-tokens // PAGE) * PAGE
-
-
-def _has_gated_attention(facts: ModelFacts) -> bool:
-    return facts.linear_layers > 0 and facts.gated  # Qwen3-Next and later double the query projection
-
-
-def _key_value_width(facts: ModelFacts) -> int:
-    width = facts.sliding_layers * facts.num_key_value_heads * facts.head_dim
-    if facts.global_head_dim:  # keys serve as values in these layers: one projection instead of two
-        return width + facts.full_layers * facts.num_global_key_value_heads * facts.global_head_dim // 2
-    return width + facts.full_layers * facts.num_key_value_heads * facts.head_dim

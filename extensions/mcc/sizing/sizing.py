@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalog import catalog
-from ..catalog.entries import Instance
+from ..catalog.entries.instances import Instance
 from ..errors import redaction
 from ..errors.errors import UnsizableModel
 from ..models.facts import ModelFacts
-from . import gpu_sizer, memory
-from .gpu_sizer import Advice, Choice, Load
+from . import advisor, gpu_sizer, parameters
+from .advisor import Advice
+from .gpu_sizer import Choice, Load
 
 SHOWN = 5
 SHOWN_CHEAPER = 3
@@ -52,8 +53,8 @@ class Sizing:
     def advice(self) -> list[Advice]:
         """Return what would make it cheaper, or possible when nothing fits."""
         if self.best:
-            return gpu_sizer.cheaper(self.facts, self.load, self.best, self.instances)
-        return gpu_sizer.ladder(self.facts, self.load, self.instances)
+            return advisor.cheaper(self.facts, self.load, self.best, self.instances)
+        return advisor.ladder(self.facts, self.load, self.instances)
 
     def reason(self, instance_type: str) -> str:
         """Return why a type cannot serve this model, or '' when it can."""
@@ -87,7 +88,7 @@ class Sizing:
             "tensor_parallel_size": choice.tensor_parallel,
             "max_model_len": self.load.max_model_len,
             "max_num_seqs": self.load.max_concurrency,
-            "gpu_memory_utilization": release.utilisation,
+            "gpu_memory_utilization": release.utilization,
             "kv_cache_dtype": self.load.kv_cache_dtype,
             "max_num_batched_tokens": self.load.max_num_batched_tokens,
         }
@@ -113,7 +114,7 @@ def as_json(sizing: Sizing) -> dict[str, Any]:
     return {
         "format_version": 1,
         "model": {"name": sizing.name, "source": sizing.source, **sizing.facts.answer()},
-        "parameters": memory.parameters(sizing.facts).total,
+        "parameters": parameters.count(sizing.facts).total,
         "load": {name: value for name, value in vars(sizing.load).items() if value},
         "confidence": catalog.memory().kinds[sizing.facts.kind].confidence,
         "best": best.instance.name if best else None,
@@ -161,9 +162,9 @@ def parts(sizing: Sizing, choice: Choice) -> dict[str, float]:
     found = choice.estimate
     assert found is not None
     filled = {
-        "weights": found.weights,
-        "activation": found.activation,
-        "runtime": found.runtime + found.graphs,
+        "weights": found.fixed.weights,
+        "activation": found.fixed.activation,
+        "runtime": found.fixed.runtime + found.fixed.graphs,
         "kv_cache": sizing.load.max_concurrency * found.request,
     }
     return {**filled, "free": max(0.0, gpu_sizer.gpu_of(choice.instance).memory_gib - sum(filled.values()))}

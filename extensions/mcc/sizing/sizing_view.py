@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from ..catalog import catalog
-from ..catalog.entries import Instance
-from . import gpu_sizer, memory, sizing
-from .gpu_sizer import Advice, Choice
+from ..catalog.entries.instances import Instance
+from . import gpu_sizer, parameters, sizing
+from .advisor import Advice
+from .gpu_sizer import Choice
 from .sizing import Sizing
 
 BAR = 60  # characters
@@ -44,7 +45,7 @@ def text(sized: Sizing) -> str:
     lines += ["confidence  " + confidence(sized)]
     if advice := sized.advice():
         lines += ["", "What would make it cheaper:" if sized.best else "What would make it fit:"]
-        lines += [f"  {number}. {told(item)}" for number, item in enumerate(advice, start=1)]
+        lines += [f"  {number}. {advice_line(item)}" for number, item in enumerate(advice, start=1)]
     return "\n".join(lines)
 
 
@@ -52,7 +53,7 @@ def headline(sized: Sizing) -> list[str]:
     """Return what was sized, in two lines."""
     load, facts, constants = sized.load, sized.facts, catalog.memory()
     engine = constants.engines[load.engine]
-    count = memory.parameters(facts).total
+    count = parameters.count(facts).total
     number = f"{count / 1e12:.2f} T" if count >= 1e12 else f"{count / 1e9:.3g} B"
     return [
         f"{sized.name}: {number} parameters, {constants.quantizations[facts.quantization].title}, "
@@ -108,7 +109,7 @@ def confidence(sized: Sizing) -> str:
     return f"{kind.confidence} for {kind.title}: {kept}"
 
 
-def told(item: Advice) -> str:
+def advice_line(item: Advice) -> str:
     """Return an advice with the type it leads to."""
     return f"{item.change}: {item.choice.instance.name} at {price(item.choice.instance)}"
 

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..catalog import catalog
-from ..catalog.entries import Instance
-from ..models import lookup
+from ..catalog.entries.instances import Instance
+from ..interview.requirements import (
+    LanguageModelRequirements,
+    PredictiveRequirements,
+    ServingRequirements,
+)
 from ..servers import engines, triton
 from ..sizing import cpu_sizer, memory
 
@@ -29,96 +33,106 @@ def new_project_id() -> str:
 
 
 def hosting(
-    need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any], instances: int
+    requirements: ServingRequirements, instance_type: str, settings: Mapping[str, Any], instances: int
 ) -> dict[str, Any]:
     """Return how an endpoint runs a model, with what that was worked out for, to be stored.
 
     `settings` are the engine's, {} for a predictive model.
     """
     facts, instance = catalog.hosting(), catalog.instances().get(instance_type)
-    model = need.get("model", {})
-    size = cpu_sizer.model_bytes(need["model_path"]) if "framework" in need else _weights_bytes(need)
-    gpus = _gpus(need, instance_type, settings)
-    on_s3 = str(model.get("name", "")).startswith("s3://")
-    from_hub = bool(model) and not on_s3
+    size, gpus = _model_bytes(requirements), _gpus(requirements, instance_type, settings)
+    name = str(requirements.model["name"]) if isinstance(requirements, LanguageModelRequirements) else ""
+    on_s3 = name.startswith("s3://")
+    from_hub = bool(name) and not on_s3
     download = facts.download_s + (facts.slack * (size or 0) / facts.s3_mb_s / MB if on_s3 else 0)
     startup = facts.startup_s + facts.slack * (size or 0) / facts.load_mb_s / MB
     startup += facts.slack * (size or 0) / facts.hub_mb_s / MB if from_hub else 0
-    if size is None and "framework" not in need:
+    if size is None and isinstance(requirements, LanguageModelRequirements):
         startup = LONGEST_S
     price = instance.price if instance else None
     usd = price.usd_h if price else 0.0
-    needed_mib, requests = _memory_mib(need, instance, gpus, size), int(need.get("max_concurrency", 0))
-    if "framework" in need:
-        workers = 1 if need["profile"] == "latency" or instance is None else instance.vcpu
-        requests = workers * facts.requests_per_worker
-    server = need["framework"] if "framework" in need else need["server"]
-    ami = engines.driver_ami(need["image"], server) if gpus else ""
+    ami = engines.driver_ami(requirements.image, requirements.served_by) if gpus else ""
     fitting = (instance.accelerator.count // gpus) if gpus and instance and instance.accelerator else 1
     return {
-        "sized_for": sized_for(need, instance_type, instances),
-        "memory_mib": needed_mib,
+        "sized_for": sized_for(requirements, instance_type, instances),
+        "memory_mib": _memory_mib(requirements, instance, gpus, size),
         "accelerators": gpus,
         "max_instance_count": instances + 1,
         "copies": instances * max(1, fitting),
-        "requests_per_copy": requests,
+        "requests_per_copy": _requests(requirements, instance),
         "ami": ami,
         "ami_cuda": catalog.driver_amis()[ami].cuda if ami else "",
         "usd_per_hour": usd,
         "price_estimated": bool(price and price.estimated),
         "max_usd_per_hour": math.ceil(usd * (instances + 1) * 100) / 100,
-        "model_data": _address(model["name"]) if on_s3 else "",
+        "model_data": _address(name) if on_s3 else "",
         "size_note": f" of {size / GIB:.1f} GiB" if size else ", which is not known",
         "download_seconds": _rounded(download),
         "startup_seconds": _rounded(startup),
     }
 
 
-def sized_for(need: Mapping[str, Any], instance_type: str, instances: int) -> dict[str, Any]:
+def sized_for(requirements: ServingRequirements, instance_type: str, instances: int) -> dict[str, Any]:
     """Return what hosting is worked out for."""
-    if "framework" in need:
-        named = {"framework": need["framework"], "model": need["model_path"], "profile": need["profile"]}
-        named |= {"image": need["image"]} if _gpus(need, instance_type, {}) else {}
+    if isinstance(requirements, PredictiveRequirements):
+        named = {
+            "framework": requirements.framework,
+            "model": requirements.model_path,
+            "profile": requirements.profile,
+        }
+        named |= {"image": requirements.image} if _gpus(requirements, instance_type, {}) else {}
     else:
-        named = {"model": need["model"]["name"], "image": need["image"]}
+        named = {"model": requirements.model["name"], "image": requirements.image}
     return {**named, "instance_type": instance_type, "instance_count": instances}
 
 
-def stale_hosting(kept: Mapping[str, Any], need: Mapping[str, Any], instance_type: str, count: int) -> str:
+def stale_hosting(
+    kept: Mapping[str, Any], requirements: ServingRequirements, instance_type: str, count: int
+) -> str:
     """Return why what was stored is not for this model on these instances, or cannot run there, or ''."""
-    if kept.get("sized_for") != sized_for(need, instance_type, count):
-        return "this is for another need"
+    if kept.get("sized_for") != sized_for(requirements, instance_type, count):
+        return "this is for other requirements"
     most, gpus = catalog.hosting().placeable_mib, kept["accelerators"]
     return "SageMaker rejects this" if kept["memory_mib"] > most or (gpus and not kept["ami"]) else ""
 
 
-def _weights_bytes(need: Mapping[str, Any]) -> int | None:
-    """Return the bytes of a language model's checkpoint, None when nobody told its shape."""
-    shape = lookup.from_answer(need["model"]).shape
+def _requests(requirements: ServingRequirements, instance: Instance | None) -> int:
+    """Return the requests that a copy serves at the same time."""
+    if isinstance(requirements, LanguageModelRequirements):
+        return requirements.max_concurrency
+    workers = 1 if requirements.profile == "latency" or instance is None else instance.vcpu
+    return workers * catalog.hosting().requests_per_worker
+
+
+def _model_bytes(requirements: ServingRequirements) -> int | None:
+    """Return the bytes of a model or of a language model's checkpoint, None when they are unknown."""
+    if isinstance(requirements, PredictiveRequirements):
+        return requirements.model_bytes()
+    shape = requirements.known_model().shape
     return (shape.checkpoint_bytes or int(memory.weights(shape) * GIB)) if shape else None
 
 
 def _memory_mib(
-    need: Mapping[str, Any], instance: Instance | None, gpus: int, model_bytes: int | None
+    requirements: ServingRequirements, instance: Instance | None, gpus: int, model_bytes: int | None
 ) -> int:
     """Return the memory to reserve for a copy: what it needs, and no more than SageMaker is known to place.
 
     It is no limit: a copy may use all the memory of its instance.
     """
     most = catalog.hosting().placeable_mib
-    if gpus or "framework" not in need:
+    if gpus or isinstance(requirements, LanguageModelRequirements):
         return most
     chosen = [instance] if instance else None
-    gib = cpu_sizer.cpu_choices(need["framework"], model_bytes, need["profile"], chosen)[0].need_gib
+    gib = cpu_sizer.cpu_choices(requirements.framework, model_bytes, requirements.profile, chosen)[0].need_gib
     if instance:
         most = min(most, int(catalog.hosting().placeable_share * instance.memory_gib * 1024))
     return max(1, min(round(gib * 1024), most) // MEMORY_STEP_MIB) * MEMORY_STEP_MIB
 
 
-def _gpus(need: Mapping[str, Any], instance_type: str, settings: Mapping[str, Any]) -> int:
+def _gpus(requirements: ServingRequirements, instance_type: str, settings: Mapping[str, Any]) -> int:
     """Return the GPUs of a copy: those that the engine spreads the model over, or one of a Triton backend."""
-    if need.get("framework") in triton.MODEL_CONFIGS:
-        return int(triton.uses_gpu(need["framework"], instance_type))
+    if requirements.served_by in triton.MODEL_CONFIGS:
+        return int(triton.uses_gpu(requirements.served_by, instance_type))
     return int(settings.get("tensor_parallel_size", 0))
 
 

@@ -5,10 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..catalog import catalog
-from ..catalog.entries import Instance
+from ..catalog.entries.instances import Instance
 from ..errors.errors import InvalidAnswer
 from ..interview import language_model
 from ..interview.questions import HYPERPOD
+from ..interview.requirements import (
+    LanguageModelRequirements,
+    PredictiveRequirements,
+    ServingRequirements,
+)
 from ..servers import triton
 from ..sizing import cpu_sizer
 
@@ -26,19 +31,21 @@ ENGINE_SETTINGS = (
 )
 
 
-def nodes(need: Mapping[str, Any]) -> Sequence[Instance] | None:
-    """Return the instance types for a need: those of HyperPod's nodes that have room for it, None for all."""
-    if need.get("target") != HYPERPOD:
+def nodes(requirements: ServingRequirements) -> Sequence[Instance] | None:
+    """Return the types of HyperPod nodes with room for a model, None for a project of another target."""
+    if requirements.target != HYPERPOD:
         return None
-    if "framework" not in need:
+    if isinstance(requirements, LanguageModelRequirements):
         return catalog.hyperpod_nodes()
-    size = cpu_sizer.model_bytes(need["model_path"])
-    judged = cpu_sizer.cpu_choices(need["framework"], size, need["profile"], catalog.hyperpod_nodes())
+    size = requirements.model_bytes()
+    judged = cpu_sizer.cpu_choices(
+        requirements.framework, size, requirements.profile, catalog.hyperpod_nodes()
+    )
     return [choice.instance for choice in judged if choice.need_gib <= _memory_gib(choice.instance)]
 
 
 def resources(
-    need: Mapping[str, Any], instance_type: str, engine_settings: Mapping[str, Any], source: str
+    requirements: ServingRequirements, instance_type: str, engine_settings: Mapping[str, Any], source: str
 ) -> dict[str, Any]:
     """Return what one pod asks for on a node of a type, with what that was worked out for, to be stored.
 
@@ -49,21 +56,21 @@ def resources(
     instance = catalog.instances().get(instance_type)
     if instance is None:
         raise InvalidAnswer(f"instance_type: {instance_type} is not in the catalog. Choose another.")
-    facts, gpus = catalog.hyperpod(), _gpus(need, instance, engine_settings)
+    facts, gpus = catalog.hyperpod(), _gpus(requirements, instance, engine_settings)
     share = gpus / instance.accelerator.count if gpus and instance.accelerator else 1.0
     cpu = share * (facts.room.node_share * instance.vcpu - facts.room.daemons_cpu)
     memory = share * _memory_gib(instance)
-    if "framework" in need:
-        _check_memory(need, instance, memory)
-    seconds = _start_seconds(need, instance_type, source)
+    if isinstance(requirements, PredictiveRequirements):
+        _check_memory(requirements, instance, memory)
+    seconds = _start_seconds(requirements, instance_type, source)
     return {
-        "sized_for": sized_for(need, instance_type, engine_settings, source),
+        "sized_for": sized_for(requirements, instance_type, engine_settings, source),
         "cpu": _cores(cpu, whole=gpus == 0),
         "memory": _bytes(memory),
         "gpus": gpus,
-        "shared_memory": _shared_memory(need, gpus, memory),
+        "shared_memory": _shared_memory(requirements, gpus, memory),
         "gpu_nodes": instance.kind == "gpu",
-        "metrics_path": facts.metrics.get(need.get("server", ""), ""),
+        "metrics_path": _metrics_path(requirements),
         "start_seconds": seconds,
         "progress_seconds": seconds + facts.start.image_pull_s,
         "start_probes": seconds // PROBE_SECONDS,
@@ -128,11 +135,11 @@ def model_volume(source: str, project: str, namespace: str, region: str) -> dict
 
 
 def sized_for(
-    need: Mapping[str, Any], instance_type: str, engine_settings: Mapping[str, Any], source: str
+    requirements: ServingRequirements, instance_type: str, engine_settings: Mapping[str, Any], source: str
 ) -> dict[str, Any]:
     """Return what the resources of a pod follow from."""
     return {
-        "server": need.get("server") or need["framework"],
+        "server": requirements.served_by,
         "instance_type": instance_type,
         "tensor_parallel_size": int(engine_settings.get("tensor_parallel_size", 0)),
         "source": source,
@@ -141,29 +148,36 @@ def sized_for(
 
 def stale(
     kept: Mapping[str, Any],
-    need: Mapping[str, Any],
+    requirements: ServingRequirements,
     instance_type: str,
     engine_settings: Mapping[str, Any],
     source: str,
 ) -> str:
     """Return why stored resources are not for this pod, or ''."""
-    if kept.get("sized_for") == sized_for(need, instance_type, engine_settings, source):
+    if kept.get("sized_for") == sized_for(requirements, instance_type, engine_settings, source):
         return ""
     return "the resources are for another pod"
 
 
-def _gpus(need: Mapping[str, Any], instance: Instance, engine_settings: Mapping[str, Any]) -> int:
+def _metrics_path(requirements: ServingRequirements) -> str:
+    """Return the route with the metrics of a server of language models, '' where there is none."""
+    if isinstance(requirements, PredictiveRequirements):
+        return ""
+    return catalog.hyperpod().metrics.get(requirements.server, "")
+
+
+def _gpus(requirements: ServingRequirements, instance: Instance, engine_settings: Mapping[str, Any]) -> int:
     """Return the GPUs of a pod: those that share a language model, or all that Triton computes on."""
-    if need.get("framework") in triton.MODEL_CONFIGS and instance.accelerator:
-        return instance.accelerator.count if triton.uses_gpu(need["framework"], instance.name) else 0
+    if requirements.served_by in triton.MODEL_CONFIGS and instance.accelerator:
+        return instance.accelerator.count if triton.uses_gpu(requirements.served_by, instance.name) else 0
     return int(engine_settings.get("tensor_parallel_size", 0))
 
 
-def _shared_memory(need: Mapping[str, Any], gpus: int, memory_gib: float) -> str:
+def _shared_memory(requirements: ServingRequirements, gpus: int, memory_gib: float) -> str:
     """Return the size of /dev/shm, '' where the few MiB that every container has are enough."""
     facts = catalog.hyperpod().shared_memory
     gib = gpus * facts.gib_per_gpu
-    if need.get("framework") in triton.MODEL_CONFIGS:
+    if requirements.served_by in triton.MODEL_CONFIGS:
         gib = max(gib, facts.triton_gib)
     return _bytes(min(gib, LARGEST_SHARE_OF_SHARED_MEMORY * memory_gib)) if gib else ""
 
@@ -174,10 +188,10 @@ def _memory_gib(instance: Instance) -> float:
     return room.node_share * instance.memory_gib - room.daemons_gib
 
 
-def _check_memory(need: Mapping[str, Any], instance: Instance, memory_gib: float) -> None:
+def _check_memory(requirements: PredictiveRequirements, instance: Instance, memory_gib: float) -> None:
     """Raise InvalidAnswer when a predictive model does not fit a pod on this type."""
-    size = cpu_sizer.model_bytes(need["model_path"])
-    choice = cpu_sizer.cpu_choices(need["framework"], size, need["profile"], [instance])[0]
+    size = requirements.model_bytes()
+    choice = cpu_sizer.cpu_choices(requirements.framework, size, requirements.profile, [instance])[0]
     if choice.need_gib > memory_gib:
         raise InvalidAnswer(
             f"instance_type: a pod on {instance.name} can have {max(memory_gib, 0):.1f} GiB, this server "
@@ -185,16 +199,16 @@ def _check_memory(need: Mapping[str, Any], instance: Instance, memory_gib: float
         )
 
 
-def _start_seconds(need: Mapping[str, Any], instance_type: str, source: str) -> int:
+def _start_seconds(requirements: ServingRequirements, instance_type: str, source: str) -> int:
     """Return the seconds that a start may take, a multiple of the time between probes."""
     facts, place = catalog.hosting(), source.partition("://")[0]
     speeds = {"s3": facts.s3_mb_s, "pvc": facts.s3_mb_s, "fsx": catalog.hyperpod().start.fsx_mb_s}
-    if "framework" in need:
-        size = float(cpu_sizer.model_bytes(need["model_path"]) or 0)
+    if isinstance(requirements, PredictiveRequirements):
+        size = float(requirements.model_bytes() or 0)
     else:
-        choice = language_model.sized(need).choice(instance_type)
+        choice = language_model.sized(requirements).choice(instance_type)
         assert choice is not None and choice.estimate is not None
-        size = choice.estimate.weights * choice.tensor_parallel * GIB
+        size = choice.estimate.fixed.weights * choice.tensor_parallel * GIB
         speeds[""] = facts.hub_mb_s
     seconds = facts.startup_s + facts.slack * size / MB / facts.load_mb_s
     if place in speeds:

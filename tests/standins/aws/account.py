@@ -7,8 +7,9 @@ from typing import Any
 from extensions.mcc.catalog import catalog
 from tests.standins.aws import permissions
 from tests.standins.aws.listing import page
+from tests.standins.aws.resources import now
 from tests.standins.aws.wire import Refusal, Request, operation
-from tests.standins.aws.world import World, now
+from tests.standins.aws.world import World
 from tests.standins.aws_catalog import product
 
 PRICED_REGIONS = ("us-east-1", "eu-west-1")

@@ -4,8 +4,9 @@ import uuid
 from typing import Any
 
 from tests.standins.aws.listing import page
+from tests.standins.aws.resources import now
 from tests.standins.aws.wire import ACCOUNT, Refusal, Request, invalid, operation
-from tests.standins.aws.world import World, now
+from tests.standins.aws.world import World
 
 SERVICE = "application-autoscaling"
 DIMENSION = "sagemaker:inference-component:DesiredCopyCount"

@@ -15,8 +15,9 @@ from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 
 from tests.standins.aws import buildspec, permissions
+from tests.standins.aws.resources import now
 from tests.standins.aws.wire import ACCOUNT, Request
-from tests.standins.aws.world import World, now
+from tests.standins.aws.world import World
 
 
 class Build:

@@ -5,8 +5,9 @@ from typing import Any
 from moto.iam.models import iam_backends
 
 from tests.standins.aws.build import Build
+from tests.standins.aws.resources import now
 from tests.standins.aws.wire import ACCOUNT, Refusal, Request, operation
-from tests.standins.aws.world import World, now
+from tests.standins.aws.world import World
 
 DEFAULT_TIMEOUT_MINUTES = 60
 PLATFORMS = ("LINUX_CONTAINER", "ARM_CONTAINER")

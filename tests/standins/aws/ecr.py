@@ -9,8 +9,9 @@ from moto.ecr.models import ecr_backends
 
 from tests.standins.aws.images import IMAGE, Manifest, fault_of
 from tests.standins.aws.listing import page
+from tests.standins.aws.resources import now
 from tests.standins.aws.wire import ACCOUNT, Refusal, Request, operation
-from tests.standins.aws.world import World, now
+from tests.standins.aws.world import World
 
 PASSWORD = f"{ACCOUNT}-auth-token"  # the one that moto hands out
 TOKEN_LIVES = timedelta(hours=12)

@@ -4,8 +4,9 @@ from typing import Any
 
 from extensions.mcc.catalog import catalog
 from tests.standins.aws.listing import listed
+from tests.standins.aws.resources import Endpoint, EndpointConfig, Tags, tags_of
 from tests.standins.aws.wire import Refusal, Request, invalid, operation
-from tests.standins.aws.world import Endpoint, EndpointConfig, Region, Tags, World, tags_of
+from tests.standins.aws.world import Region, World
 
 NO_CAPACITY = (
     "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "

@@ -3,8 +3,9 @@
 from typing import Any
 
 from tests.standins.aws.listing import listed
+from tests.standins.aws.resources import Model, tags_of
 from tests.standins.aws.wire import Request, invalid, operation
-from tests.standins.aws.world import Model, Region, World, tags_of
+from tests.standins.aws.world import Region, World
 
 
 @operation("sagemaker", "CreateModel")

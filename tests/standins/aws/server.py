@@ -29,7 +29,8 @@ from tests.standins.aws.containers import LightRunner, Runner
 from tests.standins.aws.gateway import Gateway
 from tests.standins.aws.images import ImageStore, MemoryStore
 from tests.standins.aws.permissions import load
-from tests.standins.aws.world import Settings, World
+from tests.standins.aws.settings import Settings
+from tests.standins.aws.world import World
 
 # Importing these registers what they answer.
 OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, hyperpod, invocations, models)

@@ -5,136 +5,19 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from moto.logs.models import logs_backends
 
-from extensions.mcc.catalog import catalog
-from extensions.mcc.catalog.entries import Instance
 from tests.standins.aws.containers import Container, LightRunner, Runner
 from tests.standins.aws.images import ImageStore, MemoryStore
 from tests.standins.aws.motos import moto_tags
+from tests.standins.aws.resources import Component, Endpoint, EndpointConfig, Model, Tags, now
+from tests.standins.aws.settings import Settings
 from tests.standins.aws.wire import ACCOUNT
 
-Tags = dict[str, str]
 STOP_SECONDS = 45.0  # what a container may take to stop; Docker is told 30
-
-
-@dataclass
-class Settings:
-    """How long things take and how AWS decides where its documentation leaves two answers open."""
-
-    endpoint_seconds: float = 0.1
-    component_seconds: float = 0.1
-    deletion_seconds: float = 0.1
-    startup_limit_seconds: float | None = None  # None: what StartupParameters allow
-    invocation_seconds: float = 60.0
-    deletable_while_creating: bool = False  # an inference component
-    endpoint_while_placing: Literal["Updating", "InService"] = "Updating"  # while its components change
-    wakes: bool = True  # whether a policy starts a first copy when one of none is called
-    endpoint_with_components: Literal["deleted", "refused"] = "deleted"  # by DeleteEndpoint
-    # What the system of an instance keeps for itself: of ml.g5.xlarge, with 16 GiB, a component may have
-    # 1024 MiB and not 4096. How much types without GPUs keep was not published.
-    reserved_mib: float = 1024
-    reserved_share_with_gpus: float = 0.8
-    image_refused: Literal["at the call", "while creating"] = "while creating"
-    failed_update: Literal["rolls back", "fails"] = "rolls back"
-    default_quota: float = 4
-    quotas: dict[str, float] = field(default_factory=dict)  # by instance type, for endpoint usage
-    role_usable_after_seconds: float = 0  # how long a new role is unknown to CodeBuild
-    build_environment: dict[str, str] = field(default_factory=dict)  # of every build, besides AWS's own
-    missing_roles: set[str] = field(default_factory=set)  # roles that SageMaker cannot assume
-
-
-@dataclass
-class EndpointConfig:
-    name: str
-    arn: str
-    request: dict[str, Any]
-    tags: Tags
-    created: datetime = field(default_factory=lambda: now())
-
-    @property
-    def variants(self) -> list[dict[str, Any]]:
-        """Return the production variants as they were requested."""
-        variants: list[dict[str, Any]] = self.request["ProductionVariants"]
-        return variants
-
-
-@dataclass
-class Model:
-    name: str
-    arn: str
-    request: dict[str, Any]
-    tags: Tags
-    created: datetime = field(default_factory=lambda: now())
-
-    @property
-    def container(self) -> dict[str, Any]:
-        """Return the container as a component would have it, its files named by their address."""
-        primary = self.request["PrimaryContainer"]
-        source = primary.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
-        kept = {name: primary[name] for name in ("Image", "Environment") if name in primary}
-        return kept | ({"ArtifactUrl": source} if source else {})
-
-
-@dataclass
-class Endpoint:
-    """An endpoint. While it changes, `due` says when and `becomes` into what."""
-
-    name: str
-    arn: str
-    config: EndpointConfig
-    tags: Tags
-    status: str = "Creating"
-    failure_reason: str | None = None
-    due: float = 0.0
-    becomes: str | None = "InService"
-    failing: str | None = None
-    created: datetime = field(default_factory=lambda: now())
-    modified: datetime = field(default_factory=lambda: now())
-
-    def begin(self, status: str, becomes: str, seconds: float, failing: str | None = None) -> None:
-        """Enter a passing state that ends after some seconds, in failure when a reason is given."""
-        self.status, self.becomes, self.failing = status, becomes, failing
-        self.due, self.modified = time.monotonic() + seconds, now()
-
-    def settle(self) -> None:
-        """Leave a passing state whose time is over."""
-        if self.becomes is None or time.monotonic() < self.due:
-            return
-        self.status = "Failed" if self.failing else self.becomes
-        self.failure_reason, self.becomes, self.modified = self.failing, None, now()
-
-
-@dataclass
-class Component:
-    """An inference component, and the container that answers for it."""
-
-    name: str
-    arn: str
-    endpoint: Endpoint
-    variant: str
-    specification: dict[str, Any]
-    copies: int
-    tags: Tags
-    status: str = "Creating"
-    current_copies: int = 0
-    failure_reason: str | None = None
-    deployment: dict[str, Any] | None = None
-    container: Container | None = None
-    resolved_image: str | None = None
-    abandoned: threading.Event = field(default_factory=threading.Event)
-    gone_at: float | None = None
-    created: datetime = field(default_factory=lambda: now())
-    modified: datetime = field(default_factory=lambda: now())
-
-    @property
-    def instance(self) -> Instance:
-        """Return the type of the instances that the component is placed on."""
-        variants = {variant["VariantName"]: variant for variant in self.endpoint.config.variants}
-        return catalog.instances()[variants[self.variant]["InstanceType"]]
 
 
 @dataclass
@@ -304,13 +187,3 @@ class World:
         """Wait for the containers that were told to stop."""
         for thread in self._stopping:
             thread.join(STOP_SECONDS)
-
-
-def now() -> datetime:
-    """Return the time of day."""
-    return datetime.now(UTC)
-
-
-def tags_of(request: dict[str, Any]) -> Tags:
-    """Return the tags of a SageMaker request."""
-    return {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import checks
 from .checks import PING, check, expect, register
-from .client import NONE, Headers, NotApplicable, Reply, Request, post
+from .client import NONE, Failed, Headers, NotApplicable, Reply, Request, post
 from .rows import ANY_NUMBER, CSV, NPY, Row, of_shape, predictions, same
 from .servers import Server
 
@@ -171,7 +171,14 @@ class Checks(checks.Checks):
         return self.quick_pings([self.row.npy(self.row.rows_in(24, value_bytes=8))] * 16)
 
     def quick_pings(self, requests: list[Request]) -> str:
-        """Ping while all requests are sent at once; each is answered, or refused as one too many (503)."""
+        """Ping while requests are served; once more if pings were slow, as other programs may be the cause."""
+        slowest, said = self.slowest_ping(requests)
+        if slowest >= QUICK_PING_SECONDS:
+            slowest, said = self.slowest_ping(requests)
+        return expect(slowest < QUICK_PING_SECONDS, said)
+
+    def slowest_ping(self, requests: list[Request]) -> tuple[float, str]:
+        """Send all requests at once; each is answered, or rejected as one too many (503). Return seconds."""
         earlier = len(self.pings)
         with self.pinging(), ThreadPoolExecutor(len(requests)) as pool:
             replies = list(pool.map(lambda request: self.client.send(request, timeout=90), requests))
@@ -181,23 +188,27 @@ class Checks(checks.Checks):
                 self.judge(request, reply)
         expect(statuses[200] > 0, f"none of {len(requests)} requests is answered: {dict(statuses)}")
         said = f"slowest of {len(pings)} pings: {max(pings) * 1000:.0f} ms; statuses {dict(statuses)}"
-        return expect(max(pings) < QUICK_PING_SECONDS, said)
+        return max(pings), said
 
     @check(65, "a request over its time limit is ended and logged, the next is answered")
     def _ends_a_hung_request(self) -> str:
         self.need_nginx()
-        request = self.slow()
-        limit = round(self.send(request).seconds / 4, 2)
-        variables = (*self.own.variables, ("SERVING_PREDICT_SECONDS", str(limit)))
-        with self.started(variables=variables) as server:
-            server.ready()
-            reply, started = server.client.send(request), time.monotonic()
-            said = f"limit {limit} s: status {reply.status} after {reply.seconds:.1f} s"
-            expect(reply.status == 502 and reply.seconds < limit + HUNG_SECONDS, said)
-            expect("SERVING_PREDICT_SECONDS" in server.log(), f"{said}, but nothing is logged")
-            while (status := server.client.send(self.row.json()).status) != 200:
-                expect(time.monotonic() - started < AGAIN_SECONDS, f"{said}; then status {status}")
-        return f"{said}; answered again after {time.monotonic() - started:.1f} s"
+        for _ in range(3):  # other programs on this machine may have slowed the request that was timed
+            request = self.slow()
+            limit = round(self.send(request).seconds / 4, 2)
+            variables = (*self.own.variables, ("SERVING_PREDICT_SECONDS", str(limit)))
+            with self.started(variables=variables) as server:
+                server.ready()
+                reply, started = server.client.send(request), time.monotonic()
+                said = f"limit {limit} s: status {reply.status} after {reply.seconds:.1f} s"
+                if reply.status in (200, 503) and reply.seconds < 3 * limit:
+                    continue  # it was quick this time, or waited for its turn until the limit
+                expect(reply.status == 502 and reply.seconds < limit + HUNG_SECONDS, said)
+                expect("SERVING_PREDICT_SECONDS" in server.log(), f"{said}, but nothing is logged")
+                while (status := server.client.send(self.row.json()).status) != 200:
+                    expect(time.monotonic() - started < AGAIN_SECONDS, f"{said}; then status {status}")
+            return f"{said}; answered again after {time.monotonic() - started:.1f} s"
+        raise Failed(f"the request was not ended in three tries; {said}")
 
     @check(4, "nginx is in the path")
     def _nginx(self) -> str:

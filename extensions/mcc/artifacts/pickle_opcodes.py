@@ -1,0 +1,43 @@
+"""The opcodes of pickles, by what they do."""
+
+from typing import Any
+
+SIZED = {  # opcode -> bytes of its number, or of the length before its data, and what it is
+    b"K": (1, "number"),
+    b"M": (2, "number"),
+    b"J": (4, "number"),
+    b"G": (8, "float"),
+    b"\x8a": (1, "long"),
+    b"\x8b": (4, "long"),
+    b"\x8c": (1, "text"),
+    b"X": (4, "text"),
+    b"\x8d": (8, "text"),
+    b"U": (1, "string"),
+    b"T": (4, "string"),
+    b"C": (1, "bytes"),
+    b"B": (4, "bytes"),
+    b"\x8e": (8, "bytes"),
+    b"\x96": (8, "bytes"),
+}
+CONSTANTS: dict[bytes, Any] = {
+    b"N": lambda: None,
+    b"\x88": lambda: True,
+    b"\x89": lambda: False,
+    b")": tuple,
+    b"]": list,
+    b"}": dict,
+    b"\x8f": list,
+}
+# opcode -> bytes of the place, and whether it stores there or fetches
+MEMO = {
+    b"\x94": (0, True),
+    b"q": (1, True),
+    b"r": (4, True),
+    b"p": (0, True),
+    b"h": (1, False),
+    b"j": (4, False),
+    b"g": (0, False),
+}
+LINES = (b"c", b"i", b"I", b"L", b"F", b"S", b"V", b"P")
+CONTAINERS = (b"t", b"l", b"d", b"e", b"a", b"u", b"s", b"\x85", b"\x86", b"\x87", b"\x90", b"\x91")
+CALLS = (b"\x93", b"o", b"b", b"R", b"\x81", b"\x92")

@@ -1,0 +1,283 @@
+"""Pickles, read without running them: their classes, and the libraries and versions that wrote them."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import xgboost_files
+from .artifact_facts import PICKLE, SCIKIT_LEARN, XGBOOST, Artifact, Exhausted, NotUnderstood
+from .pickle_opcodes import CALLS, CONSTANTS, CONTAINERS, LINES, MEMO, SIZED
+from .streams import HEAD_BYTES, TEXT_BYTES, Stream
+
+OPCODES = 1_000_000  # of one pickle
+ENTRIES = 10_000  # of a list or dictionary that are kept
+DEPTH = 20  # of pickles within a pickle
+BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+SKLEARN_VERSION = re.compile(
+    rb"_sklearn_version(?:[^\x8cXU]{0,6})(?:\x8c.|X....|U.)(\d+\.\d+\.?\w*)", re.DOTALL
+)
+
+
+def read(stream: Stream) -> Artifact:
+    """Return what a pickle states, as far as it can be followed within the limits."""
+    walk = _Walk(stream)
+    complete = True
+    try:
+        root = walk.run()
+    except (Exhausted, NotUnderstood, IndexError):
+        complete, root = False, walk.first
+        if not walk.version and (found := stream.search(SKLEARN_VERSION)):
+            walk.version = found[1].decode("ascii", "replace")
+        if not walk.globals and not walk.version:
+            return Artifact()
+    name = _root(root)
+    modules = sorted({known.module.partition(".")[0] for known in walk.globals})
+    library, version = "", ""
+    if name.startswith("xgboost.") or (walk.booster_version and not walk.version):
+        library, version = XGBOOST, walk.booster_version
+    elif walk.version or name.startswith("sklearn."):
+        library, version = SCIKIT_LEARN, walk.version
+    return Artifact(PICKLE, library, version, name, tuple(modules), walk.needs_numpy, complete=complete)
+
+
+@dataclass(frozen=True)
+class _Global:
+    """A class or function that a pickle names."""
+
+    module: str
+    name: str
+
+
+@dataclass
+class _Node:
+    """What a pickle would make by calling `made_by`, and the state it would give that."""
+
+    made_by: Any
+    arguments: Any
+    state: Any = None
+
+
+def _root(value: Any) -> str:
+    """Return the class of an unpickled value: its own, or the type of a container."""
+    while isinstance(value, _Node):
+        first = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else None
+        # Objects of old protocols are made by a function of copyreg, which is given their class.
+        rebuilt = isinstance(value.made_by, _Global) and value.made_by.module in ("copyreg", "copy_reg")
+        value = first if rebuilt and isinstance(first, _Global) else value.made_by
+    if isinstance(value, _Global):
+        return f"{value.module}.{value.name}"
+    return type(value).__name__
+
+
+@dataclass
+class _Walk:
+    """Follows a pickle's opcodes with descriptions in place of objects; nothing is imported or called."""
+
+    stream: Stream
+    depth: int = 0
+    opcodes: list[int] = field(default_factory=lambda: [0])  # shared with the pickles within
+    globals: set[_Global] = field(default_factory=set)
+    version: str = ""
+    booster_version: str = ""
+    needs_numpy: tuple[int, ...] = ()
+    first: Any = None
+
+    def run(self) -> Any:
+        """Return the description of the pickled object."""
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+        self.memoized = 0
+        read = self.stream.read
+        while (code := read(1)) != b".":
+            self.opcodes[0] += 1
+            if self.opcodes[0] > OPCODES:
+                raise Exhausted
+            if self.opcodes[0] % 1024 == 0:
+                self.stream.check()
+            self._step(code)
+        return self.stack.pop()
+
+    def _step(self, code: bytes) -> None:
+        if code in SIZED:
+            self.stack.append(self._sized(code))
+        elif code in CONSTANTS:
+            self.stack.append(CONSTANTS[code]())
+        elif code in MEMO:
+            self._remember(code)
+        elif code in LINES:
+            self._line(code)
+        elif code in (b"\x80", b"\x95"):  # the protocol; the length of a frame
+            self.stream.read(1 if code == b"\x80" else 8)
+        elif code == b"(":
+            self.marks.append(self.stack)
+            self.stack = []
+        elif code in CONTAINERS:
+            self._contain(code)
+        elif code in CALLS:
+            self._call(code)
+        elif code == b"0":
+            self.stack.pop() if self.stack else self._marked()
+        elif code == b"1":
+            self._marked()
+        elif code == b"2":
+            self.stack.append(self.stack[-1])
+        elif code == b"Q":  # a reference to something outside
+            self.stack[-1] = None
+        elif code == b"\x97":  # a buffer outside
+            self.stack.append(None)
+        elif code != b"\x98":
+            raise NotUnderstood
+
+    def _sized(self, code: bytes) -> Any:
+        width, kind = SIZED[code]
+        if kind == "number":
+            return int.from_bytes(self.stream.read(width), "little", signed=code == b"J")
+        if kind == "float":
+            self.stream.read(width)
+            return 0.0
+        count = self.stream.number(width)
+        if kind == "long":
+            return int.from_bytes(self.stream.head(count, 16), "little", signed=True)
+        if kind == "text":
+            data = self.stream.head(count, TEXT_BYTES)
+            return data.decode("utf-8", "replace")
+        data = self.stream.head(count, HEAD_BYTES)
+        if not self.booster_version and xgboost_files.kind_of(data):
+            self.booster_version = xgboost_files.version_in(data)
+        return data.decode("latin-1") if kind == "string" and count < TEXT_BYTES else data[:TEXT_BYTES]
+
+    def _line(self, code: bytes) -> None:
+        text = self.stream.line()
+        if code == b"c":
+            self.stack.append(self._named(text, self.stream.line()))
+        elif code == b"i":
+            named = self._named(text, self.stream.line())
+            arguments = tuple(self._marked())
+            self.stack.append(_Node(named, arguments))
+        elif code in b"IL":
+            self.stack.append(int(text.rstrip("L")) if re.fullmatch(r"-?\d{1,18}L?", text) else 0)
+        elif code == b"F":
+            self.stack.append(0.0)
+        elif code == b"P":
+            self.stack.append(None)
+        else:
+            self.stack.append(text.strip("'\"") if code == b"S" else text)
+
+    def _remember(self, code: bytes) -> None:
+        width, puts = MEMO[code]
+        if code == b"\x94":
+            place = self.memoized
+        elif width:
+            place = self.stream.number(width)
+        else:
+            text = self.stream.line()
+            place = int(text) if text.isdecimal() and len(text) < 10 else -1
+        if not puts:
+            self.stack.append(self.memo.get(place))
+            return
+        self.memoized += 1
+        if not isinstance(self.stack[-1], (int, float, bytes)) and self.stack[-1] is not None:
+            self.memo[place] = self.stack[-1]
+
+    def _marked(self) -> list[Any]:
+        """Return what is above the last mark, and forget the mark."""
+        above, self.stack = self.stack, self.marks.pop()
+        return above
+
+    def _contain(self, code: bytes) -> None:
+        stack = self.stack
+        if code in (b"\x85", b"\x86", b"\x87"):
+            count = code[0] - 0x84
+            if len(stack) < count:
+                raise NotUnderstood
+            stack[-count:] = [tuple(stack[-count:])]
+        elif code in (b"s", b"a"):
+            items = [stack.pop() for _ in range(2 if code == b"s" else 1)][::-1]
+            self._add(stack[-1], items)
+        else:
+            items = self._marked()
+            if code in b"ue\x90":
+                self._add(self.stack[-1], items)
+            elif code == b"t":
+                self.stack.append(tuple(items))
+            else:
+                made: Any = {} if code == b"d" else []
+                self.stack.append(made)
+                self._add(made, items)
+
+    def _add(self, target: Any, items: list[Any]) -> None:
+        if isinstance(target, dict):
+            for key, value in zip(items[::2], items[1::2], strict=False):
+                if isinstance(key, str) and len(target) < ENTRIES:
+                    target[key] = value
+                if key == "_sklearn_version" and isinstance(value, str):
+                    self.version = self.version or value
+        elif isinstance(target, list):
+            target.extend(items[: max(0, ENTRIES - len(target))])
+
+    def _named(self, module: Any, name: Any) -> _Global:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise NotUnderstood
+        named = _Global(module, name)
+        if len(self.globals) < ENTRIES:
+            self.globals.add(named)
+        if module.startswith("numpy.random._") and name in BIT_GENERATORS:
+            self.needs_numpy = (2,)
+        elif module.startswith("numpy._core"):
+            self.needs_numpy = max(self.needs_numpy, (1, 26))
+        return named
+
+    def _call(self, code: bytes) -> None:
+        stack = self.stack
+        if code == b"\x93":
+            name, module = stack.pop(), stack.pop()
+            stack.append(self._named(module, name))
+        elif code == b"o":
+            items = self._marked()
+            self.stack.append(_Node(items[0], tuple(items[1:])))
+        elif code == b"b":
+            state, target = stack.pop(), stack[-1]
+            if isinstance(target, _Node):
+                target.state = state
+                self._pass_array(target)
+        else:
+            if code == b"\x92":
+                stack.pop()
+            arguments = stack.pop()
+            made = _Node(stack.pop(), arguments)
+            self.first = self.first or made
+            stack.append(made)
+
+    def _pass_array(self, node: _Node) -> None:
+        """Pass over the numbers of an array that joblib writes after its description, outside the opcodes."""
+        wrapper, state = node.made_by, node.state
+        if not isinstance(wrapper, _Global) or wrapper.name != "NumpyArrayWrapper":
+            return
+        if not wrapper.module.startswith("joblib.") or not isinstance(state, dict):
+            return
+        dtype, shape = state.get("dtype"), state.get("shape")
+        code = dtype.arguments[0] if isinstance(dtype, _Node) and isinstance(dtype.arguments, tuple) else None
+        if not isinstance(code, str) or not isinstance(shape, tuple):
+            raise NotUnderstood
+        if code.startswith("O"):
+            self._nested()
+            return
+        size = int(code[1:]) if code[1:].isdecimal() else 0
+        count = size * (4 if code[0] == "U" else 1)
+        for length in shape:
+            count *= length if isinstance(length, int) else 0
+        if isinstance(state.get("numpy_array_alignment_bytes"), int):
+            self.stream.skip(self.stream.number(1))
+        if count < 0:
+            raise NotUnderstood
+        self.stream.skip(count)
+
+    def _nested(self) -> None:
+        """Follow a pickle within this one."""
+        if self.depth >= DEPTH:
+            raise Exhausted
+        inner = _Walk(self.stream, self.depth + 1, self.opcodes, self.globals, self.version)
+        inner.needs_numpy = self.needs_numpy
+        inner.run()
+        self.version, self.needs_numpy = inner.version, inner.needs_numpy

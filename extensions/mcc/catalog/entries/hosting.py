@@ -1,0 +1,63 @@
+"""What endpoints and the nodes of HyperPod clusters provide."""
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeRoom:
+    """What pods may have of a node: a share of its CPUs and memory, less what the cluster's daemons take."""
+
+    node_share: float
+    daemons_cpu: float
+    daemons_gib: float
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedMemory:
+    """GiB of /dev/shm for each GPU of a pod, and at least for one of Triton."""
+
+    gib_per_gpu: float
+    triton_gib: float
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class StartTime:
+    """What a start in a pod takes that it does not take on an endpoint; hosting.yml has the rest."""
+
+    fsx_mb_s: float
+    image_pull_s: int
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HyperPod:
+    """What is known of HyperPod clusters: the sizes of their nodes by family, and what pods get there."""
+
+    nodes: Mapping[str, tuple[str, ...]]
+    room: NodeRoom
+    shared_memory: SharedMemory
+    start: StartTime
+    metrics: Mapping[str, str]
+
+    def has(self, instance_type: str) -> bool:
+        """Return whether a cluster can have nodes of a type."""
+        family, _, size = instance_type.removeprefix("ml.").partition(".")
+        return size in self.nodes.get(family, ())
+
+
+@dataclasses.dataclass(frozen=True)
+class Hosting:
+    """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
+
+    hub_mb_s: float
+    s3_mb_s: float
+    load_mb_s: float
+    slack: float
+    startup_s: float
+    download_s: float
+    placeable_mib: int
+    placeable_share: float
+    requests_per_worker: int

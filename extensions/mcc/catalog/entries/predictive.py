@@ -1,0 +1,79 @@
+"""Entries about predictive projects: frameworks, their versions and formats, and web servers."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import date
+
+IMAGE_PYTHON = "3.12"  # the memory and speed of predictive servers are measured with it
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A file format a framework saves models in, and what such a file is called in a project."""
+
+    title: str
+    file: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """What a server needs besides the model, in MiB; `model_per_worker` when workers cannot share it."""
+
+    base_mib: int
+    worker_mib: int
+    model_per_worker: bool
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """A version of a framework: the formats it reads and every package it needs, pinned.
+
+    `pythons` are the versions of Python that have wheels for all pins, oldest first. `released` is given
+    where numpy and SciPy have to be of the time of the library.
+    """
+
+    number: str
+    formats: tuple[str, ...]
+    direct: tuple[str, ...]
+    pythons: tuple[str, ...]
+    requirements: tuple[str, ...]
+    default: bool = False
+    released: date | None = None
+
+    @property
+    def image_python(self) -> str:
+        """The Python of an image: the one that is measured, or else the newest that has wheels."""
+        return IMAGE_PYTHON if IMAGE_PYTHON in self.pythons else self.pythons[-1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Framework:
+    """A library that models are trained with. `versions` are newest first, `formats` in order of offer."""
+
+    title: str
+    formats: Mapping[str, Format]
+    memory: Memory
+    versions: tuple[Version, ...]
+
+    def versions_for(self, model_format: str = "") -> list[Version]:
+        """Return the versions that read `model_format` (all when it is empty), newest first."""
+        return [version for version in self.versions if not model_format or model_format in version.formats]
+
+    def default_version(self, model_format: str = "") -> Version:
+        """Return the version marked as default, or the newest that reads `model_format` when it does not."""
+        versions = self.versions_for(model_format)
+        return next((version for version in versions if version.default), versions[0])
+
+    def version(self, number: str) -> Version | None:
+        """Return the version of this number, None when the catalog does not have it."""
+        return next((version for version in self.versions if version.number == number), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class WebServer:
+    """A Python web server and every package it needs, pinned; numpy comes with the framework."""
+
+    title: str
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]

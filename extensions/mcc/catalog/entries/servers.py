@@ -1,0 +1,120 @@
+"""Entries about inference servers of language models: images, settings and vulnerabilities."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from .versions import version_key
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerImage:
+    """An image of a server of language models; servers.yml says what the fields mean."""
+
+    image: str
+    version: str
+    cuda: str
+    package: str
+    evidence: str = ""
+    inside: str = ""
+    default: bool = False
+    warning: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Whether public evidence names the tag."""
+        return bool(self.evidence)
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSetting:
+    """What carries one of our settings to a server, its type, and since which version: one of three."""
+
+    type: Literal["int", "float", "str", "text"]
+    since: str
+    flag: str | None = None
+    variable: str | None = None
+    key: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerEnvironment:
+    """Environment variables that are always set for a server, from a version on."""
+
+    since: str
+    set: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerHealth:
+    """How the releases since one answer health checks; servers.yml says what the fields mean."""
+
+    since: str
+    ping: Literal["alive", "health"]
+    seconds: float
+    immediate: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageModelServer:
+    """A server of language models; servers.yml says what the fields mean. `images` are newest first.
+
+    `regional` images are AWS's own and lie in an account of each region. `user` is who the server runs as.
+    """
+
+    title: str
+    engine: str
+    registry: Literal["vllm", "sglang", "tensorrt-llm", "djl"]
+    images: tuple[ServerImage, ...]
+    command: tuple[str, ...]
+    routes: Mapping[str, str]
+    administration: tuple[str, ...]
+    requests: tuple[str, ...]
+    settings: Mapping[str, ServerSetting]
+    example: str
+    values: Mapping[str, str] | None = None
+    environment: tuple[ServerEnvironment, ...] = ()
+    health: tuple[ServerHealth, ...] = ()
+    risky: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    media_limit: ServerSetting | None = None
+    regional: bool = False
+    user: str = "serving"
+    note: str = ""
+
+    @property
+    def default_image(self) -> ServerImage:
+        """The image a project gets when nothing else is said."""
+        return next(image for image in self.images if image.default)
+
+    def image(self, image: str) -> ServerImage:
+        """Return what is known of an image; for one of the person's own, what the default is like."""
+        return next((entry for entry in self.images if entry.image == image), self.default_image)
+
+    def settings_of(self, image: str) -> dict[str, ServerSetting]:
+        """Return the settings that the version in an image knows."""
+        version = version_key(self.image(image).version)
+        return {name: item for name, item in self.settings.items() if version_key(item.since) <= version}
+
+    def environment_of(self, image: str) -> dict[str, str]:
+        """Return the variables that are always set for the version in an image."""
+        version, found = version_key(self.image(image).version), dict[str, str]()
+        for item in self.environment:
+            found |= item.set if version_key(item.since) <= version else {}
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Vulnerability:
+    """A published vulnerability of an engine; vulnerabilities.yml says what the fields mean."""
+
+    ids: tuple[str, ...]
+    before: str
+    what: str
+    since: str = "0"
+    score: float = 0.0
+    reach: Literal["any", "multimodal", "closed"] = "any"
+
+    def affects(self, version: str) -> bool:
+        """Return whether a version has it."""
+        return version_key(self.since) <= version_key(version) < version_key(self.before)

@@ -1,0 +1,63 @@
+"""Facts of the catalog for what was chosen, as questions and templates read them."""
+
+import re
+
+from . import catalog
+from .entries.servers import LanguageModelServer
+from .entries.triton import TritonBackend
+
+
+def server(deployment_config: str) -> LanguageModelServer:
+    """Return a server of language models."""
+    return catalog.servers()[deployment_config]
+
+
+def triton_backend(deployment_config: str) -> TritonBackend:
+    """Return a backend of Triton."""
+    return catalog.triton()[deployment_config]
+
+
+def default_batch_size(deployment_config: str) -> int:
+    """Return the requests that a Triton backend computes together, unless another number is given."""
+    return triton_backend(deployment_config).max_batch_size
+
+
+def build_image(architecture: str) -> str:
+    """Return the image that CodeBuild builds in, for a processor."""
+    return catalog.builders()["codebuild"].images[architecture]
+
+
+def command_requirements(target: str) -> tuple[str, ...]:
+    """Return the pins of what the do/ commands need for a target."""
+    return catalog.targets()[target].requirements
+
+
+def pythons(framework: str, version: str) -> list[str]:
+    """Return the versions of Python that a framework's version can be installed on, oldest first."""
+    return list(catalog.pythons(framework, version))
+
+
+def default_format(served: str) -> str:
+    """Return the first format of a framework or of a Triton backend."""
+    return next(iter(catalog.formats(served)))
+
+
+def model_file(served: str, model_format: str) -> str:
+    """Return the name of a project's model, of a framework or of a Triton backend."""
+    return catalog.formats(served)[model_format].file
+
+
+def default_max_concurrency(profile: str) -> int:
+    """Return the requests at once that a serving profile asks for."""
+    return catalog.profiles()[profile].max_concurrency
+
+
+def architecture(instance_type: str) -> str:
+    """Return amd64 or arm64, the processor that container platforms name.
+
+    A type the catalog has dropped since is judged by its name: a g after the generation is Graviton.
+    """
+    known = catalog.instances().get(instance_type)
+    if known is None:
+        return "arm64" if re.match(r"ml\.[a-z]+[0-9]+g", instance_type) else "amd64"
+    return {"x86_64": "amd64", "arm64": "arm64"}[known.arch]

@@ -1,0 +1,57 @@
+"""Answers about HyperPod that must go together: replicas, and where a model comes from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import answer_formats, questions
+
+
+def problems(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """Return what does not go together among the answers for a HyperPod cluster."""
+    mode = str(known.get("hyperpod_mode", "deployment"))
+    source = str(known.get("hyperpod_model_source", ""))
+    language_model = questions.serves_language_model(
+        str(known.get("deployment_config", questions.PREDICTIVE[0]))
+    )
+    model_name = str(known.get("model_name", "Qwen/Qwen3-8B")) if language_model else ""
+    problems = []
+    if given.keys() & {"deployment_target", "hyperpod_mode", "hyperpod_model_source", "model_name"}:
+        source = source or (model_name if model_name.startswith("s3://") else "")
+        problems.append(source_problem(source, model_name, mode, language_model))
+    if "hyperpod_max_replicas" in given:
+        replicas = int(known.get("hyperpod_replicas", 1))
+        problems.append(
+            replicas_problem(replicas, answer_formats.number(given["hyperpod_max_replicas"]), mode)
+        )
+    return [problem for problem in problems if problem]
+
+
+def replicas_problem(replicas: int, largest: object, mode: str = "deployment") -> str:
+    """Return what is wrong with the most copies that may run, or ''."""
+    if wrong := answer_formats.whole_number("hyperpod_max_replicas", largest):
+        return wrong
+    if mode == "operator" and largest != replicas:
+        return "hyperpod_max_replicas: not for hyperpod_mode operator. Leave it out, or choose deployment."
+    if isinstance(largest, int) and largest < replicas:
+        return f"hyperpod_max_replicas: {largest} is less than hyperpod_replicas. Example: {2 * replicas}"
+    return ""
+
+
+def source_problem(value: str, model_name: str, mode: str, language_model: bool) -> str:
+    """Return why a model cannot come to a pod from an address, or ''."""
+    if wrong := answer_formats.problem("hyperpod_model_source", value):
+        return wrong
+    if model_name.startswith("s3://") and not value:
+        return f"hyperpod_model_source: the model is not on the Hub. Example: {model_name}"
+    if mode == "operator" and not value:
+        if not language_model:
+            return (
+                "hyperpod_model_source: the inference operator mounts the model, it cannot be in the image. "
+                "Give an address, or choose hyperpod_mode deployment. Example: s3://bucket/models/mine/"
+            )
+        if "/" not in model_name:
+            return (
+                f"hyperpod_model_source: the inference operator takes no model called {model_name} from the "
+                "Hub, only organisation/name. Give an address, or choose hyperpod_mode deployment."
+            )
+    return ""

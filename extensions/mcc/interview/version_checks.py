@@ -1,0 +1,64 @@
+"""Whether the version of a framework or of a server that was chosen can load the model."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ..artifacts import suitable
+from ..catalog import catalog
+from ..errors.errors import InvalidAnswer
+from ..servers import compatibility
+from . import copier_run, language_model
+
+
+def version_problem(
+    version: str, framework: str, model_format: str, model_path: str, conf: Mapping[str, Any]
+) -> str:
+    """Return why a version is another framework's or cannot serve the model of a new project, or ''.
+
+    One the catalog has dropped is no other's.
+    """
+    if copier_run.is_new_project(conf) and (
+        wrong := suitable.problem(framework, model_format, model_path, version)
+    ):
+        return f"framework_version: {wrong}"
+    of = [
+        name for name, facts in catalog.frameworks().items() if version in {v.number for v in facts.versions}
+    ]
+    if not of or framework in of:
+        return ""
+    return f"framework_version: {version} is one of {of[0]}. Example: {suitable.default_version(framework)}"
+
+
+def model_problem(
+    image: str, deployment_config: str, model_facts: Mapping[str, Any], conf: Mapping[str, Any]
+) -> str:
+    """Return why an image that was chosen at a prompt cannot load the model, or ''.
+
+    What is given beforehand is refused by check_for_model, with a message of its own.
+    """
+    if conf["defaults"] or "base_image" in conf["data"] or not copier_run.is_new_project(conf):
+        return ""
+    return compatibility.refusal(compatibility.of_answer(model_facts), deployment_config, image)
+
+
+def check_for_model(
+    conf: Mapping[str, Any], model_facts: Mapping[str, Any], deployment_config: str, image: str
+) -> str:
+    """Refuse a server's version that cannot load the language model, and a length that it does not take.
+
+    A project that exists keeps what was decided, with a warning.
+    """
+    if model_facts:
+        model = compatibility.of_answer(model_facts)
+        refusal = compatibility.refusal(model, deployment_config, image)
+        if refusal and copier_run.is_new_project(conf):
+            raise InvalidAnswer(f"base_image: {refusal}")
+        if refusal and not copier_run.made_by_update(conf):
+            print(f"base_image: {refusal}", file=sys.stderr)
+    given = conf["data"].get("max_model_len")
+    if model_facts and given is not None and copier_run.is_new_project(conf):
+        problem = language_model.length_problem(int(given), model_facts)
+        if problem:
+            raise InvalidAnswer(problem)
+    return ""

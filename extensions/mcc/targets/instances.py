@@ -1,0 +1,60 @@
+"""Which instance types are offered for a model, and which is the default."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors.errors import InvalidAnswer
+from ..interview import copier_run, defaults, language_model
+from ..interview.offers import suggested_first
+from ..interview.requirements import PredictiveRequirements, ServingRequirements
+from ..sizing import cpu_sizer
+from . import pods
+
+
+def choices(requirements: ServingRequirements, kept: str, conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Return label -> instance type, cheapest first, of what meets the requirements.
+
+    Raises when a person's own choice for a new project cannot serve a language model.
+    """
+    outside = defaults.of_run().outside
+    suggested = outside.choices.get("instance_type", [])
+    kept = kept or outside.values.get("instance_type", "")
+    if isinstance(requirements, PredictiveRequirements):
+        size, nodes = requirements.model_bytes(), pods.nodes(requirements)
+        offered = cpu_sizer.labels(requirements.framework, size, requirements.profile, kept, nodes)
+        return suggested_first(offered, suggested)
+    given = conf["data"].get("instance_type") or outside.values.get("instance_type")
+    if (
+        given
+        and copier_run.is_new_project(conf)
+        and (refusal := language_model.sized(requirements).refusal(given))
+    ):
+        raise InvalidAnswer(refusal)
+    return suggested_first(language_model.choices(requirements, kept), suggested)
+
+
+def default(requirements: ServingRequirements) -> str:
+    """Return the cheapest instance type that meets the requirements; of predictive models, an x86_64 one."""
+    if isinstance(requirements, PredictiveRequirements):
+        size, nodes = requirements.model_bytes(), pods.nodes(requirements)
+        return cpu_sizer.default_instance(requirements.framework, size, requirements.profile, nodes).name
+    return language_model.default_instance(requirements)
+
+
+def stale(
+    instance_type: str,
+    requirements: ServingRequirements,
+    settings: Mapping[str, Any],
+    conf: Mapping[str, Any],
+) -> str:
+    """Return why a kept instance type was chosen for another language model, or ''.
+
+    `settings` are the engine settings of before. A type that a person names now is theirs to name.
+    """
+    before = settings.get("sized_for", {})
+    kept = instance_type == before.get("instance_type") and "instance_type" not in conf["data"]
+    if isinstance(requirements, PredictiveRequirements) or not kept:
+        return ""
+    if before["model"] == requirements.model["name"] or instance_type == default(requirements):
+        return ""
+    return f"{instance_type} was for {before['model']}"

@@ -1,0 +1,102 @@
+"""A deployment that fails, takes too long or answers wrongly says so, and what is still billed."""
+
+import signal
+import subprocess
+import time
+
+from tests.lifecycle.commands import NAME, Project
+from tests.lifecycle.deployed import configure, image_of
+from tests.standins.aws.containers import Answer
+
+IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{NAME}"
+
+
+def test_more_memory_than_an_instance_has_is_explained(project: Project) -> None:
+    configure(project, memory_mib="4000")
+    failed = project.do("deploy")
+    assert failed.code == 4 and "There is not enough hardware resources" in failed.err
+    assert "next: lower memory_mib in do/config.toml" in failed.err
+
+
+def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project: Project) -> None:
+    project.aws.light.exits_saying = "exec /app/serving/serve: exec format error"
+    failed = project.do("deploy")
+    assert failed.code == 4
+    for word in ("ping health check", "exec format error", "cause:", "do/clean", "left: endpoint"):
+        assert word in failed.err, failed.err
+    assert "0.10 $/h" in failed.err
+    explained = project.succeed("logs", "--explain").out
+    assert "exec format error" in explained and "next: do/build" in explained
+    assert project.do("status").out.count("Failed") == 1
+    project.aws.light.exits_saying = None
+    mended = project.succeed("deploy")
+    assert "delete inference component" in mended.out
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+
+
+HOSTILE = "ready \x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \x9b31m\u202etxt\x08\x00 \x1bcend"
+
+
+def test_lines_of_a_container_cannot_command_a_terminal(project: Project) -> None:
+    project.aws.light.exits_saying = HOSTILE
+    failed = project.do("deploy")
+    assert failed.code == 4 and "ready red" in failed.err
+    shown = [failed.err, failed.out, project.succeed("logs").out, project.succeed("logs", "--explain").out]
+    shown.append(project.do("logs", "--json").out)
+    for text in shown:
+        assert not set(text) & set("\x1b\x07\x9b\x08\x00\u202e"), ascii(text)
+    assert "ready red 31mtxt end" in shown[2]
+
+
+def test_an_update_that_does_not_start_leaves_the_old_one_serving(project: Project) -> None:
+    project.succeed("deploy")
+    old = image_of(project)
+    project.push("two")
+    project.aws.light.healthy = False
+    project.aws.settings.startup_limit_seconds = 0.3
+    failed = project.do("deploy")
+    assert failed.code == 4 and "failed (rolled-back): AWS rolled the update back" in failed.err
+    assert f"serves {IMAGE}@{old} again" in failed.err and "  | " in failed.err
+    assert image_of(project) == old
+    assert project.succeed("test", "--remote").code == 0
+
+
+def test_a_wrong_answer_is_told_and_nothing_is_deleted(project: Project) -> None:
+    def broken(content_type: str, accept: str, body: bytes) -> Answer:
+        return 500, "application/json", b'{"error": "boom"}'
+
+    project.aws.light.model = broken
+    failed = project.do("deploy", "--json")
+    assert failed.code == 6 and "boom" in failed.json["findings"][0]["seen"]
+    assert len(project.left()) == 3 and len(failed.json["result"]["left"]) == 3
+    assert project.do("deploy").code == 6, "a second deploy does not call it good either"
+    assert project.do("test", "--remote").code == 6
+
+
+def test_a_deploy_that_takes_too_long_stops_waiting(project: Project) -> None:
+    project.aws.settings.endpoint_seconds = 2
+    failed = project.do("deploy", "--set", "wait_seconds=0.2")
+    assert failed.code == 5 and "still Creating" in failed.err and "left: endpoint" in failed.err
+    project.succeed("deploy")
+
+
+def test_ctrl_c_stops_waiting_and_says_what_is_billed(project: Project) -> None:
+    project.aws.settings.endpoint_seconds = 30
+    process = subprocess.Popen(
+        project.command("deploy"),
+        env=project.variables({}),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=project.path,
+    )
+    while not any(call.operation == "CreateEndpoint" for call in project.aws.mutations):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130, told
+    assert f"left: endpoint {NAME} (Creating): 0.10 $/h" in told and "do/clean" in told
+    project.aws.world.region("us-east-1").endpoints[NAME].due = 0.0
+    project.succeed("clean", "--yes")
+    assert project.left() == []

@@ -1,0 +1,17 @@
+"""do/config.toml has every setting, and no question is taken for one."""
+
+import dataclasses
+from pathlib import Path
+
+from lifecycle.sagemaker.target import Target
+
+from extensions.mcc.interview import questions
+from extensions.mcc.sources.settings import NOT_QUESTIONS
+
+
+def test_every_setting_is_in_the_file_and_not_taken_for_a_question(rendered: Path) -> None:
+    lines = (rendered / "do" / "config.toml").read_text().splitlines()
+    written = {line.partition(" = ")[0] for line in lines if line and not line.startswith("#")}
+    known = {field.name for field in dataclasses.fields(Target)}
+    assert written == known
+    assert known <= {name.removeprefix("MCC_").lower() for name in NOT_QUESTIONS} | set(questions.QUESTIONS)

@@ -1,0 +1,126 @@
+"""An image is really built, here and in CodeBuild's stand-in, pushed under ECR's name, and checked."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lifecycle.commands import QUICK
+from tests.lifecycle.conftest import render
+from tests.standins.aws.images import DOCKER_MANIFEST
+from tests.standins.aws.registry_store import HOST
+from tests.standins.aws.server import AwsStandIn
+
+Do = Callable[..., dict[str, Any]]
+DOCKERFILE = 'FROM python:3.12-slim\nCOPY serving/ /opt/program/\nENTRYPOINT ["/opt/program/serve"]\n'
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path) -> Path:
+    """Return a project with a small image, for CodeBuild as well."""
+    folder = tmp_path / "abalone-age"
+    render(template, folder, build_target="codebuild")
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "model" / "model.pkl").write_bytes(b"a model")
+    return folder
+
+
+@pytest.fixture
+def do(project: Path, real_aws: AwsStandIn, engine: dict[str, str], tmp_path: Path) -> Do:
+    """Return what runs a command of the project and returns its document."""
+    config = tmp_path / "docker"
+    here = {"DOCKER_HOST": engine["DOCKER_HOST"], "DOCKER_CONFIG": str(config), "PATH": engine["PATH"]}
+
+    def run(verb: str, *arguments: str, code: int = 0) -> dict[str, Any]:
+        environment = real_aws.environment(**here, **QUICK)
+        command = [str(project / "do" / verb), *arguments, "--json"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
+        assert done.returncode == code, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    return run
+
+
+def test_what_was_built_here_is_in_the_registry(do: Do, real_aws: AwsStandIn, tmp_path: Path) -> None:
+    do("build")
+    pushed = do("push")["result"]
+    assert pushed["media_type"] == DOCKER_MANIFEST and pushed["platform"] == "linux/amd64"
+    assert set(pushed["tags"]) <= set(real_aws.world.images.tags("abalone-age"))
+    login = json.loads((tmp_path / "docker" / "config.json").read_text())
+    assert HOST not in login.get("auths", {}), "the token is still on the disk"
+    again = do("push")["result"]
+    assert again == pushed
+    checks = {check["id"]: check["severity"] for check in do("doctor", code=3)["result"]["checks"]}
+    assert (checks["image"], checks["pushed-image"], checks["role"]) == ("ok", "ok", "error")
+
+
+def test_what_codebuild_built_is_in_the_registry(do: Do, real_aws: AwsStandIn) -> None:
+    built = do("submit")["result"]
+    assert built["media_type"] == DOCKER_MANIFEST and built["platform"] == "linux/amd64"
+    assert built["tags"][0] in real_aws.world.images.tags("abalone-age")
+
+
+def test_a_build_that_fails_says_which_phase(do: Do, project: Path) -> None:
+    (project / "Dockerfile").write_text(
+        "FROM python:3.12-slim\nRUN echo 'No space left on device' && false\n"
+    )
+    finding = do("submit", code=4)["findings"][0]
+    assert "phase BUILD FAILED" in finding["seen"]
+    assert finding["cause"] == "images, layers or downloads fill the disk"
+
+
+def test_an_image_of_another_builder_is_refused(
+    do: Do, project: Path, real_aws: AwsStandIn, engine: dict[str, str]
+) -> None:
+    """Push an index as builders with attestations do, with the registry's own protocol."""
+    do("build")
+    do("push")
+    store = real_aws.world.images
+    manifest = store.manifest("abalone-age", "latest")
+    assert manifest is not None
+    index = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [
+            {
+                "mediaType": manifest.media_type,
+                "digest": manifest.digest,
+                "size": len(manifest.body),
+                "platform": {"architecture": "amd64", "os": "linux"},
+            }
+        ],
+    }
+    put(HOST, "abalone-age", "latest", index)
+    checks = {check["id"]: check["severity"] for check in do("doctor", code=3)["result"]["checks"]}
+    assert checks["image-type"] == "error"
+
+
+def put(host: str, repository: str, tag: str, manifest: dict[str, Any]) -> None:
+    """Put a manifest into the registry."""
+    state = Path(os.environ.get("MCC_STANDINS_DIR", "/var/tmp/mcc-standins")) / "registry"
+    url, user = f"https://{host}/v2/{repository}/manifests/{tag}", "AWS:123456789012-auth-token"
+    command = [
+        str(shutil.which("curl")),
+        "--silent",
+        "--fail",
+        "--noproxy",
+        "*",
+        "--cacert",
+        str(state / "tls.crt"),
+    ]
+    command += [
+        "--user",
+        user,
+        "--header",
+        f"Content-Type: {manifest['mediaType']}",
+        "--upload-file",
+        "-",
+        url,
+    ]
+    subprocess.run(command, input=json.dumps(manifest), text=True, check=True, capture_output=True)

@@ -1,0 +1,50 @@
+"""A project for one deployment target has nothing of the other."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from extensions.mcc.catalog import catalog
+from tests.conftest import REPOSITORY, Render
+from tests.render.clusters import HYPERPOD
+
+HYPERPOD_WORDS = ("hyperpod", "kubernetes", "kustom", "kueue", r"\bpods?\b", r"\beks\b")
+MANAGED_WORDS = (
+    r"managed.inference",
+    "inference.component",
+    "endpoint_config",
+    "role_arn",
+    "autoscaling.policy",
+)
+
+
+def words_in(project: Path, words: tuple[str, ...]) -> list[str]:
+    found = []
+    for path in sorted(project.rglob("*")):
+        if path.is_file() and path.suffix != ".gz" and path.name != ".copier-answers.yml":
+            text = f"{path.relative_to(project)}\n{path.read_text()}"
+            found += [f"{path.name}: {word}" for word in words if re.search(word, text, re.IGNORECASE)]
+    return found
+
+
+@pytest.mark.parametrize("config", ["http-fastapi", "transformers-vllm"])
+def test_one_target_has_nothing_of_the_other(render: Render, config: str) -> None:
+    offline = {"offline": True, "deployment_config": config}
+    managed = render("managed", **offline)
+    assert words_in(managed, HYPERPOD_WORDS) == []
+    pods = render("pods", **offline, **HYPERPOD)
+    assert words_in(pods, MANAGED_WORDS) == []
+    for project, other in ((managed, "hyperpod_"), (pods, "role_arn")):
+        assert other not in (project / ".copier-answers.yml").read_text()
+
+
+def test_the_catalog_knows_the_nodes_that_botocore_knows() -> None:
+    import botocore.session
+
+    sagemaker = botocore.session.get_session().get_service_model("sagemaker")
+    known: list[str] = sagemaker.shape_for("ClusterInstanceType").enum  # type: ignore[attr-defined]
+    assert all(catalog.hyperpod().has(name) for name in known)
+    listed = {f"ml.{family}.{size}" for family, sizes in catalog.hyperpod().nodes.items() for size in sizes}
+    assert listed == set(known)
+    assert (REPOSITORY / "catalog" / "hyperpod.yml").exists()

@@ -1,0 +1,27 @@
+"""Faults on demand: which calls of a Kubernetes API go wrong, and how."""
+
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Fault:
+    """What goes wrong: calls that match are answered with `status`, or are cut, or held up."""
+
+    pattern: str
+    status: int = 0  # 0: the connection is reset
+    times: int = 1
+    skip: int = 0
+    seconds: float = 0.0  # held up for so long first
+    headers: dict[str, str] = field(default_factory=dict)
+    struck: int = 0
+
+    def strikes(self, call: str) -> bool:
+        """Return whether this call is hit, and count it."""
+        if not re.search(self.pattern, call) or self.struck >= self.times:
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.struck += 1
+        return True

@@ -1,0 +1,174 @@
+"""The requests to AWS are what the settings say, and what botocore's own models accept."""
+
+import dataclasses
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import validate_parameters
+from lifecycle import doctor
+from lifecycle.belongings import Resource
+from lifecycle.registry import Image
+from lifecycle.sagemaker import changes, money, specification
+from lifecycle.sagemaker.target import Target
+
+from tests.lifecycle.commands import ROLE
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/abalone-age@sha256:" + "0" * 64
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "gpus": {"accelerators": 4, "ami": "al2023-ami-sagemaker-inference-gpu-4-1"},
+    "scaled": {"copies": 2, "max_copies": 8},
+    "to zero": {"scale_to_zero": True},
+    "archive": {"model_data": "s3://bucket/model.tar.gz"},
+    "prefix": {"model_data": "s3://bucket/models/mine/"},
+    "longest name": {"project_name": "a" * 63, "model_data": "s3://bucket/models/mine/"},
+    "environment": {"environment": {"A": '{"json": "x=y&z"}', "B": " # ' \" $HOME ü"}},
+}
+
+
+SETTINGS = Target(
+    project_name="abalone-age",
+    project_id="c0ffee42",
+    region="us-east-1",
+    account="",
+    instance_type="ml.c6i.large",
+    platform="linux/amd64",
+    shared=False,
+    call_seconds=20.0,
+    call_attempts=5,
+    poll_seconds=10.0,
+    role_arn=ROLE,
+    instance_count=1,
+    max_instance_count=2,
+    copies=1,
+    max_copies=1,
+    requests_per_copy=8,
+    scale_to_zero=False,
+    derived_for="ml.c6i.large",
+    memory_mib=256,
+    accelerators=0,
+    ami="",
+    ami_cuda="",
+    usd_per_hour=0.102,
+    price_estimated=False,
+    max_usd_per_hour=0.21,
+    expires_after_hours=4.0,
+    model_data="",
+    download_seconds=300,
+    startup_seconds=300,
+    invoke_seconds=70.0,
+    wait_seconds=0.0,
+    environment={},
+)
+
+
+def models() -> dict[str, Any]:
+    session = botocore.session.get_session()
+    names = ("sagemaker", "application-autoscaling", "cloudwatch")
+    return {name: session.get_service_model(name) for name in names}
+
+
+def pascal(operation: str) -> str:
+    return "".join(word.title() for word in operation.split("_"))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_botocore_accepts_every_request(variant: str) -> None:
+    changed = dataclasses.replace(SETTINGS, **VARIANTS[variant])
+    changed.check()
+    wanted = specification.wanted(changed, IMAGE)
+    steps = changes.steps(wanted, [], True)
+    known = models()
+    for step in steps:
+        service, operation = step.call
+        validate_parameters(step.request, known[service].operation_model(pascal(operation)).input_shape)
+        assert len(step.name) <= 63 or step.kind in ("scaling policy", "alarm")
+    kinds = [step.kind for step in steps]
+    assert kinds[:2] == ["endpoint config", "endpoint"]
+    assert ("model" in kinds) == changed.model_data.endswith("/")
+    assert ("scalable target" in kinds) == changed.scales and ("alarm" in kinds) == changed.scale_to_zero
+    made = {kind: request for kind, _, request in wanted}
+    config = made["endpoint config"]
+    (instances,) = config["ProductionVariants"]
+    assert "ModelName" not in instances and config["ExecutionRoleArn"] == ROLE
+    assert instances.get("InferenceAmiVersion", "") == changed.ami
+    component = made["inference component"]["Specification"]
+    needs = component["ComputeResourceRequirements"]
+    assert needs.get("NumberOfAcceleratorDevicesRequired", 0) == changed.accelerators
+    if "Container" in component:
+        assert component["Container"]["Environment"] == changed.environment
+    update = specification.component_update(made["inference component"], 5)
+    model = known["sagemaker"].operation_model("UpdateInferenceComponent")
+    validate_parameters(update, model.input_shape)
+    assert update["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"] == 2
+
+
+def test_a_name_tells_its_content() -> None:
+    def name(**changed: Any) -> str:
+        config = specification.endpoint_config(dataclasses.replace(SETTINGS, **changed))
+        return str(config["EndpointConfigName"])
+
+    assert name() == name() == name(environment={"A": "b"})
+    assert len({name(), name(instance_count=2, max_instance_count=3), name(role_arn=ROLE + "2")}) == 3
+
+
+def test_what_aws_adds_is_no_difference() -> None:
+    differences = changes.differences
+    assert not list(differences({"a": 1, "b": {"c": 2}}, {"a": 1.0, "b": {"c": 2, "d": 3}, "e": 4}))
+    assert list(differences({"a": {"b": 1}}, {"a": {"b": 2}})) == ["a.b was 2, is 1"]
+    assert list(differences({"Environment": {}}, {"Environment": {"X": "y"}})) == ["Environment.X is gone"]
+    assert not list(differences({"Environment": {}}, {}))
+
+
+def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it() -> None:
+    wanted, resource = (
+        specification.wanted(SETTINGS, IMAGE),
+        Resource,
+    )
+    component, endpoint = "inference component", "endpoint"
+
+    def steps(**statuses: str) -> list[str]:
+        found = []
+        for kind, _, request in reversed(wanted):
+            if status := statuses.get(kind.rpartition(" ")[2]):
+                described = {**request, **({"FailureReason": "broken"} if status == "Failed" else {})}
+                found.append(resource(kind, SETTINGS.project_name, "arn", True, status, described))
+        planned = changes.steps(wanted, found, False)
+        return [
+            f"{step.action} {step.kind}: {step.why}" for step in planned if step.kind != "endpoint config"
+        ]
+
+    create = [f"create {endpoint}: ", f"create {component}: "]
+    delete = [f"delete {component}: its endpoint is Failed", f"delete {endpoint}: broken"]
+    assert steps() == create
+    assert steps(component="InService", endpoint="Failed") == [*delete, *create]
+    assert steps(component="InService") == [f"delete {component}: its endpoint is gone", *create]
+    anew = [f"delete {component}: broken", f"create {component}: "]
+    assert steps(component="Failed", endpoint="InService")[:2] == anew
+
+
+def test_money() -> None:
+    costs = money.of(dataclasses.replace(SETTINGS, usd_per_hour=2.0, instance_count=3))
+    assert (costs["per_hour"], costs["per_month"], costs["most_per_hour"]) == (6.0, 4380.0, 4.0)
+    resource = Resource
+    for status, described, rate in (
+        ("InService", {"ProductionVariants": [{"CurrentInstanceCount": 3}]}, 0.306),
+        ("InService", {"ProductionVariants": [{"CurrentInstanceCount": 0}]}, 0.0),
+        ("Creating", {}, 0.102),
+        ("Failed", {}, 0.0),
+    ):
+        endpoint = resource("endpoint", "x", "arn", True, status, described)
+        assert money.per_hour(SETTINGS, endpoint) == pytest.approx(rate), status
+        unknown = dataclasses.replace(SETTINGS, usd_per_hour=0.0)
+        assert money.per_hour(unknown, endpoint) == (0.0 if status == "Failed" else None)
+
+
+def test_a_driver_older_than_the_cuda_of_the_image_is_told() -> None:
+    image = Image
+    changed = dataclasses.replace(SETTINGS, ami="al2-ami-sagemaker-inference-gpu-3-1", ami_cuda="12.4")
+    manifest = "application/vnd.docker.distribution.manifest.v2+json"
+    for cuda, severity in (("12.8.1", "warning"), ("12.4.0", "ok"), ("9.2", "ok")):
+        pushed = image("uri", "sha256:0", manifest, "linux/amd64", {"CUDA_VERSION": cuda})
+        found = list(doctor.of_image(changed, pushed, "error"))
+        assert [item["severity"] for item in found if item["id"] == "driver"] == [severity], cuda
