@@ -11,6 +11,7 @@ from pathlib import Path
 import copier
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+HEADER = b"# Part of the library: `copier update` replaces this file."
 
 
 def files(project: Path) -> dict[str, bool]:
@@ -33,6 +34,17 @@ def assert_small(project: Path) -> None:
     """Assert that a team has few files to read: everything else is the library's."""
     team = [name for name, library in files(project).items() if not library]
     assert len(team) <= 16 and lines(project, team) <= 650, (len(team), lines(project, team), team)
+
+
+def unmarked(project: Path) -> list[str]:
+    """Return the Python files of the library that do not say in their first lines that they are its."""
+    found = []
+    for name in (name for name, library in files(project).items() if library):
+        first, *rest = (project / name).read_bytes().splitlines() or [b""]
+        if name.endswith(".py") or (first.startswith(b"#!") and b"python" in first):
+            header = next(iter(rest), b"") if first.startswith(b"#!") else first
+            found += [] if header == HEADER else [name]
+    return found
 
 
 def lines(project: Path, names: list[str]) -> int:

@@ -318,7 +318,7 @@ def _settings_page(made: Mapping[str, Path]) -> str:
         "## `do/config.toml`",
         "",
         "Read by the commands in `do/`. Override a setting for one run with `--set NAME=VALUE`, or with the",
-        "environment variable `MCC_<NAME>`.",
+        "environment variable `MCC_DO_<NAME>`.",
     ]
     for title, found in read.items():
         lines += ["", f"### {title}"]

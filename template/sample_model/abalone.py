@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The data of the sample model, and how good its predictions are."""
 
 import csv

@@ -29,7 +29,7 @@ TRUST = {
     ],
 }
 SERVING = ("endpoint", "endpoint-config", "inference-component", "model", "scalable-target", "alarm")
-QUICK = {"MCC_POLL_SECONDS": "0.05", "MCC_CALL_SECONDS": "3", "MCC_CALL_ATTEMPTS": "3"}
+QUICK = {"MCC_DO_POLL_SECONDS": "0.05", "MCC_DO_CALL_SECONDS": "3", "MCC_DO_CALL_ATTEMPTS": "3"}
 
 
 @contextmanager

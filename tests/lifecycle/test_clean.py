@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -176,6 +178,28 @@ def test_what_cannot_be_removed_is_named(project: Project) -> None:
     project.aws.forget_calls()
     project.succeed("clean", "--yes")
     assert project.left() == []
+
+
+def test_ctrl_c_names_only_what_remains(project: Project) -> None:
+    project.succeed("deploy")
+    project.aws.settings.endpoint_with_components = "refused"
+    component = region(project).components[NAME]
+    component.gone_at = time.monotonic() + 600
+    component.status = "Deleting"
+    command, pipe = project.command("clean", "--yes"), subprocess.PIPE
+    process = subprocess.Popen(command, env=project.variables({}), stderr=pipe, text=True, cwd=project.path)
+    assert process.stderr
+    while "removing inference component" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait(10) == 130, said
+    left = [line.removeprefix("  left: ") for line in said.splitlines() if line.startswith("  left: ")]
+    assert [line.partition(NAME)[0] for line in left] == [
+        "endpoint ",
+        "inference component ",
+        "endpoint config ",
+    ]
 
 
 def make_builds(project: Project) -> str:

@@ -96,12 +96,12 @@ def test_what_is_wrong_in_the_account_is_found(
         ({"STUB_IMAGE": "missing"}, "no-image", "warning", 0),
         ({"STUB_PLATFORM": "linux/arm64"}, "image", "error", 3),
         ({"AWS_REGION": "eu-west-1"}, "region", "warning", 0),
-        ({"MCC_ENGINE": "finch"}, "no-engine", "error", 3),
-        ({"MCC_ACCOUNT": "210987654321"}, "other-account", "error", 3),
+        ({"MCC_DO_ENGINE": "finch"}, "no-engine", "error", 3),
+        ({"MCC_DO_ACCOUNT": "210987654321"}, "other-account", "error", 3),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no-credentials", "error", 3),
-        ({"MCC_ROLE_ARN": ""}, "role", "error", 3),
-        ({"MCC_MAX_INSTANCE_COUNT": "9"}, "quota", "warning", 0),
-        ({"MCC_MODEL_DATA": "s3://nobody-has-this/model.tar.gz"}, "model-source", "not checked", 0),
+        ({"MCC_DO_ROLE_ARN": ""}, "role", "error", 3),
+        ({"MCC_DO_MAX_INSTANCE_COUNT": "9"}, "quota", "warning", 0),
+        ({"MCC_DO_MODEL_DATA": "s3://nobody-has-this/model.tar.gz"}, "model-source", "not checked", 0),
     ],
 )
 def test_what_is_wrong_here_is_found(
@@ -155,7 +155,7 @@ def test_without_rights_it_says_what_it_could_not_check(project: StubbedProject)
 
 
 def test_without_a_network_it_goes_as_far_as_it_can(project: StubbedProject) -> None:
-    code, checks = found(project, AWS_ENDPOINT_URL="http://127.0.0.1:1", MCC_CALL_SECONDS="1")
+    code, checks = found(project, AWS_ENDPOINT_URL="http://127.0.0.1:1", MCC_DO_CALL_SECONDS="1")
     assert code == 3 and checks["aws-unreachable"]["severity"] == "error"
     assert checks["engine"]["severity"] == checks["image"]["severity"] == "ok"
     code, checks = found(project, "--offline", AWS_ENDPOINT_URL="http://127.0.0.1:1")

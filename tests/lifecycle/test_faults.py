@@ -20,7 +20,7 @@ from tests.standins.aws.server import AwsStandIn
 KINDS: tuple[Kind, ...] = ("throttle", "deny", "expire", "no capacity", "reset", "hang")
 ARGUMENTS: dict[str, list[str]] = {"deploy": [], "clean": ["--yes"]}
 # A scaled endpoint, so that every kind of resource takes part.
-SETTINGS = {"MCC_SCALE_TO_ZERO": "true", "MCC_MAX_COPIES": "2", "MCC_POLL_SECONDS": "0.02"}
+SETTINGS = {"MCC_DO_SCALE_TO_ZERO": "true", "MCC_DO_MAX_COPIES": "2", "MCC_DO_POLL_SECONDS": "0.02"}
 # How often these are called depends on how quickly the stand-in gets there.
 POLLED = ("Describe", "ListTags", "FilterLogEvents")
 Place = tuple[str, str, int]
@@ -130,9 +130,9 @@ def problem_after(lane: Lane, verb: str, done: Done, wanted: dict[str, str]) -> 
 
 def examine(lane: Lane, verb: str, kind: Kind, after: bool, wanted: dict[str, str]) -> list[str]:
     """Let each call of a command fail in turn, run it again, and return what is wrong."""
-    more = {"MCC_CALL_ATTEMPTS": "1"}
+    more = {"MCC_DO_CALL_ATTEMPTS": "1"}
     if kind == "hang":
-        more |= {"MCC_CALL_SECONDS": "1", "MCC_INVOKE_SECONDS": "1"}
+        more |= {"MCC_DO_CALL_SECONDS": "1", "MCC_DO_INVOKE_SECONDS": "1"}
     problems = []
     for service, operation, number in lane.places(verb):
         if after and not is_mutating(operation):
@@ -183,7 +183,7 @@ def test_a_throttled_call_is_tried_again(lane: Lane, verb: str) -> None:
     places = lane.places(verb)
     lane.start_over(verb)
     faults = [lane.aws.fault("throttle", s, operation, nth=number) for s, operation, number in places[::3]]
-    done = lane.run(verb, MCC_CALL_ATTEMPTS="5")
+    done = lane.run(verb, MCC_DO_CALL_ATTEMPTS="5")
     assert done.code == 0 and lane.states() == wanted, done.err
     assert sum(fault.struck for fault in faults) > 5
 

@@ -81,7 +81,7 @@ def test_somebody_elses_repository_is_left_alone(project: StubbedProject) -> Non
     [
         ({"STUB_IMAGE": "missing"}, 3, "no-image"),
         ({"STUB_PLATFORM": "linux/arm64"}, 3, "image-platform"),
-        ({"MCC_ACCOUNT": "210987654321"}, 7, "other-account"),
+        ({"MCC_DO_ACCOUNT": "210987654321"}, 7, "other-account"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, 3, "no-credentials"),
     ],
 )

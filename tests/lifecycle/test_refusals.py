@@ -71,11 +71,21 @@ def test_a_deploy_is_refused_before_anything_is_made(project: Project, case: str
 def test_a_flag_beats_the_environment_which_beats_the_file(project: Project) -> None:
     configure(project, max_usd_per_hour="0.01")
     assert project.do("plan").code == 7
-    project.succeed("plan", MCC_MAX_USD_PER_HOUR="5")
-    assert project.do("plan", "--set", "max_usd_per_hour=0.01", MCC_MAX_USD_PER_HOUR="5").code == 7
+    project.succeed("plan", MCC_DO_MAX_USD_PER_HOUR="5")
+    assert project.do("plan", "--set", "max_usd_per_hour=0.01", MCC_DO_MAX_USD_PER_HOUR="5").code == 7
     assert project.do("plan", "--set", "max_usd_per_hour=much").code == 2
     assert project.do("plan", "--set", "max_usd=1").code == 2
-    assert project.do("plan", MCC_INSTANCE_COUNT="1.5").code == 2
+    assert project.do("plan", MCC_DO_INSTANCE_COUNT="1.5").code == 2
+
+
+def test_the_old_names_of_settings_in_the_environment_are_read_with_one_notice(project: Project) -> None:
+    limits = {"MCC_MAX_USD_PER_HOUR": "0.01", "MCC_SHARED": "true"}
+    done = project.do("plan", **limits)
+    assert done.code == 7
+    (notice,) = [line for line in done.err.splitlines() if line.startswith("notice: ")]
+    assert "MCC_MAX_USD_PER_HOUR to MCC_DO_MAX_USD_PER_HOUR" in notice and "MCC_DO_SHARED" in notice
+    done = project.succeed("plan", **limits, MCC_DO_MAX_USD_PER_HOUR="5", MCC_DO_SHARED="true")
+    assert "notice: " not in done.err
 
 
 def test_without_credentials_it_says_how_to_log_in(project: Project) -> None:
@@ -185,7 +195,7 @@ def test_only_a_known_container_engine_is_started(project: Project, tmp_path: Pa
     program.chmod(0o755)
     if way == "setting":
         configure(project, engine=f'"{program}"')
-    variables = {"MCC_ENGINE": str(program)} if way == "environment" else {}
+    variables = {"MCC_DO_ENGINE": str(program)} if way == "environment" else {}
     options = ["--set", f"engine={tmp_path}/bin/../evil"] if way == "path" else []
     (project.path / "model" / "model.pkl").write_bytes(b"x")
     for verb in ("build", "run", "push"):

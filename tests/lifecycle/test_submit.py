@@ -65,7 +65,7 @@ def described(project: StubbedProject) -> tuple[str, dict[str, Any]]:
 )
 def test_a_quota_is_reported_as_one(project: StubbedProject, operation: str, words: str) -> None:
     project.aws.fault("limit", operation=operation, times=None)
-    answer = project.answer("submit", MCC_CALL_ATTEMPTS="1")
+    answer = project.answer("submit", MCC_DO_CALL_ATTEMPTS="1")
     finding = answer["findings"][0]
     assert (answer["code"], finding["id"]) == (3, "quota-exceeded"), answer["stderr"]
     assert words in finding["next"]

@@ -25,7 +25,7 @@ for _ in range(100):
 """
 Build = Callable[[str, str], Image]
 COMBINATIONS = [("http-flask", "sklearn"), ("http-fastapi", "xgboost")]
-if os.environ.get("MCC_REAL_ALL"):
+if os.environ.get("REAL_ALL"):
     COMBINATIONS.append(("http-fastapi", "tensorflow"))
 both = pytest.mark.parametrize(("server", "framework"), COMBINATIONS)
 

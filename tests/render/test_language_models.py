@@ -56,6 +56,7 @@ def test_a_language_model_project_is_complete_and_holds_nothing_else(render: Ren
     assert settings["tensor_parallel_size"] == stored["engine_settings"]["tensor_parallel_size"]
     assert stored["instance_type"] in (project / "README.md").read_text()
     check_scripts(project)
+    assert ownership.unmarked(project) == []
     picture = ElementTree.parse(project / "memory.svg").getroot()
     assert stored["instance_type"] in "".join(picture.itertext())
     assert not {"framework", "need", "hf_token", "predictive"} & set(stored)

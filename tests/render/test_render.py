@@ -45,6 +45,7 @@ def test_a_project_is_complete_and_holds_nothing_else(
         assert (name in names) == (variant == "latency-arm")
     assert ("linux/arm64" in (project / "do" / "config.toml").read_text()) == (variant == "latency-arm")
     check_scripts(project)
+    assert ownership.unmarked(project) == []
     stored = yaml.safe_load((project / ".copier-answers.yml").read_text())
     assert stored["framework"] == framework and "given" not in stored and "predictive" not in stored
 

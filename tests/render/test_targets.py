@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from extensions.mcc.catalog import catalog
+from tests import ownership
 from tests.conftest import REPOSITORY, Render
 from tests.render.clusters import HYPERPOD
 
@@ -35,6 +36,7 @@ def test_one_target_has_nothing_of_the_other(render: Render, config: str) -> Non
     assert words_in(managed, HYPERPOD_WORDS) == []
     pods = render("pods", **offline, **HYPERPOD)
     assert words_in(pods, MANAGED_WORDS) == []
+    assert ownership.unmarked(pods) == []
     for project, other in ((managed, "hyperpod_"), (pods, "role_arn")):
         assert other not in (project / ".copier-answers.yml").read_text()
 

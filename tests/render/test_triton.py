@@ -48,6 +48,7 @@ def check(project: Path, config: str) -> dict[str, Any]:
     for source in copy_sources((project / "Dockerfile").read_text()):
         assert (project / source).exists(), f"the Dockerfile copies {source}, which is not there"
     check_scripts(project)
+    assert ownership.unmarked(project) == []
     ownership.assert_small(project)
     stored: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
     assert stored["instance_type"] in (project / "README.md").read_text()

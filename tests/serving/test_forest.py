@@ -52,6 +52,72 @@ assert fast_predict(RandomForestRegressor(3).fit(X, np.c_[y, y])) is None
 print("same")
 """
 
+WITHOUT_PRIVATE_NAMES = """
+import contextlib, importlib, logging, sys
+from unittest import mock
+sys.path.insert(0, "serving")
+import numpy as np
+import sklearn.ensemble._gradient_boosting as boosting
+import sklearn.tree._tree as tree
+from runtime import forest
+from sklearn.datasets import make_regression
+from sklearn.ensemble import RandomForestRegressor
+
+X, y = make_regression(50, 4, random_state=1)
+model = RandomForestRegressor(5, random_state=0).fit(X, y)
+said = []
+handler = logging.Handler()
+handler.emit = said.append
+logging.getLogger("serving").addHandler(handler)
+
+@contextlib.contextmanager
+def missing(module, name):
+    value = getattr(module, name)
+    delattr(module, name)
+    try:
+        yield
+    finally:
+        setattr(module, name, value)
+
+def broken(*arguments):
+    raise TypeError("it takes other arguments now")
+
+class Raises:
+    def __getattr__(self, name):
+        raise ValueError("built for another numpy")
+
+BREAKS = {
+    "Tree is gone": missing(tree, "Tree"),
+    "predict_stages is gone": missing(boosting, "predict_stages"),
+    "_tree is gone": mock.patch.dict(sys.modules, {"sklearn.tree._tree": None}),
+    "_gradient_boosting is gone": mock.patch.dict(sys.modules, {"sklearn.ensemble._gradient_boosting": None}),
+    "_tree cannot be loaded": mock.patch.dict(sys.modules, {"sklearn.tree._tree": Raises()}),
+    "Tree has changed": mock.patch.object(tree, "Tree", broken),
+    "predict_stages has changed": mock.patch.object(boosting, "predict_stages", broken),
+}
+assert forest.fast_predict(model) is not None and not said
+for name, change in BREAKS.items():
+    with change:
+        importlib.reload(forest)
+        assert forest.fast_predict(model) is None, name
+        messages = [record.getMessage() for record in said]
+        said.clear()
+        assert len(messages) == 1 and "serving with model.predict" in messages[0], (name, messages)
+        answers = (forest.fast_predict(model) or model.predict)(X)
+        said.clear()
+    assert np.allclose(answers, model.predict(X)), name
+importlib.reload(forest)
+assert forest.fast_predict(model) is not None
+print("served")
+"""
+
+
+@pytest.mark.xdist_group("http-flask")
+def test_private_modules_of_scikit_learn_cost_speed_and_not_the_server(render: Render) -> None:
+    project = render(deployment_config="http-flask")
+    answer = run_among_libraries(project, "sklearn", "http-flask", WITHOUT_PRIVATE_NAMES)
+    assert answer.stdout.strip() == "served", answer.stderr
+
 
 @pytest.mark.xdist_group("http-flask")
 def test_forests_predict_what_scikit_learn_predicts(render: Render) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 sys.path.insert(0, "serving")
 import tensorflow as tf
 import orjson
-from runtime.codec import RequestError, decode, encode
+from runtime.answers import encode
+from runtime.codec import RequestError, decode
 from model_handler import ModelHandler
 
 ROWS = tf.TensorSpec([None, 2], tf.float32, name="x")

@@ -35,11 +35,11 @@ def load_suite(module: str) -> Any:
 
 
 client, servers, rows = map(load_suite, ("client", "servers", "rows"))
-checks, kind = map(load_suite, ("checks", "kind"))
+checks, kind, registry = map(load_suite, ("checks", "kind", "registry"))
 OPTIONS = argparse.Namespace(row=[0.5] * pretend_server.FEATURES)
 ROW = rows.of_shape([pretend_server.FEATURES])
 PROCESS_CHECKS = {1, 4, 5, 44, 45, 46, 47, 48, 49, 50, 51, 52, 56, 57, 58, 65}
-HTTP_CHECKS = set(checks.CHECKS) - PROCESS_CHECKS - {53, 54, 55, 59}
+HTTP_CHECKS = set(registry.CHECKS) - PROCESS_CHECKS - {53, 54, 55, 59}
 
 
 @pytest.fixture(autouse=True)
@@ -63,16 +63,16 @@ def serving(change: Break, server_class: type[HTTPServer] = Threads, **attribute
 
 def failed(context: Any, numbers: set[int]) -> dict[int, str]:
     """Run checks and return those that failed, with their details."""
-    outcomes = [checks.run(number, context) for number in sorted(numbers)]
-    return {outcome["number"]: outcome["detail"] for outcome in outcomes if outcome["result"] == "failed"}
+    outcomes = [registry.run(number, context) for number in sorted(numbers)]
+    return {outcome.number: outcome.detail for outcome in outcomes if outcome.result == "failed"}
 
 
 def test_a_right_server_passes_every_http_check() -> None:
     """No check asks for more than the contract does."""
     with serving(lambda question, answer: answer) as context:
         assert failed(context, HTTP_CHECKS | {4}) == {}
-        outcomes = [checks.run(number, context) for number in (5, 46, 50)]
-        assert {outcome["result"] for outcome in outcomes} == {"not applicable"}
+        outcomes = [registry.run(number, context) for number in (5, 46, 50)]
+        assert {outcome.result for outcome in outcomes} == {"not applicable"}
 
 
 def is_plain(question: Question) -> bool:
@@ -178,7 +178,17 @@ def test_a_server_that_is_not_there_fails() -> None:
 
 def test_no_check_is_missing() -> None:
     """The contract has 65 of them."""
-    assert set(checks.CHECKS) == set(range(1, 66))
+    assert set(registry.CHECKS) == set(range(1, 66))
+
+
+def test_a_registered_check_stays_a_method() -> None:
+    """A decorator that registers a function does not take it away."""
+    assert callable(checks.Checks._accepts) and callable(kind.Checks._accept)
+
+
+def test_checks_that_end_the_server_run_last() -> None:
+    """However they are given, and the memory is measured before a worker is killed."""
+    assert registry.in_order([46, 45, 57, 64, 3, 1]) == [1, 3, 64, 57, 45, 46]
 
 
 def test_every_http_check_was_seen_to_fail() -> None:
@@ -234,8 +244,8 @@ BREAKS = {
 def test_a_right_project_passes_every_process_check(project: Path) -> None:
     """No check asks for more than the contract does."""
     with started() as context:
-        outcomes = [checks.run(number, context) for number in checks.in_order(PROCESS_CHECKS)]
-    assert [outcome for outcome in outcomes if outcome["result"] != "passed"] == []
+        outcomes = [registry.run(number, context) for number in registry.in_order(PROCESS_CHECKS)]
+    assert [outcome for outcome in outcomes if outcome.result != "passed"] == []
 
 
 @pytest.mark.parametrize("name", BREAKS)
@@ -248,10 +258,8 @@ def test_a_wrong_project_fails_the_matching_checks(
     if name == "labelled for many models":
         Path("Dockerfile").write_text("LABEL com.amazonaws.sagemaker.capabilities.multi-models=true")
     with started() as context:
-        outcomes = [checks.run(number, context) for number in checks.in_order(BREAKS[name])]
-    assert {
-        outcome["number"]: outcome["detail"] for outcome in outcomes if outcome["result"] != "failed"
-    } == {}
+        outcomes = [registry.run(number, context) for number in registry.in_order(BREAKS[name])]
+    assert {outcome.number: outcome.detail for outcome in outcomes if outcome.result != "failed"} == {}
 
 
 def run_suite(*arguments: str) -> subprocess.CompletedProcess[str]:

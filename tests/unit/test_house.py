@@ -135,3 +135,12 @@ def test_no_two_test_modules_have_the_same_name() -> None:
     """Folders of tests are no packages, so pytest stops at a second module of a name."""
     names = [path.name for path in (REPOSITORY / "tests").rglob("test_*.py")]
     assert [name for name in set(names) if names.count(name) > 1] == []
+
+
+def test_no_file_of_code_in_the_template_is_long() -> None:
+    template = REPOSITORY / "template"
+    code = [
+        path for path in template.rglob("*") if re.search(r"(\.py(\.jinja)?|/serve(\.jinja)?)$", str(path))
+    ]
+    lengths = {str(path): len(path.read_text().splitlines()) for path in code}
+    assert len(lengths) > 100 and {name: size for name, size in lengths.items() if size > 300} == {}

@@ -60,6 +60,7 @@ BAD: list[tuple[Any, dict[str, str], str]] = [
         {"MCC_FRAMEWROK": "sklearn"},
         "MCC_FRAMEWROK is not a setting of this template. Did you mean MCC_FR",
     ),
+    (None, {"MCC_POLL_SECONDS": "5"}, "A setting of the do/ commands is called MCC_DO_POLL_SECONDS"),
     ({"framework": "pytorch"}, {}, "'pytorch' is not offered"),
     (None, {"MCC_FRAMEWORK": "pytorch"}, "(framework is from MCC_FRAMEWORK)"),
     (None, {"MCC_INCLUDE_TESTS": "perhaps"}, "neither true nor false"),

@@ -20,41 +20,7 @@ from ..errors.errors import InvalidAnswer
 
 PREFIX = "MCC_"
 CONFIG = "MCC_CONFIG"
-# Read by others: the commands of a project (do/config.toml) and the tests of this repository.
-NOT_QUESTIONS = (
-    CONFIG,
-    "MCC_REAL_ALL",
-    "MCC_ACCOUNT",
-    "MCC_SHARED",
-    "MCC_ACCELERATORS",
-    "MCC_AMI",
-    "MCC_AMI_CUDA",
-    "MCC_CALL_ATTEMPTS",
-    "MCC_CALL_SECONDS",
-    "MCC_COPIES",
-    "MCC_DELETE_SECONDS",
-    "MCC_DERIVED_FOR",
-    "MCC_DOWNLOAD_SECONDS",
-    "MCC_ENGINE",
-    "MCC_ENVIRONMENT",
-    "MCC_EXPIRES_AFTER_HOURS",
-    "MCC_INVOKE_SECONDS",
-    "MCC_MAX_COPIES",
-    "MCC_MAX_INSTANCE_COUNT",
-    "MCC_MAX_USD_PER_HOUR",
-    "MCC_MEMORY_MIB",
-    "MCC_MODEL_DATA",
-    "MCC_PLATFORM",
-    "MCC_POLL_SECONDS",
-    "MCC_PRICE_ESTIMATED",
-    "MCC_PROJECT_ID",
-    "MCC_REQUESTS_PER_COPY",
-    "MCC_SCALE_TO_ZERO",
-    "MCC_SCHEDULE_SECONDS",
-    "MCC_STARTUP_SECONDS",
-    "MCC_USD_PER_HOUR",
-    "MCC_WAIT_SECONDS",
-)
+OF_COMMANDS = "MCC_DO_"  # the settings of a project's do/ commands (do/config.toml)
 LARGEST_FILE = 1_000_000  # bytes
 SECRETS = re.compile(r"token|secret|password|api_?key", re.IGNORECASE)
 REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
@@ -117,12 +83,13 @@ def _of_environment(
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable in NOT_QUESTIONS:
+        if not variable.startswith(PREFIX) or variable == CONFIG or variable.startswith(OF_COMMANDS):
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {PREFIX}{near[0].upper()}?" if near else "Unset it."
+            hint = f"Did you mean {PREFIX}{near[0].upper()}? " if near else ""
+            hint += f"A setting of the do/ commands is called {OF_COMMANDS}{name.upper()}; else unset it."
             raise InvalidAnswer(f"{variable} is not a setting of this template. {hint}")
         values[name], origins[name] = environ[variable], variable
     return values, origins

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Check that this project serves as SageMaker expects: locally, in a container, or where it runs already."""
 
 import argparse
@@ -6,13 +7,13 @@ import json
 import signal
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from . import kind
-from .checks import CHECKS, in_order, run
 from .client import Client, Failed
+from .registry import CHECKS, Outcome, in_order, run
 from .servers import ContainerServer, LocalServer, Server
 
 DOES_NOT_START, BROKEN = 3, 6
@@ -38,7 +39,7 @@ def main() -> int:
         print(f"contract: the server does not start: {error}", file=sys.stderr)
         return DOES_NOT_START
     _report(outcomes, options.json)
-    return BROKEN if any(outcome["result"] == "failed" for outcome in outcomes) else 0
+    return BROKEN if any(outcome.result == "failed" for outcome in outcomes) else 0
 
 
 def _options() -> argparse.Namespace:
@@ -78,8 +79,8 @@ def _server(options: argparse.Namespace) -> Server:
     return LocalServer(options.python, model, variables=kind.Checks.local_variables)
 
 
-def _run(numbers: list[int], context: kind.Checks) -> list[dict[str, Any]]:
-    outcomes, said = [], 0.0
+def _run(numbers: list[int], context: kind.Checks) -> list[Outcome]:
+    outcomes, said = list[Outcome](), 0.0
     for done, number in enumerate(numbers, start=1):
         line = f"{done}/{len(numbers)}  {number} {CHECKS[number][0]}"
         if sys.stderr.isatty():
@@ -89,18 +90,20 @@ def _run(numbers: list[int], context: kind.Checks) -> list[dict[str, Any]]:
             said = time.monotonic()
         outcomes.append(run(number, context))
     print("\r\x1b[K" if sys.stderr.isatty() else "", end="", file=sys.stderr)
-    return sorted(outcomes, key=lambda outcome: outcome["number"])
+    return sorted(outcomes, key=lambda outcome: outcome.number)
 
 
-def _report(outcomes: list[dict[str, Any]], as_json: bool) -> None:
-    results = [outcome["result"] for outcome in outcomes]
+def _report(outcomes: list[Outcome], as_json: bool) -> None:
+    results = [outcome.result for outcome in outcomes]
     counts = {result: results.count(result) for result in ("passed", "failed", "not applicable")}
     if as_json:
-        print(json.dumps({"counts": counts, "checks": outcomes}, indent=2))
+        print(json.dumps({"counts": counts, "checks": list(map(asdict, outcomes))}, indent=2))
         return
-    width = max(len(outcome["title"]) for outcome in outcomes)
-    for number, title, result, detail, ms in map(dict.values, outcomes):
-        print(f"{number:>2}  {title:<{width}}  {result:<14}  {ms:>6} ms  {' '.join(detail.split())}")
+    width = max(len(outcome.title) for outcome in outcomes)
+    for outcome in outcomes:
+        detail = " ".join(outcome.detail.split())
+        line = f"{outcome.number:>2}  {outcome.title:<{width}}  {outcome.result:<14}  {outcome.ms:>6} ms"
+        print(f"{line}  {detail}")
     print(", ".join(f"{count} {result}" for result, count in counts.items()))
 
 

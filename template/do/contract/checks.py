@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What SageMaker expects of a model server: numbered checks, in the order in which they run."""
 
 import contextlib
@@ -5,73 +6,28 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
-import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial
-from http.client import HTTPConnection
 from pathlib import Path
 from select import select
 from typing import Any
 
-from .client import JSON, NONE, Client, Failed, Headers, NotApplicable, Reply, Request, post
-from .servers import LocalServer, OwnServer, Server, free_port
+from .client import JSON, NotApplicable, Reply, Request, post
+from .context import PING, Context
+from .registry import Row, check, expect
+from .servers import LocalServer
 
 SECONDS = 2.0
 TOO_LONG, CHUNKED = b" " * (25 * 1024 * 1024 + 1), {"Transfer-Encoding": "chunked"}
 SAGEMAKER = {f"X-Amzn-SageMaker-{x}": "x" for x in ("Custom-Attributes", "Target-Model", "Inference-Id")}
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: contract\r\nContent-Type: application/json\r\n"
 SLOW = [HEAD, HEAD + b"Content-Length: 500\r\n\r\n["]
-PING = Request("GET", "/ping")
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp")
-LAST = (65, 46, 48, 47, 49, 53, 55, 50, 51, 52, 58)  # these end the server, or start others
-CHECKS: dict[int, tuple[str, Callable[[Any], str]]] = {}
-Row = tuple[int, str, set[int], Callable[[Any], list[Request]]]
 
 
-def run(number: int, checked: "Checks") -> dict[str, Any]:
-    """Run a check and return what came of it: passed, failed or not applicable, and what was measured."""
-    (title, measure), started = CHECKS[number], time.perf_counter()
-    try:
-        result, detail = "passed", measure(checked)
-    except NotApplicable as reason:
-        result, detail = "not applicable", str(reason)
-    except Exception as error:
-        result, detail = "failed", str(error) if isinstance(error, Failed) else repr(error)
-    ms = round((time.perf_counter() - started) * 1000)
-    return {"number": number, "title": title, "result": result, "detail": detail, "ms": ms}
-
-
-def in_order(numbers: Iterable[int]) -> list[int]:
-    """Return check numbers in the order in which they may run."""
-    places = {number: place for place, number in enumerate([n for n in CHECKS if n not in LAST] + [*LAST])}
-    return sorted(numbers, key=places.__getitem__)
-
-
-def check(number: int, title: str) -> Callable[[Callable[[Any], str]], None]:
-    """Register the decorated function, which returns what it measured, as check `number`."""
-    return lambda measure: CHECKS.update({number: (title, measure)})
-
-
-def expect(condition: bool, message: str, measured: str = "") -> str:
-    """Return what was measured, or else `message`. Raises Failed with `message` unless `condition` holds."""
-    if not condition:
-        raise Failed(message)
-    return measured or message
-
-
-class Checks(ABC):
-    """The checks that hold for every kind of model, and what all share; kind.py has the rest."""
-
-    imports = ""  # what an unprivileged user must be able to import
-    container_options: tuple[str, ...] = ()  # that a container of this kind is started with
-    local_variables: tuple[tuple[str, str], ...] = ()  # that a local server of this kind is started with
-    without_model: tuple[tuple[str, str], ...] = ()  # variables of a server that has no model
-    ends_alone = True  # whether what it has started ends with a server that is killed
+class Checks(Context):
+    """The checks that hold for every kind of model; kind.py has the rest."""
 
     # Number, title, statuses allowed, requests. An answer of 200 must be a right one.
     http: tuple[Row, ...] = (
@@ -89,67 +45,6 @@ class Checks(ABC):
         (60, "HEAD /ping is 200", {200}, lambda c: [Request("HEAD", "/ping")]),
         (61, "a header of 40 kB is refused", {400, 431}, lambda c: [c.with_long_header()]),
     )
-
-    def __init__(self, server: Server, soak_requests: int = 5_000, seconds: float = 0) -> None:
-        self.server, self.client = server, server.client
-        self.soak_requests, self.seconds = soak_requests, seconds
-        self.pings: list[float] = []
-        self.stack = contextlib.ExitStack()
-
-    @abstractmethod
-    def one(self, headers: Headers = NONE) -> Request:
-        """Return a small request for an answer."""
-
-    @abstractmethod
-    def slow(self) -> Request:
-        """Return a request that takes a second or two."""
-
-    @abstractmethod
-    def judge(self, request: Request, reply: Reply) -> None:
-        """Raise Failed unless a reply is the right answer to a request."""
-
-    @abstractmethod
-    def message(self, error: Any) -> Any:
-        """Return what the body of an error says in words."""
-
-    @abstractmethod
-    def corrupt(self, model: Path) -> None:
-        """Make a model in this directory one that cannot be loaded."""
-
-    def several(self, headers: Headers = NONE) -> Request:
-        """Return a request for as many answers as one can ask for."""
-        return self.one(headers)
-
-    def streamed(self) -> Request:
-        """Return a request whose answer comes in parts. Raises NotApplicable when there are none."""
-        raise NotApplicable("answers are not streamed")
-
-    def with_long_header(self) -> Request:
-        """Return a request that nginx refuses. Raises NotApplicable without nginx."""
-        self.need_nginx()
-        return PING._replace(headers={"X-Long": "x" * 40_000})
-
-    def need_nginx(self) -> None:
-        """Raise NotApplicable when the server runs without nginx."""
-        nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-        if isinstance(self.server, LocalServer) and not nginx:
-            raise NotApplicable("nginx is not installed on this machine")
-
-    def copy_model(self, target: Path) -> None:
-        """Copy what is served."""
-        self.own.copy_model(target)
-
-    @property
-    def own(self) -> OwnServer:
-        if isinstance(self.server, OwnServer):
-            return self.server
-        raise NotApplicable("needs a server that is started here: --local or --image")
-
-    def send(self, request: Request, client: Client | None = None, **how: Any) -> Reply:
-        """Return the reply to a request. Raises Failed unless it is the right answer."""
-        reply = (client or self.client).send(request, **how)
-        self.judge(request, reply)
-        return reply
 
     def answers(self, number: int, allowed: set[int], requests: Callable[[Any], list[Request]]) -> str:
         """Check one row of the table above."""
@@ -194,54 +89,17 @@ class Checks(ABC):
 
     @check(40, "/ping stays under 2 s throughout")
     def _pings_under_load(self) -> str:
-        slowest = self.load and max(self.pings)
-        return expect(slowest < SECONDS, f"slowest of {len(self.pings)}: {slowest * 1000:.0f} ms")
+        pings = self.load.pings
+        slowest = max(pings)
+        return expect(slowest < SECONDS, f"slowest of {len(pings)}: {slowest * 1000:.0f} ms")
 
     check(1, "starts with the serve argument and reaches /ping 200")(lambda self: f"{self.seconds:.1f} s")
     check(38, "100 requests on one connection")(lambda self: f"{self.steadily(100) * 10:.1f} ms a request")
-    check(39, "32 clients x 40 requests without an error")(lambda self: f"{1280 / self.load:.0f} requests/s")
+    check(39, "32 clients x 40 requests without an error")(
+        lambda self: f"{1280 / self.load.seconds:.0f} requests/s"
+    )
     check(41, "16 slow clients do not block /ping")(lambda self: self.crowded(SLOW, b"1", 3))
     check(42, "16 idle connections do not")(lambda self: self.crowded([b""], b"", 1))
-
-    def steadily(self, requests: int) -> float:
-        """Return the seconds that small requests take on one connection, which must stay open."""
-        with contextlib.closing(HTTPConnection(*self.client, timeout=60)) as connection:
-            connection.connect()
-            connection.auto_open, started = 0, time.perf_counter()
-            for _ in range(requests):
-                self.send(self.one(), connection=connection)
-            return time.perf_counter() - started
-
-    def together(self, clients: int, requests: int) -> float:
-        """Return the seconds that this many requests of each client take."""
-        started = time.perf_counter()
-        with ThreadPoolExecutor(clients) as pool:
-            list(pool.map(self.steadily, [requests] * clients))
-        return time.perf_counter() - started
-
-    @cached_property
-    def load(self) -> float:
-        with self.pinging():
-            return self.together(32, 40)
-
-    @contextlib.contextmanager
-    def pinging(self) -> Iterator[None]:
-        """Ping all the while and note the seconds; a ping that fails took forever."""
-        over = threading.Event()
-
-        def ping() -> None:
-            ended = False
-            while not ended:
-                started, answered = time.perf_counter(), self.server.responds()
-                self.pings.append(time.perf_counter() - started if answered else float("inf"))
-                ended = over.wait(0.05)
-
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(ping)
-            try:
-                yield
-            finally:
-                over.set()
 
     def crowded(self, starts: list[bytes], then: bytes, rounds: int) -> str:
         """Ping and invoke while clients have sent one of `starts` each, and send `then` every second."""
@@ -352,48 +210,6 @@ class Checks(ABC):
             time.sleep(0.05)
         server.start()
         return f"ready again in {server.ready():.1f} s"
-
-    def limited(self, *options: str) -> str:
-        with self.started(options=(*self.own.options, *options)) as server:
-            return self.predicts(server)
-
-    @contextlib.contextmanager
-    def started(self, prepare: Callable[[Path], None] | None = None, **changes: Any) -> Iterator[OwnServer]:
-        """Start another server with a prepared, read-only copy of the model, dated 1970, and end it again."""
-        with tempfile.TemporaryDirectory() as directory:
-            Path(directory).chmod(0o755)
-            model = Path(directory, "model")
-            self.copy_model(model)
-            if prepare:
-                prepare(model)
-            for path in [model, *model.rglob("*")]:
-                path.chmod(0o555 if path.is_dir() else 0o444)
-                os.utime(path, (0, 0))
-            with contextlib.closing(replace(self.own, model=model, **changes)) as server:
-                yield server
-
-    def fails(
-        self, prepare: Callable[[Path], None], limit: float, *variables: tuple[str, str]
-    ) -> tuple[str, float, str]:
-        """Start a server that must fail; return where it sees its model, how long it took and its log."""
-        with self.started(prepare, variables=(*self.own.variables, *variables)) as server:
-            started = time.monotonic()
-            while (code := server.exit_code()) is None:
-                expect(not server.responds(), "/ping answered 200")
-                expect(time.monotonic() - started < limit, f"still running after {limit:.0f} s")
-                time.sleep(0.1)
-            expect(code != 0, "exit code 0")
-            return server.model_dir, time.monotonic() - started, server.log()
-
-    @cached_property
-    def second(self) -> OwnServer:
-        """A server on another port, which several checks share."""
-        return self.stack.enter_context(self.started(port=free_port()))
-
-    def predicts(self, server: OwnServer) -> str:
-        server.ready()
-        reply = self.send(self.one(), client=server.client)
-        return f"port {server.listens_on}, answered in {reply.seconds * 1000:.0f} ms"
 
 
 def _empty(model: Path) -> None:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a model server, and what it replies."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Starting, signalling and looking into a server: one that runs already, a local one, or a container."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Calls to AWS. There is one way in, so that each is bounded in time, and each failure is explained.
 
 A call that changes something is made in the account and region of the settings only, is journalled, and
@@ -7,7 +8,7 @@ cannot be made at all by a command that only looks.
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifecycle import environment, journal
 from lifecycle.console import say
@@ -79,17 +80,24 @@ class AwsFailure(Failure):
     @property
     def missing(self) -> bool:
         """Whether what was asked for does not exist."""
-        return bool(_MISSING.search(self.finding["seen"]))
+        return bool(_MISSING.search(self.finding.seen))
 
     @property
     def present(self) -> bool:
         """Whether what was to be made exists already."""
-        return bool(_PRESENT.search(self.finding["seen"]))
+        return bool(_PRESENT.search(self.finding.seen))
 
     @property
     def denied(self) -> bool:
         """Whether this identity must not do it."""
-        return self.finding["id"] == "access-denied"
+        return self.finding.id == "access-denied"
+
+
+class Identity(NamedTuple):
+    """The account and the ARN of who calls."""
+
+    account: str
+    arn: str
 
 
 class Aws:
@@ -111,39 +119,42 @@ class Aws:
             retries={"mode": "standard", "total_max_attempts": attempts},
         )
         self._clients: dict[str, Any] = {}
-        self._identity: dict[str, str] = {}
+        self._identity: Identity | None = None
 
-    @property
-    def identity(self) -> dict[str, str]:
-        """Who calls: Account and Arn. The first time, it is told and compared with the settings.
+    def identify(self) -> Identity:
+        """Return who calls. The first call asks AWS, shows the answer, and compares it with the settings.
 
         Raises Failure (policy) when it is another account than the settings name or than was used before.
         """
-        if not self._identity:
-            who = self._call("sts", "get_caller_identity", {})
-            say(f"account {who['Account']}, region {self.region}, as {who['Arn']}")
-            wanted = self.settings.account or journal.account()
-            if wanted and who["Account"] != wanted:
-                what, remedy = "this is another account than the project's", f"use credentials of {wanted}"
-                seen = f"credentials of {who['Account']}, account = {wanted} in do/config.toml"
-                if not self.settings.account:
-                    seen = f"credentials of {who['Account']}, {wanted} was used before (.do/account)"
-                    remedy += f', or set account = "{who["Account"]}" in do/config.toml'
-                raise Failure(POLICY, "other-account", what, seen, remedy)
-            self._identity = {"Account": who["Account"], "Arn": who["Arn"]}
+        if self._identity is None:
+            answer = self._call("sts", "get_caller_identity", {})
+            self._identity = self._required(Identity(answer["Account"], answer["Arn"]))
         return self._identity
+
+    def _required(self, who: Identity) -> Identity:
+        """Return an identity that has the project's account. Raises Failure (policy) for another."""
+        say(f"account {who.account}, region {self.region}, as {who.arn}")
+        wanted = self.settings.account or journal.account()
+        if not wanted or who.account == wanted:
+            return who
+        what, remedy = "this is another account than the project's", f"use credentials of {wanted}"
+        seen = f"credentials of {who.account}, account = {wanted} in do/config.toml"
+        if not self.settings.account:
+            seen = f"credentials of {who.account}, {wanted} was used before (.do/account)"
+            remedy += f', or set account = "{who.account}" in do/config.toml'
+        raise Failure(POLICY, "other-account", what, seen, remedy)
 
     @property
     def tags(self) -> dict[str, str]:
         """The tags of what this identity creates."""
-        return {**self.settings.tags, CREATED_BY: self.identity["Arn"][:256]}
+        return {**self.settings.tags, CREATED_BY: self.identify().arn[:256]}
 
     def require_creator(self, what: str, tags: Mapping[str, str]) -> None:
         """Raise Failure (policy) when another identity created something, unless the project is shared."""
         creator = tags.get(CREATED_BY, "")
-        if not creator or self.settings.shared or person(creator) == person(self.identity["Arn"]):
+        if not creator or self.settings.shared or person(creator) == person(self.identify().arn):
             return
-        seen = f"{what} was created by {creator}, this is {self.identity['Arn']}"
+        seen = f"{what} was created by {creator}, this is {self.identify().arn}"
         remedy = "`--set shared=true` for this run, or shared = true in do/config.toml for a team"
         raise Failure(POLICY, "other-creator", "another identity created this", seen, remedy)
 
@@ -162,7 +173,7 @@ class Aws:
             return self._call(service, operation, request)
         if self.read_only:
             raise Failure(DEFECT, "not-read-only", f"do/{self.verb} must not change anything", operation, "")
-        account = self.identity["Account"]
+        account = self.identify().account
         self.validate(service, operation, request)
         journal.keep_account(account)
         about = {name: value for name, value in request.items() if SUBJECTS.search(name)}

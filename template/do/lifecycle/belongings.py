@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What a project has in AWS wherever it runs: its images, the place where they are built, and logs."""
 
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def find_build(settings: Config, aws: Aws) -> Iterator[Resource]:
 
 def _find_bucket(settings: Config, aws: Aws) -> Iterator[Resource]:
     """Yield the build sources and their bucket, which is kept if it holds anything else."""
-    account = aws.identity["Account"]
+    account = aws.identify().account
     bucket = f"mcc-{settings.project_id}-{account}-{aws.region}"
     arn, owner = f"arn:{aws.partition}:s3:::{bucket}", {"Bucket": bucket, "ExpectedBucketOwner": account}
     try:
@@ -109,14 +110,14 @@ def remove(aws: Aws, resource: Resource) -> None:
         aws.call("iam", "delete_role", RoleName=name)
     elif resource.kind == "build source":
         bucket, _, prefix = name.partition("/")
-        owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identity["Account"]}
+        owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identify().account}
         listed = aws.pages("s3", "list_objects_v2", "Contents", Prefix=prefix, **owner)
         keys = [{"Key": item["Key"]} for item in listed]
         for start in range(0, len(keys), MOST_KEYS):
             some = {"Objects": keys[start : start + MOST_KEYS], "Quiet": True}
             aws.call("s3", "delete_objects", Delete=some, **owner)
     elif resource.kind == "bucket":  # S3 refuses to delete one that is not empty
-        aws.call("s3", "delete_bucket", Bucket=name, ExpectedBucketOwner=aws.identity["Account"])
+        aws.call("s3", "delete_bucket", Bucket=name, ExpectedBucketOwner=aws.identify().account)
     elif resource.kind == "image repository":
         aws.call("ecr", "delete_repository", repositoryName=name, force=True)
     else:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Build the container image, ready to push."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Checks that do/doctor and do/plan share, and how a finding is shown."""
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,8 +13,8 @@ T = TypeVar("T", bound=Config)
 
 def line(check: Finding) -> str:
     """Return a finding for the terminal, in one line or a few."""
-    lines = [f"{check['severity']:<12} {check['what']}: {check['seen']}"]
-    return "\n".join([*lines, *(f"{'':<12} {check[key]}" for key in ("cause", "next") if check.get(key))])
+    lines = [f"{check.severity:<12} {check.what}: {check.seen}"]
+    return "\n".join([*lines, *(f"{'':<12} {text}" for text in (check.cause, check.next) if text)])
 
 
 def pushed(settings: Config, image: Image | None, severity: str) -> Finding:
@@ -38,4 +39,4 @@ def of_target(
 
 def not_checked(name: str, what: str, failure: Failure) -> Finding:
     """Return that something cannot be found out with these credentials or this network, and why."""
-    return finding(name, NOT_CHECKED, what, failure.finding["seen"], failure.finding["next"])
+    return finding(name, NOT_CHECKED, what, failure.finding.seen, failure.finding.next)

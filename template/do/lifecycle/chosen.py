@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What the commands do differently by the answers of `copier copy`. Other modules are the same everywhere."""
 
 # The versions of Python that requirements.txt has wheels for, oldest first, and the model's file.

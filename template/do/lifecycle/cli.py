@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What every verb has in common on the command line: how it is called, what it prints, its exit code.
 
 A verb is a module with a docstring, `add_options(parser)` and `run(settings, arguments)`, which returns
@@ -12,9 +13,10 @@ import sys
 from types import ModuleType
 
 from lifecycle import served, target
-from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain
+from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain, rename_old_variables
 
 FORMAT_VERSION = 1
+COMMON = ("exit_code", "text", "findings")  # keys of a result that are not its own
 
 
 def main(name: str) -> int:
@@ -30,6 +32,7 @@ def main(name: str) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", type=_setting, help=told)
     arguments = parser.parse_args()
     try:
+        rename_old_variables(target.Target)
         result = verb.run(load_config(target.Target, dict(arguments.set)), arguments)
     except Failure as failure:
         print(failure, file=sys.stderr)
@@ -37,11 +40,16 @@ def main(name: str) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
-    code, text, findings = result.pop("exit_code", DONE), result.pop("text", ""), result.pop("findings", [])
+    code, text, findings = result.get("exit_code", DONE), result.get("text", ""), result.get("findings", [])
     if arguments.json:
-        head = {"format_version": FORMAT_VERSION, "verb": name, "ok": code == DONE, "result": result}
-        following = [finding["next"] for finding in findings]
-        print(json.dumps({**head, "findings": findings, "next": following}, indent=2))
+        own = {key: value for key, value in result.items() if key not in COMMON}
+        head = {"format_version": FORMAT_VERSION, "verb": name, "ok": code == DONE, "result": own}
+        following = [finding.next for finding in findings]
+        print(
+            json.dumps(
+                {**head, "findings": [finding.as_json() for finding in findings], "next": following}, indent=2
+            )
+        )
     elif text:
         print(plain(text))
     return int(code)

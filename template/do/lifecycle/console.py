@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Progress on stderr: a live line on a terminal, else a plain line at each change and every half minute."""
 
 import os
@@ -78,7 +79,8 @@ class Progress:
         say(self._line())
 
     def _clear(self) -> None:
-        print("\r\x1b[K" * self._live, end="", file=sys.stderr)
+        if self._live:
+            print("\r\x1b[K", end="", file=sys.stderr)
 
     def _line(self) -> str:
         return f"{self.phase}: {self.status}, {duration(self.elapsed)} of at most {duration(self.limit)}"

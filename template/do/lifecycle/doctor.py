@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Check this machine, the settings and the account; change nothing."""
 
 import argparse
@@ -40,15 +41,17 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     brief = replace(settings, call_attempts=2)
     if arguments.policy:
         aws = Aws(brief, "doctor", read_only=True)
-        account = arguments.account or settings.account or aws.identity["Account"]
+        account = arguments.account or settings.account or aws.identify().account
         document = policy(arguments.policy, settings, account, aws.partition)
         return {"policy": document, "text": json.dumps(document, indent=2)}
     found = list(of_this_machine(settings, arguments.engine or settings.engine))
     if not arguments.offline:
         found += of_the_account(settings, Aws(brief, "doctor", read_only=True))
-    wrong = [check for check in found if check["severity"] != OK]
-    code = project.PRECONDITION if any(check["severity"] == ERROR for check in found) else project.DONE
-    return {"checks": found, "findings": wrong, "exit_code": code, "text": "\n".join(map(checks.line, found))}
+    wrong = [check for check in found if check.severity != OK]
+    code = project.PRECONDITION if any(check.severity == ERROR for check in found) else project.DONE
+    text = "\n".join(map(checks.line, found))
+    shown = [check.as_json() for check in found]
+    return {"checks": shown, "findings": wrong, "exit_code": code, "text": text}
 
 
 def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
@@ -61,7 +64,7 @@ def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
         program = engine.find(wanted)
     except Failure as failure:
         elsewhere = (PROJECT / "do" / "buildspec.yml").exists()
-        yield {**failure.finding, "severity": WARNING if elsewhere else ERROR}
+        yield replace(failure.finding, severity=WARNING if elsewhere else ERROR)
         return
     yield finding("engine", OK, "container engine", f"{program} is running")
     yield _built(settings, program)
@@ -70,7 +73,7 @@ def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
 def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
     """Yield what is found in AWS: who calls, the image, and what the place it will run at needs."""
     try:
-        yield finding("credentials", OK, "credentials", f"{aws.identity['Arn']} in {aws.identity['Account']}")
+        yield finding("credentials", OK, "credentials", f"{aws.identify().arn} in {aws.identify().account}")
     except Failure as failure:
         yield failure.finding
     try:
@@ -111,7 +114,7 @@ def _built(settings: Config, program: str) -> Finding:
     try:
         known = engine.inspect(program, settings.image)
     except Failure as failure:
-        return {**failure.finding, "severity": WARNING}
+        return replace(failure.finding, severity=WARNING)
     if (seen := f"{known['Os']}/{known['Architecture']}") == settings.platform:
         return finding("image", OK, "image", f"{settings.image}, {seen}")
     what, seen = f"the image is not for {settings.instance_type}", f"{settings.image} is for {seen}"

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The container engine: which one there is, and how it is told to build and run the image."""
 
 import argparse
@@ -56,7 +57,9 @@ def build_command(engine: str, config: Config, no_cache: bool, buildx: bool) -> 
         command += ["--format", "docker"]
     if buildx:
         command += ["--output", "type=docker,oci-mediatypes=false"]
-    return [*command, *["--no-cache"] * no_cache, "."]
+    if no_cache:
+        command += ["--no-cache"]
+    return [*command, "."]
 
 
 def run_command(engine: str, config: Config, address: str, options: list[str]) -> list[str]:

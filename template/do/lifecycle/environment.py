@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Python environments of the project's own, made on first use; nothing is installed outside the project."""
 
 import os

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What the commands did in AWS, in .do/journal.jsonl: the intent before each call, then its result.
 
 It is a hint for people and for do/clean. What exists, and whose it is, is asked of AWS.

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Links in a model or in the source of a build: one that leaves it would add other files to the image."""
 
 from pathlib import Path

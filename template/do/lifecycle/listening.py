@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Where a server of this machine listens: the address, the port, and whether they are free."""
 
 import argparse

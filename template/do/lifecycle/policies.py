@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The policies of iam/*.toml, filled in for this project: what each command and role may do in AWS."""
 
 import difflib
@@ -22,10 +23,12 @@ def policy(name: str, settings: Config, account: str, partition: str) -> dict[st
         near = difflib.get_close_matches(name, known, n=1) or known
         seen = f"iam/ has no {name}; known are {', '.join(near)}"
         raise Failure(USAGE, "no-policy", f"there is no policy {name}", seen, f"do/doctor --policy {near[0]}")
-    filled = []
-    for statement in statements:
-        if name in statement.pop("for"):
-            filled.append({"Effect": "Allow", **_filled(statement, settings, account, partition)})
+    own = [
+        {key: value for key, value in statement.items() if key != "for"}
+        for statement in statements
+        if name in statement["for"]
+    ]
+    filled = [{"Effect": "Allow", **_filled(statement, settings, account, partition)} for statement in own]
     return {"Version": "2012-10-17", "Statement": filled}
 
 

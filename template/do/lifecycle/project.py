@@ -1,11 +1,13 @@
+# Part of the library: `copier update` replaces this file.
 """This project: its settings in do/config.toml, and how its commands fail."""
 
 import difflib
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -25,14 +27,32 @@ INTERRUPTED = 130
 
 # How grave what a check found is.
 OK, WARNING, ERROR, NOT_CHECKED = "ok", "warning", "error", "not checked"
-Finding = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: `what` it is about or what is wrong, what was `seen`, and what to do next."""
+
+    id: str
+    severity: str
+    what: str
+    seen: str
+    next: str = ""
+    cause: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Return the finding as --json prints it: without a severity or cause that it does not have."""
+        optional = ("severity", "cause")
+        return {name: value for name, value in asdict(self).items() if value or name not in optional}
+
+
 # What a command returns: `text` for the terminal, `exit_code`, `findings`, and its own keys for --json.
 Result = dict[str, Any]
 
 
 def finding(name: str, severity: str, what: str, seen: str, remedy: str = "") -> Finding:
     """Return a finding: `what` it is about or what is wrong, what was `seen`, and what to do next."""
-    return {"id": name, "severity": severity, "what": what, "seen": seen, "next": remedy}
+    return Finding(name, severity, what, seen, remedy)
 
 
 # Sequences that a terminal obeys, and characters that it does not print, except tabs and line ends.
@@ -57,11 +77,12 @@ class Failure(Exception):
     def __init__(self, code: int, name: str, what: str, seen: str, remedy: str, cause: str = "") -> None:
         super().__init__(what)
         self.code, self.left = code, list[str]()
-        self.finding = finding(name, ERROR, what, seen, remedy) | ({"cause": cause} if cause else {})
+        self.finding = Finding(name, ERROR, what, seen, remedy, cause)
 
     def __str__(self) -> str:
-        told = [f"failed ({self.finding['id']}): {self.finding['what']}"]
-        told += [f"  {key}: {self.finding[key]}" for key in ("seen", "cause", "next") if key in self.finding]
+        known = self.finding.as_json()
+        told = [f"failed ({known['id']}): {known['what']}"]
+        told += [f"  {key}: {known[key]}" for key in ("seen", "cause", "next") if key in known]
         return plain("\n".join([*told, *(f"  left: {item}" for item in self.left)]))
 
 
@@ -96,6 +117,7 @@ class Config:
 
 
 C = TypeVar("C", bound=Config)
+PREFIX, OLD_PREFIX = "MCC_DO_", "MCC_"  # the questions of the template have MCC_ now
 # What a setting of a type has to be, and an example.
 TYPES = {
     str: ("a text in quotes", '"abc"'),
@@ -111,6 +133,25 @@ def read_toml(path: Path) -> dict[str, Any]:
     return dict(tomllib.loads(path.read_text("utf-8")))
 
 
+def variable(setting: str) -> str:
+    """Return the variable of the environment that overrides a setting."""
+    return f"{PREFIX}{setting.upper()}"
+
+
+def rename_old_variables(kind: type[C]) -> None:
+    """Set MCC_DO_<SETTING> from MCC_<SETTING>, the name in earlier versions, and print one notice of it.
+
+    A command that starts again in .venv then finds the present names, and prints no second notice.
+    """
+    old = {name: f"{OLD_PREFIX}{name.upper()}" for name in get_type_hints(kind)}
+    read = [name for name in old if old[name] in os.environ and variable(name) not in os.environ]
+    for name in read:
+        os.environ[variable(name)] = os.environ[old[name]]
+    if read:
+        names = ", ".join(f"{old[name]} to {variable(name)}" for name in read)
+        print(f"notice: settings from the environment have a new prefix. Rename {names}", file=sys.stderr)
+
+
 def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     """Return the settings of this project: `given` beats the environment, which beats the file.
 
@@ -121,7 +162,7 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     except (OSError, ValueError) as error:
         raise _unusable("unreadable", str(error), "mend the file") from None
     hints = get_type_hints(kind)
-    environment = {name: os.environ[key] for name in hints if (key := f"MCC_{name.upper()}") in os.environ}
+    environment = {name: os.environ[key] for name in hints if (key := variable(name)) in os.environ}
     for name in (*values, *given):
         if name not in hints:
             near = difflib.get_close_matches(name, hints, n=1) or list(hints)

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Bring the image to Amazon ECR, and check what arrived there."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The project's images in Amazon ECR: its repository, and what an image there is."""
 
 import base64
@@ -61,7 +62,7 @@ def image(settings: Config, aws: Aws, tag: str = "latest") -> Image | None:
 def address(settings: Config, aws: Aws) -> str:
     """Return the repository as the engine names it."""
     suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
-    return f"{aws.identity['Account']}.dkr.ecr.{aws.region}.{suffix}/{settings.project_name}"
+    return f"{aws.identify().account}.dkr.ecr.{aws.region}.{suffix}/{settings.project_name}"
 
 
 def ensure(settings: Config, aws: Aws) -> None:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Start the server as SageMaker does, in a container or without one. Ctrl-C ends it."""
 
 import argparse

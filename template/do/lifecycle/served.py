@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The kind of model that this project serves: how it runs here, and how it is invoked."""
 
 from lifecycle.predictive import local, requests

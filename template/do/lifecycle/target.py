@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The target that this project is deployed to: its settings, its checks, and its running server."""
 
 from lifecycle.sagemaker import remote, target_checks

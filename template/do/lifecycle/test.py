@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Ask a running server for an answer, or run the contract suite."""
 
 import argparse
@@ -38,7 +39,8 @@ def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
         seen = "do/contract is not there"
         remedy = "run `copier update` in the project and answer yes to include_tests"
         raise Failure(PRECONDITION, "no-contract-suite", "the contract suite cannot run", seen, remedy)
-    options = ["--json"] * arguments.json + ["--soak"] * arguments.soak
+    options = ["--json"] if arguments.json else []
+    options += ["--soak"] if arguments.soak else []
     options += ["--only", arguments.only] if arguments.only else []
     if arguments.local:
         options += ["--local", "--python", str(local.server_python())]

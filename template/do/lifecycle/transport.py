@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """How a request reaches a server: over HTTP, for one on this machine."""
 
 import urllib.error

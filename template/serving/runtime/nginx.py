@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """nginx, as serve starts it in front of a server."""
 
 import contextlib

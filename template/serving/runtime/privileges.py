@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Giving up root: SageMaker starts containers with it, servers need none of it."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Processes that are started together and end together."""
 
 import contextlib

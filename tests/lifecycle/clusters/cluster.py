@@ -126,7 +126,7 @@ class Cluster:
 
     def run(self, verb: str, *arguments: str, **settings: str) -> Ran:
         """Run a command to its end."""
-        quick = {"MCC_POLL_SECONDS": "0.05", "MCC_CALL_SECONDS": "5", "MCC_SCHEDULE_SECONDS": "0.6"}
+        quick = {"MCC_DO_POLL_SECONDS": "0.05", "MCC_DO_CALL_SECONDS": "5", "MCC_DO_SCHEDULE_SECONDS": "0.6"}
         environment = self.aws.environment(**{**quick, **settings})
         command = [str(self.project / "do" / verb), "--json", *arguments]
         done = self.forks.run(command, environment, self.project)

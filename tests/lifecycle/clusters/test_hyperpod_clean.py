@@ -45,7 +45,7 @@ def test_what_a_finalizer_holds_is_told(cluster: Cluster) -> None:
     cluster.deploy()
     service = f"/api/v1/namespaces/{NAMESPACE}/services/abalone"
     cluster.actor.patch(service, {"metadata": {"finalizers": ["example.com/held"]}})
-    ran = cluster.run("clean", "--yes", MCC_DELETE_SECONDS="1")
+    ran = cluster.run("clean", "--yes", MCC_DO_DELETE_SECONDS="1")
     assert (ran.code, ran.id) == (6, "left-behind") and "Service abalone" in ran.seen
     cluster.actor.patch(service, {"metadata": {"finalizers": None}})
     assert cluster.run("clean", "--yes").code == 0 and cluster.objects() == {}

@@ -116,7 +116,7 @@ def test_an_interrupted_wait_says_what_goes_on(cluster: Cluster) -> None:
     process = subprocess.Popen(
         [sys.executable, "do/deploy"],
         cwd=cluster.project,
-        env=cluster.aws.environment(MCC_POLL_SECONDS="0.1"),
+        env=cluster.aws.environment(MCC_DO_POLL_SECONDS="0.1"),
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -38,7 +38,7 @@ def test_a_listing_that_expires_is_read_again(cluster: Cluster) -> None:
 
 def test_a_cluster_that_goes_away_leaves_things_as_they_are(cluster: Cluster) -> None:
     cluster.api.fault("(GET|PATCH) .*deployments/abalone", 0, times=100, skip=3)
-    ran = cluster.run("deploy", MCC_CALL_ATTEMPTS="2")
+    ran = cluster.run("deploy", MCC_DO_CALL_ATTEMPTS="2")
     assert (ran.code, ran.id) == (4, "cluster-unreachable"), ran.said
     assert "Deployment abalone" in cluster.objects()
     cluster.api.faults.clear()

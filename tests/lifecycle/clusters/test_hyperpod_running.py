@@ -32,7 +32,7 @@ def test_logs_follow_every_pod_and_those_that_come_later(cluster: Cluster) -> No
     process = subprocess.Popen(
         [sys.executable, "do/logs"],
         cwd=cluster.project,
-        env=cluster.aws.environment(MCC_POLL_SECONDS="0.1"),
+        env=cluster.aws.environment(MCC_DO_POLL_SECONDS="0.1"),
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -96,7 +96,11 @@ def causes(kind: str, tmp_path: Path) -> Path:
 @pytest.fixture
 def explain(causes: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
     monkeypatch.setattr(module, "CAUSES", causes)
-    return module.explain
+
+    def as_json(log: str, reason: str = "", status: str = "") -> list[dict[str, str]]:
+        return [cause.as_json() for cause in module.explain(log, reason, status)]
+
+    return as_json
 
 
 def read(log: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 from botocore.validate import validate_parameters
 from lifecycle import doctor
 from lifecycle.belongings import Resource
+from lifecycle.project import Failure, Finding
 from lifecycle.registry import Image
 from lifecycle.sagemaker import changes, money, specification
 from lifecycle.sagemaker.target import Target
@@ -171,4 +172,11 @@ def test_a_driver_older_than_the_cuda_of_the_image_is_told() -> None:
     for cuda, severity in (("12.8.1", "warning"), ("12.4.0", "ok"), ("9.2", "ok")):
         pushed = image("uri", "sha256:0", manifest, "linux/amd64", {"CUDA_VERSION": cuda})
         found = list(doctor.of_image(changed, pushed, "error"))
-        assert [item["severity"] for item in found if item["id"] == "driver"] == [severity], cuda
+        assert [item.severity for item in found if item.id == "driver"] == [severity], cuda
+
+
+def test_a_finding_is_printed_without_what_it_does_not_have() -> None:
+    known = {"id": "x", "severity": "error", "what": "w", "seen": "s", "next": ""}
+    assert list(Failure(4, "x", "w", "s", "").finding.as_json().items()) == list(known.items())
+    assert Failure(4, "x", "w", "s", "", "c").finding.as_json() == {**known, "cause": "c"}
+    assert "severity" not in Finding("x", "", "w", "s").as_json()

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What a build in AWS CodeBuild needs: a bucket for the source, a role, and the CodeBuild project."""
 
 import json
@@ -18,7 +19,7 @@ ROLE_SECONDS = 60  # until a new role is known everywhere
 
 def bucket_name(settings: Config, aws: Aws) -> str:
     """Return the name of the bucket: one for each project, account and region."""
-    return f"mcc-{settings.project_id}-{aws.identity['Account']}-{aws.region}"
+    return f"mcc-{settings.project_id}-{aws.identify().account}-{aws.region}"
 
 
 def role_name(settings: Config) -> str:
@@ -28,7 +29,7 @@ def role_name(settings: Config) -> str:
 
 def upload(settings: Config, aws: Aws, key: str, source: IO[bytes]) -> str:
     """Put the source into the bucket, which is created if there is none; return bucket/key."""
-    bucket, owner = bucket_name(settings, aws), aws.identity["Account"]
+    bucket, owner = bucket_name(settings, aws), aws.identify().account
     ensure_bucket(settings, aws, bucket)
     aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=source, ExpectedBucketOwner=owner)
     return f"{bucket}/{key}"
@@ -39,7 +40,7 @@ def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
 
     One without any tag is taken for one that was left half made: its name has this account and project.
     """
-    owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identity["Account"]}
+    owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identify().account}
     try:
         tags = aws.call("s3", "get_bucket_tagging", **owner)["TagSet"]
     except AwsFailure as error:
@@ -49,30 +50,29 @@ def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
             say(f"creating the bucket {bucket}")
             where = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
             aws.call("s3", "create_bucket", Bucket=bucket, **({} if aws.region == "us-east-1" else where))
-        for operation, request in bucket_settings(aws.tags).items():
+        for operation, request in bucket_settings(aws.tags):
             aws.call("s3", operation, **owner, **request)
         return
     _require_ours(aws, f"the bucket {bucket}", tags_of(tags))
 
 
-def bucket_settings(tags: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Return the requests that make a new bucket private, encrypted, short-lived and, last of all, tagged."""
+def bucket_settings(tags: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the calls that make a new bucket private, encrypted, short-lived and, last of all, tagged."""
     blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": SOURCE_PREFIX}}
-    return {
-        "put_public_access_block": {"PublicAccessBlockConfiguration": dict.fromkeys(blocks, True)},
-        "put_bucket_encryption": {"ServerSideEncryptionConfiguration": {"Rules": [encryption]}},
-        "put_bucket_lifecycle_configuration": {
-            "LifecycleConfiguration": {"Rules": [{**expiry, "Expiration": {"Days": SOURCE_DAYS}}]}
-        },
-        "put_bucket_tagging": {"Tagging": {"TagSet": tag_list(tags)}},
-    }
+    rules = [{**expiry, "Expiration": {"Days": SOURCE_DAYS}}]
+    return [
+        ("put_public_access_block", {"PublicAccessBlockConfiguration": dict.fromkeys(blocks, True)}),
+        ("put_bucket_encryption", {"ServerSideEncryptionConfiguration": {"Rules": [encryption]}}),
+        ("put_bucket_lifecycle_configuration", {"LifecycleConfiguration": {"Rules": rules}}),
+        ("put_bucket_tagging", {"Tagging": {"TagSet": tag_list(tags)}}),
+    ]
 
 
 def ensure_role(settings: Config, aws: Aws) -> str:
     """Create or update the role that builds have, and return its ARN."""
-    name, account = role_name(settings), aws.identity["Account"]
+    name, account = role_name(settings), aws.identify().account
     found = aws.find("iam", "get_role", RoleName=name)
     if found:
         _require_ours(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
@@ -115,7 +115,7 @@ def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
             aws.call("codebuild", "update_project" if found else "create_project", **request)
             return
         except AwsFailure as error:
-            if "sts:AssumeRole" not in error.finding["seen"] or time.monotonic() > end:
+            if "sts:AssumeRole" not in error.finding.seen or time.monotonic() > end:
                 raise
             time.sleep(settings.poll_seconds)
 

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The source that a build elsewhere needs: what .dockerignore lets the builder see, as a zip archive."""
 
 import posixpath

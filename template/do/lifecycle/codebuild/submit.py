@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Build the image in AWS CodeBuild, bring it to Amazon ECR, and check what arrived there."""
 
 import argparse

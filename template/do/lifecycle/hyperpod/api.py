@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Calls to a cluster's Kubernetes API. There is one way in, so that each is bounded in time and explained.
 
 Every call made here can be repeated without harm, and is, when the cluster cannot be reached or is too busy.

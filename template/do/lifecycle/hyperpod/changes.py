@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What applying the manifests changes: found out by having the cluster try it, without doing it."""
 
 import json

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Delete everything of this project from the cluster, and prove that nothing is left."""
 
 import argparse
@@ -37,7 +38,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Find by label and tag, delete, wait, and look again with connections of their own."""
     with journal.locked("clean"):
         aws = Aws(settings, "clean")
-        _ = aws.identity
+        aws.identify()
         manifests = Manifests()
         api = cluster.connect(aws, settings)
         found, listed = belonging(api, manifests), in_aws(settings, aws, arguments)

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The Kubernetes cluster behind a HyperPod cluster: found by its name, reached as this identity.
 
 Nothing is read from or written to a kubeconfig: the current context of the person's kubectl plays no part.

@@ -1,6 +1,8 @@
+# Part of the library: `copier update` replaces this file.
 """Apply kubernetes/ to the cluster, follow it until it serves, and undo it when it does not."""
 
 import argparse
+from dataclasses import replace
 
 from lifecycle import journal
 from lifecycle.aws import Aws
@@ -26,7 +28,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Deploy; it has succeeded when a request is answered."""
     with journal.locked("deploy"):
         aws = Aws(settings, "deploy")
-        _ = aws.identity
+        aws.identify()
         manifests = Manifests()
         if not manifests.image:
             manifests = plan.with_pushed(settings, aws)
@@ -34,7 +36,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         found = preflight.before_apply(api, manifests)
         planned = changes.of(api, manifests, arguments.force)
         for finding in plan.short(plan.capacity(found, manifests), manifests.workload, planned):
-            say(f"note: {finding['what']}; {finding['seen']}")
+            say(f"note: {finding.what}; {finding.seen}")
         changed = [change for change in planned if change.action != "keep"]
         result = {
             "cluster": settings.hyperpod_cluster,
@@ -69,14 +71,15 @@ def _apply(
         say("not waiting any longer; the rollout goes on. do/status shows it, do/clean ends it")
         raise
     except Failure as failure:
-        if failure.finding["id"] == "cluster-unreachable" or arguments.keep or not done:
+        if failure.finding.id == "cluster-unreachable" or arguments.keep or not done:
             failure.left = [change.name for change in done]
             raise
         _show_logs(api, manifests)
         say("undoing what was applied")
         rollout.undo(api, done)
         before = any(change.before for change in done)
-        failure.finding["seen"] += "; what was before is back" if before else "; what was made is deleted"
+        undone = "; what was before is back" if before else "; what was made is deleted"
+        failure.finding = replace(failure.finding, seen=failure.finding.seen + undone)
         raise
 
 
@@ -93,12 +96,14 @@ def _test(settings: Target, api: Api, arguments: argparse.Namespace) -> Result:
     try:
         answer = requests.check(remote.server(settings, api), arguments)
     except ApiFailure as failure:
-        failure.finding["cause"] = "it is deployed and serves, but could not be asked from here"
+        cause = "it is deployed and serves, but could not be asked from here"
+        failure.finding = replace(failure.finding, cause=cause)
         raise
     except Failure as failure:
         failure.code = VERIFICATION
-        failure.finding["cause"] = "it is deployed and goes on running, but does not answer as it should"
+        cause = "it is deployed and goes on running, but does not answer as it should"
+        failure.finding = replace(failure.finding, cause=cause)
         raise
-    if text := answer.pop("text", ""):
+    if text := answer.get("text", ""):
         say(text)
-    return answer
+    return {name: value for name, value in answer.items() if name != "text"}

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """A pod's port at an address of this machine, through the cluster's API."""
 
 import re

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Follow the logs of every pod, of those that come later, too. Ctrl-C ends it."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The objects of kubernetes/, as kustomize builds them of its kustomization.yaml.
 
 What of kustomize is not understood here is refused by name, never left out.

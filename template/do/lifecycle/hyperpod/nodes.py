@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What the nodes of a cluster have, and what of it is free."""
 
 from dataclasses import dataclass, field

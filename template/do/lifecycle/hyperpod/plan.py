@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what do/deploy would create and change in the cluster, and whether it has room; change nothing."""
 
 import argparse
@@ -10,7 +11,7 @@ from lifecycle.hyperpod.changes import Change
 from lifecycle.hyperpod.manifests import Manifests, Object
 from lifecycle.hyperpod.nodes import Node
 from lifecycle.hyperpod.target import Target
-from lifecycle.project import PRECONDITION, Failure, Result
+from lifecycle.project import PRECONDITION, Failure, Finding, Result
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Have the cluster try what do/deploy would apply, without doing it."""
     aws = Aws(settings, "plan", read_only=True)
-    manifests, findings = Manifests(), []
+    manifests, findings = Manifests(), list[Finding]()
     api = cluster.connect(aws, settings)
     if not manifests.image:
         try:
@@ -43,7 +44,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         "changes": [{"object": c.name, "action": c.action, "differences": c.lines} for c in planned],
         "capacity": room,
         "findings": findings,
-        "text": "\n".join([*text, *(f"note: {item['what']}; {item['seen']}" for item in findings)]),
+        "text": "\n".join([*text, *(f"note: {item.what}; {item.seen}" for item in findings)]),
     }
 
 
@@ -54,7 +55,7 @@ def with_pushed(settings: Target, aws: Aws) -> Manifests:
         what, seen = "there is no image in ECR", f"{settings.image} has not been pushed"
         raise Failure(PRECONDITION, "no-image", what, seen, "do/build, then do/push")
     problem = image.problem(settings)
-    if problem and problem.finding["id"] == "image-platform":  # its manifest's type is all the same to nodes
+    if problem and problem.finding.id == "image-platform":  # its manifest's type is all the same to nodes
         raise problem
     return Manifests(image.uri)
 
@@ -72,7 +73,7 @@ def capacity(found: list[Node] | None, manifests: Manifests) -> dict[str, Any]:
     return preflight.capacity(found, *preflight.wanted(manifests.workload)) if found is not None else {}
 
 
-def short(room: dict[str, Any], workload: Object, planned: list[Change]) -> list[dict[str, str]]:
+def short(room: dict[str, Any], workload: Object, planned: list[Change]) -> list[Finding]:
     """Return a finding when there is less room than the rollout needs."""
     change = next(change for change in planned if change.entry is workload)
     if not room or change.action == "keep":
@@ -83,15 +84,11 @@ def short(room: dict[str, Any], workload: Object, planned: list[Change]) -> list
         needed = 0 if spec.get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable") else 1
     if room["room_for_pods"] >= needed:
         return []
-    return [
-        {
-            "id": "little-room",
-            "what": f"the rollout needs room for {needed} more pods",
-            "seen": f"the {room['nodes_ready']} ready nodes of type {room['instance_type']} have room for "
-            f"{room['room_for_pods']}, {room['free_gpus']} of {room['gpus']} GPUs are free",
-            "next": "free some, add nodes, or have pods wait: schedule_seconds in do/config.toml",
-        }
-    ]
+    what = f"the rollout needs room for {needed} more pods"
+    seen = f"the {room['nodes_ready']} ready nodes of type {room['instance_type']} have room for "
+    seen += f"{room['room_for_pods']}, {room['free_gpus']} of {room['gpus']} GPUs are free"
+    remedy = "free some, add nodes, or have pods wait: schedule_seconds in do/config.toml"
+    return [Finding("little-room", "", what, seen, remedy)]
 
 
 def _told(room: dict[str, Any]) -> list[str]:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The pods of the project: what state each is in, and why one does not serve."""
 
 import re

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What must be so before anything is applied: namespace, rights, queue, claims, and nodes to hold a pod."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Amounts of CPUs, memory and GPUs as Kubernetes writes them."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The deployed server, reached through the cluster's API: do/test sends it what it sends to one here."""
 
 import socket

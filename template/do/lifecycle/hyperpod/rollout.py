@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Following what was applied until it serves, and undoing it when it does not."""
 
 import time

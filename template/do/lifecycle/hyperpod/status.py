@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what runs in the cluster: the pods, where they are, what state they are in, and what they hold."""
 
 import argparse
@@ -30,7 +31,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     held = f", holding {gpus} GPUs" if gpus else ""
     text = [f"{place}: {progress}{held} (billed with the cluster's nodes)"]
     text += ["{name}  {state}  {restarts} restarts  {node}".format(**pod) for pod in listed]
-    text += [f"{finding['what']}: {finding['seen']}" for finding in troubles]
+    text += [f"{finding.what}: {finding.seen}" for finding in troubles]
     return {
         "deployed": True,
         "serves": done,

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The settings of a HyperPod cluster, beside those of every project."""
 
 from dataclasses import dataclass

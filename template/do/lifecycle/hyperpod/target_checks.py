@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What a HyperPod cluster needs that can be checked beforehand; lifecycle/doctor.py says how."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The model server on this machine: in a container with a GPU, or with a stub in the engine's place."""
 
 import argparse
@@ -70,7 +71,7 @@ def container_options(arguments: argparse.Namespace) -> list[str]:
     options = ["--gpus", arguments.gpus, "--shm-size", arguments.shm_size]
     options += ["--volume", f"{arguments.cache.resolve()}:/tmp/huggingface"]
     options += ["--user", f"{os.getuid()}:{os.getgid()}", "--env", "HOME=/tmp", "--env", "USER=serving"]
-    return [*options, *["--env", "HF_TOKEN"] * ("HF_TOKEN" in os.environ)]
+    return [*options, *(["--env", "HF_TOKEN"] if "HF_TOKEN" in os.environ else [])]
 
 
 def server_python() -> Path:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a running server, and its answers: chats, completions or inputs, as the server accepts."""
 
 import argparse
@@ -20,6 +21,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=int, default=64, help="tokens of the answer at most (64)")
     if _streams():
         parser.add_argument("--stream", action="store_true", help="show tokens as they come")
+
+
+def validate(arguments: argparse.Namespace) -> None:
+    """Do nothing: the options have a default, so there is always a prompt to send."""
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:

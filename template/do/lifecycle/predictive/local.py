@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The model server on this machine: its model, its environment, and how it starts without a container."""
 
 import argparse

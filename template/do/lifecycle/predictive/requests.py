@@ -1,10 +1,11 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a running server: is it up, and what does it predict?"""
 
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
@@ -22,22 +23,28 @@ CONTENT_TYPES = {
 }
 
 
+class Payload(NamedTuple):
+    """The body of a request, its content type, and the true values of its rows where they are known."""
+
+    content_type: str
+    body: bytes
+    expected: list[Any]
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what to send."""
     parser.add_argument("--data", metavar="FILE", help="what to send: .json, .jsonl, .csv or .npy")
 
 
+def validate(arguments: argparse.Namespace) -> None:
+    """Raise Failure (usage) when there is nothing to send to a server that does not report its row shape."""
+    payload(arguments, None)
+
+
 def check(server: Server, arguments: argparse.Namespace) -> Result:
     """Return predictions for --data, else for the examples of the model, else for a row of zeros."""
     about = _ping(server)
-    expected: list[Any] = []
-    if arguments.data:
-        content_type, body = _read(Path(arguments.data))
-    else:
-        examples = _examples()
-        expected = examples.get("expected", [])
-        rows = examples.get("instances") or _zeros(about.get("row_shape"))
-        content_type, body = CONTENT_TYPES[".json"], json.dumps({"instances": rows}).encode()
+    content_type, body, expected = payload(arguments, about.get("row_shape"))
     answer = server.invoke(body, content_type)
     if answer.status != 200:
         what = f"/invocations answered {answer.status}"
@@ -45,6 +52,16 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
         raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), remedy)
     predictions = json.loads(answer.body)["predictions"]
     return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
+
+
+def payload(arguments: argparse.Namespace, row_shape: list[int | None] | None) -> Payload:
+    """Return what to send: --data, else the examples of the model, else a row of zeros of a shape."""
+    if arguments.data:
+        return Payload(*_read(Path(arguments.data)), expected=[])
+    examples = _examples()
+    rows = examples.get("instances") or _zeros(row_shape)
+    body = json.dumps({"instances": rows}).encode()
+    return Payload(CONTENT_TYPES[".json"], body, examples.get("expected", []))
 
 
 def table(predictions: list[Any], expected: list[Any]) -> str:

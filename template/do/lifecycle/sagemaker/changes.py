@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What has to be changed so that AWS has what is wanted: a list of calls, worked out from what exists."""
 
 import hashlib
@@ -41,21 +42,21 @@ def steps(wanted: Wanted, found: list[Resource], expires: bool) -> list[Step]:
         what = f"the {resource.kind} {resource.name} is not this project's"
         remedy = "take another project_name in do/config.toml, or remove it if it is yours"
         raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", remedy)
-    planned, usable = list[Step](), {(item.kind, item.name): item for item in found}
+    reasons = {(item.kind, item.name): _unusable(item, found) for item in found}
+    usable = {(item.kind, item.name): item for item in found if not reasons[item.kind, item.name]}
+    planned = [_delete(item, why) for item in found if (why := reasons[item.kind, item.name])]
     scaled = any(kind == "scalable target" for kind, *_ in wanted)
-    for item in found:
-        if why := _unusable(item, found):
-            planned.append(_delete(item, why))
-            del usable[item.kind, item.name]
     for kind, name, request in wanted:
-        existing = usable.pop((kind, name), None)
+        existing = usable.get((kind, name))
         if existing is None:
             planned.append(Step("create", kind, name, request))
         elif kind == COMPONENT:
             planned += _updated(request, existing, scaled)
         elif kind not in NUMBERED and (changed := list(differences(request, existing.described))):
             planned.append(Step("update", kind, name, request, "; ".join(changed)))
-    old = (item for item in usable.values() if item.kind not in ("endpoint", COMPONENT))
+    named = {(kind, name) for kind, name, _ in wanted}
+    old = (item for key, item in usable.items() if key not in named)
+    old = (item for item in old if item.kind not in ("endpoint", COMPONENT))
     planned += [_delete(item, "it is not wanted any more") for item in old]
     return [*planned, *_expiry(expires, planned, found)]
 
@@ -79,11 +80,13 @@ def differences(wanted: Any, described: Any, path: str = "") -> Iterator[str]:
 
 def specification_of(described: Request) -> Request:
     """Return the specification of a component as it would be asked for."""
-    specification = dict(described.get("Specification", {}))
-    if container := dict(specification.get("Container", {})):
-        container["Image"] = container.pop("DeployedImage", {}).get("SpecifiedImage")
-        specification["Container"] = {"Environment": {}, **container}
-    return specification
+    specification: Request = described.get("Specification", {})
+    container: Request = specification.get("Container", {})
+    if not container:
+        return specification
+    image = container.get("DeployedImage", {}).get("SpecifiedImage")
+    kept = {name: value for name, value in container.items() if name != "DeployedImage"}
+    return {**specification, "Container": {"Environment": {}, **kept, "Image": image}}
 
 
 def _unusable(item: Resource, found: list[Resource]) -> str:

@@ -1,6 +1,11 @@
+# Part of the library: `copier update` replaces this file.
 """Remove everything that the project has in AWS, look again whether all is gone, and write a receipt."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NamedTuple
 
 from lifecycle import belongings, journal
 from lifecycle.aws import Aws, AwsFailure
@@ -34,58 +39,53 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Remove what is there; what could not be removed is named, with exit code 6."""
-    known: list[Resource] = []
     if arguments.expired and (arguments.images or arguments.logs):
         what, seen = "images and logs never expire", "--expired with --images or --logs"
         raise Failure(USAGE, "bad-options", what, seen, "do/clean --expired, then do/clean --images --logs")
-    try:
-        return _clean(settings, arguments, known)
-    except (Failure, KeyboardInterrupt) as error:
-        stopped = _stopped("what was begun goes on", "`do/clean` again")
-        failure = error if isinstance(error, Failure) else stopped
-        failure.left = [money.described(settings, item) for item in known] or inventory.possible(settings)
-        raise failure from None
+    with _reporting(settings, []):
+        return _clean(settings, arguments)
 
 
-def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource]) -> Result:
-    """Remove what is found; `known` holds what is not removed yet."""
-    aws, problems = Aws(settings, "clean"), list[Finding]()
-    account, found = aws.identity["Account"], _find(settings, aws, arguments, problems)
+class Search(NamedTuple):
+    """The resources that a search found, and why parts of it were not possible."""
+
+    found: list[Resource]
+    problems: list[Finding]
+
+
+class Round(NamedTuple):
+    """The resources that one round could not delete, and why."""
+
+    failed: list[Resource]
+    problems: list[Finding]
+
+
+class Removal(NamedTuple):
+    """The resources that all rounds deleted, those that remain, and the problems of the last round."""
+
+    removed: list[str]
+    remaining: list[Resource]
+    problems: list[Finding]
+
+
+def _clean(settings: Target, arguments: argparse.Namespace) -> Result:
+    aws = Aws(settings, "clean")
+    account, found = aws.identify().account, _find(settings, aws, arguments).found
     foreign = [str(item) for item in found if not item.ours]
     due = {item.arn for item in inventory.expired(found, journal.now())} if arguments.expired else None
-    known += _wanted(found, due)
-    if arguments.expired and not known:
+    wanted = _wanted(found, due)
+    if arguments.expired and not wanted:
         return {"removed": [], "left": [], "text": "nothing has expired"}
-    for item in known:
-        aws.require_creator(f"the {item}", item.tags)
-    for item in known:
-        say(f"  {money.described(settings, item)}")
     kept = [f"{item}: {item.kept}" for item in found if item.kept]
-    for reason in kept:
-        say(f"  kept: {reason}")
-    for name in foreign:
-        say(f"  left alone, for it lacks this project's tag: {name}")
-    if known and not arguments.yes and not confirmed("remove all of this?", "clean"):
-        raise _stopped("the answer was not yes", "do/clean --yes")
-    removed = []
-    for _ in range(ROUNDS if known else 1):
-        problems.clear()
-        present = list(known)
-        for item in present:
-            try:
-                _remove(settings, aws, item)
-                known.remove(item)
-            except Failure as failure:
-                problems.append(failure.finding)
-        found = _find(settings, Aws(settings, "clean"), arguments, problems)
-        known[:] = _wanted(found, due)
-        left = [item.arn for item in known]
-        removed += [str(item) for item in present if item.arn not in left]
-        if not left:
-            break
+    with _reporting(settings, wanted):
+        _confirm(settings, aws, arguments, wanted, kept, foreign)
+    removed, remaining, problems = _remove_all(settings, aws, arguments, wanted, due)
+    left = [item.arn for item in remaining]
     receipt = {"account": account, "region": aws.region, "removed": removed, "left": left}
     receipt |= {"kept": kept, "foreign": foreign}
-    path = journal.save("clean", {"time": journal.now(), **receipt, "problems": problems})
+    with _reporting(settings, remaining):
+        told = [problem.as_json() for problem in problems]
+        path = journal.save("clean", {"time": journal.now(), **receipt, "problems": told})
     text = [*(f"removed {name}" for name in removed), *(f"kept {reason}" for reason in kept)]
     text += [f"receipt: {path}"]
     text += [f"left: {arn}" for arn in left] or ["nothing is left"]
@@ -93,33 +93,100 @@ def _clean(settings: Target, arguments: argparse.Namespace, known: list[Resource
     return {**receipt, "receipt": str(path), "findings": problems, "exit_code": code, "text": "\n".join(text)}
 
 
+def _confirm(
+    settings: Target,
+    aws: Aws,
+    arguments: argparse.Namespace,
+    wanted: list[Resource],
+    kept: list[str],
+    foreign: list[str],
+) -> None:
+    """Show the resources to delete and those to keep, and ask. Raises Failure when the answer is not yes."""
+    for item in wanted:
+        aws.require_creator(f"the {item}", item.tags)
+    for item in wanted:
+        say(f"  {money.described(settings, item)}")
+    for reason in kept:
+        say(f"  kept: {reason}")
+    for name in foreign:
+        say(f"  left alone, for it lacks this project's tag: {name}")
+    if wanted and not arguments.yes and not confirmed("remove all of this?", "clean"):
+        raise _stopped("the answer was not yes", "do/clean --yes")
+
+
+def _remove_all(
+    settings: Target, aws: Aws, arguments: argparse.Namespace, wanted: list[Resource], due: set[str] | None
+) -> Removal:
+    """Delete resources, and look again after each round with a connection of its own, until none is left."""
+    removed, remaining, problems = list[str](), wanted, list[Finding]()
+    for _ in range(ROUNDS if wanted else 1):
+        before, round_ = remaining, _remove_once(settings, aws, remaining)
+        with _reporting(settings, round_.failed):
+            search = _find(settings, Aws(settings, "clean"), arguments)
+        remaining, problems = _wanted(search.found, due), [*round_.problems, *search.problems]
+        left = {item.arn for item in remaining}
+        removed += [str(item) for item in before if item.arn not in left]
+        if not left:
+            break
+    return Removal(removed, remaining, problems)
+
+
+def _remove_once(settings: Target, aws: Aws, items: list[Resource]) -> Round:
+    """Delete each resource once, in order."""
+    failed, problems = list[Resource](), list[Finding]()
+    for place, item in enumerate(items):
+        try:
+            _remove(settings, aws, item)
+        except Failure as failure:
+            failed.append(item)
+            problems.append(failure.finding)
+        except KeyboardInterrupt:
+            with _reporting(settings, [*failed, *items[place:]]):
+                raise
+    return Round(failed, problems)
+
+
+@contextmanager
+def _reporting(settings: Target, remaining: list[Resource]) -> Iterator[None]:
+    """Have what ends the command name the resources that remain; with [], those that might exist.
+
+    The innermost of these blocks decides.
+    """
+    try:
+        yield
+    except (Failure, KeyboardInterrupt) as error:
+        stopped = _stopped("what was begun goes on", "`do/clean` again")
+        failure = error if isinstance(error, Failure) else stopped
+        remains = [money.described(settings, item) for item in remaining]
+        failure.left = failure.left or remains or inventory.possible(settings)
+        raise failure from None
+
+
 def _wanted(found: list[Resource], due: set[str] | None) -> list[Resource]:
     """Return the resources to remove: all of the project, or those of these ARNs."""
     return [item for item in found if item.removable and (due is None or item.arn in due)]
 
 
-def _find(
-    settings: Target, aws: Aws, arguments: argparse.Namespace, problems: list[Finding]
-) -> list[Resource]:
+def _find(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Search:
     """Return all that is to go, in order, and what is somebody else's.
 
-    What these credentials may not look for is no reason to stop: it is added to `problems`.
+    What these credentials may not look for is no reason to stop: it is among the problems.
     """
-    found = inventory.find(settings, aws)
-    parts = {"CodeBuild": belongings.find_build(settings, aws)}
+    found, problems = inventory.find(settings, aws), list[Finding]()
+    parts = [("CodeBuild", belongings.find_build(settings, aws))]
     if arguments.images:
-        parts["images"] = belongings.find_images(settings, aws)
+        parts.append(("images", belongings.find_images(settings, aws)))
     if arguments.logs and all(item.ours for item in found):
         groups = [*log_groups(settings), f"/aws/codebuild/{settings.project_name}"]
-        parts["logs"] = belongings.find_logs(aws, groups)
-    for name, part in parts.items():
+        parts.append(("logs", belongings.find_logs(aws, groups)))
+    for name, part in parts:
         try:
             found += part
         except AwsFailure as error:
             if not error.denied:
                 raise
-            problems.append({**error.finding, "what": f"{name}: not looked for", "severity": NOT_CHECKED})
-    return found
+            problems.append(replace(error.finding, what=f"{name}: not looked for", severity=NOT_CHECKED))
+    return Search(found, problems)
 
 
 def _stopped(seen: str, remedy: str) -> Failure:

@@ -1,9 +1,9 @@
+# Part of the library: `copier update` replaces this file.
 """Bring the endpoint to what do/config.toml and the newest image say, and check that it answers."""
 
 import argparse
 import json
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from lifecycle.sagemaker.plan import Plan
 from lifecycle.sagemaker.specification import Request, Wanted
 from lifecycle.sagemaker.target import Target
 from lifecycle.served import requests
-from lifecycle.transport import Answer, Server
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +35,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Deploy; return what is there now. Success means that the endpoint has answered as do/test expects."""
     if arguments.dry_run:
         return plan.run(settings, arguments)
-    with suppress(Sendable):
-        requests.check(Rehearsal(""), arguments)
+    requests.validate(arguments)
     aws = Aws(settings, "deploy")
     with journal.locked("deploy"):
         try:
@@ -52,22 +50,9 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             stopped.left = _left(settings)
             raise stopped from None
     done, usd = [str(step) for step in planned.steps], money.of(settings)
-    text = "\n".join([*(done or ["nothing to do"]), answer.pop("text", ""), money.told(settings)])
-    return {"endpoint": settings.project_name, "steps": done, "test": answer, "usd": usd, "text": text}
-
-
-class Sendable(Exception):
-    """There is something to ask the endpoint with."""
-
-
-class Rehearsal(Server):
-    """Stands for the endpoint before anything is made: it is ready, and takes one request."""
-
-    def ping(self) -> Answer:
-        return Answer(200, b"{}")
-
-    def _open(self, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        raise Sendable
+    text = "\n".join([*(done or ["nothing to do"]), answer.get("text", ""), money.told(settings)])
+    test = {name: value for name, value in answer.items() if name != "text"}
+    return {"endpoint": settings.project_name, "steps": done, "test": test, "usd": usd, "text": text}
 
 
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:
@@ -187,9 +172,9 @@ def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
         if failure.code == project.TIMED_OUT:
             raise
         found = failure.finding
-        what, seen = "it is deployed, but does not answer as it should", f"{found['what']}: {found['seen']}"
-        remedy = f"{found['next']}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"
-        raise Failure(project.VERIFICATION, found["id"], what, seen, remedy) from None
+        what, seen = "it is deployed, but does not answer as it should", f"{found.what}: {found.seen}"
+        remedy = f"{found.next}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"
+        raise Failure(project.VERIFICATION, found.id, what, seen, remedy) from None
 
 
 def _left(settings: Target) -> list[str]:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The resources that serve the model in AWS, found by tag, name and journal.
 
 A resource is the project's when it has both the project's tag and a name that the project gives: anybody may
@@ -23,6 +24,7 @@ SAGEMAKER = {
     "endpoint config": "EndpointConfig",
     "model": "Model",
 }
+REMOVAL_ORDER = (COMPONENT, "endpoint", "endpoint config", "model")
 PASSING = (COMPONENT, "endpoint")  # these take their time
 NUMBERED = ("endpoint config", "model")  # names that end in digits of their content: these cannot be changed
 AUTOSCALING = "application-autoscaling"
@@ -92,7 +94,7 @@ def in_order(serving: list[Resource]) -> list[Resource]:
     A component goes before its endpoint, but SageMaker does not remove one that is still being created or
     changed: then the endpoint goes first, which also ends the cost of its instances.
     """
-    order = {kind: place for place, kind in enumerate(SAGEMAKER)}
+    order = {kind: place for place, kind in enumerate(REMOVAL_ORDER)}
     late = {item.arn for item in serving if item.kind == COMPONENT and item.passing}
     return sorted(serving, key=lambda item: order["endpoint"] + 0.5 if item.arn in late else order[item.kind])
 
@@ -239,13 +241,16 @@ def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
 def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
     """Yield what scales a component: its policies, their target, and the alarm that starts a first copy."""
     about = scalable_target(component)
-    resource = about.pop("ResourceId")
-    which = {**about, "ResourceIds": [resource]}
+    which = {
+        "ServiceNamespace": about["ServiceNamespace"],
+        "ScalableDimension": about["ScalableDimension"],
+        "ResourceIds": [about["ResourceId"]],
+    }
     for target in aws.pages(AUTOSCALING, "describe_scalable_targets", "ScalableTargets", **which):
         arn = target["ScalableTargetARN"]
         tags = aws.call(AUTOSCALING, "list_tags_for_resource", ResourceARN=arn)["Tags"]
         ours, key = settings.owns(tags), "ScalingPolicies"
-        for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, ResourceId=resource, **about):
+        for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, **about):
             name, policy_arn = policy["PolicyName"], policy["PolicyARN"]
             yield Resource("scaling policy", name, policy_arn, ours, "", policy, tags)
         yield Resource("scalable target", component, arn, ours, "", target, tags)

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what the containers said, follow it, or explain it."""
 
 import argparse
@@ -86,7 +87,10 @@ def _explained(settings: Target, aws: Aws, lines: list[str]) -> Result:
     reasons = [item.described.get("FailureReason", "") for item in found if item]
     status = ", ".join(item.status for item in found if item)
     known = explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status)
-    keys = ("seen", "cause", "next")
-    told = ["\n  ".join([item["what"], *(f"{key}: {item[key]}" for key in keys)]) for item in known]
+    told = [f"{item.what}\n  seen: {item.seen}\n  cause: {item.cause}\n  next: {item.next}" for item in known]
     nothing = "nothing known is in the log; do/logs shows its lines"
-    return {"causes": known, "findings": known, "text": "\n".join(told) or nothing}
+    return {
+        "causes": [item.as_json() for item in known],
+        "findings": known,
+        "text": "\n".join(told) or nothing,
+    }

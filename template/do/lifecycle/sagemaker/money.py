@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What an endpoint costs, by the price of do/config.toml."""
 
 from datetime import UTC, datetime

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what do/deploy would create, change and delete, what that costs, and what stands in its way."""
 
 import argparse
@@ -31,18 +32,17 @@ class Plan:
     @property
     def wrong(self) -> list[Finding]:
         """The checks that a deploy would be refused for."""
-        return [check for check in self.checks if check["severity"] == ERROR]
+        return [check for check in self.checks if check.severity == ERROR]
 
     @property
     def exit_code(self) -> int:
         """What a deploy would be refused with, DONE when nothing is in its way."""
-        return (POLICY if self.wrong[0]["id"] == TOO_DEAR else PRECONDITION) if self.wrong else DONE
+        return (POLICY if self.wrong[0].id == TOO_DEAR else PRECONDITION) if self.wrong else DONE
 
     def require_ready(self) -> None:
         """Raise Failure for the first check that is an error."""
         for check in self.wrong:
-            what, seen, remedy, cause = check["what"], check["seen"], check["next"], check.get("cause", "")
-            raise Failure(self.exit_code, check["id"], what, seen, remedy, cause)
+            raise Failure(self.exit_code, check.id, check.what, check.seen, check.next, check.cause)
 
     def as_json(self) -> Result:
         """Return the plan as plain values; do/deploy --plan takes them."""
@@ -53,7 +53,7 @@ class Plan:
             "region": self.settings.region,
             "steps": [{name: getattr(step, name) for name in names} for step in self.steps],
             "usd": money.of(self.settings),
-            "checks": self.checks,
+            "checks": [check.as_json() for check in self.checks],
             "iam_actions": self.actions,
         }
 
@@ -71,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return the plan; nothing is changed."""
     plan = make(settings, Aws(settings, "plan", read_only=True))
-    wrong = [check for check in plan.checks if check["severity"] != OK]
+    wrong = [check for check in plan.checks if check.severity != OK]
     text = [plan.text(), "", "  IAM actions of a deploy (`do/doctor --policy deploy` prints the policy):"]
     for service, actions in groupby(plan.actions, key=lambda action: action.partition(":")[0]):
         listed = f"{service}: {', '.join(action.partition(':')[2] for action in actions)}"
@@ -86,7 +86,7 @@ def make(settings: Target, aws: Aws, wanted: Wanted | None = None) -> Plan:
     endpoint of another project that has the project's name, and for resources of another identity.
     """
     settings.check()
-    settings = replace(settings, account=aws.identity["Account"])
+    settings = replace(settings, account=aws.identify().account)
     image, found = registry.image(settings, aws), inventory.find(settings, aws)
     for item in found:
         if item.removable:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The deployed endpoint as a server to ask: do/test sends it what it sends to one on this machine."""
 
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ class Endpoint(Server):
             try:
                 answer = self._aws.call("sagemaker-runtime", call, **request)
             except AwsFailure as error:
-                if NO_CAPACITY not in error.finding["seen"]:
+                if NO_CAPACITY not in error.finding.seen:
                     raise
             else:
                 if progress:

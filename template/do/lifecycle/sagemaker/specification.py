@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What is asked of AWS for this project: the requests, made of the settings alone."""
 
 import hashlib
@@ -19,14 +20,16 @@ Wanted = list[tuple[str, str, Request]]  # a kind, a name, and the request that 
 
 def wanted(settings: Target, image: str) -> Wanted:
     """Return every request that makes the endpoint serve an image, in order; without tags."""
-    name, config, component = settings.project_name, endpoint_config(settings), component_of(settings, image)
+    name, config, container = settings.project_name, endpoint_config(settings), container_of(settings, image)
     endpoint = {"EndpointName": name, "EndpointConfigName": config["EndpointConfigName"]}
     made: Wanted = [("endpoint config", config["EndpointConfigName"], config), ("endpoint", name, endpoint)]
-    if settings.model_data.endswith("/"):
-        model = model_of(settings, component["Specification"].pop("Container"))
-        component["Specification"]["ModelName"] = model["ModelName"]
-        made.append(("model", model["ModelName"], model))
-    return [*made, (COMPONENT, name, component), *scaling(settings)]
+    if not settings.model_data.endswith("/"):
+        component = component_of(settings, {"Container": container})
+        return [*made, (COMPONENT, name, component), *scaling(settings)]
+    model = model_of(settings, container)
+    component = component_of(settings, {"ModelName": model["ModelName"]})
+    model_and_component = [("model", model["ModelName"], model), (COMPONENT, name, component)]
+    return [*made, *model_and_component, *scaling(settings)]
 
 
 def endpoint_config(settings: Target) -> Request:
@@ -45,11 +48,15 @@ def endpoint_config(settings: Target) -> Request:
     return {"EndpointConfigName": _numbered(settings, content), **content}
 
 
-def component_of(settings: Target, image: str) -> Request:
-    """Return the request for the container and what is kept for each copy of it."""
-    container: Request = {"Image": image, "Environment": dict(settings.environment)}
-    if settings.model_data.endswith(".tar.gz"):
-        container["ArtifactUrl"] = settings.model_data
+def container_of(settings: Target, image: str) -> Request:
+    """Return the container that a component or a model runs."""
+    archive = settings.model_data.endswith(".tar.gz")
+    artifact = {"ArtifactUrl": settings.model_data} if archive else {}
+    return {"Image": image, "Environment": dict(settings.environment), **artifact}
+
+
+def component_of(settings: Target, source: Request) -> Request:
+    """Return the request for a component and what is kept for each copy; `source` is a container or model."""
     resources: Request = {"MinMemoryRequiredInMb": settings.memory_mib}
     if settings.accelerators:
         resources["NumberOfAcceleratorDevicesRequired"] = settings.accelerators
@@ -64,7 +71,7 @@ def component_of(settings: Target, image: str) -> Request:
         "InferenceComponentName": settings.project_name,
         "EndpointName": settings.project_name,
         "VariantName": VARIANT,
-        "Specification": {"Container": container, **needs},
+        "Specification": {**source, **needs},
         "RuntimeConfig": {"CopyCount": settings.copies},
     }
 

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Show what the project has in AWS, in which state, and what it costs."""
 
 import argparse
@@ -29,9 +30,9 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             tagged = inventory.find_tagged(settings, there, known=rows)
             rows |= {resource.arn: _row(settings, there, resource) for resource in tagged}
         except Failure as failure:
-            findings.append({**failure.finding, "what": f"{region} was not checked", "severity": NOT_CHECKED})
+            findings.append(replace(failure.finding, what=f"{region} was not checked", severity=NOT_CHECKED))
     found = list(rows.values())
-    text = [*map(_line, found), *(f"{item['what']}: {item['seen']}" for item in findings)]
+    text = [*map(_line, found), *(f"{item.what}: {item.seen}" for item in findings)]
     return {"resources": found, "findings": findings, "text": "\n".join(text) or "nothing is there"}
 
 

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The settings of an endpoint of SageMaker, beside those of every project, and how they must go together."""
 
 import re

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What an endpoint of SageMaker needs that can be checked beforehand; lifecycle/doctor.py says how."""
 
 import json

@@ -1,16 +1,19 @@
+# Part of the library: `copier update` replaces this file.
 """The model on this machine: how its repository is made, and in which environment."""
 
 import argparse
 import importlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from lifecycle import chosen, environment, links
-from lifecycle.project import DEFECT, PRECONDITION, PROJECT, Config, Failure, read_toml
+from lifecycle.project import DEFECT, PRECONDITION, PROJECT, USAGE, Config, Failure, read_toml
 
 REPOSITORY = PROJECT / "model_repository"
 TRAINING = PROJECT / "sample_model" / "train.py"
@@ -80,7 +83,8 @@ def build_repository(model: Path) -> None:
     failed = "the repository was not written"
     if model.is_dir():
         links.refuse_leaving(model, failed)
-    _run(PROJECT / "repository" / "build.py", model.absolute(), failed)
+    settings = json.dumps(_settings())
+    _run(PROJECT / "repository" / "build.py", model.absolute(), failed, settings)
 
 
 def take(model: Path) -> None:
@@ -89,7 +93,7 @@ def take(model: Path) -> None:
         build_repository(model)
         return
     # What is in it runs when it is loaded, which a copy does not do.
-    target = REPOSITORY / str(read_toml(REPOSITORY / "settings.toml")["name"]) / "1" / chosen.MODEL_FILE
+    target = REPOSITORY / str(_settings()["name"]) / "1" / chosen.MODEL_FILE
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         if model.is_dir():
@@ -114,15 +118,24 @@ def model_python() -> Path:
     return environment.made(PROJECT / ".venv-model", PROJECT / "requirements.txt", chosen.PYTHONS)
 
 
+def _settings() -> dict[str, Any]:
+    """Return model_repository/settings.toml. Raises Failure (usage) for a file that cannot be read."""
+    path = REPOSITORY / "settings.toml"
+    try:
+        return read_toml(path)
+    except (OSError, ValueError) as error:
+        raise Failure(USAGE, "bad-settings", f"cannot read {path}", str(error), "fix the file") from None
+
+
 def _problem(model: Path) -> str:
     """Return why the image cannot serve a model, or ''."""
     sys.path.append(str(PROJECT / "serving"))
     return str(importlib.import_module("runtime.artifact").model_problem(model) or "")
 
 
-def _run(script: Path, model: Path, failed: str) -> None:
+def _run(script: Path, model: Path, failed: str, stdin: str = "") -> None:
     command = [str(model_python()), str(script), str(model)]
     variables = environment.bare(TF_CPP_MIN_LOG_LEVEL="3")  # of TensorFlow
-    if subprocess.run(command, stdout=sys.stderr, env=variables).returncode:
+    if subprocess.run(command, input=stdin, text=True, stdout=sys.stderr, env=variables).returncode:
         remedy = "read the lines above; delete .venv-model to make it anew"
         raise Failure(DEFECT, "model-failed", failed, f"{script.relative_to(PROJECT)} failed", remedy)

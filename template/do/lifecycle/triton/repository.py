@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Write model_repository/ from a model: its file, and the config.pbtxt that describes it to Triton."""
 
 import argparse

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a running server in the KServe v2 protocol, as config.pbtxt has them: what does it predict?"""
 
 import argparse
@@ -23,25 +24,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="FILE", type=Path, help="a KServe v2 request, as JSON")
 
 
+def validate(arguments: argparse.Namespace) -> None:
+    """Raise Failure when there is nothing to send."""
+    payload(arguments)
+
+
 def check(server: Server, arguments: argparse.Namespace) -> Result:
     """Return predictions for --data, else for the sample model's unseen rows, else for a row of zeros."""
     if (status := server.ping().status) != 200:
         seen, remedy = f"/ping answered {status}", "wait, or read its log"
         raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
-    expected: list[Any] = []
-    if arguments.data:
-        body = _read(arguments.data)
-    elif EXAMPLES.exists():
-        examples = json.loads(EXAMPLES.read_text())
-        body, expected = request(config(), examples["rows"]), examples["expected"]
-    else:
-        body = request(config())
+    body, expected = payload(arguments)
     answer = server.invoke(body, JSON)
     if answer.status != 200:
         what, remedy = f"/invocations answered {answer.status}", "mend the request, or read the server's log"
         raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), remedy)
     outputs = json.loads(answer.body)["outputs"]
     return {"outputs": outputs, "expected": expected, "text": table(outputs, expected)}
+
+
+def payload(arguments: argparse.Namespace) -> tuple[bytes, list[Any]]:
+    """Return what to send, and the true values of its rows where they are known. Raises Failure."""
+    if arguments.data:
+        return _read(arguments.data), []
+    if EXAMPLES.exists():
+        examples = json.loads(EXAMPLES.read_text())
+        return request(config(), examples["rows"]), examples["expected"]
+    return request(config()), []
 
 
 def config() -> pbtxt.Message:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """The model server on this machine: it needs a container, and a GPU in it."""
 
 import argparse
@@ -35,7 +36,7 @@ def container_options(arguments: argparse.Namespace) -> list[str]:
         "--volume",
         f"{arguments.cache.resolve()}:/tmp/huggingface",
     ]
-    return [*options, *["--env", "HF_TOKEN"] * ("HF_TOKEN" in os.environ)]
+    return [*options, *(["--env", "HF_TOKEN"] if "HF_TOKEN" in os.environ else [])]
 
 
 def server_python() -> Path:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Requests to a running server: a prompt, and the text it answers with."""
 
 import argparse
@@ -13,6 +14,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what to send."""
     parser.add_argument("--prompt", default="The sea is", help="the text to go on from")
     parser.add_argument("--max-tokens", type=int, default=64, help="tokens of the answer at most (64)")
+
+
+def validate(arguments: argparse.Namespace) -> None:
+    """Do nothing: the options have a default, so there is always a prompt to send."""
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What settings.toml and the environment say, and what can be checked before the engine loads anything."""
 
 import difflib
@@ -12,8 +13,13 @@ from typing import Any, NamedTuple, NoReturn
 
 try:
     import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    from pip._vendor import tomli as tomllib
+except ModuleNotFoundError:  # Python 3.10, in images of earlier releases
+    try:
+        import tomli as tomllib  # the Dockerfile installs it there
+    except ModuleNotFoundError:
+        seen = f"Python {sys.version_info[0]}.{sys.version_info[1]} has neither tomllib nor tomli"
+        remedy = "add to the Dockerfile: RUN python3 -m pip install --no-cache-dir tomli==2.5.0"
+        sys.exit(f"serve: cannot read settings.toml: {seen}; {remedy}")
 
 FILE = Path(__file__).resolve().parent.parent / "settings.toml"
 MODEL_DIR = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
@@ -151,7 +157,9 @@ def visible_gpus() -> list[Gpu]:
     if not shutil.which(QUERY[0]):
         return []
     answer = subprocess.run(QUERY, capture_output=True, text=True)
-    rows = [line.rpartition(",") for line in answer.stdout.splitlines() if line] * (answer.returncode == 0)
+    if answer.returncode:
+        return []
+    rows = [line.rpartition(",") for line in answer.stdout.splitlines() if line]
     found = [Gpu(name.strip(), number(capability)) for name, _, capability in rows]
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     return found if chosen is None else found[: len([item for item in chosen.split(",") if item.strip()])]

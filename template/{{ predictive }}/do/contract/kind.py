@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What is expected of a predictive model's server beside what holds for all."""
 
 import argparse
@@ -13,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from . import checks
-from .checks import PING, check, expect, register
+from .checks import register
 from .client import NONE, Failed, Headers, NotApplicable, Reply, Request, post
+from .context import PING
+from .registry import Row as CheckRow
+from .registry import check, expect
 from .rows import ANY_NUMBER, CSV, NPY, Row, of_shape, predictions, same
 from .servers import Server
 
@@ -89,7 +93,7 @@ def most_rows(server: Server) -> int:
     return int(answer.get("max_rows", ANY_NUMBER)) if isinstance(answer, dict) else ANY_NUMBER
 
 
-def of_row(number: int, title: str, allowed: set[int], asked: Callable[[Row], list[Request]]) -> checks.Row:
+def of_row(number: int, title: str, allowed: set[int], asked: Callable[[Row], list[Request]]) -> CheckRow:
     """Return a row of the table as one of all checks."""
     return number, title, allowed, lambda checked: asked(checked.row)
 
@@ -179,10 +183,9 @@ class Checks(checks.Checks):
 
     def slowest_ping(self, requests: list[Request]) -> tuple[float, str]:
         """Send all requests at once; each is answered, or rejected as one too many (503). Return seconds."""
-        earlier = len(self.pings)
-        with self.pinging(), ThreadPoolExecutor(len(requests)) as pool:
+        with self.pinging() as pings, ThreadPoolExecutor(len(requests)) as pool:
             replies = list(pool.map(lambda request: self.client.send(request, timeout=90), requests))
-        pings, statuses = self.pings[earlier:], Counter(reply.status for reply in replies)
+        statuses = Counter(reply.status for reply in replies)
         for request, reply in zip(requests, replies, strict=True):
             if reply.status != 503:
                 self.judge(request, reply)

@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """Rows of a predictive model as requests in every form, and the predictions in what it answers."""
 
 import contextlib

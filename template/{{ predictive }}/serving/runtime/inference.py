@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """One path for both kinds of server: decode, preprocess, predict, postprocess, encode."""
 
 import gc
@@ -13,7 +14,8 @@ from typing import NoReturn
 import numpy as np
 import orjson
 from model_handler import ModelHandler
-from runtime.codec import JSON, MAX_ROWS, RequestError, decode, encode, negotiate
+from runtime.answers import encode, negotiate
+from runtime.codec import JSON, MAX_ROWS, RequestError, decode
 
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects: a request of 1,000 rows makes as many lists

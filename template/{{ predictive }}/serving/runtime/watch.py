@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """A thread of each worker that answers /ping, and ends the worker when a request hangs."""
 
 import contextlib

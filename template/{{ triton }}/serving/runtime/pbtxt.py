@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """protobuf's text format, as far as a config.pbtxt needs it: no schema, no extensions."""
 
 import ast

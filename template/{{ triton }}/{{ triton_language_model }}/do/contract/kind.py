@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What is expected of Triton's server beside what holds for all: text, by Triton's generate protocol."""
 
 import argparse
@@ -6,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from . import checks
-from .checks import expect, register
+from .checks import register
 from .client import JSON, NONE, Headers, Reply, Request, post
+from .registry import expect
 from .servers import Server
 
 PROMPT = {"text_input": "One, two, three,", "temperature": 0}

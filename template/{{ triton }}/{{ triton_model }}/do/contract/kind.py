@@ -1,3 +1,4 @@
+# Part of the library: `copier update` replaces this file.
 """What is expected of Triton's server beside what holds for all: the KServe v2 protocol, by config.pbtxt."""
 
 import argparse
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from . import checks
-from .checks import expect, register
+from .checks import register
 from .client import JSON, NONE, Failed, Headers, Reply, Request, post
+from .registry import expect
 from .servers import Server
 
 sys.path.append("serving")
@@ -48,7 +50,7 @@ class Checks(checks.Checks):
         inputs = []
         for tensor in self.config["input"]:
             datatype = tensor["data_type"][0].removeprefix("TYPE_").replace("STRING", "BYTES")
-            shape = [rows] * bool(self.largest) + [max(size, 1) for size in tensor["dims"]]
+            shape = ([rows] if self.largest else []) + [max(size, 1) for size in tensor["dims"]]
             value = {"BYTES": "a", "BOOL": True}.get(datatype, 1)
             data = [value] * math.prod(shape)
             inputs.append({"name": tensor["name"][0], "shape": shape, "datatype": datatype, "data": data})

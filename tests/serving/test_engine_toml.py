@@ -1,0 +1,48 @@
+"""Settings are read with tomllib, or with tomli where the image's Python has none."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Render
+from tests.serving import llm
+from tests.serving.engine_calls import given, serve
+
+
+@pytest.fixture
+def project(render: Render) -> Path:
+    return render("chat", deployment_config="transformers-vllm", offline=True)
+
+
+def without_tomllib(folder: Path) -> Path:
+    """Return a folder that makes a Python on whose path it is one without tomllib, as Python 3.10 is."""
+    folder.mkdir()
+    absent = "raise ModuleNotFoundError(\"No module named 'tomllib'\", name='tomllib')\n"
+    (folder / "tomllib.py").write_text(absent)
+    return folder
+
+
+def test_settings_are_read_by_tomli_where_python_has_no_tomllib(project: Path, tmp_path: Path) -> None:
+    path = without_tomllib(tmp_path / "path")
+    done, called = serve(project, PYTHONPATH=str(path))
+    assert done.returncode == 1 and not called and done.stderr.count("\n") == 1
+    assert "has neither tomllib nor tomli; add to the Dockerfile: RUN python3 -m pip" in done.stderr
+    shutil.copytree(Path(tomllib.__file__).parent, path / "tomli")
+    done, called = serve(project, PYTHONPATH=str(path))
+    assert given(called, project)["max_model_len"], done.stderr
+
+
+@pytest.mark.parametrize("config", llm.SERVERS)
+def test_the_image_gets_tomli_where_its_python_has_no_tomllib(render: Render, config: str) -> None:
+    text = (render("chat", deployment_config=config, offline=True) / "Dockerfile").read_text()
+    (command,) = re.findall(r'^RUN (python3 -c "import tomllib".*(?:\n    .*)*)', text, re.MULTILINE)
+    assert "tomli==" in command
+    shell = ["sh", "-c", command.replace("python3 -m pip", "echo pip")]
+    assert subprocess.run(shell, capture_output=True, check=True).stdout == b""
+    neither = shell[2].replace("import tomllib", "import no_tomllib").replace('import tomli"', 'import no"')
+    done = subprocess.run(["sh", "-c", neither], capture_output=True, check=True)
+    assert done.stdout.startswith(b"pip install --no-cache-dir tomli==")
