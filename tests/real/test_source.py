@@ -1,7 +1,8 @@
 """do/submit sends the same files as the Docker builder, with the same .dockerignore.
 
 The Docker of Debian is from 2020. The tests omit changes in Docker 23: plus signs are literal, exceptions
-with wildcards apply within ignored directories, and a rule without effect on a directory excludes its content.
+with wildcards apply within ignored directories, and rules without effect on a directory
+exclude its content.
 """
 
 import importlib

@@ -1,8 +1,8 @@
 """The model repositories of Triton projects describe their models correctly.
 
 The code of the project trains each sample model. Its config.pbtxt is parsed with Triton's schema, and the
-model runs in a runtime of its format with the names, types and dims in config.pbtxt. Treelite is the library with
-which FIL runs tree models. The Python backend is the only Triton backend in these tests.
+model runs in a runtime of its format with the names, types and dims in config.pbtxt. Treelite is the library
+with which FIL runs tree models. The Python backend is the only Triton backend in these tests.
 """
 
 import json

@@ -7,12 +7,14 @@ import io
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain, starmap
 from typing import Any
 
 import numpy as np
 import orjson
+from runtime import row_errors
+from runtime.row_errors import SAME_LENGTH, Shape
 
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
@@ -25,11 +27,6 @@ LIST_STARTS = re.compile(rb'\s*(\{\s*"instances"\s*:\s*)?\[')
 LIST_ENDS = re.compile(rb"\s*\]\s*(\})?\s*\Z")
 LIST_END_BYTES = 200
 MAX_ROWS = int(os.environ.get("SERVING_MAX_ROWS", "500000"))
-SAME_LENGTH = "Send the same number of values in each row."
-MAX_DIMENSIONS = 32
-NAMES = {None: "null", True: "true", False: "false"}
-Shape = tuple[int | None, ...]
-Found = tuple[tuple[int, ...], Any]
 
 
 class Rows(list[Any]):
@@ -89,8 +86,7 @@ def to_array(rows: Any, shape: Shape | None = None, allow_missing: bool = False)
         arrays.append(_to_array(piece, shape, allow_missing, may_hold_booleans, first))
         size, expected = arrays[-1].shape[1:], arrays[0].shape[1:]
         if size != expected:
-            other = f"row 1 has {_size(expected)}"
-            raise RequestError(400, f"Row {first + 1} has {_size(size)}, but {other}. {SAME_LENGTH}")
+            raise RequestError(400, row_errors.lengths(first + 1, size, 1, expected))
     return np.concatenate(arrays)
 
 
@@ -101,36 +97,23 @@ def _to_array(
     try:
         array = _read_numbers(rows, shape)
     except ValueError:
-        raise RequestError(400, _length_error(rows, before)) from None
+        raise RequestError(400, row_errors.length(rows, before)) from None
     if array.size == 0:
         raise RequestError(400, "The request has no rows. Send at least one.")
     if allow_missing and array.dtype == object and all(isinstance(x, NUMBER_OR_NULL) for x in array.flat):
         array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
-        found = _find(rows, lambda value: not isinstance(value, (int, float)) and not _may_miss(value, allow_missing))
-        raise RequestError(400, _type_error(found, before))
+        raise RequestError(400, row_errors.no_number(rows, allow_missing, before))
     if array.ndim < 2:
         raise RequestError(400, "Send a list of rows. Each row is a list of numbers: [[1.0, 2.0], [3.0, 4.0]].")
     if array.dtype.kind == "b" or (may_hold_booleans and _holds_booleans(rows)):
-        found = _find(rows, lambda value: isinstance(value, (bool, np.bool_)))
-        raise RequestError(400, f"{_described(found, before)}. Send 1 for true and 0 for false.")
+        raise RequestError(400, row_errors.boolean(rows, before))
     if shape is not None and not _fits(array.shape[1:], shape):
-        size, expected = _size(array.shape[1:]), _size(shape)
-        raise RequestError(400, f"Row {before + 1} has {size}. The model expects {expected}.")
+        raise RequestError(400, row_errors.shape(before + 1, array.shape[1:], shape))
     array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
-        _check_finite(array, allow_missing, before)
+    if not np.isfinite(array).all() and (np.isinf(array).any() or not allow_missing):
+        raise RequestError(400, row_errors.not_finite(array, allow_missing, before))
     return array
-
-
-def _check_finite(array: np.ndarray, allow_missing: bool, before: int) -> None:
-    wrong = np.isinf(array) if allow_missing else ~np.isfinite(array)
-    if wrong.any():
-        at = np.unravel_index(wrong.argmax(), wrong.shape)
-        where = _position(tuple(map(int, at)), before)
-        if np.isinf(array[at]):
-            raise RequestError(400, f"{where} is infinite. Send finite numbers.")
-        raise RequestError(400, f"{where} is missing. The model does not accept missing values (null, NaN).")
 
 
 def _decode_json(body: bytes) -> Any:
@@ -256,7 +239,7 @@ def _decode_npy(body: bytes) -> np.ndarray:
     except Exception as error:  # numpy raises many kinds for a malformed header
         raise RequestError(400, f"The body is not a valid .npy file: {error}. Use numpy.save.") from None
     if file.read(1):
-        raise RequestError(400, f"The .npy file has more data than its shape {_text(array.shape)} needs.")
+        raise RequestError(400, f"The .npy file has more data than its shape {row_errors.text(array.shape)} needs.")
     if not array.ndim:
         raise RequestError(400, "The .npy file has a single value. Save an array of rows.")
     return array
@@ -289,61 +272,6 @@ def _read_numbers(rows: Any, shape: Shape | None) -> np.ndarray:
 
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
     return len(shape) == len(expected) and all(e in (None, s) for s, e in zip(shape, expected, strict=True))
-
-
-def _text(shape: Shape) -> str:
-    return " x ".join("any" if size is None else str(size) for size in shape) or "scalar"
-
-
-def _size(shape: Shape) -> str:
-    if len(shape) != 1 or shape[0] is None:
-        return f"shape {_text(shape)}"
-    return "1 value" if shape[0] == 1 else f"{shape[0]} values"
-
-
-def _may_miss(value: Any, allow_missing: bool) -> bool:
-    return value is None and allow_missing
-
-
-def _find(values: Any, is_wrong: Callable[[Any], bool], at: tuple[int, ...] = ()) -> Found | None:
-    """Return the position and value of the first wrong value in nested rows, or None."""
-    if not isinstance(values, (list, np.ndarray)) or len(at) > MAX_DIMENSIONS:
-        return (at, values) if is_wrong(values) else None
-    found = (_find(value, is_wrong, (*at, number)) for number, value in enumerate(values))
-    return next(filter(None, found), None)
-
-
-def _position(at: tuple[int, ...], before: int) -> str:
-    row, *columns = at
-    inner = ", ".join(str(column + 1) for column in columns)
-    return f"Row {before + row + 1}" + (f", column {inner}" if inner else "")
-
-
-def _described(found: Found | None, before: int) -> str:
-    if found is None:
-        return "A value is not a number"
-    at, value = found
-    value = value.item() if isinstance(value, np.generic) else value
-    is_name = value is None or isinstance(value, bool)
-    return f"{_position(at, before)} is {NAMES[value] if is_name else repr(value)[:40]}"
-
-
-def _type_error(found: Found | None, before: int) -> str:
-    problem = _described(found, before)
-    if found and found[1] is None:
-        return f"{problem}. The model does not accept missing values (null, NaN)."
-    return f"{problem}. Send unquoted numbers, or convert other data in preprocess()."
-
-
-def _length_error(rows: Any, before: int) -> str:
-    """Return a message that names the first row with another length than the row before all others."""
-    for number, row in enumerate(rows, start=before + 1):
-        if not isinstance(row, list):
-            return f"Row {number} is not a list of numbers. {SAME_LENGTH}"
-        if len(row) != len(rows[0]):
-            lengths = f"has {_size((len(row),))}, but row {before + 1} has {_size((len(rows[0]),))}"
-            return f"Row {number} {lengths}. {SAME_LENGTH}"
-    return f"The lists within the rows differ in length. {SAME_LENGTH}"
 
 
 DECODERS = {JSON: _decode_json, JSON_LINES: _decode_json_lines, CSV: _decode_csv, NPY: _decode_npy}
