@@ -1,4 +1,4 @@
-"""The commands of README.md, as a stranger types them: with the newest releases, and nothing else installed.
+"""The commands in README.md on a new machine, with the newest releases and nothing else installed.
 
 The commands are read from README.md, so the two cannot differ.
 """
@@ -23,7 +23,7 @@ from tests.standins.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stranger")]
-SECONDS = 900  # for one command, on a machine that does other work too
+SECONDS = 900  # for one command, on a busy machine
 UV = Path(sys.executable).with_name("uv")
 MODEL = Model(files={"config.json": LLAMA}, safetensors={"BF16": 1_000_000})
 
@@ -38,21 +38,21 @@ def commands() -> list[str]:
 
 
 def goals() -> dict[str, str]:
-    """Return the commands of README's table of goals."""
+    """Return the commands in the table of goals in README.md."""
     text = (REPOSITORY / "README.md").read_text("utf-8")
     table = text.partition("| goal | command |\n")[2].partition("\n\n")[0]
     return dict(re.findall(r"^\| (.+?) \| `(.+)` \|$", table, re.M))
 
 
 def command(start: str) -> str:
-    """Return the one command of README.md that starts with some words."""
+    """Return the only command in README.md with this beginning."""
     found = [line for line in commands() if line.startswith(start)]
     assert len(found) == 1, f"README.md has {len(found)} commands that start with {start!r}"
     return found[0]
 
 
 def copy_command(words: str) -> str:
-    """Return the one `copier copy` of README.md with some words in it."""
+    """Return the only `copier copy` in README.md with this text."""
     found = [line for line in commands() if line.startswith("copier copy ") and words in line]
     assert len(found) == 1, f"README.md has {len(found)} copies with {words!r}"
     return found[0]
@@ -60,13 +60,13 @@ def copy_command(words: str) -> str:
 
 @dataclass(frozen=True)
 class Stranger:
-    """A person with a clone of this repository and a shell."""
+    """A user with a clone of this repository and a shell."""
 
     clone: Path
     environment: Mapping[str, str]
 
     def run(self, line: str, folder: Path | None = None) -> str:
-        """Run a command line, and return what it printed. Fails when the command does."""
+        """Run a command line and return its output. Fail if the command fails."""
         done = subprocess.run(
             ["bash", "-c", line],
             cwd=folder or self.clone,
@@ -95,7 +95,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def stranger(tmp_path: Path, hub: Hub) -> Stranger:
-    """Return somebody whose PATH has nothing of this repository's environment, but its uv."""
+    """Return a user whose PATH has only uv from the environment of this repository."""
     clone, tools = tmp_path / "ml-container-creator", tmp_path / "tools"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -122,7 +122,7 @@ def stranger(tmp_path: Path, hub: Hub) -> Stranger:
 
 
 def with_venv(stranger: Stranger, *, python: str = sys.executable, options: str = "") -> Stranger:
-    """Return somebody with a new virtual environment, whose commands come first."""
+    """Return a user with a new virtual environment, first in PATH."""
     venv = stranger.clone.parent / "venv"
     stranger.run(f"{shlex.quote(python)} -m venv {options} {venv}")
     return Stranger(
@@ -134,7 +134,7 @@ def with_venv(stranger: Stranger, *, python: str = sys.executable, options: str 
 def copies_both(
     stranger: Stranger, hub: Hub, start: str = "copier copy ", options: str = "--skip-tasks"
 ) -> None:
-    """Copy README's predictive project and its language model; `start` are the words of another installer."""
+    """Copy the predictive project and the language model in README.md, with the installer in `start`."""
     for words, project in (("../my-model", "my-model"), ("../chat", "chat")):
         line = copy_command(words).removeprefix("copier copy ")
         stranger.run(f"{start}--defaults {options if project == 'my-model' else ''} {line}")
@@ -145,7 +145,7 @@ def copies_both(
 
 
 def the_example_requests_work(stranger: Stranger, project: Path, url: str) -> None:
-    """Send the requests of a rendered README: by curl and by Python."""
+    """Send the requests in a rendered README with curl and with Python."""
     readme = (project / "README.md").read_text("utf-8").replace("http://127.0.0.1:8080", url)
     [curl] = re.findall(r"^```bash\n(curl .*?)^```", readme, re.S | re.M)
     [python] = re.findall(r"^```python\n(.*?)^```", readme, re.S | re.M)
@@ -191,7 +191,7 @@ def test_uvx(stranger: Stranger, hub: Hub) -> None:
 
 
 def interpreters() -> list[str]:
-    """Return the Pythons of this machine that the template supports, one of each minor version."""
+    """Return the supported Pythons of this machine, one of each minor version."""
     found: dict[str, str] = {}
     for minor in (11, 12, 13, 14):
         versions = sorted(Path("~/.pyenv/versions").expanduser().glob(f"3.{minor}.*/bin/python"))
