@@ -254,7 +254,7 @@ expected = {
     "Row 2 has 1 value, but row 1 has 2 values. " + codec.SAME_LENGTH: [[1, 2], [1]],
     "Row 2 is not a list of numbers. " + codec.SAME_LENGTH: [[1, 2], 3],
     "The request has no rows. Send at least one.": [],
-    "Send a list of rows. Each row is a list of numbers: [[1.0, 2.0], [3.0, 4.0]].": [1, 2],
+    "Send a list of rows, each a list of numbers: [[1.0, 2.0], [3.0, 4.0]].": [1, 2],
 }
 for text, sent in expected.items():
     assert message(orjson.dumps(sent)) == text, message(orjson.dumps(sent))

@@ -38,22 +38,22 @@ ROWS: list[tuple[int, str, set[int], Callable[[Row], list[Request]]]] = [
     (15, "CSV with CRLF", {200}, lambda r: [r.csv(3, "\r\n")]),
     (16, "application/x-npy", {200}, lambda r: [r.npy(3)]),
     (17, "application/jsonlines", {200}, lambda r: [r.lines(3)]),
-    (18, "an unsupported type returns 415", {415}, lambda r: [r.json(1, x) for x in ("image/png", "text/plain")]),
+    (18, "unknown types return 415", {415}, lambda r: [r.json(1, x) for x in ("image/png", "text/plain")]),
     (19, "no content type: no 5xx", NOT_5XX, lambda r: [post(x, "") for x in (r.json().body, b"\0")]),
-    (20, "malformed JSON returns 400", {400}, lambda r: [post(x) for x in (r.json().body[:-1], b"\xff", b'"x"')]),
+    (20, "bad JSON returns 400", {400}, lambda r: [post(x) for x in (r.json().body[:-1], b"\xff", b'"x"')]),
     (21, "an empty JSON body returns 400", {400}, lambda r: [post(b""), post(b" \n")]),
     (22, "an empty CSV body returns 400", {400}, lambda r: [post(b"", CSV), post(b"\r\n", CSV)]),
     (23, "NaN: 400, or 200 and valid JSON", {200, 400}, lambda r: r.with_first(NAN).every_way()),
     (24, "a wrong number of features returns 400", {400}, lambda r: r.longer().every_way()),
-    (25, "text in place of a number returns 400", {400}, lambda r: [*r.with_first("abc").every_way(), *almost_numbers(r)]),
+    (25, "text values return 400", {400}, lambda r: [*r.with_first("abc").every_way(), *almost_numbers(r)]),
     (26, "empty instances return 400", {400}, lambda r: [post(b'{"instances": []}'), post(b"[]")]),
-    (27, "rows of different lengths return 400", {400}, lambda r: [post(f"[{r.text},{r.text[:-1]},{r.text[1:]}]".encode())]),
+    (27, "rows of different lengths return 400", {400}, uneven_rows),
     (28, "an object without instances returns 400", {400}, lambda r: [post(b'{"data": %s}' % r.bare().body)]),
-    (29, "a truncated npy file returns 400", {400}, lambda r: [post(r.npy(2).body[:end], NPY) for end in (-4, 20)]),
+    (29, "truncated npy returns 400", {400}, lambda r: [post(r.npy(2).body[:end], NPY) for end in (-4, 20)]),
     (30, "a pickle in an npy file returns 400", {400}, lambda r: [r.npy(1, pickle.dumps([r.text]))]),
     (34, "a 7 MB JSON body in under 60 s", {200}, lambda r: [r.json(r.rows_in(7))]),
     (35, "a 24 MB npy body", {200}, lambda r: [r.npy(r.rows_in(24, value_bytes=8))]),
-    (43, "/execution-parameters returns 200 or 404", {200, 404}, lambda r: [Request("GET", "/execution-parameters")]),
+    (43, "/execution-parameters 200 or 404", {200, 404}, lambda r: [Request("GET", "/execution-parameters")]),
 ]
 
 
@@ -61,6 +61,11 @@ def almost_numbers(row: Row) -> list[Request]:
     """Return requests with values that Python converts to numbers."""
     odd = [row.with_first(True), row.with_first("1_0")]
     return [row.with_first("0.5").json(), *(request for each in odd for request in each.every_way())]
+
+
+def uneven_rows(row: Row) -> list[Request]:
+    """Return a request with rows of different lengths."""
+    return [post(f"[{row.text},{row.text[:-1]},{row.text[1:]}]".encode())]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -162,7 +167,7 @@ class Checks(checks.Checks):
         expect(reply.status == 200 and media_type.startswith(CSV), f"status {reply.status}, {media_type}")
         expect(len(lines) == 2, f"{len(lines)} lines for 2 rows")
         if isinstance(self.reference, (int, float)):
-            expect(same(float(lines[1]), self.reference), f"predicted {lines[1]} as CSV, {self.reference} as JSON")
+            expect(same(float(lines[1]), self.reference), f"{lines[1]} as CSV, {self.reference} as JSON")
         status = self.client.send(self.row.json(headers={"Accept": "image/png"})).status
         return expect(status == 406, f"status {status} for Accept: image/png", "text/csv; 406")
 
@@ -182,7 +187,7 @@ class Checks(checks.Checks):
         return expect(slowest < QUICK_PING_SECONDS, measured)
 
     def slowest_ping(self, requests: list[Request]) -> tuple[float, str]:
-        """Send concurrent requests: status 200 or, if too many, 503. Return the slowest ping and a summary."""
+        """Send concurrent requests: status 200 or, if too many, 503. Return the slowest ping and counts."""
         with self.pinging() as pings, ThreadPoolExecutor(len(requests)) as pool:
             replies = list(pool.map(lambda request: self.client.send(request, timeout=90), requests))
         statuses = Counter(reply.status for reply in replies)
@@ -224,7 +229,7 @@ class Checks(checks.Checks):
         if "capabilities.multi-models" not in self.own.labels():
             return "no such label"
         status = self.client.send(Request("GET", "/models")).status
-        return expect(status == 200, f"the label is set, but GET /models returns status {status}", "label and /models")
+        return expect(status == 200, f"labeled, but GET /models returns {status}", "label and /models")
 
     # Runs before a worker is killed, because the memory of its replacement still grows.
     @check(57, "memory is stable over many requests")

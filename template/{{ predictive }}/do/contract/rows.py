@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
     def csv(self, rows: int = 1, end: str = "\n") -> Request:
         if len(self.shape) != 1:
-            raise NotApplicable(f"CSV rows have one dimension; rows of this model have shape {list(self.shape)}")
+            raise NotApplicable(f"CSV rows are flat; rows of this model have shape {list(self.shape)}")
         return post(f"{self.text[1:-1]}{end}".encode() * rows, CSV, rows)
 
     def npy(self, rows: int = 1, pickled: bytes = b"") -> Request:

@@ -105,7 +105,7 @@ def _to_array(
     if array.dtype.kind not in "fiub":
         raise RequestError(400, row_errors.no_number(rows, allow_missing, before))
     if array.ndim < 2:
-        raise RequestError(400, "Send a list of rows. Each row is a list of numbers: [[1.0, 2.0], [3.0, 4.0]].")
+        raise RequestError(400, "Send a list of rows, each a list of numbers: [[1.0, 2.0], [3.0, 4.0]].")
     if array.dtype.kind == "b" or (may_hold_booleans and _holds_booleans(rows)):
         raise RequestError(400, row_errors.boolean(rows, before))
     if shape is not None and not _fits(array.shape[1:], shape):
@@ -140,7 +140,7 @@ def _decode_json(body: bytes) -> Any:
 def _decode_in_pieces(body: bytes) -> list[Any] | None:
     """Return the rows of a long document of numbers, or None if the document must be read as a whole.
 
-    The document has no text, so a piece that ends at the end of a row is valid JSON only if it has whole rows.
+    The document has no text, so a piece up to the end of a row is valid JSON only if it has whole rows.
     """
     start, end = LIST_STARTS.match(body), LIST_ENDS.search(body, len(body) - LIST_END_BYTES)
     if not start or not end or bool(start[1]) != bool(end[1]) or body.find(b'"', start.end()) >= 0:
@@ -226,7 +226,7 @@ def _decode_csv_cells(text: str) -> np.ndarray:
 
 
 def _number(cell: str) -> float:
-    """Return the number in a cell. Raise ValueError if it is none, or only in Python: 1_0, non-ASCII digits."""
+    """Return the number in a cell. Raise ValueError for text that only Python accepts, such as 1_0."""
     if "_" in cell or not cell.isascii():
         raise ValueError
     return float(cell)
@@ -239,7 +239,7 @@ def _decode_npy(body: bytes) -> np.ndarray:
     except Exception as error:  # numpy raises many kinds for a malformed header
         raise RequestError(400, f"The body is not a valid .npy file: {error}. Use numpy.save.") from None
     if file.read(1):
-        raise RequestError(400, f"The .npy file has more data than its shape {row_errors.text(array.shape)} needs.")
+        raise RequestError(400, f"The .npy file has too much data for shape {row_errors.text(array.shape)}.")
     if not array.ndim:
         raise RequestError(400, "The .npy file has a single value. Save an array of rows.")
     return array

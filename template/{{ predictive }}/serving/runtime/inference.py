@@ -26,7 +26,10 @@ PREDICT_SECONDS = float(os.environ.get("SERVING_PREDICT_SECONDS", "60"))
 WAIT_SECONDS = 0.9 * PREDICT_SECONDS  # after this time, too little is left to predict
 logging.basicConfig(level=os.environ.get("SERVING_LOG_LEVEL", "warning").upper())
 log = logging.getLogger("serving")
-BUSY = f"The model is busy: the request waited {WAIT_SECONDS:g} s. Send fewer concurrent requests or add instances."
+BUSY = (
+    f"The model is busy: the request waited {WAIT_SECONDS:g} s. "
+    "Send fewer concurrent requests or add instances."
+)
 ROUTES = "Use GET /ping or POST /invocations."
 
 
@@ -48,7 +51,7 @@ class Inference:
         except FileNotFoundError as error:
             give_up(f"no model in {model_dir}: {error}")
         except PermissionError as error:
-            give_up(f"cannot read the model: {error}; make it readable for SERVING_USER, or set SERVING_USER=root")
+            give_up(f"cannot read the model: {error}; grant SERVING_USER access, or set SERVING_USER=root")
         if not self.handler.LOAD_AFTER_FORK:
             self.load()
 

@@ -106,7 +106,7 @@ class Forest:
         return result
 
     def _add_up(self, rows: np.ndarray, total: np.ndarray) -> None:
-        """Add the values of each tree to `total` with the loop of gradient boosting: faster, but without NaN."""
+        """Add the values of each tree to `total`. The loop of gradient boosting is fast but rejects NaN."""
         mirrored = np.concatenate([rows, -rows], axis=1)
         for first in range(0, len(rows), BLOCK_ROWS):  # other threads can run between blocks
             block = slice(first, first + BLOCK_ROWS)
