@@ -47,7 +47,7 @@ ROWS: list[tuple[int, str, set[int], Callable[[Row], list[Request]]]] = [
     (24, "a wrong number of features returns 400", {400}, lambda r: r.longer().every_way()),
     (25, "text values return 400", {400}, lambda r: [*r.with_first("abc").every_way(), *almost_numbers(r)]),
     (26, "empty instances return 400", {400}, lambda r: [post(b'{"instances": []}'), post(b"[]")]),
-    (27, "rows of different lengths return 400", {400}, uneven_rows),
+    (27, "rows of different lengths return 400", {400}, lambda r: uneven_rows(r)),
     (28, "an object without instances returns 400", {400}, lambda r: [post(b'{"data": %s}' % r.bare().body)]),
     (29, "truncated npy returns 400", {400}, lambda r: [post(r.npy(2).body[:end], NPY) for end in (-4, 20)]),
     (30, "a pickle in an npy file returns 400", {400}, lambda r: [r.npy(1, pickle.dumps([r.text]))]),
