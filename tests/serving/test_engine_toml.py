@@ -19,10 +19,11 @@ def project(render: Render) -> Path:
 
 
 def without_tomllib(folder: Path) -> Path:
-    """Return a folder that hides tomllib from a Python with the folder on its path, like Python 3.10."""
+    """Return a folder that hides tomllib and tomli from a Python with it on its path, like Python 3.10."""
     folder.mkdir()
-    absent = "raise ModuleNotFoundError(\"No module named 'tomllib'\", name='tomllib')\n"
-    (folder / "tomllib.py").write_text(absent)
+    for name in ("tomllib", "tomli"):
+        absent = f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')\n"
+        (folder / f"{name}.py").write_text(absent)
     return folder
 
 
