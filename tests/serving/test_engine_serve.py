@@ -56,7 +56,7 @@ def test_gpus_that_cuda_hides_are_not_counted(project: Path) -> None:
     ("gpus", "environ", "message"),
     [
         ("", {}, "no GPU is visible"),
-        (llm.GPU, {"SERVE_TENSOR_PARALLEL_SIZE": "2"}, "tensor_parallel_size is 2, but 1 GPUs are visible"),
+        (llm.GPU, {"SERVE_TENSOR_PARALLEL_SIZE": "2"}, "tensor_parallel_size is 2, but the number of visible GPUs is 1"),
         (
             "\n".join([llm.GPU] * 3),
             {"SERVE_TENSOR_PARALLEL_SIZE": "3"},
@@ -78,7 +78,7 @@ def test_gpus_that_cuda_hides_are_not_counted(project: Path) -> None:
         (llm.GPU, {"SERVE_EXTRA_ARGUMENTS": "[1]"}, "is not of type list"),
         (llm.GPU, {"SERVE_MODEL": "s3://bucket/model"}, "SageMaker did not download s3://bucket"),
         (llm.GPU, {"SERVE_CHAT_TEMPLATE": "gone.jinja"}, "chat_template: there is no"),
-        (llm.GPU, {"SERVE_GATED": "true"}, "is gated and there is no token"),
+        (llm.GPU, {"SERVE_GATED": "true"}, "is gated, and there is no token"),
         (llm.GPU, {"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT: 'http' is not a port"),
         (llm.GPU, {"SAGEMAKER_BIND_TO_PORT": "70000"}, "is not a port"),
     ],

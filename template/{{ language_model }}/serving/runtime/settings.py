@@ -142,7 +142,7 @@ def gpus(settings: Settings) -> Settings:
     if not visible:
         refuse("no GPU is visible; on a machine with a GPU, run the container with --gpus all")
     if requested > len(visible):
-        refuse(f"tensor_parallel_size is {requested}, but {len(visible)} GPUs are visible")
+        refuse(f"tensor_parallel_size is {requested}, but the number of visible GPUs is {len(visible)}")
     degree, heads = requested or len(visible), settings["num_attention_heads"]
     if heads % degree:
         refuse(f"tensor_parallel_size {degree} does not divide the model's {heads} attention heads")
