@@ -164,7 +164,7 @@ def test_a_repository_that_is_not_one_is_refused(project: Path, tmp_path: Path) 
     ("environ", "words"),
     [
         ({"SAGEMAKER_BIND_TO_PORT": "http"}, "SAGEMAKER_BIND_TO_PORT: 'http' is not a port"),
-        ({"SERVE_EXTRA_ARGUMENTS": "--x"}, "SERVE_EXTRA_ARGUMENTS: '--x' is not a list"),
+        ({"SERVE_EXTRA_ARGUMENTS": "--x"}, "SERVE_EXTRA_ARGUMENTS: '--x' is not a JSON list"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_refused(
