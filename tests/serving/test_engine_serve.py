@@ -56,7 +56,11 @@ def test_gpus_that_cuda_hides_are_not_counted(project: Path) -> None:
     ("gpus", "environ", "message"),
     [
         ("", {}, "no GPU is visible"),
-        (llm.GPU, {"SERVE_TENSOR_PARALLEL_SIZE": "2"}, "tensor_parallel_size is 2, but the number of visible GPUs is 1"),
+        (
+            llm.GPU,
+            {"SERVE_TENSOR_PARALLEL_SIZE": "2"},
+            "tensor_parallel_size is 2, but the number of visible GPUs is 1",
+        ),
         (
             "\n".join([llm.GPU] * 3),
             {"SERVE_TENSOR_PARALLEL_SIZE": "3"},
