@@ -55,3 +55,11 @@ def test_a_build_that_fails_logs_out_too(project: StubbedProject) -> None:
     failed = project.do("build", STUB_IMAGE="missing", STUB_BUILD_ERROR="no such instruction")
     assert failed.code == 1 and "build-failed" in failed.err
     assert project.engine_calls[-1] == ["logout", BASE]
+
+
+def test_a_build_that_fails_names_a_known_cause(project: StubbedProject) -> None:
+    error = "write /var/lib/docker/tmp/layer.tar: no space left on device"
+    failed = project.do("build", STUB_BUILD_ERROR=error)
+    assert failed.code == 1 and "build-failed" in failed.err and error in failed.err
+    assert "cause: images, layers or downloads fill the disk" in failed.err
+    assert "docker system prune" in failed.err

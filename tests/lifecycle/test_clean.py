@@ -61,7 +61,7 @@ def test_every_state_is_cleaned_with_the_journal_deleted(project: Project, of: s
         elif state != "Failed":
             settled.start()
     done = project.succeed("clean", "--yes")
-    assert project.left() == [] and "nothing is left" in done.out
+    assert project.left() == [] and "no resources remain" in done.out
 
 
 def test_half_a_deployment_is_cleaned(project: Project) -> None:
@@ -99,7 +99,7 @@ def test_what_only_has_the_tag_is_neither_removed_nor_in_the_way(project: Projec
     theirs = make_others(project, "payments-prod", tags)
     project.succeed("deploy")
     ours = set(project.left()) - set(theirs)
-    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    assert "no expired resources" in project.succeed("clean", "--expired", "--yes").out
     assert ours < set(project.left())
     done = project.succeed("clean", "--yes", "--json")
     assert project.left() == theirs and done.json["result"]["left"] == []
@@ -125,11 +125,11 @@ def test_a_name_that_begins_alike_is_not_in_the_way(project: Project) -> None:
 
 def test_only_what_has_expired(project: Project) -> None:
     project.succeed("deploy")
-    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    assert "no expired resources" in project.succeed("clean", "--expired", "--yes").out
     assert len(project.left()) == 3
     component = region(project).components[NAME]
     component.tags["mcc-expires-at"] = LONG_AGO  # the endpoint's was renewed since
-    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    assert "no expired resources" in project.succeed("clean", "--expired", "--yes").out
     region(project).endpoints[NAME].tags["mcc-expires-at"] = LONG_AGO
     component.tags["mcc-expires-at"] = "2999-01-01T00:00:00+00:00"
     assert "EXPIRED" in project.succeed("status").out
@@ -151,7 +151,7 @@ def test_a_component_that_never_settles_costs_nothing_after_clean(
     if endpoint_goes_first == "refused":  # nothing can be deleted until it settles
         threading.Timer(0.6, setattr, [component, "status", "InService"]).start()
     done = project.succeed("clean", "--yes")
-    assert project.left() == [] and "nothing is left" in done.out
+    assert project.left() == [] and "no resources remain" in done.out
     deleted = [name for name in mutations(project.aws) if name.startswith("Delete")]
     first = ["DeleteEndpoint", "DeleteInferenceComponent"]
     assert [name for name in deleted if name in first] == (
@@ -189,7 +189,7 @@ def test_ctrl_c_names_only_what_remains(project: Project) -> None:
     command, pipe = project.command("clean", "--yes"), subprocess.PIPE
     process = subprocess.Popen(command, env=project.variables({}), stderr=pipe, text=True, cwd=project.path)
     assert process.stderr
-    while "removing inference component" not in process.stderr.readline():
+    while "deleting inference component" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     said = process.stderr.read()

@@ -24,7 +24,7 @@ def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project:
     assert failed.code == 4
     for word in ("ping health check", "exec format error", "cause:", "do/clean", "left: endpoint"):
         assert word in failed.err, failed.err
-    assert "0.10 $/h" in failed.err
+    assert "$0.10/h" in failed.err
     explained = project.succeed("logs", "--explain").out
     assert "exec format error" in explained and "next: do/build" in explained
     assert project.do("status").out.count("Failed") == 1
@@ -96,7 +96,7 @@ def test_ctrl_c_stops_waiting_and_says_what_is_billed(project: Project) -> None:
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130, told
-    assert f"left: endpoint {NAME} (Creating): 0.10 $/h" in told and "do/clean" in told
+    assert f"left: endpoint {NAME} (Creating): $0.10/h" in told and "do/clean" in told
     project.aws.world.region("us-east-1").endpoints[NAME].due = 0.0
     project.succeed("clean", "--yes")
     assert project.left() == []

@@ -145,7 +145,7 @@ def test_what_another_identity_created_is_left_alone_unless_it_is_shared(project
 def test_sessions_of_a_role_are_one_identity_and_people_are_not(rendered: Path) -> None:
     role = "arn:aws:sts::123456789012:assumed-role/pipeline"
     with imported(rendered, "aws") as lifecycle:
-        person = lifecycle.aws.person
+        person = lifecycle.aws.principal
         assert person(f"{role}/run-1") == person(f"{role}/run-2") != person(f"{role}-2/run-1")
         assert person(COLLEAGUE) != person(COLLEAGUE.replace("ana", "ben"))
         users = {person(f"arn:aws:iam::123456789012:user/{name}") for name in ("ana", "ben")}

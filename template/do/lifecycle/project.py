@@ -16,7 +16,7 @@ CONFIG = PROJECT / "do" / "config.toml"
 
 # Exit codes.
 DONE = 0  # or nothing to do
-DEFECT = 1  # of ours
+INTERNAL_ERROR = 1  # of ours
 USAGE = 2  # options or do/config.toml
 PRECONDITION = 3  # a tool, credentials or quota are missing
 REFUSED = 4  # by AWS, or it failed there for good

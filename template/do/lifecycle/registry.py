@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifecycle.aws import Aws, tag_list, tags_of
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.project import POLICY, PRECONDITION, REFUSED, VERIFICATION, Config, Failure
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -78,7 +78,7 @@ def ensure(settings: Config, aws: Aws) -> None:
             raise Failure(POLICY, "not-ours", what, seen, remedy)
         aws.require_creator(f"the repository {name}", tags_of(tags))
     else:
-        say(f"creating the repository {name}")
+        log(f"creating the repository {name}")
         request = {"imageScanningConfiguration": {"scanOnPush": True}, "tags": tag_list(aws.tags)}
         aws.call("ecr", "create_repository", repositoryName=name, **request)
     if not aws.find("ecr", "get_lifecycle_policy", repositoryName=name):

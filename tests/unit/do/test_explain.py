@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lifecycle import environment, project
 from lifecycle import explain as module
 
 LOGS = Path(__file__).parent / "logs"
@@ -34,6 +35,13 @@ LINES = {
         "socket.gaierror: [Errno -2] Name or service not known": "no-egress",
         'Connect timeout on endpoint URL: "https://sts.us-east-1.amazonaws.com/"': "no-egress",
         "botocore.exceptions.ConnectTimeoutError": "no-egress",
+        "NewConnectionError: Failed to establish a new connection: [Errno 111]": "no-egress",
+        "error: dns error: failed to lookup address information": "no-egress",
+        "fatal: Could not resolve host: github.com": "no-egress",
+        "dial tcp: lookup registry-1.docker.io on 127.0.0.53:53: no such host": "no-egress",
+        "ERROR: No matching distribution found for numpy==2.4.0": "python-version",
+        "Because numpy==2.4.0 has no wheels with a matching Python ABI tag (e.g., `cp39`)": "python-version",
+        "error: No interpreter found for Python 3.14 in managed installations": "python-version",
         "An error occurred (InsufficientCapacity) when calling the CreateEndpoint operation": "no-capacity",
         "Unable to provision requested ML compute capacity. Please retry.": "no-capacity",
         "The container start-up health check timed out after 600 seconds": "start-up-limit",
@@ -164,3 +172,30 @@ def test_a_symptom_is_told_only_without_a_cause(explain: Explain) -> None:
 def test_two_causes_are_both_told(explain: Explain) -> None:
     found = explain("exec format error\n[Errno 28] No space left on device")
     assert {finding["id"] for finding in found} == {"exec-format", "disk-full"}
+
+
+@pytest.mark.parametrize(
+    ("output", "cause"),
+    [
+        ("error: dns error: failed to lookup address information", "no network"),
+        ("No space left on device (os error 28)", "fill the disk"),
+        ("Because numpy==2.4.0 has no wheels with a matching Python ABI tag", "numpy==2.4.0 has no wheel"),
+    ],
+)
+def test_a_failed_installation_names_network_disk_or_python(
+    output: str,
+    cause: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\necho '{output}' >&2\nexit 2\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    requirements = project.PROJECT / "do" / "requirements.txt.jinja"
+    with pytest.raises(project.Failure) as failed:
+        environment.made(tmp_path / ".venv", requirements)
+    finding = failed.value.finding
+    assert finding.id == "no-environment" and cause in finding.cause and finding.next
+    assert output in capfd.readouterr().err

@@ -6,11 +6,11 @@ import time
 from typing import IO, Any
 
 from lifecycle.aws import Aws, AwsFailure, tag_list, tags_of
-from lifecycle.belongings import SOURCE_PREFIX
 from lifecycle.codebuild.source import BUILDSPEC
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.policies import policy
 from lifecycle.project import POLICY, Config, Failure
+from lifecycle.resources import SOURCE_PREFIX
 
 SOURCE_DAYS = 7  # the source is deleted from the bucket after so many
 BUILD_MINUTES = 120
@@ -47,7 +47,7 @@ def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
         if error.error not in ("NoSuchBucket", "NoSuchTagSet"):
             raise
         if error.error == "NoSuchBucket":
-            say(f"creating the bucket {bucket}")
+            log(f"creating the bucket {bucket}")
             where = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
             aws.call("s3", "create_bucket", Bucket=bucket, **({} if aws.region == "us-east-1" else where))
         for operation, request in bucket_settings(aws.tags):
@@ -77,7 +77,7 @@ def ensure_role(settings: Config, aws: Aws) -> str:
     if found:
         _require_ours(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
     else:
-        say(f"creating the role {name}")
+        log(f"creating the role {name}")
         trust, tags = json.dumps(trust_policy(account)), tag_list(aws.tags)
         found = aws.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags)
     document = json.dumps(policy("codebuild-role", settings, account, aws.partition))
@@ -108,7 +108,7 @@ def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
         _require_ours(aws, f"the CodeBuild project {settings.project_name}", tags_of(tags))
         request = {**request, "tags": tags}
     else:
-        say(f"creating the CodeBuild project {settings.project_name}")
+        log(f"creating the CodeBuild project {settings.project_name}")
     end = time.monotonic() + ROLE_SECONDS
     while True:
         try:

@@ -8,12 +8,12 @@ from typing import Any
 
 from lifecycle import chosen, journal, links, registry
 from lifecycle.aws import Aws
-from lifecycle.belongings import SOURCE_PREFIX
 from lifecycle.codebuild import builder, source
-from lifecycle.console import Progress, duration, say
+from lifecycle.console import Progress, duration, log
 from lifecycle.explain import explained
 from lifecycle.project import PROJECT, REFUSED, TIMED_OUT, Config, Failure, Result, plain
 from lifecycle.push import verified
+from lifecycle.resources import SOURCE_PREFIX
 from lifecycle.served import local
 
 LAST_LINES = 200
@@ -52,11 +52,11 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
             projectName=settings.project_name,
             environmentVariablesOverride=[{"name": "TAG", "value": tag}],
         )["build"]["id"]
-    say(f"started the build {build}")
+    log(f"started the build {build}")
     try:
         lines = follow(settings, aws, build)
     except KeyboardInterrupt:
-        say(f"the build goes on and is billed; to end it: {_stop(aws, build)}")
+        log(f"the build goes on and is billed; to end it: {_stop(aws, build)}")
         raise
     pushed = verified(settings, aws, tag)
     result = {"build": build, "image": pushed.uri, "tags": [tag, "latest"], "platform": pushed.platform}

@@ -3,15 +3,15 @@
 
 import argparse
 
-from lifecycle import belongings, journal
+from lifecycle import journal, resources
 from lifecycle.aws import Aws
-from lifecycle.belongings import Resource
-from lifecycle.console import Progress, confirmed, say
+from lifecycle.console import Progress, confirmed, log
 from lifecycle.hyperpod import cluster
 from lifecycle.hyperpod.api import Api, ApiFailure
 from lifecycle.hyperpod.manifests import Manifests, Object
 from lifecycle.hyperpod.target import Target
 from lifecycle.project import PROJECT, USAGE, VERIFICATION, Failure, Result
+from lifecycle.resources import Resource
 
 # Whatever this project may have made there, in this mode or the other: the pods' makers first.
 KINDS = (
@@ -47,11 +47,11 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             aws.require_creator(f"the {resource}", resource.tags)
         kept = [f"{resource}: {resource.kept}" for resource in listed if resource.kept]
         for reason in kept:
-            say(f"kept: {reason}")
+            log(f"kept: {reason}")
         named = [*map(_name, found), *map(str, elsewhere)]
         if not named:
             return {"deleted": [], "left": [], "text": f"nothing of this project is in {manifests.namespace}"}
-        say(f"in {manifests.namespace} of {api.name}, and in AWS: {', '.join(named)}")
+        log(f"in {manifests.namespace} of {api.name}, and in AWS: {', '.join(named)}")
         if not arguments.yes and not confirmed("delete them?", "clean"):
             raise Failure(USAGE, "declined", "nothing was deleted", "the answer was no", "do/clean")
         for entry in found:
@@ -62,7 +62,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             api.delete(api.path_of(entry))
         _wait(api, manifests, settings)
         for resource in elsewhere:
-            belongings.remove(aws, resource)
+            resources.remove(aws, resource)
         left = [_name(entry) for entry in belonging(cluster.connect(aws, settings), manifests, PODS)]
         listed = in_aws(settings, Aws(settings, "clean"), arguments)
         left += [str(resource) for resource in listed if resource.removable]
@@ -79,9 +79,9 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 def in_aws(settings: Target, aws: Aws, arguments: argparse.Namespace) -> list[Resource]:
     """Return this project's resources for builds in AWS, and with --images its repository of images."""
-    found = list(belongings.find_build(settings, aws)) if (PROJECT / "do" / "buildspec.yml").exists() else []
+    found = list(resources.find_build(settings, aws)) if (PROJECT / "do" / "buildspec.yml").exists() else []
     if arguments.images:
-        found += belongings.find_images(settings, aws)
+        found += resources.find_images(settings, aws)
     return [resource for resource in found if resource.ours]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lifecycle import journal
 from lifecycle.aws import Aws
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.hyperpod import changes, cluster, plan, pods, preflight, remote, rollout
 from lifecycle.hyperpod.api import Api, ApiFailure
 from lifecycle.hyperpod.changes import Change
@@ -35,8 +35,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         api = cluster.connect(aws, settings)
         found = preflight.before_apply(api, manifests)
         planned = changes.of(api, manifests, arguments.force)
-        for finding in plan.short(plan.capacity(found, manifests), manifests.workload, planned):
-            say(f"note: {finding.what}; {finding.seen}")
+        for finding in plan.capacity_findings(plan.capacity(found, manifests), manifests.workload, planned):
+            log(f"note: {finding.what}; {finding.seen}")
         changed = [change for change in planned if change.action != "keep"]
         result = {
             "cluster": settings.hyperpod_cluster,
@@ -46,7 +46,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         }
         _apply(api, settings, manifests, changed, arguments)
         if removed := rollout.prune(api, manifests):
-            say(f"removed ConfigMaps of earlier settings: {', '.join(removed)}")
+            log(f"removed ConfigMaps of earlier settings: {', '.join(removed)}")
         answer = {} if arguments.no_test else _test(settings, api, arguments)
         told = "nothing to change" if not changed else ", ".join(f"{c.action} {c.name}" for c in changed)
         serving = f"serves {manifests.image} in namespace {manifests.namespace}"
@@ -65,17 +65,17 @@ def _apply(
             done.append(change)
             api.apply(change.entry, force=arguments.force)
             journal.write(state="done", about={"object": change.name}, **entry)
-            say(f"{change.action:7} {change.name}")
+            log(f"{change.action:7} {change.name}")
         rollout.Rollout(api, manifests, settings).follow()
     except KeyboardInterrupt:
-        say("not waiting any longer; the rollout goes on. do/status shows it, do/clean ends it")
+        log("not waiting any longer; the rollout goes on. do/status shows it, do/clean ends it")
         raise
     except Failure as failure:
         if failure.finding.id == "cluster-unreachable" or arguments.keep or not done:
             failure.left = [change.name for change in done]
             raise
         _show_logs(api, manifests)
-        say("undoing what was applied")
+        log("undoing what was applied")
         rollout.undo(api, done)
         before = any(change.before for change in done)
         undone = "; what was before is back" if before else "; what was made is deleted"
@@ -88,7 +88,7 @@ def _show_logs(api: Api, manifests: Manifests) -> None:
     for pod in pods.listed(api, manifests.namespace, manifests.selector):
         if not pods.ready(pod):
             for line in pods.log_tail(api, pod, previous=pods.container(pod).get("restartCount", 0) > 0):
-                say(f"  | {pod['metadata']['name']}: {line}")
+                log(f"  | {pod['metadata']['name']}: {line}")
 
 
 def _test(settings: Target, api: Api, arguments: argparse.Namespace) -> Result:
@@ -105,5 +105,5 @@ def _test(settings: Target, api: Api, arguments: argparse.Namespace) -> Result:
         failure.finding = replace(failure.finding, cause=cause)
         raise
     if text := answer.get("text", ""):
-        say(text)
+        log(text)
     return {name: value for name, value in answer.items() if name != "text"}

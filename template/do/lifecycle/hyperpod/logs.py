@@ -7,7 +7,7 @@ import threading
 import time
 
 from lifecycle.aws import Aws
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.hyperpod import cluster, remote
 from lifecycle.hyperpod.api import Api
 from lifecycle.hyperpod.manifests import Manifests
@@ -55,4 +55,4 @@ def _print(api: Api, namespace: str, pod: str, arguments: argparse.Namespace) ->
             sys.stdout.write(f"{pod}: {line}\n")
             sys.stdout.flush()
     except Failure as failure:
-        say(f"{pod}: {failure}")
+        log(f"{pod}: {failure}")

@@ -22,11 +22,11 @@ def before_apply(api: Api, manifests: Manifests) -> list[Node] | None:
     _claims(api, manifests)
     found = nodes.of_cluster(api)
     if found is not None:
-        fits(found, *wanted(manifests.workload))
+        fits(found, *requested(manifests.workload))
     return found
 
 
-def wanted(workload: Object) -> tuple[str, dict[str, float]]:
+def requested(workload: Object) -> tuple[str, dict[str, float]]:
     """Return the instance type that a workload's pods go to, and what one of them asks for."""
     spec = pod_spec(workload)
     if spec:

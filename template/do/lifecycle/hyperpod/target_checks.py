@@ -29,7 +29,7 @@ def reachable(settings: Target, aws: Aws) -> Finding:
     seen = f"{settings.hyperpod_cluster}, as {api.name} in EKS"
     if nodes is None:
         return finding("cluster", OK, "cluster", f"{seen}; its nodes cannot be seen")
-    room = preflight.capacity(nodes, *preflight.wanted(manifests.workload))
+    room = preflight.capacity(nodes, *preflight.requested(manifests.workload))
     seen += "; {nodes_ready} of {nodes} {instance_type} nodes, room for {room_for_pods} pods".format(**room)
     if room["nodes_ready"]:
         return finding("cluster", OK, "cluster", seen)

@@ -7,11 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lifecycle.belongings import Resource
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
-from lifecycle.sagemaker.inventory import NUMBERED, call_of, deletion
-from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, NEVER, Request, Wanted, component_update
+from lifecycle.resources import Resource
+from lifecycle.sagemaker.inventory import IMMUTABLE_KINDS, call_of, deletion
+from lifecycle.sagemaker.specification import (
+    COMPONENT,
+    EXPIRES_AT,
+    NEVER,
+    DesiredState,
+    Request,
+    component_update,
+)
 
 USABLE = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack", "")
 
@@ -35,7 +42,7 @@ class Step:
         return call_of(self.action, self.kind)
 
 
-def steps(wanted: Wanted, found: list[Resource], expires: bool) -> list[Step]:
+def steps(wanted: DesiredState, found: list[Resource], expires: bool) -> list[Step]:
     """Return the calls, in order, [] when all is as wanted. Raises Failure (policy) for a name in use."""
     found = [resource for resource in found if not resource.kept]
     for resource in (resource for resource in found if not resource.ours):
@@ -52,7 +59,7 @@ def steps(wanted: Wanted, found: list[Resource], expires: bool) -> list[Step]:
             planned.append(Step("create", kind, name, request))
         elif kind == COMPONENT:
             planned += _updated(request, existing, scaled)
-        elif kind not in NUMBERED and (changed := list(differences(request, existing.described))):
+        elif kind not in IMMUTABLE_KINDS and (changed := list(differences(request, existing.described))):
             planned.append(Step("update", kind, name, request, "; ".join(changed)))
     named = {(kind, name) for kind, name, _ in wanted}
     old = (item for key, item in usable.items() if key not in named)

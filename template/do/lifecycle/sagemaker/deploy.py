@@ -9,15 +9,15 @@ from pathlib import Path
 
 from lifecycle import explain, journal, project
 from lifecycle.aws import Aws, AwsFailure, tag_list
-from lifecycle.belongings import Resource
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.project import POLICY, USAGE, Failure, Result
-from lifecycle.sagemaker import changes, inventory, money, plan, remote, specification
+from lifecycle.resources import Resource
+from lifecycle.sagemaker import changes, cost, inventory, plan, remote, specification
 from lifecycle.sagemaker.changes import Step
-from lifecycle.sagemaker.inventory import PASSING
+from lifecycle.sagemaker.inventory import ASYNC_KINDS
 from lifecycle.sagemaker.logs import Tail
 from lifecycle.sagemaker.plan import Plan
-from lifecycle.sagemaker.specification import Request, Wanted
+from lifecycle.sagemaker.specification import DesiredState, Request
 from lifecycle.sagemaker.target import Target
 from lifecycle.served import requests
 
@@ -49,36 +49,38 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             stopped = Failure(project.INTERRUPTED, "interrupted", what, seen, remedy)
             stopped.left = _left(settings)
             raise stopped from None
-    done, usd = [str(step) for step in planned.steps], money.of(settings)
-    text = "\n".join([*(done or ["nothing to do"]), answer.get("text", ""), money.told(settings)])
+    done, usd = [str(step) for step in planned.steps], cost.of(settings)
+    text = "\n".join([*(done or ["nothing to do"]), answer.get("text", ""), cost.summary(settings)])
     test = {name: value for name, value in answer.items() if name != "text"}
     return {"endpoint": settings.project_name, "steps": done, "test": test, "usd": usd, "text": text}
 
 
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:
-    for kind in reversed(PASSING):  # what an earlier command has begun
+    for kind in reversed(ASYNC_KINDS):  # what an earlier command has begun
         resource = inventory.describe(settings, aws, kind, settings.project_name)
-        if resource and resource.ours and resource.passing:
-            resource = inventory.settled(settings, aws, kind, resource.name)
+        if resource and resource.ours and resource.in_transition:
+            resource = inventory.wait_until_stable(settings, aws, kind, resource.name)
         if resource is None:
             break  # a component whose endpoint is gone never leaves its state
+    settings.check()
+    settings.require_role()
     planned = plan.make(settings, aws, _before(aws) if arguments.rollback else None)
     if arguments.plan:
         _require_same(planned, arguments.plan)
     planned.require_ready()
-    say(planned.text())
+    log(planned.text())
     tail = Tail(settings, aws, time.time())
     for step in planned.steps:
         _take(settings, aws, step, tail)
     answer = _verified(settings, arguments)
-    journal.write(verb="deploy", state="deployed", region=aws.region, wanted=planned.wanted)
+    journal.write(verb="deploy", state="deployed", region=aws.region, wanted=planned.desired)
     return planned, answer
 
 
-def _before(aws: Aws) -> Wanted:
+def _before(aws: Aws) -> DesiredState:
     """Return what was wanted by the deployment before the present one. Raises Failure without one."""
     entries = (entry for entry in journal.read() if entry.get("region") == aws.region)
-    deployed: list[Wanted] = [entry["wanted"] for entry in entries if entry.get("state") == "deployed"]
+    deployed: list[DesiredState] = [entry["wanted"] for entry in entries if entry.get("state") == "deployed"]
     for wanted in reversed(deployed):
         if wanted != deployed[-1]:
             return wanted
@@ -105,7 +107,7 @@ def _require_same(planned: Plan, file: Path) -> None:
 
 def _take(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
     """Make one step and wait until it has taken effect."""
-    say(str(step))
+    log(str(step))
     try:
         service, operation = step.call
         aws.call(service, operation, **_completed(settings, aws, step))
@@ -114,8 +116,8 @@ def _take(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
         made = inventory.describe(settings, aws, step.kind, step.name) if error.present else None
         if not (gone or (made and made.ours)):
             raise
-    if step.kind in PASSING and step.action != "tag":
-        resource = inventory.settled(settings, aws, step.kind, step.name, tail.quietly)
+    if step.kind in ASYNC_KINDS and step.action != "tag":
+        resource = inventory.wait_until_stable(settings, aws, step.kind, step.name, tail.quietly)
         if step.action != "delete" and not _took(step, resource):
             if step.action == "update" and resource and resource.status == "InService":
                 raise _rolled_back(resource, tail.last)
@@ -163,7 +165,7 @@ def _completed(settings: Target, aws: Aws, step: Step) -> Request:
 def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return what the endpoint answers. Raises Failure (verification) when that is wrong."""
     server = remote.server(settings, "deploy")
-    say(f"asking {server.name}")
+    log(f"asking {server.name}")
     try:
         return requests.check(server, arguments)
     except AwsFailure:
@@ -183,4 +185,4 @@ def _left(settings: Target) -> list[str]:
         found = inventory.find(settings, Aws(replace(settings, call_attempts=2), "deploy", read_only=True))
     except Failure:
         return inventory.possible(settings) if journal.read() else []
-    return [money.described(settings, resource) for resource in found if resource.removable]
+    return [cost.described(settings, resource) for resource in found if resource.removable]

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from lifecycle import explain, journal
 from lifecycle.aws import Aws, AwsFailure, tags_of
-from lifecycle.belongings import Resource
 from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
+from lifecycle.resources import Resource
 from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, Request, scalable_target
 from lifecycle.sagemaker.target import Target
 
@@ -25,8 +25,11 @@ SAGEMAKER = {
     "model": "Model",
 }
 REMOVAL_ORDER = (COMPONENT, "endpoint", "endpoint config", "model")
-PASSING = (COMPONENT, "endpoint")  # these take their time
-NUMBERED = ("endpoint config", "model")  # names that end in digits of their content: these cannot be changed
+ASYNC_KINDS = (COMPONENT, "endpoint")  # these take their time
+IMMUTABLE_KINDS = (
+    "endpoint config",
+    "model",
+)  # names that end in digits of their content: these cannot be changed
 AUTOSCALING = "application-autoscaling"
 # What scales a component: the service, and what sets and what removes it.
 SCALING = {
@@ -74,7 +77,7 @@ def find(settings: Target, aws: Aws) -> list[Resource]:
     for kind in SAGEMAKER:
         names = [name for name in _names(tagged, kind) if _is_named(settings, kind, name)]
         names += _names_in_journal(aws, kind)
-        names += _listed(settings, aws, kind) if kind in NUMBERED else [settings.project_name]
+        names += _listed(settings, aws, kind) if kind in IMMUTABLE_KINDS else [settings.project_name]
         serving += _described(settings, aws, kind, names)
     components = [resource.name for resource in serving if resource.kind == COMPONENT]
     found = list[Resource]()
@@ -95,7 +98,7 @@ def in_order(serving: list[Resource]) -> list[Resource]:
     changed: then the endpoint goes first, which also ends the cost of its instances.
     """
     order = {kind: place for place, kind in enumerate(REMOVAL_ORDER)}
-    late = {item.arn for item in serving if item.kind == COMPONENT and item.passing}
+    late = {item.arn for item in serving if item.kind == COMPONENT and item.in_transition}
     return sorted(serving, key=lambda item: order["endpoint"] + 0.5 if item.arn in late else order[item.kind])
 
 
@@ -129,7 +132,7 @@ def expired(found: list[Resource], moment: str) -> list[Resource]:
 def possible(settings: Target) -> list[str]:
     """Return what may exist when AWS does not tell: the names that this project gives."""
     name = settings.project_name
-    names = {kind: f"{settings.name_prefix}*" if kind in NUMBERED else name for kind in SAGEMAKER}
+    names = {kind: f"{settings.name_prefix}*" if kind in IMMUTABLE_KINDS else name for kind in SAGEMAKER}
     names |= {"scalable target": name, "alarm": f"{name}-from-zero"}
     return [f"perhaps {kind} {name} (AWS does not tell)" for kind, name in names.items()]
 
@@ -160,10 +163,10 @@ def patience(settings: Target) -> float:
     return settings.wait_seconds or INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
 
 
-def settled(
+def wait_until_stable(
     settings: Target, aws: Aws, kind: str, name: str, said: Callable[[], Iterable[str]] = tuple
 ) -> Resource | None:
-    """Wait until a resource has left a passing state and return it, None when it is gone.
+    """Wait until a resource has left a in_transition state and return it, None when it is gone.
 
     `said` returns what its containers have said since the last time, to be shown. Raises Failure (timed out)
     when it takes too long for its instances, model and start: it goes on in AWS.
@@ -175,7 +178,7 @@ def settled(
         status = resource.status if resource else "gone"
         for line in said():
             progress.line(line)
-        if resource is None or not resource.passing:
+        if resource is None or not resource.in_transition:
             progress.end(status)
             return resource
         progress.show(status)
@@ -204,7 +207,7 @@ def _described(settings: Target, aws: Aws, kind: str, names: list[str]) -> list[
 
 def _is_named(settings: Target, kind: str, name: str) -> bool:
     """Return whether the project gives a resource of SageMaker such a name."""
-    if kind in NUMBERED:
+    if kind in IMMUTABLE_KINDS:
         return bool(re.fullmatch(f"{re.escape(settings.name_prefix)}[0-9a-f]{{8}}", name))
     return name == settings.project_name
 

@@ -83,7 +83,7 @@ class Tail:
 
 def _explained(settings: Target, aws: Aws, lines: list[str]) -> Result:
     name = settings.project_name
-    found = [inventory.describe(settings, aws, kind, name) for kind in inventory.PASSING]
+    found = [inventory.describe(settings, aws, kind, name) for kind in inventory.ASYNC_KINDS]
     reasons = [item.described.get("FailureReason", "") for item in found if item]
     status = ", ".join(item.status for item in found if item)
     known = explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status)

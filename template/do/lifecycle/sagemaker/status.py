@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from lifecycle.aws import Aws
-from lifecycle.belongings import Resource
 from lifecycle.journal import now
 from lifecycle.project import NOT_CHECKED, Failure, Result
-from lifecycle.sagemaker import inventory, money
+from lifecycle.resources import Resource
+from lifecycle.sagemaker import cost, inventory
 from lifecycle.sagemaker.specification import EXPIRES_AT
 from lifecycle.sagemaker.target import Target
 
@@ -43,8 +43,8 @@ def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
     row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get(EXPIRES_AT)}
     row["kept"] = resource.kept
     if resource.kind == "endpoint" and not resource.kept:
-        row |= {"usd_per_hour": money.per_hour(settings, resource), "estimated": settings.price_estimated}
-        row["usd_since_creation"] = money.since_creation(settings, resource)
+        row |= {"usd_per_hour": cost.per_hour(settings, resource), "estimated": settings.price_estimated}
+        row["usd_since_creation"] = cost.since_creation(settings, resource)
     return row
 
 

@@ -52,13 +52,31 @@ class Target(Config):
         """How names begin that end in the eight digits of their content."""
         return f"{self.project_name[:LONGEST_PREFIX].rstrip('-')}-"
 
+    @property
+    def stack_role(self) -> str:
+        """The name of the role that iam/stack.yml creates."""
+        return f"mcc-{self.project_id}-execution"
+
+    @property
+    def role_command(self) -> str:
+        """The steps that create the role."""
+        return (
+            "Create it, then set role_arn in do/config.toml to its RoleArn:\n"
+            f"    aws cloudformation deploy --stack-name {self.project_name} \\\n"
+            f"        --template-file iam/stack.yml --region {self.region} \\\n"
+            "        --capabilities CAPABILITY_NAMED_IAM"
+        )
+
     def check(self) -> None:
-        """Raise Failure (usage) for settings that do not go together, (precondition) without a role."""
+        """Raise Failure (usage) for settings that contradict each other."""
         for seen, remedy in self._mismatches():
-            raise Failure(USAGE, "config-mismatch", "do/config.toml does not go together", seen, remedy)
+            raise Failure(USAGE, "config-mismatch", "settings in do/config.toml do not match", seen, remedy)
+
+    def require_role(self) -> None:
+        """Raise Failure (precondition) without a role for the container."""
         if not self.role_arn:
-            what, seen = "there is no role for the container", 'role_arn = "" in do/config.toml'
-            raise Failure(PRECONDITION, "no-role", what, seen, "name one that SageMaker may assume there")
+            what, seen = "the container has no IAM role", 'role_arn = "" in do/config.toml'
+            raise Failure(PRECONDITION, "no-role", what, seen, self.role_command)
 
     def _mismatches(self) -> Iterator[tuple[str, str]]:
         """Yield what was seen and what to write instead."""

@@ -29,10 +29,10 @@ def of_image(settings: Target, image: Image) -> Iterator[Finding]:
 
 
 def role(settings: Target, aws: Aws) -> Finding:
-    """Tell whether SageMaker may take the role."""
-    what, remedy = "the role cannot be used", "make one with iam/stack.yml, and name it in do/config.toml"
+    """Return whether SageMaker can assume the role."""
+    what, remedy = "the role cannot be used", settings.role_command
     if not settings.role_arn:
-        return finding("role", ERROR, "there is no role for the container", "role_arn is empty", remedy)
+        return no_role(settings)
     found = aws.find("iam", "get_role", RoleName=settings.role_arn.rpartition("/")[2])
     if found is None:
         return finding("role", ERROR, what, f"{settings.role_arn} does not exist", remedy)
@@ -41,6 +41,11 @@ def role(settings: Target, aws: Aws) -> Finding:
         seen = f"its trust policy does not name {HOSTING}: {json.dumps(trust)}"
         return finding("role", ERROR, what, seen, remedy)
     return finding("role", OK, "role", settings.role_arn)
+
+
+def no_role(settings: Target) -> Finding:
+    """Return that the settings name no role, and how to create one."""
+    return finding("role", ERROR, "the container has no IAM role", "role_arn is empty", settings.role_command)
 
 
 def quota(settings: Target, aws: Aws) -> Finding:

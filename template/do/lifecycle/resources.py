@@ -34,7 +34,7 @@ class Resource:
         return self.ours and not self.kept
 
     @property
-    def passing(self) -> bool:
+    def in_transition(self) -> bool:
         """Whether it is on its way to another state, during which AWS lets nobody change it."""
         return self.status.endswith(("ing", "RollingBack"))
 
