@@ -28,7 +28,7 @@ def test_from_nothing_to_an_endpoint_and_back(project: Project) -> None:
     assert project.succeed("test", "--remote", "--json").json["result"]["predictions"] == [1.5]
 
     before = mutations(project.aws)
-    assert project.succeed("deploy").out.startswith("nothing to do")
+    assert project.succeed("deploy").out.startswith("no changes")
     assert mutations(project.aws) == before
 
     digest = project.push("two")

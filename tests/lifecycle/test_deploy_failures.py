@@ -56,7 +56,7 @@ def test_an_update_that_does_not_start_leaves_the_old_one_serving(project: Proje
     project.aws.light.healthy = False
     project.aws.settings.startup_limit_seconds = 0.3
     failed = project.do("deploy")
-    assert failed.code == 4 and "failed (rolled-back): AWS rolled the update back" in failed.err
+    assert failed.code == 4 and "failed (rolled-back): AWS rolled back the update" in failed.err
     assert f"serves {IMAGE}@{old} again" in failed.err and "  | " in failed.err
     assert image_of(project) == old
     assert project.succeed("test", "--remote").code == 0

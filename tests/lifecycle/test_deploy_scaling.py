@@ -48,7 +48,7 @@ def test_copies_follow_the_load_down_to_zero(project: Project) -> None:
     assert alarm["AlarmActions"] == [policies[f"{NAME}-from-zero"]["PolicyARN"]]
     assert alarm["MetricName"] == "NoCapacityInvocationFailures"
     before = mutations(project.aws)
-    assert project.succeed("deploy").out.startswith("nothing to do")
+    assert project.succeed("deploy").out.startswith("no changes")
     assert mutations(project.aws) == before
     configure(project, scale_to_zero="false", max_copies="1")
     project.succeed("deploy")

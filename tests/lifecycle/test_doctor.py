@@ -166,6 +166,6 @@ def test_a_person_reads_what_to_do(project: StubbedProject) -> None:
     no_role(project)
     told = project.do("doctor").out
     assert re.search(
-        r"^error +the role cannot be used: .*\n +make one with iam/stack.yml", told, re.MULTILINE
+        r"^error +the role cannot be used: .*\n +Create it, then set role_arn", told, re.MULTILINE
     )
     assert ROLE in told

@@ -118,7 +118,7 @@ def test_what_aws_adds_is_no_difference() -> None:
     differences = changes.differences
     assert not list(differences({"a": 1, "b": {"c": 2}}, {"a": 1.0, "b": {"c": 2, "d": 3}, "e": 4}))
     assert list(differences({"a": {"b": 1}}, {"a": {"b": 2}})) == ["a.b was 2, is 1"]
-    assert list(differences({"Environment": {}}, {"Environment": {"X": "y"}})) == ["Environment.X is gone"]
+    assert list(differences({"Environment": {}}, {"Environment": {"X": "y"}})) == ["Environment.X is removed"]
     assert not list(differences({"Environment": {}}, {}))
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it() -> None:
     delete = [f"delete {component}: its endpoint is Failed", f"delete {endpoint}: broken"]
     assert steps() == create
     assert steps(component="InService", endpoint="Failed") == [*delete, *create]
-    assert steps(component="InService") == [f"delete {component}: its endpoint is gone", *create]
+    assert steps(component="InService") == [f"delete {component}: its endpoint is deleted", *create]
     anew = [f"delete {component}: broken", f"create {component}: "]
     assert steps(component="Failed", endpoint="InService")[:2] == anew
 
