@@ -113,7 +113,7 @@ def test_nothing_of_others_is_touched(project: Project) -> None:
     assert project.do("plan").code == 7
     before = mutations(project.aws)
     done = project.succeed("clean", "--yes", "--logs")
-    assert "left alone" in done.err and mutations(project.aws) == before and project.left() == theirs
+    assert "not deleted, because" in done.err and mutations(project.aws) == before and project.left() == theirs
 
 
 def test_a_name_that_begins_alike_is_not_in_the_way(project: Project) -> None:

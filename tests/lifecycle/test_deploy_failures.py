@@ -15,7 +15,7 @@ def test_more_memory_than_an_instance_has_is_explained(project: Project) -> None
     configure(project, memory_mib="4000")
     failed = project.do("deploy")
     assert failed.code == 4 and "There is not enough hardware resources" in failed.err
-    assert "next: lower memory_mib in do/config.toml" in failed.err
+    assert "next: reduce memory_mib in do/config.toml" in failed.err
 
 
 def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project: Project) -> None:
@@ -26,7 +26,7 @@ def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project:
         assert word in failed.err, failed.err
     assert "$0.10/h" in failed.err
     explained = project.succeed("logs", "--explain").out
-    assert "exec format error" in explained and "next: do/build" in explained
+    assert "exec format error" in explained and "do/build" in explained
     assert project.do("status").out.count("Failed") == 1
     project.aws.light.exits_saying = None
     mended = project.succeed("deploy")

@@ -66,7 +66,7 @@ def test_an_endpoint_that_is_scaled_to_zero_is_woken(project: Project) -> None:
     for command in (["test", "--remote"], ["deploy"]):
         scale_to_zero(project)
         done = project.succeed(*command)
-        assert "scaled to zero, waiting for a first copy" in done.err and "a copy answers" in done.err
+        assert "scaled to zero, waiting for the first copy" in done.err and "a copy is in service" in done.err
         assert "1.5" in done.out
     project.aws.settings.wakes = False
     for command in (["test", "--remote"], ["deploy"]):

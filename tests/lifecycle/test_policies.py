@@ -141,7 +141,7 @@ def test_nothing_speaks_of_commands_that_are_not_there(project: Path, kind: str)
 def test_names_that_cannot_be_filled_in_are_told(project: Path) -> None:
     command = [str(project / "do" / "doctor"), "--policy", "depoly", "--account", ACCOUNT]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "known are deploy" in done.stderr
+    assert done.returncode == 2 and "available: deploy" in done.stderr
 
 
 def test_a_policy_without_the_role_that_it_names_is_refused(project: Path) -> None:

@@ -78,5 +78,5 @@ def test_help_needs_no_aws_and_no_environment(rendered: Path, verb: str) -> None
 def test_the_first_use_makes_its_environment(project: Project) -> None:
     (project.path / ".venv").unlink()
     done = project.do("status", PATH=clean_environment()["PATH"])
-    assert done.code == 0 and "making .venv" in done.err
+    assert done.code == 0 and "creating .venv" in done.err
     shutil.rmtree(project.path / ".venv")

@@ -57,8 +57,8 @@ def described(project: StubbedProject) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("operation", "words"),
     [
-        ("StartBuild", "or build here: `do/build`, `do/push`"),
-        ("CreateRole", "delete roles that are not used"),
+        ("StartBuild", "or run do/build and do/push here"),
+        ("CreateRole", "delete unused roles"),
         ("CreateRepository", "delete repositories or images"),
         ("CreateBucket", "request an increase in Service Quotas"),
     ],

@@ -62,7 +62,7 @@ def test_a_pod_without_a_node_says_which_resource_is_short(cluster: Cluster) -> 
     ran = cluster.run("deploy", "--no-test")
     assert (ran.code, ran.id) == (4, "pod-unschedulable")
     assert "2 Insufficient nvidia.com/gpu" in ran.seen
-    assert ran.document["findings"][0]["cause"] == "too little free: cpu, memory, nvidia.com/gpu"
+    assert ran.document["findings"][0]["cause"] == "insufficient cpu, memory, nvidia.com/gpu"
     assert cluster.deployed()["spec"]["replicas"] == 1
 
 
@@ -124,6 +124,6 @@ def test_an_interrupted_wait_says_what_goes_on(cluster: Cluster) -> None:
     time.sleep(0.5)
     process.send_signal(2)
     _, said = process.communicate(timeout=20)
-    assert process.returncode == 130 and "the rollout goes on" in said and "do/clean" in said
+    assert process.returncode == 130 and "the rollout continues" in said and "do/clean" in said
     cluster.actor.behave = lambda pod: "ready"
     cluster.deploy()

@@ -92,6 +92,6 @@ def test_doctor_tells_what_is_missing_in_the_cluster(cluster: Cluster) -> None:
         checks: list[Object] = cluster.run("doctor").document["result"]["checks"]
         return next(check for check in checks if check["id"] in ("cluster", "no-rights"))
 
-    assert finding()["severity"] == "ok" and "room for 3 pods" in finding()["seen"]
+    assert finding()["severity"] == "ok" and "capacity for 3 pods" in finding()["seen"]
     cluster.api.denied.add("patch deployments")
     assert (finding()["id"], finding()["severity"]) == ("no-rights", "error")
