@@ -1,4 +1,4 @@
-"""do/clean gets to zero from every state, touches nothing of others, and says what it could not remove."""
+"""do/clean deletes all resources of a project from every state, and reports those that remain."""
 
 import json
 import shutil
@@ -113,7 +113,9 @@ def test_nothing_of_others_is_touched(project: Project) -> None:
     assert project.do("plan").code == 7
     before = mutations(project.aws)
     done = project.succeed("clean", "--yes", "--logs")
-    assert "not deleted, because" in done.err and mutations(project.aws) == before and project.left() == theirs
+    assert (
+        "not deleted, because" in done.err and mutations(project.aws) == before and project.left() == theirs
+    )
 
 
 def test_a_name_that_begins_alike_is_not_in_the_way(project: Project) -> None:
@@ -148,7 +150,7 @@ def test_a_component_that_never_settles_costs_nothing_after_clean(
     project.aws.settings.endpoint_with_components = endpoint_goes_first
     component = region(project).components[NAME]
     component.status = state
-    if endpoint_goes_first == "refused":  # nothing can be deleted until it settles
+    if endpoint_goes_first == "refused":  # nothing can be deleted in a transitional state
         threading.Timer(0.6, setattr, [component, "status", "InService"]).start()
     done = project.succeed("clean", "--yes")
     assert project.left() == [] and "no resources remain" in done.out
@@ -203,7 +205,7 @@ def test_ctrl_c_names_only_what_remains(project: Project) -> None:
 
 
 def make_builds(project: Project) -> str:
-    """Create what do/submit creates in AWS, and return the name of the bucket."""
+    """Create the resources of do/submit in AWS, and return the name of the bucket."""
     tags = [{"Key": "mcc-project-id", "Value": project.id}]
     role = f"mcc-{project.id}-codebuild"
     iam, s3 = project.aws.boto3_client("iam"), project.aws.boto3_client("s3")

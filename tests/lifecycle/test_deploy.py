@@ -1,4 +1,4 @@
-"""From a project to an endpoint and back, by its own commands."""
+"""From a project to an endpoint and back, with the commands of the project."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A deployment that fails, takes too long or answers wrongly says so, and what is still billed."""
+"""A failed deployment reports the failure, and the resources that still incur charges."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""Copies and instances: how many there are, and scaling to zero."""
+"""The number of copies and instances, and scaling to zero."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_an_update_asks_for_batches_only_where_there_are_some(project: Project, 
     component.copies = component.current_copies = running
     digest = project.push("two")
     done = project.do("deploy")
-    if running:  # otherwise nothing is there to answer
+    if running:  # otherwise there is no server
         assert done.code == 0, done.err
     (update,) = [call for call in project.aws.mutations if call.operation == "UpdateInferenceComponent"]
     assert image_of(project) == digest

@@ -1,4 +1,4 @@
-"""What is refused before anything is made, each with its exit code and what to do next."""
+"""Invalid deployments are refused before any creation, with an exit code and the next step."""
 
 import os
 import subprocess
@@ -159,7 +159,7 @@ def test_an_account_that_is_not_set_is_the_one_used_first(project: Project) -> N
     assert not kept.exists(), "nothing is changed by a plan"
     project.succeed("deploy")
     assert kept.read_text() == "123456789012\n"
-    kept.write_text("210987654321\n")  # as if the credentials were now of another account
+    kept.write_text("210987654321\n")  # simulates credentials of another account
     before = mutations(project.aws)
     for command in (["deploy"], ["plan"], ["clean", "--yes"]):
         refused = project.do(*command)

@@ -1,4 +1,4 @@
-"""Plans and deployments on a HyperPod cluster, against a Kubernetes API and an AWS that stand in."""
+"""Plans and deployments on a HyperPod cluster, against a fake Kubernetes API and a fake AWS."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What does not come to serve is explained, and what was before is back."""
+"""A failed rollout is explained and rolled back."""
 
 import re
 import subprocess

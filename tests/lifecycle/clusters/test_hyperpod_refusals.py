@@ -1,4 +1,4 @@
-"""Input that cannot be used is refused before anything is applied."""
+"""Invalid input is refused before anything is applied."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Status, logs and requests of what is deployed to a cluster."""
+"""Status, logs and requests of a deployment in a cluster."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Each trouble is told by its log, with its own cause and no other, and with the number to set."""
+"""Each known issue is found in its log, with one cause, and with the value to set."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from lifecycle import environment, project
 from lifecycle import explain as module
 
 LOGS = Path(__file__).parent / "logs"
-# Other words for the same troubles: what stands in a log, and the id it must give.
+# Other log lines of the same issues, and the id of the issue.
 LINES = {
     "predictive": {
         "ModuleNotFoundError: No module named 'numpy._core'": "dependency-version",
@@ -74,7 +74,7 @@ LINES = {
     },
     "triton": {},
 }
-# Numbers and names that the remedy must take from the log.
+# Values that the next step must include from the log.
 TOLD = {
     "kv-cache-too-small.language_model": "max_model_len = 22288",
     "kv-cache-too-small.older.language_model": "max_model_len = 23648",
@@ -95,7 +95,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def causes(kind: str, tmp_path: Path) -> Path:
-    """Return the causes that a project of a kind has."""
+    """Return the causes of a project of a kind."""
     for name in ("image", "sagemaker", kind):
         shutil.copy(module.CAUSES / f"{name}.toml", tmp_path)
     return tmp_path
@@ -112,7 +112,7 @@ def explain(causes: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
 
 
 def read(log: Path) -> dict[str, str]:
-    """Return what explain() is given: a first line may hold AWS's reason or status in place of the log."""
+    """Return the arguments of explain(): the first line can be AWS's reason or status instead of the log."""
     first, _, rest = log.read_text().partition("\n")
     for name in ("reason", "status"):
         if first.startswith(f"{name}: "):

@@ -1,4 +1,4 @@
-"""The requests to AWS are what the settings say, and what botocore's own models accept."""
+"""The requests to AWS match the settings, and the service models of botocore accept them."""
 
 import dataclasses
 from typing import Any
