@@ -4,8 +4,8 @@ It responds over HTTP in pages: EC2's query protocol in XML, the Price List's JS
 and returns the error codes of AWS: for the service and Region of a signature (not the signature itself), the
 action, the names and number of filters and values, and page tokens.
 
-Limits: only the fields that catalog/refresh_instances.py reads, and only the filters instance-type, regionCode
-and component. It has only the types that it is created with. No HTTPS, no rate limits, no other action.
+Limits: only the fields that catalog/refresh_instances.py reads, and only the filters instance-type,
+regionCode and component. It has only the types that it is created with. No HTTPS, no rate limits, no other action.
 """
 
 import json

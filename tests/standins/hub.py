@@ -1,7 +1,7 @@
 """A fake Hugging Face Hub, limited to the lookup of a model.
 
 It serves `GET /api/models/{name}[/revision/{revision}]` and `GET /{name}/resolve/{revision}/{file}` with
-the statuses and the X-Error-Code headers of the Hub, and counts and records requests. Tests can inject faults.
+the statuses and the X-Error-Code headers of the Hub, and records requests. Tests can inject faults.
 Limits: no HEAD, ranges, `expand`, uploads, datasets or spaces; one commit per model; no redirects; no rate
 limits except injected ones.
 

@@ -226,7 +226,7 @@ def _list(value: Any) -> list[Any]:
 def _matches(statement: dict[str, Any], need: Need) -> bool:
     unknown = set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}
     if unknown:
-        raise Refusal("MalformedPolicyDocument", f"the stand-in does not evaluate {sorted(unknown)}")
+        raise Refusal("MalformedPolicyDocument", f"the fake AWS does not evaluate {sorted(unknown)}")
     actions = (pattern.lower() for pattern in _list(statement["Action"]))
     if not any(fnmatch.fnmatchcase(need.action.lower(), pattern) for pattern in actions):
         return False

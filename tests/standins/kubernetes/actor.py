@@ -1,4 +1,4 @@
-"""The controllers of a fake cluster: they create the pods of a Deployment, assign nodes, and delete dependents.
+"""The controllers of a fake cluster: they create pods, assign nodes, and delete dependents.
 
 They use only the API, like the components of a real cluster. Containers do not run: `behave` sets the outcome
 of a pod's server.
