@@ -5,7 +5,7 @@ and returns the error codes of AWS: for the service and Region of a signature (n
 action, the names and number of filters and values, and page tokens.
 
 Limits: only the fields that catalog/refresh_instances.py reads, and only the filters instance-type,
-regionCode and component. It has only the types that it is created with. No HTTPS, no rate limits, no other action.
+regionCode and component. It has only the types that it is created with. No HTTPS and no rate limits.
 """
 
 import json

@@ -138,12 +138,12 @@ class Aws:
         expected = self.settings.account or journal.account()
         if not expected or who.account == expected:
             return who
-        what, remedy = "the credentials are for another account", f"use credentials of {expected}"
+        what, next_step = "the credentials are for another account", f"use credentials of {expected}"
         seen = f"credentials of {who.account}, account = {expected} in do/config.toml"
         if not self.settings.account:
             seen = f"credentials of {who.account}, {expected} was used before (.do/account)"
-            remedy += f', or set account = "{who.account}" in do/config.toml'
-        raise Failure(POLICY, "other-account", what, seen, remedy)
+            next_step += f', or set account = "{who.account}" in do/config.toml'
+        raise Failure(POLICY, "other-account", what, seen, next_step)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -156,8 +156,8 @@ class Aws:
         if not creator or self.settings.shared or principal(creator) == principal(self.identify().arn):
             return
         seen = f"{what} was created by {creator}, the caller is {self.identify().arn}"
-        remedy = "add --set shared=true for this run, or set shared = true in do/config.toml for a team"
-        raise Failure(POLICY, "other-creator", "another identity created the resource", seen, remedy)
+        next_step = "add --set shared=true for this run, or set shared = true in do/config.toml for a team"
+        raise Failure(POLICY, "other-creator", "another identity created the resource", seen, next_step)
 
     @property
     def partition(self) -> str:
@@ -223,26 +223,26 @@ class Aws:
         except ClientError as error:
             details = error.response.get("Error", {})
             code, message = str(details.get("Code", "")), " ".join(str(details.get("Message", "")).split())
-            exit_code, name, remedy = refusal(call.partition(".")[0], code)
+            exit_code, name, next_step = refusal(call.partition(".")[0], code)
             action = re.search(r"perform: (\S+)", message)
-            remedy = remedy.format(action=action[1] if action else call, verb=self.verb)
+            next_step = next_step.format(action=action[1] if action else call, verb=self.verb)
             seen = f"{code}: {message}"[:600]
-            found = AwsFailure(exit_code, name, f"AWS refused {call}", seen, f"{remedy}; {again}")
+            found = AwsFailure(exit_code, name, f"AWS refused {call}", seen, f"{next_step}; {again}")
             found.error, found.response = code, error.response
             raise found from None
         except BotoCoreError as error:
             kind, seen = type(error).__name__, " ".join(str(error).split())
             if kind == "ParamValidationError":
-                what, remedy = f"invalid parameters for {call}", "fix the setting in do/config.toml"
-                raise Failure(USAGE, "bad-request", what, seen, remedy) from None
+                what, next_step = f"invalid parameters for {call}", "fix the setting in do/config.toml"
+                raise Failure(USAGE, "bad-request", what, seen, next_step) from None
             if any(word in kind for word in ("Credential", "Token", "Profile", "SSO", "Login")):
-                remedy = "log in (aws sso login), or set AWS_PROFILE"
+                next_step = "log in (aws sso login), or set AWS_PROFILE"
                 what = "no valid AWS credentials"
-                found = AwsFailure(PRECONDITION, "no-credentials", what, seen, remedy)
+                found = AwsFailure(PRECONDITION, "no-credentials", what, seen, next_step)
             else:
-                remedy = f"check the network and region = {self.region}, {again}"
+                next_step = f"check the network and region = {self.region}, {again}"
                 cause = "AWS might have completed the call anyway"
-                found = AwsFailure(REFUSED, "aws-unreachable", f"{call} failed", seen, remedy, cause)
+                found = AwsFailure(REFUSED, "aws-unreachable", f"{call} failed", seen, next_step, cause)
             found.error, found.response = kind, {}
             raise found from None
 

@@ -30,9 +30,9 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
         code, lines = followed(command, PROJECT, environment)
     if code:
         otherwise = "fix the error in the lines above; do/build --no-cache ignores cached steps"
-        cause, remedy = explained("\n".join(lines), otherwise)
+        cause, next_step = explained("\n".join(lines), otherwise)
         what, seen = "the image was not built", f"{' '.join(command)} ended with code {code}"
-        raise Failure(INTERNAL_ERROR, "build-failed", what, seen, remedy, cause)
+        raise Failure(INTERNAL_ERROR, "build-failed", what, seen, next_step, cause)
     return {"image": settings.image, "platform": settings.platform, "text": settings.image}
 
 

@@ -95,8 +95,8 @@ def _disk() -> Finding:
     free = shutil.disk_usage(PROJECT).free / 1e9
     if free >= FREE_GB:
         return finding("disk", OK, "disk", f"{free:.0f} GB free")
-    remedy = "free disk space: docker system prune removes unused images"
-    return finding("disk", WARNING, "low disk space", f"{free:.0f} GB free", remedy)
+    next_step = "free disk space: docker system prune removes unused images"
+    return finding("disk", WARNING, "low disk space", f"{free:.0f} GB free", next_step)
 
 
 def _region(settings: Config) -> Finding:
@@ -105,8 +105,8 @@ def _region(settings: Config) -> Finding:
     if other == settings.region:
         return finding("region", OK, "region", settings.region)
     seen = f"{other} in the environment, region = {settings.region} in do/config.toml"
-    remedy = "the commands use do/config.toml; other tools in this shell do not"
-    return finding("region", WARNING, "the shell has another Region", seen, remedy)
+    next_step = "the commands use do/config.toml; other tools in this shell do not"
+    return finding("region", WARNING, "the shell has another Region", seen, next_step)
 
 
 def _built(settings: Config, program: str) -> Finding:

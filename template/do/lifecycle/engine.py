@@ -29,13 +29,13 @@ def find(selected: str) -> str:
     installed = [name for name in ([selected] if selected else ENGINES) if shutil.which(name)]
     if not installed:
         seen = f"{selected or ', '.join(ENGINES)} not found on PATH"
-        remedy = "install one of them; do/run --help lists the options without a container"
-        raise Failure(PRECONDITION, "no-engine", "no container engine", seen, remedy)
+        next_step = "install one of them; do/run --help lists the options without a container"
+        raise Failure(PRECONDITION, "no-engine", "no container engine", seen, next_step)
     answer = subprocess.run([installed[0], "info"], capture_output=True, text=True)
     if answer.returncode:
         seen = (answer.stderr.strip().splitlines() or ["no output"])[-1]
-        remedy = f"start {installed[0]}; do/run --help lists the options without a container"
-        raise Failure(PRECONDITION, "engine-not-running", f"{installed[0]} is not running", seen, remedy)
+        next_step = f"start {installed[0]}; do/run --help lists the options without a container"
+        raise Failure(PRECONDITION, "engine-not-running", f"{installed[0]} is not running", seen, next_step)
     return installed[0]
 
 

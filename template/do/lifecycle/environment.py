@@ -35,8 +35,8 @@ def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) ->
     Raise Failure (precondition) if it cannot be created, and without a suitable Python before any download.
     """
     python, installed = directory / "bin" / "python", directory / "installed.txt"
-    wanted = requirements.read_text()
-    if installed.exists() and installed.read_text() == wanted:
+    expected = requirements.read_text()
+    if installed.exists() and installed.read_text() == expected:
         return python
     uv = shutil.which("uv")
     chosen = suitable_python(uv, requirements, versions)
@@ -50,9 +50,9 @@ def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) ->
             otherwise = "fix the error in the lines above"
             if versions:
                 otherwise += f"; the libraries support Python {' or '.join(versions)}, which uv can install"
-            cause, remedy = explained("\n".join(lines), otherwise)
-            raise Failure(PRECONDITION, "no-environment", what, seen, remedy, cause)
-    installed.write_text(wanted)
+            cause, next_step = explained("\n".join(lines), otherwise)
+            raise Failure(PRECONDITION, "no-environment", what, seen, next_step, cause)
+    installed.write_text(expected)
     return python
 
 
@@ -82,8 +82,8 @@ def suitable_python(uv: str | None, requirements: Path, versions: tuple[str, ...
         return versions[-1]
     what = f"Python {running} cannot run the server without a container"
     seen = f"{requirements.name} has wheels for Python {', '.join(versions)}"
-    remedy = f"put python{versions[-1]} on PATH, or install uv, which installs it: pip install uv"
-    raise Failure(PRECONDITION, "unsuitable-python", what, seen, remedy)
+    next_step = f"put python{versions[-1]} on PATH, or install uv, which installs it: pip install uv"
+    raise Failure(PRECONDITION, "unsuitable-python", what, seen, next_step)
 
 
 def commands(uv: str | None, directory: Path, requirements: Path, chosen: str) -> list[list[str]]:

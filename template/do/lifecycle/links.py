@@ -27,5 +27,5 @@ def refuse_in_source(what: str) -> None:
 
 def _failure(path: Path, folder: Path, what: str) -> Failure:
     seen = f"{path} is a link to {path.resolve()}, outside {folder}"
-    remedy = "replace the link with a copy of the file (cp -L), or remove it"
-    return Failure(PRECONDITION, "link-leaves", what, seen, remedy)
+    next_step = "replace the link with a copy of the file (cp -L), or remove it"
+    return Failure(PRECONDITION, "link-leaves", what, seen, next_step)

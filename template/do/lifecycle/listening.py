@@ -49,8 +49,8 @@ def require_free(host: str, port: int) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise taken from None
-            what, remedy = f"cannot listen on {here}", "choose another --host or --port"
-            raise Failure(USAGE, "cannot-listen", what, str(error), remedy) from None
+            what, next_step = f"cannot listen on {here}", "choose another --host or --port"
+            raise Failure(USAGE, "cannot-listen", what, str(error), next_step) from None
 
 
 def _host(text: str) -> str:

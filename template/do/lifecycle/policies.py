@@ -47,5 +47,5 @@ def _setting(settings: Config, name: str) -> str:
     if found := str(getattr(settings, name)):
         return found
     what, seen = "the policy requires a setting that is empty", f'{name} = "" in do/config.toml'
-    remedy = f"set {name} in do/config.toml, or add --set {name}=VALUE"
-    raise Failure(PRECONDITION, "policy-incomplete", what, seen, remedy)
+    next_step = f"set {name} in do/config.toml, or add --set {name}=VALUE"
+    raise Failure(PRECONDITION, "policy-incomplete", what, seen, next_step)

@@ -50,9 +50,9 @@ class Finding:
 Result = dict[str, Any]
 
 
-def finding(name: str, severity: str, what: str, seen: str, remedy: str = "") -> Finding:
+def finding(name: str, severity: str, what: str, seen: str, next_step: str = "") -> Finding:
     """Return a finding: the subject or problem, the observation, and the next step."""
-    return Finding(name, severity, what, seen, remedy)
+    return Finding(name, severity, what, seen, next_step)
 
 
 # Terminal control sequences, and characters that are not printable except tabs and line ends.
@@ -74,10 +74,10 @@ class Failure(Exception):
     `cause` is the likely cause, if it differs from the observation; `left` names the existing AWS resources.
     """
 
-    def __init__(self, code: int, name: str, what: str, seen: str, remedy: str, cause: str = "") -> None:
+    def __init__(self, code: int, name: str, what: str, seen: str, next_step: str, cause: str = "") -> None:
         super().__init__(what)
         self.code, self.left = code, list[str]()
-        self.finding = Finding(name, ERROR, what, seen, remedy, cause)
+        self.finding = Finding(name, ERROR, what, seen, next_step, cause)
 
     def __str__(self) -> str:
         known = self.finding.as_json()
@@ -176,8 +176,8 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     if missing := sorted({field.name for field in fields(kind)} - {"engine"} - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
     if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", values["region"]):
-        seen, remedy = f"region = {values['region']!r}", 'write a Region such as region = "eu-west-1"'
-        raise _unusable("not-a-region", seen, remedy)
+        seen, next_step = f"region = {values['region']!r}", 'write a Region such as region = "eu-west-1"'
+        raise _unusable("not-a-region", seen, next_step)
     return kind(**values)
 
 
@@ -204,5 +204,5 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     )
 
 
-def _unusable(name: str, seen: str, remedy: str) -> Failure:
-    return Failure(USAGE, f"config-{name}", f"cannot use {CONFIG}", seen, remedy)
+def _unusable(name: str, seen: str, next_step: str) -> Failure:
+    return Failure(USAGE, f"config-{name}", f"cannot use {CONFIG}", seen, next_step)

@@ -55,8 +55,8 @@ def _push(program: str, image: str, target: str) -> None:
     log(f"pushing {target}")
     code, lines = followed([program, "push", target])
     if code:
-        cause, remedy = explained(
+        cause, next_step = explained(
             "\n".join(lines), "fix the error in the lines above, then run do/push again"
         )
         what, seen = f"{target} was not pushed", (lines or ["no output"])[-1]
-        raise Failure(REFUSED, "push-failed", what, seen, remedy, cause)
+        raise Failure(REFUSED, "push-failed", what, seen, next_step, cause)

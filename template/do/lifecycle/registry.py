@@ -34,8 +34,8 @@ class Image:
         if self.media_type != DOCKER_MANIFEST:
             what, seen = "unsupported image manifest type", f"{self.uri} is {self.media_type}"
             cause = "the builder wrote an OCI manifest, or an index with attestations"
-            remedy = "do/build and do/push; other builders: oci-mediatypes=false and no provenance"
-            return Failure(VERIFICATION, "image-type", what, seen, remedy, cause)
+            next_step = "do/build and do/push; other builders: oci-mediatypes=false and no provenance"
+            return Failure(VERIFICATION, "image-type", what, seen, next_step, cause)
         if self.platform != settings.platform:
             what = f"the image is not for {settings.instance_type}"
             seen = f"{self.uri} is for {self.platform}, platform = {settings.platform} in do/config.toml"
@@ -74,8 +74,8 @@ def ensure(settings: Config, aws: Aws) -> None:
         tags = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
         if not settings.owns(tags_of(tags)):
             what, seen = f"the repository {name} is owned by another project", f"its tags are {tags}"
-            remedy = f"rename the project, or add the tags {settings.tags} to the repository"
-            raise Failure(POLICY, "not-ours", what, seen, remedy)
+            next_step = f"rename the project, or add the tags {settings.tags} to the repository"
+            raise Failure(POLICY, "not-ours", what, seen, next_step)
         aws.require_creator(f"the repository {name}", tags_of(tags))
     else:
         log(f"creating the repository {name}")
@@ -105,11 +105,11 @@ def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) ->
             output = done.stderr.decode(errors="replace").strip()
             # The credential helper of ECR logs in by itself, and rejects a login with these words.
             if done.returncode and "not implemented" not in output:
-                what, remedy = (
+                what, next_step = (
                     f"{engine} cannot log in to {host}",
                     f"fix the reported error, then run do/{verb}",
                 )
-                raise Failure(PRECONDITION, "registry-login", what, output, remedy)
+                raise Failure(PRECONDITION, "registry-login", what, output, next_step)
             entered.append(host)
         yield
     finally:
@@ -126,5 +126,5 @@ def _blob(settings: Config, aws: Aws, digest: str) -> dict[str, Any]:
         with urllib.request.urlopen(found["downloadUrl"], timeout=settings.call_seconds) as response:
             return dict(json.load(response))
     except (OSError, ValueError) as error:
-        what, remedy = "cannot read the configuration of the image", "check the network, then try again"
-        raise Failure(REFUSED, "no-image-config", what, f"{digest}: {error}", remedy) from None
+        what, next_step = "cannot read the configuration of the image", "check the network, then try again"
+        raise Failure(REFUSED, "no-image-config", what, f"{digest}: {error}", next_step) from None

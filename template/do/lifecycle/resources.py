@@ -22,7 +22,7 @@ class Resource:
     kind: str
     name: str
     arn: str
-    ours: bool
+    owned: bool
     status: str = ""
     described: dict[str, Any] = field(default_factory=dict, repr=False)
     tags: dict[str, str] = field(default_factory=dict, repr=False)
@@ -31,7 +31,7 @@ class Resource:
     @property
     def removable(self) -> bool:
         """Whether do/clean can delete it."""
-        return self.ours and not self.kept
+        return self.owned and not self.kept
 
     @property
     def in_transition(self) -> bool:

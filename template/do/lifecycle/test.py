@@ -37,8 +37,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
     if not (PROJECT / "do" / "contract").is_dir():
         seen = "there is no do/contract"
-        remedy = "copier update --trust -d include_tests=true"
-        raise Failure(PRECONDITION, "no-contract-suite", "the contract suite cannot run", seen, remedy)
+        next_step = "copier update --trust -d include_tests=true"
+        raise Failure(PRECONDITION, "no-contract-suite", "the contract suite cannot run", seen, next_step)
     options = ["--json"] if arguments.json else []
     options += ["--soak"] if arguments.soak else []
     options += ["--only", arguments.only] if arguments.only else []

@@ -52,5 +52,5 @@ class Server:
         except urllib.error.HTTPError as error:
             return error
         except (OSError, ValueError) as error:
-            what, remedy = f"{self.name} does not respond", "start it in another terminal: do/run"
-            raise Failure(PRECONDITION, "no-server", what, str(error), remedy) from None
+            what, next_step = f"{self.name} does not respond", "start it in another terminal: do/run"
+            raise Failure(PRECONDITION, "no-server", what, str(error), next_step) from None

@@ -54,7 +54,7 @@ def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
         for operation, request in bucket_settings(aws.tags):
             aws.call("s3", operation, **owner, **request)
         return
-    _require_ours(aws, f"the bucket {bucket}", tags_of(tags))
+    _require_owned(aws, f"the bucket {bucket}", tags_of(tags))
 
 
 def bucket_settings(tags: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
@@ -76,7 +76,7 @@ def ensure_role(settings: Config, aws: Aws) -> str:
     name, account = role_name(settings), aws.identify().account
     found = aws.find("iam", "get_role", RoleName=name)
     if found:
-        _require_ours(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
+        _require_owned(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
     else:
         log(f"creating the role {name}")
         trust, tags = json.dumps(trust_policy(account)), tag_list(aws.tags)
@@ -106,7 +106,7 @@ def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
     found = aws.call("codebuild", "batch_get_projects", names=[settings.project_name])["projects"]
     if found:
         tags = found[0].get("tags", [])
-        _require_ours(aws, f"the CodeBuild project {settings.project_name}", tags_of(tags))
+        _require_owned(aws, f"the CodeBuild project {settings.project_name}", tags_of(tags))
         request = {**request, "tags": tags}
     else:
         log(f"creating the CodeBuild project {settings.project_name}")
@@ -151,11 +151,11 @@ def project_request(
     }
 
 
-def _require_ours(aws: Aws, what: str, tags: dict[str, str]) -> None:
+def _require_owned(aws: Aws, what: str, tags: dict[str, str]) -> None:
     """Raise Failure (policy) for a resource of another project, or created by another identity."""
     if not aws.settings.owns(tags):
-        remedy = f"rename the project, or add the tags {aws.settings.tags} if the resource is yours"
+        next_step = f"rename the project, or add the tags {aws.settings.tags} if the resource is yours"
         raise Failure(
-            POLICY, "not-ours", f"{what} is owned by another project", f"its tags are {tags}", remedy
+            POLICY, "not-ours", f"{what} is owned by another project", f"its tags are {tags}", next_step
         )
     aws.require_creator(what, tags)

@@ -81,8 +81,8 @@ def follow(settings: Config, aws: Aws, build: str) -> list[str]:
         if status != "IN_PROGRESS":
             break
         if progress.elapsed > progress.limit:
-            seen, remedy = f"{build} is still in phase {state['currentPhase']}", _stop(aws, build)
-            raise Failure(TIMED_OUT, "build-timeout", "timed out waiting for the build", seen, remedy)
+            seen, next_step = f"{build} is still in phase {state['currentPhase']}", _stop(aws, build)
+            raise Failure(TIMED_OUT, "build-timeout", "timed out waiting for the build", seen, next_step)
         progress.show(state["currentPhase"].lower())
         progress.sleep(settings.poll_seconds)
     progress.end(status.lower())
@@ -119,11 +119,11 @@ def _failure(build: str, phases: list[dict[str, Any]], lines: list[str]) -> Fail
     reported = " ".join(
         "; ".join(context.get("message", "") for context in failed.get("contexts", [])).split()
     )
-    cause, remedy = explained(
+    cause, next_step = explained(
         "\n".join([*lines, reported]), "fix the error in the log above, then run do/submit"
     )
     seen = f"phase {failed['phaseType']} {failed['phaseStatus']}: {reported[-LONGEST:]}"
-    return Failure(REFUSED, "build-failed", f"the build {build} failed", seen, remedy, cause)
+    return Failure(REFUSED, "build-failed", f"the build {build} failed", seen, next_step, cause)
 
 
 def _stop(aws: Aws, build: str) -> str:

@@ -77,8 +77,8 @@ class Api:
         resource = self._resources[version].get(kind)
         if resource is None:
             what = f"the cluster has no objects of kind {kind}"
-            remedy = "install the operator that defines the kind, or remove the objects from kubernetes/"
-            failure = ApiFailure(PRECONDITION, "unknown-kind", what, f"{version} at {self.name}", remedy)
+            next_step = "install the operator that defines the kind, or remove the objects from kubernetes/"
+            failure = ApiFailure(PRECONDITION, "unknown-kind", what, f"{version} at {self.name}", next_step)
             failure.status = 404
             raise failure
         within = f"/namespaces/{quote(namespace)}" if resource["namespaced"] else ""
@@ -211,23 +211,23 @@ def refusal(error: Any, call: str, name: str) -> ApiFailure:
 
 def _explained(status: int, body: Object, call: str, name: str, seen: str) -> ApiFailure:
     if status == 401:
-        what, remedy = (
+        what, next_step = (
             f"this identity has no access to the cluster {name}",
             f"create an access entry: aws eks create-access-entry --cluster-name {name} --principal-arn …",
         )
-        return ApiFailure(PRECONDITION, "no-cluster-access", what, seen, remedy)
+        return ApiFailure(PRECONDITION, "no-cluster-access", what, seen, next_step)
     if status == 403:
-        remedy = f"allow it with a role or an access policy of the cluster {name}"
-        return ApiFailure(PRECONDITION, "forbidden", f"the cluster refused {call}", seen, remedy)
+        next_step = f"allow it with a role or an access policy of the cluster {name}"
+        return ApiFailure(PRECONDITION, "forbidden", f"the cluster refused {call}", seen, next_step)
     if status == 409:
         causes = (body.get("details") or {}).get("causes", [])
         fields = [cause["field"] for cause in causes if "field" in cause]
         what = f"another manager has set {', '.join(fields) or 'fields of this object'}"
-        remedy = "copy the value to kubernetes/, or overwrite it: do/deploy --force"
-        return ApiFailure(REFUSED, "apply-conflict", what, seen, remedy)
+        next_step = "copy the value to kubernetes/, or overwrite it: do/deploy --force"
+        return ApiFailure(REFUSED, "apply-conflict", what, seen, next_step)
     if status in (400, 422) or UNTYPED in seen:
-        remedy = "fix the file in kubernetes/; to change an immutable field, run do/clean first"
-        return ApiFailure(USAGE, "invalid-object", "the cluster rejected an object", seen, remedy)
+        next_step = "fix the file in kubernetes/; to change an immutable field, run do/clean first"
+        return ApiFailure(USAGE, "invalid-object", "the cluster rejected an object", seen, next_step)
     return ApiFailure(
         REFUSED, "cluster-refused", f"the cluster refused {call}", seen, "fix the reported error"
     )

@@ -51,8 +51,8 @@ def _refuse_others(live: Object, labels: dict[str, str]) -> None:
     if any(theirs.get(name) != value for name, value in labels.items()):
         what = f"the {live['kind']} {live['metadata']['name']} is owned by another project"
         seen = f"its labels are {theirs or 'none'}"
-        remedy = "use another project name or namespace, or delete the object"
-        raise Failure(POLICY, "not-ours", what, seen, remedy)
+        next_step = "use another project name or namespace, or delete the object"
+        raise Failure(POLICY, "not-ours", what, seen, next_step)
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:

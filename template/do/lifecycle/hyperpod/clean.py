@@ -74,8 +74,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         receipt["kept"] = kept
         path = journal.save("clean", receipt)
         if left:
-            what, remedy = "some objects remain", "run do/clean again; a finalizer can block the deletion"
-            failure = Failure(VERIFICATION, "left-behind", what, ", ".join(left), remedy)
+            what, next_step = "some objects remain", "run do/clean again; a finalizer can block the deletion"
+            failure = Failure(VERIFICATION, "left-behind", what, ", ".join(left), next_step)
             failure.left = left
             raise failure
         return {**receipt, "text": f"deleted {len(named)} objects, 0 remain; receipt: {path}"}
@@ -86,7 +86,7 @@ def in_aws(settings: Target, aws: Aws, arguments: argparse.Namespace) -> list[Re
     found = list(resources.find_build(settings, aws)) if (PROJECT / "do" / "buildspec.yml").exists() else []
     if arguments.images:
         found += resources.find_images(settings, aws)
-    return [resource for resource in found if resource.ours]
+    return [resource for resource in found if resource.owned]
 
 
 def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] = ()) -> list[Object]:

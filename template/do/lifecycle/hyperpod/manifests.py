@@ -42,8 +42,8 @@ class Manifests:
         kustomization = _read(DIRECTORY / "kustomization.yaml")[0]
         for key in kustomization:
             if key not in KEYS:
-                remedy = f"edit the files instead, or use kubectl apply -k {DIRECTORY.name}"
-                raise _unusable("kustomization.yaml", f"the commands do not support {key}", remedy)
+                next_step = f"edit the files instead, or use kubectl apply -k {DIRECTORY.name}"
+                raise _unusable("kustomization.yaml", f"the commands do not support {key}", next_step)
         self.namespace: str = kustomization["namespace"]
         self.labels: dict[str, str] = kustomization["labels"][0]["pairs"]
         named = kustomization["images"][0]
@@ -159,8 +159,8 @@ def _refuse_secrets(entry: Object) -> None:
     """Raise Failure (usage) for a secret in plain text, which all readers of the object could see."""
     where = f"{entry['kind']} {entry['metadata']['name']}"
     if entry["kind"] == "Secret":
-        remedy = "remove it from kubernetes/, run kubectl create secret, and refer to it by name"
-        raise Failure(USAGE, "secret-in-manifests", "kubernetes/ contains a Secret", where, remedy)
+        next_step = "remove it from kubernetes/, run kubectl create secret, and refer to it by name"
+        raise Failure(USAGE, "secret-in-manifests", "kubernetes/ contains a Secret", where, next_step)
     written = dict(entry.get("data", {}))
     containers = (pod_spec(entry) or {}).get("containers", [])
     for holder in (*containers, entry.get("spec", {}).get("worker", {})):
@@ -170,9 +170,9 @@ def _refuse_secrets(entry: Object) -> None:
         named = SECRET_NAME.search(name) and not NO_SECRET.search(name)
         if value and (named or SECRET_VALUE.search(str(value))):
             what, seen = "kubernetes/ contains a secret in plain text", f"{where} sets {name}"
-            remedy = "read it from a Secret in the cluster with secretKeyRef"
-            raise Failure(USAGE, "secret-in-manifests", what, seen, remedy)
+            next_step = "read it from a Secret in the cluster with secretKeyRef"
+            raise Failure(USAGE, "secret-in-manifests", what, seen, next_step)
 
 
-def _unusable(file: str, seen: str, remedy: str) -> Failure:
-    return Failure(USAGE, "bad-manifest", f"cannot use kubernetes/{file}", seen, remedy)
+def _unusable(file: str, seen: str, next_step: str) -> Failure:
+    return Failure(USAGE, "bad-manifest", f"cannot use kubernetes/{file}", seen, next_step)

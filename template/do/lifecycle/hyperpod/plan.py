@@ -121,8 +121,8 @@ def capacity_findings(room: dict[str, Any], workload: Object, planned: list[Chan
     what = f"not enough capacity: the rollout needs {needed} more pods"
     seen = f"{room['nodes_ready']} ready nodes of type {room['instance_type']} can run "
     seen += f"{room['room_for_pods']} more, {room['free_gpus']} of {room['gpus']} GPUs are free"
-    remedy = "free capacity, add nodes, or increase schedule_seconds in do/config.toml to wait"
-    return [Finding("little-room", "", what, seen, remedy)]
+    next_step = "free capacity, add nodes, or increase schedule_seconds in do/config.toml to wait"
+    return [Finding("little-room", "", what, seen, next_step)]
 
 
 def _capacity_lines(room: dict[str, Any]) -> list[str]:

@@ -73,19 +73,19 @@ def problem(api: Api, pod: Object) -> Problem | None:
     if lost(pod):
         what = f"pod {name} lost its node"
         seen = f"{pod['status'].get('reason', 'Failed')}: {pod['status'].get('message', 'no reason given')}"
-        remedy = "wait for the replacement pod; do/plan shows the nodes"
-        return Problem(Failure(REFUSED, "pod-lost", what, seen, remedy), temporary=True)
+        next_step = "wait for the replacement pod; do/plan shows the nodes"
+        return Problem(Failure(REFUSED, "pod-lost", what, seen, next_step), temporary=True)
     status = container(pod)
     waiting = status.get("state", {}).get("waiting", {})
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     if reason in PULL:
-        remedy = "do/push; allow the role of the nodes to pull from the repository"
+        next_step = "do/push; allow the role of the nodes to pull from the repository"
         what = f"cannot pull the image of pod {name}"
-        return Problem(Failure(PRECONDITION, "image-not-pulled", what, f"{reason}: {message}", remedy))
+        return Problem(Failure(PRECONDITION, "image-not-pulled", what, f"{reason}: {message}", next_step))
     if reason in CONFIG:
-        remedy = "create the Secret or ConfigMap in the message, or fix kubernetes/"
+        next_step = "create the Secret or ConfigMap in the message, or fix kubernetes/"
         what = f"cannot create the container of pod {name}"
-        return Problem(Failure(USAGE, "container-not-made", what, f"{reason}: {message}", remedy))
+        return Problem(Failure(USAGE, "container-not-made", what, f"{reason}: {message}", next_step))
     return _ended(api, pod, status)
 
 
@@ -103,16 +103,16 @@ def log_tail(api: Api, pod: Object, previous: bool = False) -> list[str]:
 def _unscheduled(name: str, scheduled: dict[str, Any]) -> Problem:
     message = str(scheduled.get("message", ""))
     if scheduled.get("reason") == "SchedulingGated":
-        what, remedy = f"pod {name} waits in its queue", "wait, or increase the quota of the queue"
-        failure = Failure(REFUSED, "pod-queued", what, message or "its scheduling is gated", remedy)
+        what, next_step = f"pod {name} waits in its queue", "wait, or increase the quota of the queue"
+        failure = Failure(REFUSED, "pod-queued", what, message or "its scheduling is gated", next_step)
         return Problem(failure, temporary=True)
     missing = re.findall(r"Insufficient ([a-z0-9-]+(?:[./][a-z0-9-]+)*)", message)
     what = f"no node has capacity for pod {name}"
     cause = f"insufficient {', '.join(dict.fromkeys(missing))}" if missing else ""
-    remedy = "free capacity (do/plan shows it), or add nodes"
+    next_step = "free capacity (do/plan shows it), or add nodes"
     if not missing and re.search("taint|affinity|selector", message):
-        cause, remedy = "no node matches its node selector or tolerations", "fix them in kubernetes/"
-    failure = Failure(REFUSED, "pod-unschedulable", what, message or "Unschedulable", remedy, cause)
+        cause, next_step = "no node matches its node selector or tolerations", "fix them in kubernetes/"
+    failure = Failure(REFUSED, "pod-unschedulable", what, message or "Unschedulable", next_step, cause)
     return Problem(failure, temporary=True)
 
 
@@ -124,9 +124,9 @@ def _ended(api: Api, pod: Object, status: dict[str, Any]) -> Problem | None:
         spec = pod["spec"]["containers"][0]
         limit = spec.get("resources", {}).get("limits", {}).get("memory", "")
         size = quantity.shown("memory", quantity.number(limit)) if limit else "its node's memory"
-        remedy = "increase memory in kubernetes/, or use a larger instance_type"
+        next_step = "increase memory in kubernetes/, or use a larger instance_type"
         what = f"the server of pod {name} exceeded its memory limit"
-        return Problem(Failure(REFUSED, "out-of-memory", what, f"killed at the limit of {size}", remedy))
+        return Problem(Failure(REFUSED, "out-of-memory", what, f"killed at the limit of {size}", next_step))
     if restarts and (found := unanswered(api, pod, f"restarted {restarts} times")):
         return found
     if restarts < RESTARTS:
@@ -135,8 +135,8 @@ def _ended(api: Api, pod: Object, status: dict[str, Any]) -> Problem | None:
     seen = f"ended {restarts} times, last with code {last.get('exitCode', '?')}"
     seen += f"; its last line: {lines[-1]}" if lines else ""
     what = f"the server of pod {name} restarts repeatedly"
-    cause, remedy = explained("\n".join(lines), "start it on this machine: do/run")
-    return Problem(Failure(REFUSED, "server-crashing", what, seen, remedy, cause))
+    cause, next_step = explained("\n".join(lines), "start it on this machine: do/run")
+    return Problem(Failure(REFUSED, "server-crashing", what, seen, next_step, cause))
 
 
 def unanswered(api: Api, pod: Object, seen: str) -> Problem | None:
@@ -145,10 +145,10 @@ def unanswered(api: Api, pod: Object, seen: str) -> Problem | None:
     if not probes:
         return None
     what = f"the server of pod {pod['metadata']['name']} did not respond to /ping in time"
-    cause, remedy = explained("\n".join(log_tail(api, pod, previous=True)), "")
+    cause, next_step = explained("\n".join(log_tail(api, pod, previous=True)), "")
     cause = cause or "its start takes longer than its startupProbe allows, or fails"
-    remedy = remedy or "read its log above; fix the server, or increase failureThreshold in kubernetes/"
-    return Problem(Failure(REFUSED, "probe-failing", what, f"{probes[-1]}; {seen}", remedy, cause))
+    next_step = next_step or "read its log above; fix the server, or increase failureThreshold in kubernetes/"
+    return Problem(Failure(REFUSED, "probe-failing", what, f"{probes[-1]}; {seen}", next_step, cause))
 
 
 def events(api: Api, entry: Object) -> list[str]:

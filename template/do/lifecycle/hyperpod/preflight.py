@@ -41,18 +41,18 @@ def fits(found: list[Node], instance_type: str, request: dict[str, float]) -> No
     if not suitable:
         types = ", ".join(sorted({node.type for node in found}))
         what, seen = f"the cluster has no node of type {instance_type}", f"it has {types or 'no nodes'}"
-        remedy = "add an instance group of this type, or copier update --trust -d instance_type=…"
-        raise Failure(PRECONDITION, "no-such-nodes", what, seen, remedy)
+        next_step = "add an instance group of this type, or copier update --trust -d instance_type=…"
+        raise Failure(PRECONDITION, "no-such-nodes", what, seen, next_step)
     for name, amount in request.items():
         largest = max(node.allocatable.get(name, 0.0) for node in suitable)
         if amount > largest:
             what = f"a pod of this project does not fit on a {instance_type} node"
             seen = f"it requests {quantity.shown(name, amount)}, a node has {quantity.shown(name, largest)}"
-            remedy = "reduce the request in kubernetes/, or copier update --trust -d instance_type=…"
+            next_step = "reduce the request in kubernetes/, or copier update --trust -d instance_type=…"
             cause = (
                 "the device plugin does not run on the nodes" if name == nodes.GPU and largest == 0 else ""
             )
-            raise Failure(USAGE, "pod-too-large", what, seen, remedy, cause)
+            raise Failure(USAGE, "pod-too-large", what, seen, next_step, cause)
 
 
 def capacity(found: list[Node], instance_type: str, request: dict[str, float]) -> dict[str, Any]:
@@ -77,10 +77,10 @@ def _namespace(api: Api, name: str) -> None:
         raise
     if found is None:
         what, seen = f"there is no namespace {name}", f"in the cluster {api.name}"
-        remedy = (
+        next_step = (
             f"create it: kubectl create namespace {name}, or copier update --trust -d hyperpod_namespace=…"
         )
-        raise Failure(PRECONDITION, "no-namespace", what, seen, remedy)
+        raise Failure(PRECONDITION, "no-namespace", what, seen, next_step)
 
 
 def _rights(api: Api, manifests: Manifests) -> None:
@@ -98,8 +98,8 @@ def _rights(api: Api, manifests: Manifests) -> None:
     if missing:
         what = f"this identity does not have all permissions in namespace {manifests.namespace}"
         seen = f"not allowed: {', '.join(sorted(missing))}"
-        remedy = "add an EKS access policy for the namespace, or a Role and a RoleBinding"
-        raise Failure(PRECONDITION, "no-rights", what, seen, remedy)
+        next_step = "add an EKS access policy for the namespace, or a Role and a RoleBinding"
+        raise Failure(PRECONDITION, "no-rights", what, seen, next_step)
 
 
 def _queue(api: Api, manifests: Manifests) -> None:
@@ -124,8 +124,8 @@ def _queue(api: Api, manifests: Manifests) -> None:
     else:
         seen = "Kueue is not installed in the cluster"
     what = f"there is no queue {queue}"
-    remedy = "create it, or copier update --trust -d hyperpod_queue=…"
-    raise Failure(PRECONDITION, "no-queue", what, seen, remedy)
+    next_step = "create it, or copier update --trust -d hyperpod_queue=…"
+    raise Failure(PRECONDITION, "no-queue", what, seen, next_step)
 
 
 def _claims(api: Api, manifests: Manifests) -> None:
@@ -137,5 +137,5 @@ def _claims(api: Api, manifests: Manifests) -> None:
         name = volume.get("persistentVolumeClaim", {}).get("claimName", "")
         if name and name not in own and api.get(f"{path}/{name}") is None:
             what, seen = f"there is no volume claim {name}", f"in namespace {manifests.namespace}"
-            remedy = "create it, or copier update --trust -d hyperpod_model_source=…"
-            raise Failure(PRECONDITION, "no-claim", what, seen, remedy)
+            next_step = "create it, or copier update --trust -d hyperpod_model_source=…"
+            raise Failure(PRECONDITION, "no-claim", what, seen, next_step)

@@ -68,8 +68,8 @@ class Rollout:
                     raise problem.failure
             if failed:
                 seen = "; ".join(item["message"] for item in live["status"].get("conditions", [])) or seen
-            what, remedy = "timed out waiting for ready pods", "read do/logs; startupProbe sets the limit"
-            raise Failure(REFUSED, "rollout-timed-out", what, seen, remedy)
+            what, next_step = "timed out waiting for ready pods", "read do/logs; startupProbe sets the limit"
+            raise Failure(REFUSED, "rollout-timed-out", what, seen, next_step)
 
     def _show_events(self, progress: Progress, found: list[Object]) -> None:
         for pod in found:

@@ -94,5 +94,5 @@ def _require_gpu() -> None:
             return
         seen = (answer.stdout + answer.stderr).strip().rpartition("\n")[2] or "nvidia-smi lists no GPU"
     what = "this machine has no NVIDIA GPU"
-    remedy = "do/run --dry runs a stub of the inference server; do/deploy uses instances with GPUs"
-    raise Failure(PRECONDITION, "no-gpu", what, seen, remedy)
+    next_step = "do/run --dry runs a stub of the inference server; do/deploy uses instances with GPUs"
+    raise Failure(PRECONDITION, "no-gpu", what, seen, next_step)

@@ -30,8 +30,8 @@ def validate(arguments: argparse.Namespace) -> None:
 def check(server: Server, arguments: argparse.Namespace) -> Result:
     """Return the responses to a prompt. Raise Failure if the server is not ready or returns an error."""
     if (status := server.ping().status) != 200:
-        seen, remedy = f"/ping returned {status}", "wait, or read the server log"
-        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+        seen, next_step = f"/ping returned {status}", "wait, or read the server log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     if _streams() and arguments.stream:
         return streamed(server, request_of(chosen.REQUESTS[0], arguments))
     answers = {}
@@ -40,8 +40,8 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
         named = chosen.REQUESTS_NAME_THEIR_ROUTE and kind == "completion"
         answer = server.invoke(body, JSON, attributes=COMPLETIONS if named else "")
         if answer.status != 200:
-            what, remedy = f"/invocations returned {answer.status} to a {kind}", "read the server log"
-            raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), remedy)
+            what, next_step = f"/invocations returned {answer.status} to a {kind}", "read the server log"
+            raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), next_step)
         answers[kind] = text_of(json.loads(answer.body))
     return {"answers": answers, "text": "\n".join(f"{kind}: {text}" for kind, text in answers.items())}
 
@@ -63,8 +63,8 @@ def text_of(answer: Any) -> str:
         choice = found["choices"][0] if "choices" in found else {"text": found["generated_text"]}
         return str(choice["message"]["content"] if "message" in choice else choice["text"])
     except (KeyError, IndexError, TypeError):
-        what, remedy = "the response has no text", "read the server log"
-        raise Failure(VERIFICATION, "no-text", what, json.dumps(answer)[:300], remedy) from None
+        what, next_step = "the response has no text", "read the server log"
+        raise Failure(VERIFICATION, "no-text", what, json.dumps(answer)[:300], next_step) from None
 
 
 def streamed(server: Server, request: dict[str, Any]) -> Result:
@@ -83,8 +83,8 @@ def streamed(server: Server, request: dict[str, Any]) -> Result:
     seconds = time.perf_counter() - started
     print(file=sys.stderr)
     if not "".join(texts):
-        what, remedy = "the stream has no tokens", "read the server log"
-        raise Failure(VERIFICATION, "no-stream", what, rest.decode(errors="replace")[:300], remedy)
+        what, next_step = "the stream has no tokens", "read the server log"
+        raise Failure(VERIFICATION, "no-stream", what, rest.decode(errors="replace")[:300], next_step)
     rate = len(texts) / seconds
     summary = (
         f"first token after {first * 1000:.0f} ms, {len(texts)} in {seconds:.2f} s ({rate:.0f} per second)"

@@ -66,8 +66,8 @@ def train() -> None:
     if code:
         what, seen = "the sample model was not trained", f"{TRAINING} ended with code {code}"
         otherwise = "fix the error in the lines above; rm -r .venv-model creates the environment again"
-        cause, remedy = explained("\n".join(lines), otherwise)
-        raise Failure(INTERNAL_ERROR, "training-failed", what, seen, remedy, cause)
+        cause, next_step = explained("\n".join(lines), otherwise)
+        raise Failure(INTERNAL_ERROR, "training-failed", what, seen, next_step, cause)
 
 
 def model_python() -> Path:
@@ -85,14 +85,14 @@ def check_model(directory: Path) -> None:
         try:
             verdict = artifacts.judge(artifacts.look(path), path.name, installed)
         except OSError as error:
-            what, remedy = f"cannot read {path}", f"chmod u+r {path}"
-            raise Failure(PRECONDITION, "unreadable-model", what, str(error), remedy) from None
+            what, next_step = f"cannot read {path}", f"chmod u+r {path}"
+            raise Failure(PRECONDITION, "unreadable-model", what, str(error), next_step) from None
         if verdict.problem:
-            remedy = verdict.fix
-            if remedy.startswith("Use "):
-                remedy += " To change the version: copier update --trust -d framework_version=VERSION"
+            next_step = verdict.fix
+            if next_step.startswith("Use "):
+                next_step += " To change the version: copier update --trust -d framework_version=VERSION"
             what = "the libraries cannot serve this model"
-            raise Failure(PRECONDITION, "unsuitable-model", what, verdict.problem, remedy)
+            raise Failure(PRECONDITION, "unsuitable-model", what, verdict.problem, next_step)
         if verdict.warning:
             print(verdict.warning, file=sys.stderr)
 
@@ -109,6 +109,6 @@ def _train_if_missing() -> None:
 def _require_model() -> None:
     _train_if_missing()
     if not _has_model():
-        what, remedy = "there is no model to serve", "copy your model to model/"
-        raise Failure(PRECONDITION, "no-model", what, "model/ is empty", remedy)
+        what, next_step = "there is no model to serve", "copy your model to model/"
+        raise Failure(PRECONDITION, "no-model", what, "model/ is empty", next_step)
     check_model(MODEL.parent)

@@ -48,8 +48,8 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
     answer = server.invoke(body, content_type)
     if answer.status != 200:
         what = f"/invocations returned {answer.status}"
-        remedy = "fix the data, or preprocess() in serving/model_handler.py"
-        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), remedy)
+        next_step = "fix the data, or preprocess() in serving/model_handler.py"
+        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), next_step)
     predictions = json.loads(answer.body)["predictions"]
     return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
 
@@ -76,8 +76,8 @@ def table(predictions: list[Any], expected: list[Any]) -> str:
 def _ping(server: Server) -> dict[str, Any]:
     answer = server.ping()
     if answer.status != 200:
-        seen, remedy = f"/ping returned {answer.status}", "wait, or read the server log"
-        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+        seen, next_step = f"/ping returned {answer.status}", "wait, or read the server log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     return dict(json.loads(answer.body))
 
 

@@ -45,10 +45,10 @@ class Step:
 def steps(desired: DesiredState, found: list[Resource], expires: bool) -> list[Step]:
     """Return the calls in order, [] without changes. Raise Failure (policy) for a name in use."""
     found = [resource for resource in found if not resource.kept]
-    for resource in (resource for resource in found if not resource.ours):
+    for resource in (resource for resource in found if not resource.owned):
         what = f"the {resource.kind} {resource.name} is owned by another project"
-        remedy = "set another project_name in do/config.toml, or delete the resource if it is yours"
-        raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", remedy)
+        next_step = "set another project_name in do/config.toml, or delete the resource if it is yours"
+        raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", next_step)
     reasons = {(item.kind, item.name): _unusable(item, found) for item in found}
     usable = {(item.kind, item.name): item for item in found if not reasons[item.kind, item.name]}
     planned = [_delete(item, why) for item in found if (why := reasons[item.kind, item.name])]

@@ -72,7 +72,7 @@ def _clean(settings: Target, arguments: argparse.Namespace) -> Result:
     aws = Aws(settings, "clean")
     account, search = aws.identify().account, _find(settings, aws, arguments)
     found = search.found
-    foreign = [str(item) for item in found if not item.ours]
+    foreign = [str(item) for item in found if not item.owned]
     due = {item.arn for item in inventory.expired(found, journal.now())} if arguments.expired else None
     selected = _selected(found, due)
     if arguments.expired and not selected:
@@ -182,7 +182,7 @@ def _find(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Search:
     parts = [("CodeBuild", resources.find_build(settings, aws))]
     if arguments.images:
         parts.append(("images", resources.find_images(settings, aws)))
-    if arguments.logs and all(item.ours for item in found):
+    if arguments.logs and all(item.owned for item in found):
         groups = [*log_groups(settings), f"/aws/codebuild/{settings.project_name}"]
         parts.append(("logs", resources.find_logs(aws, groups)))
     for name, part in parts:
@@ -195,8 +195,8 @@ def _find(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Search:
     return Search(found, problems)
 
 
-def _stopped(seen: str, remedy: str) -> Failure:
-    return Failure(INTERRUPTED, "interrupted", "stopped before all resources were deleted", seen, remedy)
+def _stopped(seen: str, next_step: str) -> Failure:
+    return Failure(INTERRUPTED, "interrupted", "stopped before all resources were deleted", seen, next_step)
 
 
 def _remove(settings: Target, aws: Aws, item: Resource) -> None:

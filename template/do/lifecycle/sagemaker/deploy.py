@@ -47,8 +47,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             raise
         except KeyboardInterrupt:
             what, seen = "stopped waiting", "the operation continues in AWS"
-            remedy = "do/deploy continues, do/clean deletes all resources"
-            stopped = Failure(project.INTERRUPTED, "interrupted", what, seen, remedy)
+            next_step = "do/deploy continues, do/clean deletes all resources"
+            stopped = Failure(project.INTERRUPTED, "interrupted", what, seen, next_step)
             stopped.left = _left(settings)
             raise stopped from None
     done, usd = [str(step) for step in planned.steps], cost.of(settings)
@@ -60,7 +60,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:
     for kind in reversed(ASYNC_KINDS):  # operations of an earlier command
         resource = inventory.describe(settings, aws, kind, settings.project_name)
-        if resource and resource.ours and resource.in_transition:
+        if resource and resource.owned and resource.in_transition:
             resource = inventory.wait_until_stable(settings, aws, kind, resource.name)
         if resource is None:
             break  # without its endpoint, a component stays in transition forever
@@ -87,8 +87,8 @@ def _before(aws: Aws) -> DesiredState:
         if desired != deployed[-1]:
             return desired
     what, seen = "there is no previous deployment", f"{journal.JOURNAL} has no other deployment"
-    remedy = "change do/config.toml, then do/deploy"
-    raise Failure(project.PRECONDITION, "no-earlier-deployment", what, seen, remedy)
+    next_step = "change do/config.toml, then do/deploy"
+    raise Failure(project.PRECONDITION, "no-earlier-deployment", what, seen, next_step)
 
 
 def _require_same(planned: Plan, file: Path) -> None:
@@ -116,7 +116,7 @@ def _apply(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
     except AwsFailure as error:
         gone = step.action == "delete" and error.missing
         present = inventory.describe(settings, aws, step.kind, step.name) if error.present else None
-        if not (gone or (present and present.ours)):
+        if not (gone or (present and present.owned)):
             raise
     if step.kind in ASYNC_KINDS and step.action != "tag":
         resource = inventory.wait_until_stable(settings, aws, step.kind, step.name, tail.quietly)
@@ -131,12 +131,12 @@ def _rolled_back(resource: Resource, lines: list[str]) -> Failure:
     """Return the failure of an update that AWS rolled back, for which AWS gives no reason."""
     container = changes.specification_of(resource.described).get("Container", {})
     serving = container.get("Image") or resource.described.get("EndpointConfigName", "the previous model")
-    cause, remedy = explain.explained("\n".join(lines), "do/logs shows the complete log")
+    cause, next_step = explain.explained("\n".join(lines), "do/logs shows the complete log")
     seen = f"the {resource} serves {serving} again"
     seen = "\n        ".join([seen, *lines[-inventory.LOG_LINES_SHOWN :]])
     cause = cause or "the new version did not start in time; its last log lines are above"
-    remedy = f"{remedy}; fix the image or the setting, then run do/deploy"
-    return Failure(project.REFUSED, "rolled-back", "AWS rolled back the update", seen, remedy, cause)
+    next_step = f"{next_step}; fix the image or the setting, then run do/deploy"
+    return Failure(project.REFUSED, "rolled-back", "AWS rolled back the update", seen, next_step, cause)
 
 
 def _applied(step: Step, resource: Resource | None) -> bool:
@@ -177,8 +177,8 @@ def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
             raise
         found = failure.finding
         what, seen = "it is deployed, but the response is wrong", f"{found.what}: {found.seen}"
-        remedy = f"{found.next}; see do/logs; do/deploy --rollback restores the previous version"
-        raise Failure(project.VERIFICATION, found.id, what, seen, remedy) from None
+        next_step = f"{found.next}; see do/logs; do/deploy --rollback restores the previous version"
+        raise Failure(project.VERIFICATION, found.id, what, seen, next_step) from None
 
 
 def _left(settings: Target) -> list[str]:

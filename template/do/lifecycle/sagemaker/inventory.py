@@ -188,8 +188,8 @@ def wait_until_stable(
                 f"timed out waiting for {kind} {name}",
                 f"still {status} after {duration(progress.elapsed)}",
             )
-            remedy = f"do/status shows the state, do/{aws.verb} continues to wait, do/clean deletes it"
-            raise Failure(TIMED_OUT, "timed-out", what, seen, remedy)
+            next_step = f"do/status shows the state, do/{aws.verb} continues to wait, do/clean deletes it"
+            raise Failure(TIMED_OUT, "timed-out", what, seen, next_step)
         progress.sleep(settings.poll_seconds)
 
 
@@ -197,16 +197,16 @@ def failed(what: str, resource: Resource | None, lines: list[str]) -> Failure:
     """Return the failure of a resource: the reason from AWS, the last log lines and the likely cause."""
     status = resource.status if resource else "gone"
     reason = resource.described.get("FailureReason", "") if resource else ""
-    cause, remedy = explain.explained("\n".join(lines), "do/logs shows the complete log", reason, status)
+    cause, next_step = explain.explained("\n".join(lines), "do/logs shows the complete log", reason, status)
     seen = "\n        ".join([reason or f"status {status}", *lines[-LOG_LINES_SHOWN:]])
-    remedy = f"{remedy}; do/clean deletes it"
-    return Failure(REFUSED, "not-in-service", f"{what} is not in service", seen, remedy, cause)
+    next_step = f"{next_step}; do/clean deletes it"
+    return Failure(REFUSED, "not-in-service", f"{what} is not in service", seen, next_step, cause)
 
 
 def _described(settings: Target, aws: Aws, kind: str, names: list[str]) -> list[Resource]:
     """Return the existing resources with these names: those of the project, and those in its way."""
     found = [describe(settings, aws, kind, name) for name in dict.fromkeys(names)]
-    return [item for item in found if item and (item.ours or item.name == settings.project_name)]
+    return [item for item in found if item and (item.owned or item.name == settings.project_name)]
 
 
 def _is_named(settings: Target, kind: str, name: str) -> bool:
@@ -218,8 +218,8 @@ def _is_named(settings: Target, kind: str, name: str) -> bool:
 
 def _tagged(settings: Target, aws: Aws) -> Iterator[Resource]:
     """Yield the resources with the project's tag; the tag index of AWS can be out of date."""
-    key, wanted = "ResourceTagMappingList", [{"Key": "mcc-project-id", "Values": [settings.project_id]}]
-    for entry in aws.pages("resourcegroupstaggingapi", "get_resources", key, TagFilters=wanted):
+    key, tag = "ResourceTagMappingList", [{"Key": "mcc-project-id", "Values": [settings.project_id]}]
+    for entry in aws.pages("resourcegroupstaggingapi", "get_resources", key, TagFilters=tag):
         _, _, service, _, _, place = entry["ResourceARN"].split(":", 5)
         *words, name = re.split("[/:]", place, maxsplit=1)
         kind = " ".join([service, *words]).removeprefix("sagemaker ").replace("-", " ")
@@ -256,11 +256,11 @@ def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
     for target in aws.pages(AUTOSCALING, "describe_scalable_targets", "ScalableTargets", **which):
         arn = target["ScalableTargetARN"]
         tags = aws.call(AUTOSCALING, "list_tags_for_resource", ResourceARN=arn)["Tags"]
-        ours, key = settings.owns(tags), "ScalingPolicies"
+        owned, key = settings.owns(tags), "ScalingPolicies"
         for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, **about):
             name, policy_arn = policy["PolicyName"], policy["PolicyARN"]
-            yield Resource("scaling policy", name, policy_arn, ours, "", policy, tags)
-        yield Resource("scalable target", component, arn, ours, "", target, tags)
+            yield Resource("scaling policy", name, policy_arn, owned, "", policy, tags)
+        yield Resource("scalable target", component, arn, owned, "", target, tags)
     names = [f"{component}-from-zero"]
     for alarm in aws.pages("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names):
         arn = alarm["AlarmArn"]

@@ -143,13 +143,13 @@ def _cost(settings: Target) -> Finding:
     """Return whether the cost of all instances is within the limit."""
     seen, limit = cost.summary(settings), settings.max_usd_per_hour
     if limit and not settings.usd_per_hour:
-        what, remedy = f"the price of {settings.instance_type} is unknown", "set usd_per_hour to its price"
+        what, next_step = f"the price of {settings.instance_type} is unknown", "set usd_per_hour to its price"
         return finding(
-            OVER_BUDGET, ERROR, what, f"max_usd_per_hour = {limit}", f"{remedy}, or max_usd_per_hour to 0"
+            OVER_BUDGET, ERROR, what, f"max_usd_per_hour = {limit}", f"{next_step}, or max_usd_per_hour to 0"
         )
     if limit and settings.max_instance_count * settings.usd_per_hour > limit:
-        remedy = "use fewer or cheaper instances, or increase max_usd_per_hour in do/config.toml"
+        next_step = "use fewer or cheaper instances, or increase max_usd_per_hour in do/config.toml"
         what = f"the cost can exceed the limit of ${limit:.2f}/h"
-        return finding(OVER_BUDGET, ERROR, what, seen, remedy)
+        return finding(OVER_BUDGET, ERROR, what, seen, next_step)
     seen = f"within ${limit:.2f}/h" if limit else "max_usd_per_hour = 0"
     return finding("cost", OK, "cost limit" if limit else "no cost limit", seen)

@@ -75,16 +75,16 @@ class Endpoint(Server):
                 return answer
             what, seen = f"{self.name} has no copies", "SageMaker: no capacity for the request"
             if not self._settings.scale_to_zero:
-                remedy = "do/deploy sets the number of copies in do/config.toml"
-                raise Failure(REFUSED, "no-copies", what, seen, remedy)
+                next_step = "do/deploy sets the number of copies in do/config.toml"
+                raise Failure(REFUSED, "no-copies", what, seen, next_step)
             progress = progress or Progress(self.name, inventory.patience(self._settings))
             progress.show("scaled to zero, waiting for the first copy")
             if progress.elapsed > progress.limit:
                 cause = (
                     "the alarm or the policy that starts the first copy is missing, or AWS has no capacity"
                 )
-                remedy = "do/status shows it; do/deploy creates a missing alarm or policy"
-                raise Failure(TIMED_OUT, "still-at-zero", what, seen, remedy, cause)
+                next_step = "do/status shows it; do/deploy creates a missing alarm or policy"
+                raise Failure(TIMED_OUT, "still-at-zero", what, seen, next_step, cause)
             progress.sleep(self._settings.poll_seconds)
 
 

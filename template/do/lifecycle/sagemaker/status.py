@@ -37,7 +37,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 
 def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
-    row = {name: getattr(resource, name) for name in ("kind", "name", "arn", "ours", "status")}
+    row = {name: getattr(resource, name) for name in ("kind", "name", "arn", "status")}
+    row["ours"] = resource.owned
     described, created = resource.described, resource.described.get("CreationTime")
     row |= {"region": aws.region, "created": created.isoformat(timespec="seconds") if created else None}
     row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get(EXPIRES_AT)}

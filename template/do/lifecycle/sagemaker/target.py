@@ -69,8 +69,10 @@ class Target(Config):
 
     def check(self) -> None:
         """Raise Failure (usage) for settings that contradict each other."""
-        for seen, remedy in self._mismatches():
-            raise Failure(USAGE, "config-mismatch", "settings in do/config.toml do not match", seen, remedy)
+        for seen, next_step in self._mismatches():
+            raise Failure(
+                USAGE, "config-mismatch", "settings in do/config.toml do not match", seen, next_step
+            )
 
     def require_role(self) -> None:
         """Raise Failure (precondition) without a role for the container."""
@@ -106,8 +108,8 @@ class Target(Config):
             yield seen, "remove some, or set them in the image with ENV in the Dockerfile"
         for name in self.environment:
             if SECRET.search(name) and not PLAIN.search(name):
-                remedy = "store it in Secrets Manager, and set hf_token_secret_arn"
-                yield f"environment holds {name}, which looks like a secret", remedy
+                next_step = "store it in Secrets Manager, and set hf_token_secret_arn"
+                yield f"environment holds {name}, which looks like a secret", next_step
         if self.role_arn and not ROLE.fullmatch(self.role_arn):
             seen = f"role_arn {self.role_arn} is not the ARN of a role"
             yield seen, 'set role_arn = "arn:aws:iam::123456789012:role/inference"'

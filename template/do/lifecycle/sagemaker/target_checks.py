@@ -24,24 +24,26 @@ def of_image(settings: Target, image: Image) -> Iterator[Finding]:
     if _numbers(cuda) <= _numbers(settings.ami_cuda):
         yield finding("driver", OK, "driver", seen)
         return
-    remedy = "set ami and ami_cuda to a newer version, or add the CUDA compatibility libraries to the image"
+    next_step = (
+        "set ami and ami_cuda to a newer version, or add the CUDA compatibility libraries to the image"
+    )
     yield finding(
-        "driver", WARNING, "the driver does not support the CUDA version of the image", seen, remedy
+        "driver", WARNING, "the driver does not support the CUDA version of the image", seen, next_step
     )
 
 
 def role(settings: Target, aws: Aws) -> Finding:
     """Return whether SageMaker can assume the role."""
-    what, remedy = "the role cannot be used", settings.role_command
+    what, next_step = "the role cannot be used", settings.role_command
     if not settings.role_arn:
         return no_role(settings)
     found = aws.find("iam", "get_role", RoleName=settings.role_arn.rpartition("/")[2])
     if found is None:
-        return finding("role", ERROR, what, f"{settings.role_arn} does not exist", remedy)
+        return finding("role", ERROR, what, f"{settings.role_arn} does not exist", next_step)
     trust = found["Role"]["AssumeRolePolicyDocument"]
     if HOSTING not in _trusted(trust):
         seen = f"its trust policy does not name {HOSTING}: {json.dumps(trust)}"
-        return finding("role", ERROR, what, seen, remedy)
+        return finding("role", ERROR, what, seen, next_step)
     return finding("role", OK, "role", settings.role_arn)
 
 
@@ -58,15 +60,15 @@ def quota(settings: Target, aws: Aws) -> Finding:
         return finding("quota", NOT_CHECKED, "quota", f"Service Quotas does not list '{name}'")
     value, used = found["Value"], _used(aws, found.get("UsageMetric", {}))
     seen = f"'{name}' is {value:.0f}" + ("" if used is None else f", {used:.0f} in use")
-    remedy = f"request an increase of '{name}' in Service Quotas, or set another instance_type"
+    next_step = f"request an increase of '{name}' in Service Quotas, or set another instance_type"
     if value < least:
-        return finding("quota", ERROR, "instance quota is too low", seen, remedy)
+        return finding("quota", ERROR, "instance quota is too low", seen, next_step)
     if value < settings.max_instance_count:
         what = f"instance quota is too low for max_instance_count = {settings.max_instance_count}"
-        return finding("quota", WARNING, what, seen, remedy)
+        return finding("quota", WARNING, what, seen, next_step)
     if used is not None and value - used < least:
         what = f"fewer than instance_count = {least} are free, unless this endpoint uses them already"
-        return finding("quota", WARNING, what, seen, remedy)
+        return finding("quota", WARNING, what, seen, next_step)
     return finding("quota", OK, "quota", seen)
 
 
@@ -142,11 +144,11 @@ def _of_the_hub(model: str, seconds: float) -> Finding:
             details = json.load(response)
     except urllib.error.HTTPError as error:
         what, seen = "the model is not public on the Hugging Face Hub", f"{url}: status {error.code}"
-        remedy = "check the name; a private model requires hf_token_secret_arn"
-        return finding("model-source", WARNING, what, seen, remedy)
+        next_step = "check the name; a private model requires hf_token_secret_arn"
+        return finding("model-source", WARNING, what, seen, next_step)
     except (OSError, ValueError) as error:
         return finding("model-source", NOT_CHECKED, "model", f"{url}: {error}", "check the network")
     if details.get("gated"):
-        remedy = f"request access at https://huggingface.co/{model}, and set hf_token_secret_arn"
-        return finding("model-source", WARNING, "the model is gated", model, remedy)
+        next_step = f"request access at https://huggingface.co/{model}, and set hf_token_secret_arn"
+        return finding("model-source", WARNING, "the model is gated", model, next_step)
     return finding("model-source", OK, "model", f"{model} on the Hugging Face Hub")

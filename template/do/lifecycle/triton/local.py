@@ -27,8 +27,8 @@ def prepare_build() -> None:
     models = sorted(REPOSITORY.glob(f"*/*/{chosen.MODEL_FILE}"))
     for model in models if chosen.MODEL_CAN_BE_JUDGED else ():
         if problem := _problem(model):
-            what, remedy = f"the image cannot serve {model}", "replace the model: do/repository MODEL"
-            raise Failure(PRECONDITION, "model-not-served", what, problem, remedy)
+            what, next_step = f"the image cannot serve {model}", "replace the model: do/repository MODEL"
+            raise Failure(PRECONDITION, "model-not-served", what, problem, next_step)
     if has_model():
         return
     if models:
@@ -102,8 +102,8 @@ def take(model: Path) -> None:
         else:
             shutil.copyfile(model, target)
     except OSError as error:
-        what, remedy = "the model was not copied", f"do/repository {model}"
-        raise Failure(PRECONDITION, "not-copied", what, str(error), remedy) from None
+        what, next_step = "the model was not copied", f"do/repository {model}"
+        raise Failure(PRECONDITION, "not-copied", what, str(error), next_step) from None
     print(
         f"copied to {target.relative_to(PROJECT)}, but not loaded: loading this format runs code. do/build "
         "loads it and writes config.pbtxt.",
@@ -139,6 +139,6 @@ def _run(script: Path, model: Path, failed: str, stdin: str = "") -> None:
     code, lines = followed(command, env=variables, stdin=stdin)
     if code:
         otherwise = "fix the error in the lines above; rm -r .venv-model creates the environment again"
-        cause, remedy = explained("\n".join(lines), otherwise)
+        cause, next_step = explained("\n".join(lines), otherwise)
         seen = f"{script.relative_to(PROJECT)} ended with code {code}"
-        raise Failure(INTERNAL_ERROR, "model-failed", failed, seen, remedy, cause)
+        raise Failure(INTERNAL_ERROR, "model-failed", failed, seen, next_step, cause)

@@ -32,13 +32,13 @@ def validate(arguments: argparse.Namespace) -> None:
 def check(server: Server, arguments: argparse.Namespace) -> Result:
     """Return predictions for --data, or test rows of the sample model, or a row of zeros."""
     if (status := server.ping().status) != 200:
-        seen, remedy = f"/ping returned {status}", "wait, or read the server log"
-        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+        seen, next_step = f"/ping returned {status}", "wait, or read the server log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     body, expected = payload(arguments)
     answer = server.invoke(body, JSON)
     if answer.status != 200:
-        what, remedy = f"/invocations returned {answer.status}", "fix the request, or read the server log"
-        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), remedy)
+        what, next_step = f"/invocations returned {answer.status}", "fix the request, or read the server log"
+        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), next_step)
     outputs = json.loads(answer.body)["outputs"]
     return {"outputs": outputs, "expected": expected, "text": table(outputs, expected)}
 

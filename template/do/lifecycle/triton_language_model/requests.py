@@ -23,12 +23,12 @@ def validate(arguments: argparse.Namespace) -> None:
 def check(server: Server, arguments: argparse.Namespace) -> Result:
     """Return the text for a prompt. Raise Failure if the server is not ready or returns an error."""
     if (status := server.ping().status) != 200:
-        seen, remedy = f"/ping returned {status}", "wait, or read the server log"
-        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+        seen, next_step = f"/ping returned {status}", "wait, or read the server log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     request = {"text_input": arguments.prompt, "max_tokens": arguments.max_tokens}
     answer = server.invoke(json.dumps(request).encode(), JSON)
     if answer.status != 200:
-        what, remedy = f"/invocations returned {answer.status}", "read the server log"
-        raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), remedy)
+        what, next_step = f"/invocations returned {answer.status}", "read the server log"
+        raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), next_step)
     text = json.loads(answer.body)["text_output"]
     return {"answer": text, "text": text}
