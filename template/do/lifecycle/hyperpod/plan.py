@@ -66,9 +66,9 @@ def first(settings: Target, failure: AwsFailure) -> Result:
     planned = [Change(entry, None, []) for entry in manifests.objects]
     text = [f"cluster {settings.hyperpod_cluster}, namespace {manifests.namespace}"]
     text += [f"image {manifests.image}", *described(planned)]
-    text += [f"each of {replicas} pods on {instance_type} reserves {amounts}"]
+    text += [f"pods: {replicas} on {instance_type}, each reserves {amounts}"]
     text += [
-        "the pods run on the nodes of the cluster, which are charged regardless",
+        "the pods use existing nodes of the cluster, at no additional charge",
         checks.line(failure.finding),
     ]
     return {
