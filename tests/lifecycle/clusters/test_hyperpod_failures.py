@@ -27,7 +27,7 @@ def test_what_does_not_come_to_serve_is_explained_and_removed(cluster: Cluster, 
     ran = cluster.run("deploy")
     code, name, seen = FAILURES[failure]
     assert (ran.code, ran.id) == (code, name), ran.said
-    assert seen in ran.seen and ran.seen.endswith("what was made is deleted")
+    assert seen in ran.seen and ran.seen.endswith("the created objects are deleted")
     assert "no model in /opt/ml/model" in ran.said
     wait(lambda: not cluster.objects())
 
@@ -40,7 +40,7 @@ def test_a_failing_change_gives_way_to_what_was_before(cluster: Cluster, failure
     cluster.edit("kubernetes/settings.env", "SERVING_THREADS=16", "SERVING_THREADS=8")
     cluster.actor.behave = lambda pod: failure if digest in str(pod["spec"]) else "ready"
     ran = cluster.run("deploy")
-    assert ran.id == FAILURES[failure][1] and ran.seen.endswith("what was before is back"), ran.said
+    assert ran.id == FAILURES[failure][1] and ran.seen.endswith("rolled back to the previous version"), ran.said
     assert cluster.deployed()["spec"] == before
 
     def settled() -> bool:
