@@ -14,7 +14,7 @@ from tests.standins.kubernetes.actor import wait
 FAILURES = {
     "image": (3, "image-not-pulled", "ImagePullBackOff"),
     "config": (2, "container-not-made", 'secret "hf-token" not found'),
-    "oom": (4, "out-of-memory", "killed at its limit of 5.7 GiB"),
+    "oom": (4, "out-of-memory", "killed at the limit of 5.7 GiB"),
     "crash": (4, "server-crashing", "ended 2 times, last with code 3; its last line: no model in /opt/ml"),
     "probe": (4, "probe-failing", "HTTP probe failed with statuscode: 502"),
 }
