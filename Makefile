@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size bench clean
+.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size bench docs reference gallery pictures screenshots release clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
@@ -33,10 +33,29 @@ test-cluster: $(READY)  ## the commands on a HyperPod cluster against a real kub
 accuracy: $(READY)  ## the memory estimate against measured start-ups; DATA=FILE for others, V=1 for each
 	@$(BIN)/python -m tests.accuracy $(if $(V),-v) $(DATA)
 
-size: $(READY)  ## what MODEL=… needs [CONTEXT= CONCURRENCY= ENGINE= JSON=1]
+size: $(READY)  ## instance types for MODEL=… [CONTEXT= CONCURRENCY= ENGINE= PARAMETERS= DTYPE= OFFLINE=1 JSON=1]
 	@$(BIN)/python -m extensions.mcc.face.size $(if $(MODEL),"$(MODEL)",--help) \
 		$(if $(CONTEXT),--context "$(CONTEXT)") $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") \
-		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(JSON),--json)
+		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(PARAMETERS),--parameters "$(PARAMETERS)") \
+		$(if $(DTYPE),--dtype "$(DTYPE)") $(if $(OFFLINE),--offline) $(if $(JSON),--json)
+
+docs: $(READY)  ## the documentation site in .site/html; fails on a broken link
+	@$(BIN)/python -m tools.docs
+
+reference: $(READY)  ## the generated pages of docs/reference
+	@$(BIN)/python -m tools.reference
+
+gallery: $(READY)  ## six rendered projects in .site/gallery, and their pages
+	@$(BIN)/python -m tools.gallery
+
+pictures: $(READY)  ## the drawings of README and docs
+	@$(BIN)/python -m tools.pictures
+
+screenshots: docs  ## the interview in a terminal, the site in Chromium; needs chromium on PATH
+	@$(BIN)/uv run --quiet --no-project --python $(BIN)/python --with pyte,pexpect python -m tools.screenshots
+
+release: $(READY)  ## check CHANGELOG.md, update projects from the last tag, and tag VERSION=…
+	@$(BIN)/python -m tools.release "$(VERSION)"
 
 bench: $(READY)  ## ratios to a plain stack
 	$(BIN)/python -m tests.bench.copies
@@ -49,4 +68,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean:  ## everything made by the other commands
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo .site .pytest_cache .mypy_cache .ruff_cache

@@ -29,10 +29,19 @@ MODEL = Model(files={"config.json": LLAMA}, safetensors={"BF16": 1_000_000})
 
 
 def commands() -> list[str]:
-    """Return the lines of the shell blocks of README.md, without comments."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", (REPOSITORY / "README.md").read_text("utf-8"), re.S | re.M)
+    """Return the lines of the shell blocks of README.md, without comments, and the commands of its goals."""
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```", text, re.S | re.M)
     lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
+    lines += goals().values()
     return [line for line in lines if line.strip()]
+
+
+def goals() -> dict[str, str]:
+    """Return the commands of README's table of goals."""
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    table = text.partition("| goal | command |\n")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^\| (.+?) \| `(.+)` \|$", table, re.M))
 
 
 def command(start: str) -> str:
@@ -80,7 +89,7 @@ class Stranger:
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    with Hub({"Qwen/Qwen3-8B": MODEL}) as server:
+    with Hub({"meta-llama/Llama-3.1-8B-Instruct": MODEL}) as server:
         yield server
 
 

@@ -139,7 +139,7 @@ def test_an_edit_in_a_moved_file_is_dropped(source: Path) -> None:
 
 
 def test_a_recopy_keeps_what_the_template_has_lost(source: Path) -> None:
-    """So docs/updates.md says `copier update`."""
+    """So docs/how-to/updates.md says `copier update`."""
     version(source, "v1")
     made = made_from(source)
     git(source, "mv", "template/folder", "template/moved")

@@ -1,6 +1,7 @@
 """What is known of a model: of the Hub, of the catalog, of nobody."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,44 @@ def test_make_size_explains_its_choice(tmp_path: Path) -> None:
     ):
         assert said in done.stdout
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+
+
+def test_the_totals_of_make_size_add_up() -> None:
+    printed = size(KNOWN).stdout
+    total = re.search(r"one GPU of .*, ([0-9.]+) GiB:", printed)
+    legend = re.search(r"^W weights .*$", printed, re.M)
+    spare = re.search(r"ml.g6e.xlarge .* ([0-9.]+) GiB spare a GPU", printed)
+    assert total and legend and spare, printed
+    values = {name: float(value) for name, value in re.findall(r"([a-zA-Z]+) ([0-9.]+)(?:,|$)", legend[0])}
+    assert sum(values.values()) == pytest.approx(float(total[1]), abs=0.3)
+    assert values["spare"] == float(spare[1])
+    assert not re.search(r"^settings .* 0(,|$)", printed, re.M)
+
+
+def test_make_size_of_an_unknown_model_names_near_ones_and_takes_its_parameters() -> None:
+    wrong = KNOWN.replace("Llama-3.1", "Llama-3-1")
+    refused = size(wrong)
+    assert refused.returncode == 2 and KNOWN in refused.stderr and "PARAMETERS=" in refused.stderr
+    given = size("example/new-model", "--parameters", "8", "--dtype", "fp8")
+    assert given.returncode == 0 and "8 billion parameters, as given" in given.stdout, given.stderr
+    assert size("example/new-model", "--parameters", "0.001").returncode == 2
+    known = size(KNOWN, "--parameters", "400")
+    assert known.stdout == size(KNOWN).stdout, "the facts of a known model win"
+
+
+def test_make_passes_the_options_of_size_on() -> None:
+    line = ["MODEL=a/b", "PARAMETERS=8", "DTYPE=fp8", "OFFLINE=1", "CONTEXT=4096", "CONCURRENCY=2"]
+    done = subprocess.run(
+        ["make", "--dry-run", "--old-file", ".venv/.ready", "size", *line],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    words = done.stdout.replace("\\\n", " ").split()
+    for option, value in (("--parameters", '"8"'), ("--dtype", '"fp8"'), ("--context", '"4096"')):
+        assert words[words.index(option) + 1] == value
+    assert "--offline" in words and "--json" not in words
 
 
 def test_make_size_as_json_adds_up() -> None:

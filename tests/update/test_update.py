@@ -158,7 +158,7 @@ def test_a_plain_update_starts_no_server(
 def test_a_newer_version_is_shown_and_a_fork_can_take_its_place(
     project: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """The commands of docs/updates.md."""
+    """The commands of docs/how-to/updates.md."""
     source, made = project
     assert "up-to-date" in command(made, "check-update").stdout.lower()
     new_version(source)

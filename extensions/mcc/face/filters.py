@@ -22,7 +22,7 @@ from ..interview import (
 from ..models import hub
 from ..servers import engines, extra_arguments, triton
 from ..targets import arns, hosting, instances, pods
-from . import quoting
+from . import documentation, quoting
 from .boundary import for_user, piped_second, with_requirements
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -48,6 +48,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_project_name": copier_run.default_project_name,
     "default_version": suitable.default_version,
     "dockerfile": for_user(quoting.dockerfile),
+    "documentation": documentation.documentation,
     "driver_ami": engines.driver_ami,
     "engine_settings": for_user(with_requirements(language_model.settings)),
     "extra_arguments_problem": extra_arguments.problem,

@@ -80,7 +80,7 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
             hint = (
                 f"Did you mean {near[0]}?"
                 if near
-                else f"Known are {', '.join(questions.QUESTIONS[:5])}, …; docs/questions.md lists all."
+                else f"Known are {', '.join(questions.QUESTIONS[:5])}, …. See docs/reference/questions.md."
             )
             problems.append(f"{redaction.shown(key)} is not a question of this template. {hint}")
     return problems

@@ -168,3 +168,15 @@ def parts(sizing: Sizing, choice: Choice) -> dict[str, float]:
         "kv_cache": sizing.load.max_concurrency * found.request,
     }
     return {**filled, "free": max(0.0, gpu_sizer.gpu_of(choice.instance).memory_gib - sum(filled.values()))}
+
+
+def segments(sizing: Sizing, choice: Choice) -> dict[str, float]:
+    """Return the parts of one GPU with the free memory split in two, in GiB.
+
+    `spare` is the headroom of the choice. `reserve` is what the engine does not use, and the margin for the
+    estimate's error.
+    """
+    filled = parts(sizing, choice)
+    free = filled.pop("free")
+    spare = min(free, max(0.0, choice.headroom_gib or 0.0)) if choice.fits else 0.0
+    return {**filled, "reserve": free - spare, "spare": spare}

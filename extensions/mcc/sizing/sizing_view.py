@@ -11,20 +11,22 @@ from .gpu_sizer import Choice
 from .sizing import Sizing
 
 BAR = 60  # characters
-LETTERS = {"weights": "W", "activation": "A", "runtime": "R", "kv_cache": "K", "free": "."}
+LETTERS = {"weights": "W", "activation": "A", "runtime": "R", "kv_cache": "K", "reserve": "-", "spare": "."}
 NAMES = {
     "weights": "weights",
     "activation": "activation",
     "runtime": "runtime",
     "kv_cache": "KV cache",
-    "free": "free",
+    "reserve": "reserve",
+    "spare": "spare",
 }
 COLOURS = {
     "weights": "#3b6fb6",
     "activation": "#d98b2b",
     "runtime": "#8a8f98",
     "kv_cache": "#3d9a5f",
-    "free": "#e8eaed",
+    "reserve": "#c3c7cc",
+    "spare": "#e8eaed",
 }
 
 
@@ -88,7 +90,7 @@ def price(instance: Instance) -> str:
 
 def bar(sized: Sizing, choice: Choice) -> list[str]:
     """Return a GPU's memory as a bar of letters, with its legend."""
-    filled = sizing.parts(sized, choice)
+    filled = sizing.segments(sized, choice)
     total = sum(filled.values())
     drawn = "".join(LETTERS[part] * width for part, width in _widths(filled, BAR).items())
     legend = ", ".join(f"{LETTERS[part]} {NAMES[part]} {value:.1f}" for part, value in filled.items())
@@ -96,8 +98,8 @@ def bar(sized: Sizing, choice: Choice) -> list[str]:
 
 
 def settings(sized: Sizing, choice: Choice) -> str:
-    """Return the engine's settings in a line."""
-    return ", ".join(f"{name} {value}" for name, value in sized.settings(choice).items())
+    """Return the engine's settings in a line, without those that are left to the engine."""
+    return ", ".join(f"{name} {value}" for name, value in sized.settings(choice).items() if value)
 
 
 def confidence(sized: Sizing) -> str:
@@ -120,7 +122,7 @@ def nearest(sized: Sizing) -> list[Choice]:
 
 def svg(sized: Sizing, choice: Choice) -> str:
     """Return a GPU's memory as a picture: a stacked bar with its legend."""
-    filled = sizing.parts(sized, choice)
+    filled = sizing.segments(sized, choice)
     width, x, shapes = 640, 20.0, []
     scale = (width - 40) / sum(filled.values())
     for part, value in filled.items():
@@ -129,10 +131,12 @@ def svg(sized: Sizing, choice: Choice) -> str:
             f"<title>{NAMES[part]} {value:.1f} GiB</title></rect>"
         )
         x += value * scale
-    for number, (part, value) in enumerate(filled.items()):
-        left = 20 + number * 124
+    left = 20
+    for part, value in filled.items():
+        label = f"{NAMES[part]} {value:.1f}"
         shapes.append(f'<rect x="{left}" y="98" width="12" height="12" fill="{COLOURS[part]}"/>')
-        shapes.append(f'<text x="{left + 18}" y="109">{NAMES[part]} {value:.1f}</text>')
+        shapes.append(f'<text x="{left + 16}" y="108" font-size="11">{label}</text>')
+        left += 28 + 6 * len(label)
     title = f"{sized.name} on one GPU of {choice.instance.name}, GiB of {sum(filled.values()):.1f}"
     return "\n".join(
         [
