@@ -40,7 +40,9 @@ def test_a_failing_change_gives_way_to_what_was_before(cluster: Cluster, failure
     cluster.edit("kubernetes/settings.env", "SERVING_THREADS=16", "SERVING_THREADS=8")
     cluster.actor.behave = lambda pod: failure if digest in str(pod["spec"]) else "ready"
     ran = cluster.run("deploy")
-    assert ran.id == FAILURES[failure][1] and ran.seen.endswith("rolled back to the previous version"), ran.said
+    assert ran.id == FAILURES[failure][1] and ran.seen.endswith("rolled back to the previous version"), (
+        ran.said
+    )
     assert cluster.deployed()["spec"] == before
 
     def settled() -> bool:
