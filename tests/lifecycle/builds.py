@@ -1,4 +1,4 @@
-"""A CodeBuild project at the stand-in, and its builds."""
+"""A CodeBuild project in the fake AWS, and its builds."""
 
 import io
 import json
@@ -28,7 +28,7 @@ def source(files: dict[str, str]) -> bytes:
 
 
 def project(aws: AwsStandIn, files: dict[str, str], rights: list[Any]) -> Callable[..., Any]:
-    """Create all that a build needs, and return what starts one and waits for its end."""
+    """Create the resources of a build, and return a function that runs one."""
     iam, s3, codebuild = (aws.boto3_client(name) for name in ("iam", "s3", "codebuild"))
     role = iam.create_role(RoleName="builder", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     policy = json.dumps({"Version": "2012-10-17", "Statement": rights})

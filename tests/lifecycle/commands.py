@@ -1,4 +1,4 @@
-"""Runs the commands of a rendered project as a person does, against the AWS stand-in."""
+"""Runs the commands of a rendered project as users run them, against the fake AWS."""
 
 import importlib
 import json
@@ -34,7 +34,7 @@ QUICK = {"MCC_DO_POLL_SECONDS": "0.05", "MCC_DO_CALL_SECONDS": "3", "MCC_DO_CALL
 
 @contextmanager
 def imported(project: Path, *modules: str) -> Iterator[ModuleType]:
-    """Give a project's package `lifecycle` with some of its modules; none of it stays imported."""
+    """Yield a project's package `lifecycle` with some of its modules, and unload it afterward."""
 
     def forget() -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == "lifecycle"]:
@@ -69,7 +69,7 @@ class Done:
 
 @dataclass
 class Project:
-    """A rendered project with an image in ECR and a role, and what its commands are run with."""
+    """A rendered project with an image in ECR and a role, and the environment of its commands."""
 
     path: Path
     aws: AwsStandIn
@@ -86,12 +86,12 @@ class Project:
 
     @property
     def id(self) -> str:
-        """Return what tells this project from others of the same name."""
+        """Return the id, which differs between projects of the same name."""
         found: str = tomllib.loads((self.path / "do" / "config.toml").read_text())["project_id"]
         return found
 
     def push(self, content: str, **details: str) -> str:
-        """Put an image there as do/push does, and return its digest."""
+        """Add an image to ECR like do/push, and return its digest."""
         return self.aws.push(NAME, "latest", content=content, **details)
 
     def do(self, verb: str, *arguments: str, **environment: str) -> Done:
@@ -120,7 +120,7 @@ class Project:
         return done
 
     def left(self) -> list[str]:
-        """Return the ARNs of what serves the model."""
+        """Return the ARNs of the resources that serve the model."""
         return serving(self.aws.resources())
 
     def journal(self) -> list[dict[str, Any]]:
@@ -130,16 +130,16 @@ class Project:
 
 
 def serving(arns: Iterable[str]) -> list[str]:
-    """Return those ARNs that are of an endpoint, what it is made of, or what scales it."""
+    """Return the ARNs of endpoints, their parts, and their scaling."""
     return [arn for arn in arns if any(f":{kind}/" in arn or f":{kind}:" in arn for kind in SERVING)]
 
 
 def mutations(aws: AwsStandIn) -> list[str]:
-    """Return the operations that changed something, in order."""
+    """Return the operations that changed a resource, in order."""
     return [call.operation for call in aws.mutations]
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this environment without settings, and with uv, which makes environments quickly."""
+    """Return this environment without settings, and with uv, which creates environments quickly."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MCC_"))}
     return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -1,4 +1,4 @@
-"""The AWS stand-in, one for the session and empty for every test, and projects whose commands use it."""
+"""The fake AWS, shared by the session and empty for every test, and projects whose commands use it."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from tests.standins.aws.server import AwsStandIn
 
 @pytest.fixture(scope="session")
 def aws_server() -> Iterator[AwsStandIn]:
-    """Return the stand-in of this session."""
+    """Return the fake AWS of this session."""
     aws = AwsStandIn()
     aws.start()
     yield aws
@@ -36,13 +36,13 @@ def aws(aws_server: AwsStandIn) -> Iterator[AwsStandIn]:
 
 @pytest.fixture
 def deployment(aws: AwsStandIn) -> Deployment:
-    """Return what deploys to an empty AWS, call by call."""
+    """Return a deployment to an empty AWS, call by call."""
     return Deployment(aws)
 
 
 @pytest.fixture(scope="session")
 def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project of a predictive model with its .venv, to be copied."""
+    """Return a project of a predictive model with its .venv, for copies."""
     project = tmp_path_factory.mktemp("rendered") / NAME
     render(template, project)
     write_examples(project)
@@ -58,7 +58,7 @@ def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> Project:
 
 @pytest.fixture
 def chat(template: Path, rendered: Path, aws: AwsStandIn, tmp_path: Path) -> Project:
-    """Return a project of a language model, likewise."""
+    """Return a project of a language model, ready to be deployed."""
     path = tmp_path / NAME
     render(template, path, deployment_config="transformers-vllm", offline=True)
     (path / ".venv").symlink_to(rendered / ".venv")
@@ -72,7 +72,7 @@ def render(template: Path, project: Path, **answers: Any) -> None:
 
 
 def write_examples(project: Path) -> None:
-    """Give a project a model that is never loaded, and the examples that training writes with one."""
+    """Add a model that is never loaded to a project, with examples like those of the training."""
     content = b"a model"
     (project / "model" / "model.pkl").write_bytes(content)
     about = {"model": "model.pkl", "sha256": hashlib.sha256(content).hexdigest()}
@@ -81,7 +81,7 @@ def write_examples(project: Path) -> None:
 
 
 def make_environment(project: Path) -> None:
-    """Make a project's .venv as its commands do on first use."""
+    """Create the .venv of a project like its commands."""
     made = (
         "from lifecycle import environment, project as p;"
         "environment.made(p.PROJECT / '.venv', p.PROJECT / 'do' / 'requirements.txt')"

@@ -1,4 +1,4 @@
-"""What the tests of deployments look up, set and do to an endpoint."""
+"""Helpers for tests of deployed endpoints."""
 
 import re
 
@@ -17,7 +17,7 @@ def image_of(project: Project) -> str:
 
 
 def configure(project: Project, **settings: str) -> None:
-    """Write settings into do/config.toml as a person does."""
+    """Write settings to do/config.toml as users do."""
     file = project.path / "do" / "config.toml"
     text = file.read_text()
     for name, value in settings.items():
@@ -27,7 +27,7 @@ def configure(project: Project, **settings: str) -> None:
 
 
 def scale_to_zero(project: Project) -> None:
-    """Take the copies away, as Application Auto Scaling does when nobody calls."""
+    """Remove the copies, like Application Auto Scaling without requests."""
     component = project.aws.world.region("us-east-1").components[NAME]
     project.aws.world.dispose(component.container)
     component.container, component.copies, component.current_copies = None, 0, 0

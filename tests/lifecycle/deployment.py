@@ -1,4 +1,4 @@
-"""A deployment to the stand-in, call by call."""
+"""A deployment to the fake AWS, call by call."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ TAGS = [{"Key": "project", "Value": "demo"}]
 
 @dataclass
 class Deployment:
-    """Calls of a deployment, each with what it needs."""
+    """The calls of a deployment, with their requests."""
 
     aws: AwsStandIn
     sagemaker: Any = field(init=False)
@@ -78,7 +78,7 @@ def specification(tag: str = "v1", memory: int = 1024) -> dict[str, Any]:
 
 
 def settled(status: Callable[[], str]) -> str:
-    """Poll until a status is not a passing one; "Gone" when the thing is not found."""
+    """Poll until a status is stable; "Gone" if the resource does not exist."""
     for _ in range(250):
         try:
             seen = status()
@@ -93,7 +93,7 @@ def settled(status: Callable[[], str]) -> str:
 
 
 def refused(call: Callable[[], object]) -> tuple[str, str]:
-    """Return the code and message with which a call is refused."""
+    """Return the code and message of the error of a call."""
     with pytest.raises(ClientError) as refusal:
         call()
     error = refusal.value.response["Error"]

@@ -1,7 +1,7 @@
-"""Runs commands that it reads as lines of JSON, each in a fork of this process, and answers with exit codes.
+"""Runs commands, which it reads as lines of JSON, in forks of this process, and returns exit codes.
 
-It runs with the Python of a project's .venv and has boto3 and its models of AWS read already, which would
-take most of a command's time. The commands themselves are unmodified. tests/lifecycle/forks.py starts it.
+It uses the Python of a project's .venv, with boto3 and its service models already loaded, which takes most of
+a command's time. The commands are unmodified. tests/lifecycle/forks.py starts it.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def read_models() -> None:
-    """Let every session of boto3 find what it would read already read."""
+    """Give all sessions of boto3 a shared cache of its models."""
     loader = botocore.loaders.create_loader()
     botocore.session.create_loader = lambda *arguments, **options: loader
     create: Any = boto3.session.Session("AKIA", "secret", region_name="us-east-1").client
@@ -75,7 +75,7 @@ def run(task: dict[str, Any]) -> None:
 
 
 def die_after(lines: int) -> None:
-    """Let the process be killed as soon as so many lines of the journal are on the disk."""
+    """Kill the process as soon as the journal has this number of lines."""
     left, to_disk = [lines], os.fsync
 
     def fsync(file: int) -> None:

@@ -1,4 +1,4 @@
-"""Runs commands of projects quickly: fork_server.py says how."""
+"""Runs commands of projects quickly, with fork_server.py."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ class Forks:
     ) -> Done:
         """Run a command and wait for its end; a signal that ended it is a negative code.
 
-        `kill_after` lets it be killed when so many lines of its journal are on the disk.
+        With `kill_after`, it is killed when its journal has this number of lines.
         """
         assert self._process.stdin and self._process.stdout
         started = time.monotonic()
@@ -43,7 +43,7 @@ class Forks:
             return Done(code, out.read_text(), err.read_text(), time.monotonic() - started)
 
     def close(self) -> None:
-        """End."""
+        """Stop."""
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait(10)

@@ -1,4 +1,4 @@
-"""Projects whose container engine is the stub: nothing of theirs is in AWS before they push."""
+"""Projects with the stub as container engine, which have nothing in AWS before they push."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class PushedStore(MemoryStore):
 
 @dataclass
 class StubbedProject(Project):
-    """A rendered project whose engine is a stub that notes what it is told."""
+    """A rendered project whose container engine is a stub that records its calls."""
 
     def __post_init__(self) -> None:
         self.engine = self.path.parent / "engine"
@@ -58,7 +58,7 @@ class StubbedProject(Project):
         return {**done.json, "code": done.code, "stderr": done.err}
 
     def start(self, verb: str, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command and go on."""
+        """Start a command without waiting for its end."""
         out, environment = subprocess.PIPE, self.variables({})
         return subprocess.Popen(
             self.command(verb, *arguments), env=environment, stdout=out, stderr=out, text=True
@@ -66,5 +66,5 @@ class StubbedProject(Project):
 
     @property
     def engine_calls(self) -> list[list[str]]:
-        """Return what the engine was told."""
+        """Return the calls of the container engine."""
         return engine_stub.calls(self.engine)

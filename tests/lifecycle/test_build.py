@@ -1,4 +1,4 @@
-"""do/build: how the engine is told to build, and its login to the registries of base images on ECR."""
+"""do/build: the command of the container engine, and its login to ECR registries of base images."""
 
 from pathlib import Path
 
@@ -41,7 +41,9 @@ def test_it_logs_in_where_base_images_are_in_their_region_and_out_again(project:
     dockerfile = project.path / "Dockerfile"
     dockerfile.write_text(f"FROM {BASE}/djl-inference:0.32 AS base\nFROM base\nCOPY a-{BASE} /\n")
     assert project.do("build").code == 0
-    assert [call[0] for call in project.engine_calls if call[0] == "login"] == []  # the engine has it
+    assert [
+        call[0] for call in project.engine_calls if call[0] == "login"
+    ] == []  # the container engine has it
     assert project.do("build", STUB_IMAGE="missing").code == 0
     calls = [call for call in project.engine_calls if call[0] in ("login", "build", "logout")][1:]
     assert [call[0] for call in calls] == ["login", "build", "logout"]
@@ -55,3 +57,11 @@ def test_a_build_that_fails_logs_out_too(project: StubbedProject) -> None:
     failed = project.do("build", STUB_IMAGE="missing", STUB_BUILD_ERROR="no such instruction")
     assert failed.code == 1 and "build-failed" in failed.err
     assert project.engine_calls[-1] == ["logout", BASE]
+
+
+def test_a_build_that_fails_names_a_known_cause(project: StubbedProject) -> None:
+    error = "write /var/lib/docker/tmp/layer.tar: no space left on device"
+    failed = project.do("build", STUB_BUILD_ERROR=error)
+    assert failed.code == 1 and "build-failed" in failed.err and error in failed.err
+    assert "cause: images, layers or downloads fill the disk" in failed.err
+    assert "docker system prune" in failed.err

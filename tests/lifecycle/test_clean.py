@@ -1,4 +1,4 @@
-"""do/clean gets to zero from every state, touches nothing of others, and says what it could not remove."""
+"""do/clean deletes all resources of a project from every state, and reports those that remain."""
 
 import json
 import shutil
@@ -61,7 +61,7 @@ def test_every_state_is_cleaned_with_the_journal_deleted(project: Project, of: s
         elif state != "Failed":
             settled.start()
     done = project.succeed("clean", "--yes")
-    assert project.left() == [] and "nothing is left" in done.out
+    assert project.left() == [] and "no resources remain" in done.out
 
 
 def test_half_a_deployment_is_cleaned(project: Project) -> None:
@@ -99,7 +99,7 @@ def test_what_only_has_the_tag_is_neither_removed_nor_in_the_way(project: Projec
     theirs = make_others(project, "payments-prod", tags)
     project.succeed("deploy")
     ours = set(project.left()) - set(theirs)
-    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    assert "no expired resources" in project.succeed("clean", "--expired", "--yes").out
     assert ours < set(project.left())
     done = project.succeed("clean", "--yes", "--json")
     assert project.left() == theirs and done.json["result"]["left"] == []
@@ -113,7 +113,9 @@ def test_nothing_of_others_is_touched(project: Project) -> None:
     assert project.do("plan").code == 7
     before = mutations(project.aws)
     done = project.succeed("clean", "--yes", "--logs")
-    assert "left alone" in done.err and mutations(project.aws) == before and project.left() == theirs
+    assert (
+        "not deleted, because" in done.err and mutations(project.aws) == before and project.left() == theirs
+    )
 
 
 def test_a_name_that_begins_alike_is_not_in_the_way(project: Project) -> None:
@@ -125,11 +127,11 @@ def test_a_name_that_begins_alike_is_not_in_the_way(project: Project) -> None:
 
 def test_only_what_has_expired(project: Project) -> None:
     project.succeed("deploy")
-    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    assert "no expired resources" in project.succeed("clean", "--expired", "--yes").out
     assert len(project.left()) == 3
     component = region(project).components[NAME]
     component.tags["mcc-expires-at"] = LONG_AGO  # the endpoint's was renewed since
-    assert "nothing has expired" in project.succeed("clean", "--expired", "--yes").out
+    assert "no expired resources" in project.succeed("clean", "--expired", "--yes").out
     region(project).endpoints[NAME].tags["mcc-expires-at"] = LONG_AGO
     component.tags["mcc-expires-at"] = "2999-01-01T00:00:00+00:00"
     assert "EXPIRED" in project.succeed("status").out
@@ -148,10 +150,10 @@ def test_a_component_that_never_settles_costs_nothing_after_clean(
     project.aws.settings.endpoint_with_components = endpoint_goes_first
     component = region(project).components[NAME]
     component.status = state
-    if endpoint_goes_first == "refused":  # nothing can be deleted until it settles
+    if endpoint_goes_first == "refused":  # nothing can be deleted in a transitional state
         threading.Timer(0.6, setattr, [component, "status", "InService"]).start()
     done = project.succeed("clean", "--yes")
-    assert project.left() == [] and "nothing is left" in done.out
+    assert project.left() == [] and "no resources remain" in done.out
     deleted = [name for name in mutations(project.aws) if name.startswith("Delete")]
     first = ["DeleteEndpoint", "DeleteInferenceComponent"]
     assert [name for name in deleted if name in first] == (
@@ -189,7 +191,7 @@ def test_ctrl_c_names_only_what_remains(project: Project) -> None:
     command, pipe = project.command("clean", "--yes"), subprocess.PIPE
     process = subprocess.Popen(command, env=project.variables({}), stderr=pipe, text=True, cwd=project.path)
     assert process.stderr
-    while "removing inference component" not in process.stderr.readline():
+    while "deleting inference component" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     said = process.stderr.read()
@@ -203,7 +205,7 @@ def test_ctrl_c_names_only_what_remains(project: Project) -> None:
 
 
 def make_builds(project: Project) -> str:
-    """Create what do/submit creates in AWS, and return the name of the bucket."""
+    """Create the resources of do/submit in AWS, and return the name of the bucket."""
     tags = [{"Key": "mcc-project-id", "Value": project.id}]
     role = f"mcc-{project.id}-codebuild"
     iam, s3 = project.aws.boto3_client("iam"), project.aws.boto3_client("s3")

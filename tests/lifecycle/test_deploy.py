@@ -1,4 +1,4 @@
-"""From a project to an endpoint and back, by its own commands."""
+"""From a project to an endpoint and back, with the commands of the project."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def test_from_nothing_to_an_endpoint_and_back(project: Project) -> None:
     assert project.succeed("test", "--remote", "--json").json["result"]["predictions"] == [1.5]
 
     before = mutations(project.aws)
-    assert project.succeed("deploy").out.startswith("nothing to do")
+    assert project.succeed("deploy").out.startswith("no changes")
     assert mutations(project.aws) == before
 
     digest = project.push("two")
@@ -47,7 +47,7 @@ def test_from_nothing_to_an_endpoint_and_back(project: Project) -> None:
     assert cleaned["left"] == [] and len(cleaned["removed"]) == 5
     assert json.loads(Path(cleaned["receipt"]).read_text())["removed"] == cleaned["removed"]
     assert project.aws.resources() == ["arn:aws:iam::123456789012:role/service-role/exec"]
-    assert project.succeed("clean", "--yes").out.endswith("nothing is left\n")
+    assert project.succeed("clean", "--yes").out.endswith("no resources remain\n")
 
 
 def test_a_language_model_is_asked_and_answers(chat: Project) -> None:

@@ -1,4 +1,4 @@
-"""A deployment that fails, takes too long or answers wrongly says so, and what is still billed."""
+"""A failed deployment reports the failure, and the resources that still incur charges."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ def test_more_memory_than_an_instance_has_is_explained(project: Project) -> None
     configure(project, memory_mib="4000")
     failed = project.do("deploy")
     assert failed.code == 4 and "There is not enough hardware resources" in failed.err
-    assert "next: lower memory_mib in do/config.toml" in failed.err
+    assert "next: reduce memory_mib in do/config.toml" in failed.err
 
 
 def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project: Project) -> None:
@@ -24,9 +24,9 @@ def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project:
     assert failed.code == 4
     for word in ("ping health check", "exec format error", "cause:", "do/clean", "left: endpoint"):
         assert word in failed.err, failed.err
-    assert "0.10 $/h" in failed.err
+    assert "$0.10/h" in failed.err
     explained = project.succeed("logs", "--explain").out
-    assert "exec format error" in explained and "next: do/build" in explained
+    assert "exec format error" in explained and "do/build" in explained
     assert project.do("status").out.count("Failed") == 1
     project.aws.light.exits_saying = None
     mended = project.succeed("deploy")
@@ -56,7 +56,7 @@ def test_an_update_that_does_not_start_leaves_the_old_one_serving(project: Proje
     project.aws.light.healthy = False
     project.aws.settings.startup_limit_seconds = 0.3
     failed = project.do("deploy")
-    assert failed.code == 4 and "failed (rolled-back): AWS rolled the update back" in failed.err
+    assert failed.code == 4 and "failed (rolled-back): AWS rolled back the update" in failed.err
     assert f"serves {IMAGE}@{old} again" in failed.err and "  | " in failed.err
     assert image_of(project) == old
     assert project.succeed("test", "--remote").code == 0
@@ -96,7 +96,7 @@ def test_ctrl_c_stops_waiting_and_says_what_is_billed(project: Project) -> None:
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130, told
-    assert f"left: endpoint {NAME} (Creating): 0.10 $/h" in told and "do/clean" in told
+    assert f"left: endpoint {NAME} (Creating): $0.10/h" in told and "do/clean" in told
     project.aws.world.region("us-east-1").endpoints[NAME].due = 0.0
     project.succeed("clean", "--yes")
     assert project.left() == []

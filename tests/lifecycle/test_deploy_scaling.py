@@ -1,4 +1,4 @@
-"""Copies and instances: how many there are, and scaling to zero."""
+"""The number of copies and instances, and scaling to zero."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_an_update_asks_for_batches_only_where_there_are_some(project: Project, 
     component.copies = component.current_copies = running
     digest = project.push("two")
     done = project.do("deploy")
-    if running:  # otherwise nothing is there to answer
+    if running:  # otherwise there is no server
         assert done.code == 0, done.err
     (update,) = [call for call in project.aws.mutations if call.operation == "UpdateInferenceComponent"]
     assert image_of(project) == digest
@@ -48,7 +48,7 @@ def test_copies_follow_the_load_down_to_zero(project: Project) -> None:
     assert alarm["AlarmActions"] == [policies[f"{NAME}-from-zero"]["PolicyARN"]]
     assert alarm["MetricName"] == "NoCapacityInvocationFailures"
     before = mutations(project.aws)
-    assert project.succeed("deploy").out.startswith("nothing to do")
+    assert project.succeed("deploy").out.startswith("no changes")
     assert mutations(project.aws) == before
     configure(project, scale_to_zero="false", max_copies="1")
     project.succeed("deploy")
@@ -66,7 +66,7 @@ def test_an_endpoint_that_is_scaled_to_zero_is_woken(project: Project) -> None:
     for command in (["test", "--remote"], ["deploy"]):
         scale_to_zero(project)
         done = project.succeed(*command)
-        assert "scaled to zero, waiting for a first copy" in done.err and "a copy answers" in done.err
+        assert "scaled to zero, waiting for the first copy" in done.err and "a copy is in service" in done.err
         assert "1.5" in done.out
     project.aws.settings.wakes = False
     for command in (["test", "--remote"], ["deploy"]):

@@ -1,4 +1,4 @@
-"""do/doctor: each trouble it knows is found, with a remedy, and nothing is changed by looking."""
+"""do/doctor finds each known problem, reports a fix, and changes nothing."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from tests.standins.aws.server import AwsStandIn
 
 @pytest.fixture
 def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> StubbedProject:
-    """Return a project that is in order: a role, and an image here and in ECR."""
+    """Return a valid project: a role, and an image here and in ECR."""
     project = StubbedProject(copied(rendered, tmp_path / NAME), aws)
     roles = aws.boto3_client("iam")
     roles.create_role(Path="/service-role/", RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -28,7 +28,7 @@ def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> StubbedProject:
 
 
 def found(project: Project, *arguments: str, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """Run do/doctor; return its exit code and what it found by id."""
+    """Run do/doctor; return its exit code and its findings by id."""
     done = project.do("doctor", "--json", *arguments, **variables)
     return done.code, {check["id"]: check for check in done.json["result"]["checks"]}
 
@@ -68,7 +68,7 @@ def no_quota(project: StubbedProject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "identity", "severity", "remedy"),
+    ("break_it", "identity", "severity", "next_step"),
     [
         (no_role, "role", "error", "iam/stack.yml"),
         (role_of_another_service, "role", "error", "iam/stack.yml"),
@@ -82,12 +82,12 @@ def test_what_is_wrong_in_the_account_is_found(
     break_it: Callable[[StubbedProject], None],
     identity: str,
     severity: str,
-    remedy: str,
+    next_step: str,
 ) -> None:
     break_it(project)
     code, checks = found(project)
     assert (code, checks[identity]["severity"]) == (3, severity)
-    assert remedy in checks[identity]["next"] and checks[identity]["seen"]
+    assert next_step in checks[identity]["next"] and checks[identity]["seen"]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,6 @@ def test_a_person_reads_what_to_do(project: StubbedProject) -> None:
     no_role(project)
     told = project.do("doctor").out
     assert re.search(
-        r"^error +the role cannot be used: .*\n +make one with iam/stack.yml", told, re.MULTILINE
+        r"^error +the role cannot be used: .*\n +Create it, then set role_arn", told, re.MULTILINE
     )
     assert ROLE in told

@@ -1,6 +1,7 @@
-"""Whatever goes wrong with whichever call, a second run gets to the same end, or what is left is named.
+"""After a fault in any call, a second run reaches the same state, or the remaining resources are reported.
 
-Every call of do/deploy and of do/clean x every kind of fault, and a kill after every line of the journal.
+The tests combine every call of do/deploy and do/clean with every kind of fault, and kill the commands after
+every line of the journal.
 """
 
 import shutil
@@ -19,15 +20,15 @@ from tests.standins.aws.server import AwsStandIn
 
 KINDS: tuple[Kind, ...] = ("throttle", "deny", "expire", "no capacity", "reset", "hang")
 ARGUMENTS: dict[str, list[str]] = {"deploy": [], "clean": ["--yes"]}
-# A scaled endpoint, so that every kind of resource takes part.
+# A scaled endpoint, to include all kinds of resources.
 SETTINGS = {"MCC_DO_SCALE_TO_ZERO": "true", "MCC_DO_MAX_COPIES": "2", "MCC_DO_POLL_SECONDS": "0.02"}
-# How often these are called depends on how quickly the stand-in gets there.
+# The number of these calls depends on the speed of the fake AWS.
 POLLED = ("Describe", "ListTags", "FilterLogEvents")
 Place = tuple[str, str, int]
 
 
 class Lane:
-    """A project whose commands are run again and again, from nothing or from a deployment."""
+    """A project whose commands run repeatedly, with or without a deployment."""
 
     def __init__(self, project: Project, forks: Forks) -> None:
         self.project, self.forks, self.aws = project, forks, project.aws
@@ -41,7 +42,7 @@ class Lane:
         return self.forks.run(command, variables, self.project.path, kill_after)
 
     def start_over(self, verb: str) -> None:
-        """Forget everything, and have a deployment again where one is to be removed."""
+        """Reset AWS, and deploy again for commands that delete."""
         self.empty()
         self.forget()
         if verb == "clean":
@@ -52,7 +53,7 @@ class Lane:
         shutil.rmtree(self.project.path / ".do", ignore_errors=True)
 
     def empty(self) -> None:
-        """Remove what serves the model, behind the API's back."""
+        """Delete the resources that serve the model, without API calls."""
         self.aws.world.stop()
         region = self.aws.world.region("us-east-1")
         for kind in (region.components, region.endpoints, region.configs, region.targets, region.policies):
@@ -61,7 +62,7 @@ class Lane:
         alarms.delete_alarms(AlarmNames=[f"{NAME}-from-zero"])
 
     def replay(self) -> None:
-        """Deploy by the requests of the first deployment."""
+        """Deploy with the requests of the first deployment."""
         for call in self.requests:
             client = self.aws.boto3_client(call.service)
             getattr(client, snake(call.operation))(**call.parameters)
@@ -69,7 +70,7 @@ class Lane:
                 time.sleep(0.01)
 
     def states(self) -> dict[str, str]:
-        """Return what serves the model, each with its state."""
+        """Return the resources that serve the model, with their states."""
         region = self.aws.world.region("us-east-1")
         states = {endpoint.arn: endpoint.status for endpoint in region.endpoints.values()}
         states |= {component.arn: component.status for component in region.components.values()}
@@ -77,7 +78,7 @@ class Lane:
         return {without_ids(arn): state for arn, state in names.items()}
 
     def places(self, verb: str) -> list[Place]:
-        """Return each call that a command makes: service, operation, and which of its kind it is."""
+        """Return the calls of a command: service, operation, and number of the call."""
         counts: Counter[tuple[str, str]] = Counter()
         places = []
         self.start_over(verb)
@@ -94,7 +95,7 @@ def snake(operation: str) -> str:
 
 
 def without_ids(arn: str) -> str:
-    """Return an ARN without what AWS makes up."""
+    """Return an ARN without the parts that AWS generates."""
     return arn.partition(":scalable-target/")[0] if ":scalable-target/" in arn else arn
 
 
@@ -114,7 +115,7 @@ def lane(rendered: Path, aws_server: AwsStandIn, tmp_path_factory: pytest.TempPa
 
 
 def problem_after(lane: Lane, verb: str, done: Done, wanted: dict[str, str]) -> str:
-    """Return what is wrong with how a command ended: other than wanted, or without naming what is left."""
+    """Return the problem of a command's end: an unexpected state, or a remaining resource without a name."""
     if done.code == 0:
         return "" if lane.states() == wanted else f"it ended well with {lane.states()}"
     if done.code not in (3, 4, 5, 6) or "Traceback" in done.err:
@@ -129,7 +130,7 @@ def problem_after(lane: Lane, verb: str, done: Done, wanted: dict[str, str]) -> 
 
 
 def examine(lane: Lane, verb: str, kind: Kind, after: bool, wanted: dict[str, str]) -> list[str]:
-    """Let each call of a command fail in turn, run it again, and return what is wrong."""
+    """Let each call of a command fail in turn, run the command again, and return the problems."""
     more = {"MCC_DO_CALL_ATTEMPTS": "1"}
     if kind == "hang":
         more |= {"MCC_DO_CALL_SECONDS": "1", "MCC_DO_INVOKE_SECONDS": "1"}

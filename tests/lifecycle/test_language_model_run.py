@@ -1,4 +1,4 @@
-"""do/run and do/test of language models: with the stub, and what they say where there is no GPU."""
+"""do/run and do/test of language models: with the stub, and their messages without a GPU."""
 
 import json
 import os
@@ -119,7 +119,7 @@ def test_without_a_gpu_it_says_so_and_what_to_do(render: Render, tmp_path: Path)
 
 @pytest.fixture
 def docker(tmp_path: Path) -> Path:
-    """Return a folder with a docker that notes how it is called, and with a GPU."""
+    """Return a folder with a docker that records its calls, and with a GPU."""
     tools = noting_docker(tmp_path)
     (tools / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: a stand-in'\n")
     (tools / "nvidia-smi").chmod(0o755)

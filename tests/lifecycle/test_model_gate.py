@@ -1,4 +1,4 @@
-"""A model that the libraries cannot serve, and a Python without wheels, are refused before all else."""
+"""A model that the libraries cannot serve, and a Python without wheels, are refused first."""
 
 import shutil
 import subprocess
@@ -80,7 +80,10 @@ def test_the_python_that_suits_is_found(
         assert refused.value.finding.id == "unsuitable-python"
         assert "Python 3.98, 3.99" in str(refused.value) and "python3.99 is on PATH" in str(refused.value)
         assert choose("/bin/uv", pins, ("3.98", "3.99")) == "3.99"
-        for version, status in (("3.98", 0), ("3.99", 127)):  # as pyenv's launchers of what is not chosen
+        for version, status in (
+            ("3.98", 0),
+            ("3.99", 127),
+        ):  # like pyenv's launchers of versions that are not selected
             program = programs / f"python{version}"
             program.write_text(f"#!/bin/sh\nexit {status}\n")
             program.chmod(0o755)

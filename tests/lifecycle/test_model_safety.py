@@ -1,4 +1,4 @@
-"""A model adds no file from outside its folder, and code that is in it gets no credentials."""
+"""A model adds no files from outside its folder, and its code gets no credentials."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ SECRETS = {
 
 
 def standing_in(project: Path, seen: Path) -> None:
-    """Have a program in the place of .venv-model's Python that writes down its variables."""
+    """Replace the Python of .venv-model with a program that writes its variables to a file."""
     python = project / ".venv-model" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f"#!/bin/sh\nenv >> {seen}\n")

@@ -1,4 +1,4 @@
-"""iam/: every policy is valid and the least, and the CloudFormation stack says the same."""
+"""The policies in iam/ are valid and minimal, and match the CloudFormation stack."""
 
 import json
 import re
@@ -29,7 +29,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
         "base_image": "763104351884.dkr.ecr.us-west-2.amazonaws.com/python:3.12-slim",
     },
 }
-# Actions that AWS lets nobody narrow to a resource.
+# Actions that AWS does not restrict to resources.
 WITHOUT_RESOURCE = {
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
@@ -44,8 +44,8 @@ WITHOUT_RESOURCE = {
     "servicequotas:ListServiceQuotas",
     "tag:GetResources",
 }
-# Who sets when objects expire can delete them so: do/submit does it to the source in its own bucket.
-# cloudwatch:DescribeAlarms by name is checked against all alarms in some accounts; it only reads.
+# A caller that sets an expiry can delete objects with it: do/submit does so in the project's bucket.
+# Some accounts check cloudwatch:DescribeAlarms by name against all alarms; it only reads.
 KNOWN = {
     "submit": ["RESOURCE_POLICY_PRIVILEGE_ESCALATION"],
     **{holder: ["RESOURCE_STAR"] for holder in ("plan", "deploy", "status", "clean")},
@@ -141,7 +141,7 @@ def test_nothing_speaks_of_commands_that_are_not_there(project: Path, kind: str)
 def test_names_that_cannot_be_filled_in_are_told(project: Path) -> None:
     command = [str(project / "do" / "doctor"), "--policy", "depoly", "--account", ACCOUNT]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "known are deploy" in done.stderr
+    assert done.returncode == 2 and "available: deploy" in done.stderr
 
 
 def test_a_policy_without_the_role_that_it_names_is_refused(project: Path) -> None:
@@ -171,7 +171,7 @@ def test_the_stack_is_clean(project: Path) -> None:
 
 
 class Stack(yaml.SafeLoader):
-    """Reads a CloudFormation template with its references filled in."""
+    """Reads a CloudFormation template and resolves its references."""
 
 
 VALUES = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": ACCOUNT}

@@ -1,7 +1,6 @@
-"""The calls of each command are what its policy allows: nothing is refused, and nothing is allowed in vain.
+"""The policy of each command allows exactly its calls: none is denied, and no permission is unused.
 
-Every command runs with its own policy alone, through all that it may have to do; what it called then is
-compared with what iam/ gives it.
+Every command runs with only its policy through all of its cases; its calls are compared with iam/.
 """
 
 import json
@@ -20,22 +19,22 @@ from tests.lifecycle.projects import StubbedProject
 from tests.standins.aws.permissions import DOCKER_PUSH
 from tests.standins.aws.server import AwsStandIn
 
-# What no call of a command shows: the engine pushes by itself, and AWS makes roles of its own for a caller.
+# Actions without a call of a command: the container engine pushes, and AWS creates service roles.
 UNSEEN = {"push": set(DOCKER_PUSH), "deploy": {"iam:CreateServiceLinkedRole"}}
-OF_THE_BUILD = {"ecr:GetAuthorizationToken"}  # with the role that a build has, while do/submit waits
+OF_THE_BUILD = {"ecr:GetAuthorizationToken"}  # with the role of the build, while do/submit waits
 SETTINGS = Path("do") / "config.toml"
 
 
 @dataclass
 class Recorder:
-    """Runs commands with nothing but their policies, and keeps what they called."""
+    """Runs commands with only their policies, and records their calls."""
 
     allowed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @contextmanager
     def of(self, project: Project, verb: str) -> Iterator[None]:
-        """Hold what is run to the policy of a command."""
+        """Enforce the policy of a command."""
         document = project.succeed("doctor", "--policy", verb, "--account", "123456789012").out
         self.allowed[verb] |= {a for s in json.loads(document)["Statement"] for a in s["Action"]}
         before = len(project.aws.calls)
@@ -45,7 +44,7 @@ class Recorder:
         self.called[verb] |= {action for call in project.aws.calls[before:] for action in call.actions}
 
     def run(self, project: Project, verb: str, *options: str, code: int = 0) -> None:
-        """Run a command with its policy; it must end with `code`, and nothing may be refused."""
+        """Run a command with its policy; it must end with `code`, without a denied call."""
         with self.of(project, verb):
             done = project.do(verb, *options)
         assert done.code == code, done.err
@@ -73,12 +72,12 @@ def test_calls_and_policies_are_the_same(
 
 
 def given(**settings: str) -> list[str]:
-    """Return the options that set these."""
+    """Return the options that set these settings."""
     return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
 
 
 def made(template: Path, rendered: Path, aws: AwsStandIn, folder: Path, **answers: Any) -> StubbedProject:
-    """Return a project with a model and examples, in an account that has nothing but a role."""
+    """Return a project with a model and examples, in an account with only a role."""
     path = folder / NAME
     render(template, path, **answers)
     (path / ".venv").symlink_to(rendered / ".venv")
@@ -94,7 +93,7 @@ def made(template: Path, rendered: Path, aws: AwsStandIn, folder: Path, **answer
 
 
 def predictive(recorder: Recorder, project: StubbedProject) -> None:
-    """From nothing through every kind of change to nothing again."""
+    """Run every kind of change, from an empty account to an empty account."""
     recorder.run(project, "push")
     recorder.run(project, "push")
     submit(recorder, project)
@@ -105,9 +104,9 @@ def predictive(recorder: Recorder, project: StubbedProject) -> None:
     recorder.run(project, "deploy", code=4)
     project.aws.forget_calls()
     project.aws.light.exits_saying = "exec format error"
-    recorder.run(project, "deploy", code=4)  # removes the failed endpoint; the component fails
+    recorder.run(project, "deploy", code=4)  # deletes the failed endpoint; the component fails
     project.aws.light.exits_saying = None
-    recorder.run(project, "deploy")  # removes the failed component
+    recorder.run(project, "deploy")  # deletes the failed component
     more = given(max_usd_per_hour="9", max_instance_count="3")
     recorder.run(project, "deploy", *more, *given(copies="2", max_copies="2"))
     more += given(instance_count="2")
@@ -118,7 +117,7 @@ def predictive(recorder: Recorder, project: StubbedProject) -> None:
     recorder.run(project, "logs")
     recorder.run(project, "logs", "--explain")
     recorder.run(project, "test", "--remote")
-    recorder.run(project, "deploy", *more)  # takes the scaling away
+    recorder.run(project, "deploy", *more)  # deletes the scaling
     recorder.run(project, "deploy", *scaled)
     iam = project.aws.boto3_client("iam")
     statement = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
@@ -130,7 +129,7 @@ def predictive(recorder: Recorder, project: StubbedProject) -> None:
 
 
 def language_model(recorder: Recorder, project: StubbedProject) -> None:
-    """What only a model on S3 asks for."""
+    """Make the calls of a model on S3."""
     s3 = project.aws.boto3_client("s3")
     s3.create_bucket(Bucket="team-models")
     s3.put_object(Bucket="team-models", Key="mine/config.json", Body=b"{}")

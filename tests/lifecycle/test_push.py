@@ -1,4 +1,4 @@
-"""do/push: the repository, the login, the tags, and what is checked of what arrived."""
+"""do/push: the repository, the login, the tags, and the verification of the pushed image."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is refused before anything is made, each with its exit code and what to do next."""
+"""Invalid deployments are refused before any creation, with an exit code and the next step."""
 
 import os
 import subprocess
@@ -145,7 +145,7 @@ def test_what_another_identity_created_is_left_alone_unless_it_is_shared(project
 def test_sessions_of_a_role_are_one_identity_and_people_are_not(rendered: Path) -> None:
     role = "arn:aws:sts::123456789012:assumed-role/pipeline"
     with imported(rendered, "aws") as lifecycle:
-        person = lifecycle.aws.person
+        person = lifecycle.aws.principal
         assert person(f"{role}/run-1") == person(f"{role}/run-2") != person(f"{role}-2/run-1")
         assert person(COLLEAGUE) != person(COLLEAGUE.replace("ana", "ben"))
         users = {person(f"arn:aws:iam::123456789012:user/{name}") for name in ("ana", "ben")}
@@ -159,7 +159,7 @@ def test_an_account_that_is_not_set_is_the_one_used_first(project: Project) -> N
     assert not kept.exists(), "nothing is changed by a plan"
     project.succeed("deploy")
     assert kept.read_text() == "123456789012\n"
-    kept.write_text("210987654321\n")  # as if the credentials were now of another account
+    kept.write_text("210987654321\n")  # simulates credentials of another account
     before = mutations(project.aws)
     for command in (["deploy"], ["plan"], ["clean", "--yes"]):
         refused = project.do(*command)

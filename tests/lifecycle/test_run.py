@@ -1,4 +1,4 @@
-"""do/run: where the server listens, and what happens when it cannot listen there."""
+"""do/run: the address of the server, and the errors for addresses that are not available."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ TRITON = {"deployment_config": "triton-fil"}
 
 @pytest.fixture
 def docker(tmp_path: Path) -> Path:
-    """Return the folder of a docker that has every image and notes how it is called in docker.txt."""
+    """Return the folder of a docker that has every image and records its calls in docker.txt."""
     return noting_docker(tmp_path)
 
 
@@ -32,7 +32,7 @@ def run(project: Path, tools: Path, *options: str) -> "subprocess.CompletedProce
 
 @pytest.fixture(params=["127.0.0.1", "0.0.0.0"])
 def busy(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Return a port on which another process listens, for this machine alone or for the network."""
+    """Return a port on which another process listens, only locally or on all interfaces."""
     with socket.create_server((request.param, 0)) as server:
         yield int(server.getsockname()[1])
 

@@ -1,4 +1,4 @@
-"""A secret of the environment is found nowhere, and the commands answer at once."""
+"""Secrets in the environment appear nowhere, and the commands start fast."""
 
 import shutil
 import subprocess
@@ -62,7 +62,7 @@ def test_what_looks_like_a_secret_is_refused_and_not_repeated(project: Project) 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_needs_no_aws_and_no_environment(rendered: Path, verb: str) -> None:
-    """Help is quick because it imports nothing large; `make bench` has the seconds."""
+    """--help is fast because it imports no large modules; `make bench` measures the seconds."""
     done = subprocess.run(
         [str(rendered / "do" / verb), "--help"],
         env={**clean_environment(), "PYTHONPROFILEIMPORTTIME": "1"},
@@ -78,5 +78,5 @@ def test_help_needs_no_aws_and_no_environment(rendered: Path, verb: str) -> None
 def test_the_first_use_makes_its_environment(project: Project) -> None:
     (project.path / ".venv").unlink()
     done = project.do("status", PATH=clean_environment()["PATH"])
-    assert done.code == 0 and "making .venv" in done.err
+    assert done.code == 0 and "creating .venv" in done.err
     shutil.rmtree(project.path / ".venv")

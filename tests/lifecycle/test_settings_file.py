@@ -1,4 +1,4 @@
-"""do/config.toml has every setting, and no question is taken for one."""
+"""do/config.toml has every setting, and no questions."""
 
 import dataclasses
 from pathlib import Path

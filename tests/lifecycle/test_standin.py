@@ -1,4 +1,4 @@
-"""The AWS stand-in's SageMaker, asked by boto3: what it keeps, what it refuses, what it runs."""
+"""SageMaker in the fake AWS, called by boto3: its resources, its errors, and its containers."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What surrounds SageMaker in the AWS stand-in: images, scaling, quotas, prices, tags, simulated policies."""
+"""The fake AWS without SageMaker: images, scaling, quotas, prices, tags, simulated policies."""
 
 import json
 import urllib.request

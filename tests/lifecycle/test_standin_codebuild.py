@@ -1,4 +1,4 @@
-"""CodeBuild in the AWS stand-in: a buildspec's phases really run, with the rights of the project's role."""
+"""CodeBuild in the fake AWS: the phases of a buildspec run, with the permissions of the project's role."""
 
 from typing import Any
 
@@ -108,7 +108,7 @@ def test_projects_are_updated_refused_and_found_by_tag(aws: AwsStandIn) -> None:
     codebuild.update_project(name="demo", description="changed")
     assert codebuild.batch_get_projects(names=["demo"])["projects"][0]["description"] == "changed"
     assert refused(lambda: codebuild.update_project(name="none"))[0] == "ResourceNotFoundException"
-    other = role.replace("builder", "nobody")
+    other = role.replace("builder", "missing")
     assert "sts:AssumeRole" in refused(lambda: codebuild.update_project(name="demo", serviceRole=other))[1]
     artifacts = {"type": "S3", "location": "sources"}
     assert "no artifacts" in refused(lambda: codebuild.update_project(name="demo", artifacts=artifacts))[1]

@@ -1,4 +1,4 @@
-"""How the AWS stand-in fails when told to, and what it writes down of every call."""
+"""The faults of the fake AWS, and its record of every call."""
 
 from collections.abc import Callable
 from typing import Any

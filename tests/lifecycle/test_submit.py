@@ -1,4 +1,4 @@
-"""do/submit: the source, the bucket, the role and the project, and the build that follows buildspec.yml."""
+"""do/submit: the source, the bucket, the role and the project, and the build with buildspec.yml."""
 
 import io
 import json
@@ -30,7 +30,7 @@ def project(folder: Path, aws: AwsStandIn, tmp_path: Path) -> Iterator[StubbedPr
 
 
 def built_in_codebuild(template: Path, rendered: Path, folder: Path, **answers: str) -> Path:
-    """Render a project that CodeBuild builds, with a model."""
+    """Render a project with a model that CodeBuild builds."""
     render(template, folder, build_target="codebuild", **answers)
     (folder / ".venv").symlink_to(rendered / ".venv")
     (folder / "model" / "model.pkl").write_bytes(b"a model")
@@ -39,7 +39,7 @@ def built_in_codebuild(template: Path, rendered: Path, folder: Path, **answers: 
 
 @contextmanager
 def ready(project: StubbedProject) -> Iterator[StubbedProject]:
-    """Let builds use the stubs: they run in this process, with its PATH."""
+    """Let builds, which run in this process, use the stubs in PATH."""
     stub = {name: value for name, value in project.environment.items() if name.startswith("STUB_")}
     project.aws.settings.build_environment.update(stub)
     with pytest.MonkeyPatch.context() as patch:
@@ -57,8 +57,8 @@ def described(project: StubbedProject) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("operation", "words"),
     [
-        ("StartBuild", "or build here: `do/build`, `do/push`"),
-        ("CreateRole", "delete roles that are not used"),
+        ("StartBuild", "or run do/build and do/push here"),
+        ("CreateRole", "delete unused roles"),
         ("CreateRepository", "delete repositories or images"),
         ("CreateBucket", "request an increase in Service Quotas"),
     ],

@@ -73,7 +73,7 @@ def test_predictions_are_the_training_frameworks(project: Path) -> None:
         )
         wrong = do(project, "test", "--url", server.url, "--data", str(data))
         assert (
-            wrong.returncode == 6 and "/invocations answered 400" in wrong.stderr and "shape" in wrong.stderr
+            wrong.returncode == 6 and "/invocations returned 400" in wrong.stderr and "shape" in wrong.stderr
         ), wrong.stderr
 
 

@@ -1,11 +1,11 @@
-"""A stand-in for the AWS APIs that know instance types: EC2 DescribeInstanceTypes, Pricing GetProducts.
+"""A fake of the AWS APIs with instance types: EC2 DescribeInstanceTypes and Pricing GetProducts.
 
-It answers over HTTP as those do: EC2's query protocol in XML, the Price List's JSON 1.1, both in pages. It
-checks what it is given and answers with AWS's error codes: that a call is signed for the right service and
-region (not that the signature is right), the action, names and number of filters and values, page tokens.
+It responds over HTTP in pages: EC2's query protocol in XML, the Price List's JSON 1.1. It validates requests
+and returns the error codes of AWS: for the service and Region of a signature (not the signature itself), the
+action, the names and number of filters and values, and page tokens.
 
-Limits: only the fields that catalog/refresh_instances.py reads, and of filters only instance-type, regionCode
-and component. Types are those it was made with, not all of AWS. No HTTPS, no rates, no other action.
+Limits: only the fields that catalog/refresh_instances.py reads, and only the filters instance-type,
+regionCode and component. It has only the types that it is created with. No HTTPS and no rate limits.
 """
 
 import json
@@ -25,15 +25,15 @@ Item = dict[str, Any]
 
 
 class Refused(Exception):
-    """What AWS answers a wrong call with: HTTP status, code and message."""
+    """An error response of AWS: HTTP status, code and message."""
 
 
 @dataclass
 class AwsCatalog:
-    """What the stand-in knows, how it fails, and the calls it had.
+    """The types and products, the failures to inject, and the recorded calls.
 
-    `types` are EC2's descriptions by name, nested as EC2's XML is. `products` are Price List products.
-    `failures` are by service ("ec2", "pricing"), taken one a call: throttle, denied, garbage, hang, error.
+    `types` are EC2's descriptions by name, nested like EC2's XML. `products` are Price List products.
+    `failures` are by service ("ec2", "pricing"), one per call: throttle, denied, garbage, hang, error.
     """
 
     types: dict[str, Item]
@@ -87,7 +87,7 @@ class AwsCatalog:
     def paged(
         self, items: list[dict[str, Any]], token: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Return the page that `token` names, the first without one, and the token of the next."""
+        """Return the page of `token`, the first without one, and the next token."""
         if token is not None and not token.startswith("page-"):
             raise Refused(400, "InvalidNextToken", "The token is not valid.")
         start = int((token or "page-0").removeprefix("page-"))
@@ -116,7 +116,7 @@ def product(name: str, usd: str, *, region: str = "us-east-1", component: str = 
 def described(
     vcpu: int, mib: int, architectures: tuple[str, ...] = ("x86_64",), *, burstable: bool = False, **more: Any
 ) -> Item:
-    """Return EC2's description of a type, named and nested as in its XML."""
+    """Return the description of a type by EC2, named and nested as in its XML."""
     return {
         "burstablePerformanceSupported": burstable,
         "processorInfo": {"supportedArchitectures": list(architectures)},
@@ -127,7 +127,7 @@ def described(
 
 
 def xml(tag: str, value: Any) -> str:
-    """Return `value` as EC2 writes it: lists as items, truth in lower case."""
+    """Return `value` in the XML of EC2: lists as items, booleans in lower case."""
     if isinstance(value, dict):
         inner = "".join(xml(key, item) for key, item in value.items())
     elif isinstance(value, list):
@@ -139,7 +139,7 @@ def xml(tag: str, value: Any) -> str:
 
 @contextmanager
 def serving(catalog: AwsCatalog) -> Iterator[AwsCatalog]:
-    """Serve `catalog` on a free port of this machine; its `url` is the endpoint of both services."""
+    """Serve `catalog` on a free port of this machine; `url` is the endpoint of both services."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -1,4 +1,4 @@
-"""The one command of the AWS command line that a buildspec needs: get-login-password of ecr, by region."""
+"""The one command of the AWS CLI that a buildspec requires: get-login-password of ecr, by Region."""
 
 import base64
 import sys
@@ -7,9 +7,9 @@ import boto3
 
 
 def main(arguments: list[str]) -> int:
-    """Print the token, asked of AWS with the credentials of the environment."""
+    """Print the token, which AWS returns for the credentials in the environment."""
     if arguments[:2] != ["ecr", "get-login-password"] or arguments[2:3] != ["--region"]:
-        print(f"this stand-in for the AWS command line does not know {arguments}", file=sys.stderr)
+        print(f"the fake AWS CLI does not support {arguments}", file=sys.stderr)
         return 2
     answer = boto3.client("ecr", region_name=arguments[3]).get_authorization_token()
     token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()

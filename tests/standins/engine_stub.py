@@ -1,7 +1,7 @@
-"""A container engine that builds nothing: it notes what it was told, and "pushes" what STUB_* describes.
+"""A fake container engine: it records its calls, and "pushes" the image that STUB_* describes.
 
-Installed as `docker` on PATH by tests that are not about the engine. What is pushed lands as a file in
-STUB_FOLDER/pushed, where projects.PushedStore finds it. A token is noted as right or wrong, never itself.
+Tests that do not build images install it as `docker` on PATH. A pushed image is a file in STUB_FOLDER/pushed,
+which projects.PushedStore reads. Tokens are recorded as right or wrong only.
 """
 
 import json
@@ -15,7 +15,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def install(folder: Path) -> Path:
-    """Make a folder with the stub as `docker`, and an `aws` that knows one command; return it for PATH."""
+    """Create a folder with the stub as `docker` and an `aws` with one command; return it for PATH."""
     programs = folder / "bin"
     programs.mkdir(parents=True)
     for name, module in (("docker", "engine_stub"), ("aws", "aws_cli_stub")):
@@ -27,7 +27,7 @@ def install(folder: Path) -> Path:
 
 
 def noting_docker(directory: Path) -> Path:
-    """Return a folder with a docker that has every image and notes how it is called in docker.txt."""
+    """Return a folder with a docker that has every image and records its calls in docker.txt."""
     tools, record = directory / "tools", directory / "docker.txt"
     tools.mkdir()
     (tools / "docker").write_text(
@@ -38,13 +38,13 @@ def noting_docker(directory: Path) -> Path:
 
 
 def calls(folder: Path) -> list[list[str]]:
-    """Return what the stub was told, call by call."""
+    """Return the recorded calls of the stub."""
     log = folder / "calls"
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 def main(arguments: list[str]) -> int:
-    """Act as the engine."""
+    """Act as the container engine."""
     folder = Path(os.environ["STUB_FOLDER"])
     noted = list(arguments)
     platform = os.environ.get("STUB_PLATFORM", "linux/amd64").partition("/")

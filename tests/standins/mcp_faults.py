@@ -1,6 +1,6 @@
-"""An MCP server that behaves as its first argument says: well, or as servers should not.
+"""An MCP server with the behavior in its first argument: correct, or one of several faults.
 
-The second argument is the result of its tool, as JSON. With PIDS, a file, it appends its process id there.
+The second argument is the result of its tool, as JSON. With PIDS, a file, it appends its process id to it.
 """
 
 import json
@@ -34,7 +34,7 @@ def keep_pid(pid: int) -> None:
 
 
 def ask_back() -> bool:
-    """Ask the client what clients may be asked; return whether it answers as one that offers nothing."""
+    """Send the client a request of a server; return whether it responds like a client without features."""
     write({"id": "a", "method": "ping"})
     write({"id": 2, "method": "roots/list"})
     write({"method": "notifications/message", "params": {"level": "info", "data": "x"}})
@@ -42,7 +42,7 @@ def ask_back() -> bool:
 
 
 def answer(number: int, arguments: dict[str, Any]) -> None:
-    """Answer the call of the tool."""
+    """Respond to a call of the tool."""
     if HOW == "result":
         print(f'{{"jsonrpc": "2.0", "id": {number}, "result": {RESULT}}}', flush=True)
     elif HOW == "echo":

@@ -1,4 +1,4 @@
-// Asks an MCP server as the predecessor's own client does: COMMAND, its arguments as JSON, what is known as JSON.
+// Calls an MCP server like the client of the predecessor: COMMAND, its arguments as JSON, the answers as JSON.
 import { McpClient } from "./package/src/lib/mcp-client.js";
 
 const [command, args, given] = process.argv.slice(2);

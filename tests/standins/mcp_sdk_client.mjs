@@ -1,4 +1,4 @@
-// Asks an MCP server on the official TypeScript SDK: COMMAND, its arguments as JSON, a tool, its arguments as JSON.
+// Calls an MCP server with the official TypeScript SDK: COMMAND, its arguments as JSON, a tool, its arguments as JSON.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 

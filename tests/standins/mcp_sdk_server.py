@@ -10,7 +10,7 @@ server = MCPServer("python-sdk")
 
 @server.tool()
 def get_ml_config(parameters: list[str], limit: int, context: dict[str, Any]) -> dict[str, Any]:
-    """Give an instance type, and where the model's name is known also that of a smaller one."""
+    """Return an instance type, and for some models a smaller one."""
     types = ["ml.g5.xlarge", "ml.g6.xlarge", "ml.g6e.xlarge"][:limit]
     values = {"instance_type": types[0], "model_name": f"{context.get('model_name')}-small"}
     asked = {name: value for name, value in values.items() if name in parameters}
@@ -19,7 +19,7 @@ def get_ml_config(parameters: list[str], limit: int, context: dict[str, Any]) ->
 
 @server.tool(structured_output=False)
 def as_text(parameters: list[str], limit: int, context: dict[str, Any]) -> str:
-    """Give the same as text that holds JSON."""
+    """Return the same as text that contains JSON."""
     return json.dumps(get_ml_config(parameters, limit, context))
 
 

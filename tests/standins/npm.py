@@ -1,4 +1,4 @@
-"""What the tests need from npm, in .demo/npm: the TypeScript SDK of MCP, and the predecessor's servers."""
+"""The npm packages of the tests, in .demo/npm: the TypeScript SDK of MCP, and the predecessor's servers."""
 
 import fcntl
 import shutil
@@ -15,9 +15,9 @@ LOCK = FOLDER.with_suffix(".lock")  # workers of pytest share the folder
 
 
 def folder() -> Path:
-    """Return the folder with node_modules and the predecessor's package; make it once.
+    """Return the folder with node_modules and the predecessor's package; create it once.
 
-    Raises RuntimeError where npm is missing or fails.
+    Raise RuntimeError if npm is missing or fails.
     """
     LOCK.parent.mkdir(exist_ok=True)
     with LOCK.open("w") as lock:
@@ -30,7 +30,7 @@ def folder() -> Path:
 
 
 def with_sdk(script: Path, directory: Path) -> Path:
-    """Return a copy of a script in an empty directory, from where it finds the SDK and the predecessor."""
+    """Return a copy of a script in an empty directory, in which it finds the SDK and the predecessor."""
     for name in ("node_modules", "package"):
         (directory / name).symlink_to(folder() / name)
     return Path(shutil.copy(script, directory))
@@ -41,7 +41,7 @@ def _make() -> None:
     FOLDER.mkdir(parents=True)
     (FOLDER / "package.json").write_text('{"private": true}\n')
     _npm("install", "--ignore-scripts", "--no-audit", "--no-fund", SDK)
-    _npm("pack", PREDECESSOR)  # its servers alone: installed, it brings the AWS SDK along
+    _npm("pack", PREDECESSOR)  # only its servers: an installation would include the AWS SDK
     shutil.unpack_archive(next(FOLDER.glob("aws-ml-container-creator-*.tgz")), FOLDER, filter="data")
 
 

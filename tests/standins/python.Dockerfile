@@ -2,9 +2,9 @@ FROM debian:bookworm-slim
 COPY certificates/ /usr/local/share/ca-certificates/
 COPY sources/ /etc/apt/sources.list.d/
 COPY pip.conf /etc/pip.conf
-# As in the real image, apt keeps no caches.
+# As in the real image, apt has no caches.
 COPY docker-clean /etc/apt/apt.conf.d/docker-clean
-# Debian's own Python, where none can be copied.
+# Debian's Python, if none can be copied.
 ARG PACKAGE=
 RUN rm -f /etc/apt/sources.list \
     && update-ca-certificates \

@@ -1,5 +1,5 @@
-# Stands in for NVIDIA's images of Triton, under their tags: a real tritonserver with its Python backend, from a
-# wheel, where theirs has it; no other backend, no CUDA.
+# A fake of NVIDIA's Triton images, under their tags: a real tritonserver with its Python backend, from a wheel,
+# at the same path; no other backend, no CUDA.
 FROM python:3.12-slim
 RUN python -m venv /opt/wheel \
     && /opt/wheel/bin/pip install --quiet --no-cache-dir "nvidia-pytriton==0.7.0" "numpy<2" \
@@ -14,7 +14,7 @@ RUN python -m venv /opt/wheel \
         /opt/tritonserver/backends > /opt/tritonserver/bin/tritonserver \
     && chmod +x /opt/tritonserver/bin/tritonserver
 ENV PATH=/opt/tritonserver/bin:$PATH
-# What answers in the place of engines of language models.
+# The fakes of the inference servers of language models.
 COPY tensorrt_llm/ /usr/local/lib/python3.12/site-packages/tensorrt_llm/
 COPY vllm_backend/ /opt/tritonserver/backends/vllm/
 ENTRYPOINT ["/bin/sh"]

@@ -24,7 +24,7 @@ FLOORS = (
     ("project", "chosen"),
     ("console", "journal", "transport", "explain", "policies", "engine", "environment", "links", "listening"),
     ("aws",),
-    ("registry", "belongings"),
+    ("registry", "resources"),
     ("checks",),
     ("predictive", "language_model", "triton", "triton_language_model"),
     ("served",),

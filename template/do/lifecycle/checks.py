@@ -12,9 +12,10 @@ T = TypeVar("T", bound=Config)
 
 
 def line(check: Finding) -> str:
-    """Return a finding for the terminal, in one line or a few."""
+    """Return a finding for the terminal, in one or more lines."""
     lines = [f"{check.severity:<12} {check.what}: {check.seen}"]
-    return "\n".join([*lines, *(f"{'':<12} {text}" for text in (check.cause, check.next) if text)])
+    more = "\n".join(text for text in (check.cause, check.next) if text)
+    return "\n".join([*lines, *(f"{'':<12} {text}" for text in more.splitlines())])
 
 
 def pushed(settings: Config, image: Image | None, severity: str) -> Finding:

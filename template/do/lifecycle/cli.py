@@ -1,7 +1,7 @@
 # Part of the library: `copier update` replaces this file.
-"""What every verb has in common on the command line: how it is called, what it prints, its exit code.
+"""The command line that all commands share: common options, output and exit code.
 
-A verb is a module with a docstring, `add_options(parser)` and `run(settings, arguments)`, which returns
+A command is a module with a docstring, `add_options(parser)` and `run(settings, arguments)`, which returns
 the result. Results go to stdout (as text, or one JSON document with --json), progress and errors to stderr.
 """
 
@@ -13,29 +13,31 @@ import sys
 from types import ModuleType
 
 from lifecycle import served, target
+from lifecycle.console import fitted
 from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain, rename_old_variables
 
 FORMAT_VERSION = 1
-COMMON = ("exit_code", "text", "findings")  # keys of a result that are not its own
+COMMON = ("exit_code", "text", "findings")  # keys of every result
+RAW = ("logs", "test")  # their text is from the container: its lines are not wrapped
 
 
 def main(name: str) -> int:
-    """Run one verb with the arguments of the command line and return its exit code.
+    """Run a command with the arguments of the command line and return its exit code.
 
-    Of its result, `text` is what a person reads, `exit_code` replaces 0, `findings` are what it noticed.
+    A result has `text` for the terminal, `findings`, and an `exit_code` unless that is 0.
     """
-    verb = _module(name)
-    parser = argparse.ArgumentParser(f"do/{name}", description=verb.__doc__)
-    verb.add_options(parser)
+    command = _module(name)
+    parser = argparse.ArgumentParser(f"do/{name}", description=command.__doc__)
+    command.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    told = "a setting, for this run only"
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", type=_setting, help=told)
+    text = "change a setting of do/config.toml for this run"
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", type=_setting, help=text)
     arguments = parser.parse_args()
     try:
         rename_old_variables(target.Target)
-        result = verb.run(load_config(target.Target, dict(arguments.set)), arguments)
+        result = command.run(load_config(target.Target, dict(arguments.set)), arguments)
     except Failure as failure:
-        print(failure, file=sys.stderr)
+        print(fitted(str(failure), sys.stderr), file=sys.stderr)
         result = {"exit_code": failure.code, "findings": [failure.finding], "left": failure.left}
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -51,12 +53,12 @@ def main(name: str) -> int:
             )
         )
     elif text:
-        print(plain(text))
+        print(plain(text) if name in RAW else fitted(text, sys.stdout))
     return int(code)
 
 
 def _module(name: str) -> ModuleType:
-    """Return the module of a command: common, or of the target, the kind of model or the builder."""
+    """Return the module of a command: shared, or of the target, the kind of model or the builder."""
     for package in ("lifecycle", target.PACKAGE, served.PACKAGE):
         if importlib.util.find_spec(f"{package}.{name}"):
             return importlib.import_module(f"{package}.{name}")

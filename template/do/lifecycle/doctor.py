@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Check this machine, the settings and the account; change nothing."""
+"""Check this machine, the settings and the account. Change nothing."""
 
 import argparse
 import json
@@ -31,13 +31,13 @@ FREE_GB = 20
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/doctor."""
     engine.add_option(parser)
-    parser.add_argument("--offline", action="store_true", help="without AWS")
-    parser.add_argument("--policy", metavar="NAME", help="print the policy of a command or role")
-    parser.add_argument("--account", help="the account to fill in, when there are no credentials")
+    parser.add_argument("--offline", action="store_true", help="skip the checks that call AWS")
+    parser.add_argument("--policy", metavar="NAME", help="print the IAM policy of a command or role")
+    parser.add_argument("--account", help="account for --policy, if there are no credentials")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Return what was found; a finding of severity error is a missing precondition."""
+    """Return the findings; one of severity error is a missing precondition."""
     brief = replace(settings, call_attempts=2)
     if arguments.policy:
         aws = Aws(brief, "doctor", read_only=True)
@@ -54,14 +54,14 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     return {"checks": shown, "findings": wrong, "exit_code": code, "text": text}
 
 
-def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
-    """Yield what is found without AWS; `wanted` is the container engine to use, "" for any."""
+def of_this_machine(settings: Config, selected: str) -> Iterator[Finding]:
+    """Yield the findings without AWS; `selected` is the container engine, "" for any."""
     installer = "uv" if shutil.which("uv") else "pip"
     yield finding("python", OK, "Python", f"{platform.python_version()}, with {installer}")
     yield _disk()
     yield _region(settings)
     try:
-        program = engine.find(wanted)
+        program = engine.find(selected)
     except Failure as failure:
         elsewhere = (PROJECT / "do" / "buildspec.yml").exists()
         yield replace(failure.finding, severity=WARNING if elsewhere else ERROR)
@@ -71,7 +71,7 @@ def of_this_machine(settings: Config, wanted: str) -> Iterator[Finding]:
 
 
 def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
-    """Yield what is found in AWS: who calls, the image, and what the place it will run at needs."""
+    """Yield the findings in AWS: the caller, the image, and the checks of the target."""
     try:
         yield finding("credentials", OK, "credentials", f"{aws.identify().arn} in {aws.identify().account}")
     except Failure as failure:
@@ -84,33 +84,33 @@ def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
 
 
 def of_image(settings: Target, image: registry.Image | None, severity: str) -> Iterator[Finding]:
-    """Yield whether the image in ECR can be deployed; `severity` is that of having none."""
+    """Yield whether the image in ECR can be deployed; `severity` applies if there is none."""
     yield checks.pushed(settings, image, severity)
     if image is not None:
         yield from target_checks.of_image(settings, image)
 
 
 def _disk() -> Finding:
-    """Tell whether images have room."""
+    """Return whether there is disk space for images."""
     free = shutil.disk_usage(PROJECT).free / 1e9
     if free >= FREE_GB:
         return finding("disk", OK, "disk", f"{free:.0f} GB free")
-    remedy = "make room; `docker system prune` removes what the engine no longer needs"
-    return finding("disk", WARNING, "there is little room for images", f"{free:.0f} GB free", remedy)
+    next_step = "free disk space: docker system prune removes unused images"
+    return finding("disk", WARNING, "low disk space", f"{free:.0f} GB free", next_step)
 
 
 def _region(settings: Config) -> Finding:
-    """Tell whether the shell is set to another region than the project."""
+    """Return whether the shell and the project have the same Region."""
     other = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or settings.region
     if other == settings.region:
         return finding("region", OK, "region", settings.region)
     seen = f"{other} in the environment, region = {settings.region} in do/config.toml"
-    remedy = "the commands go by do/config.toml; other tools in this shell do not"
-    return finding("region", WARNING, "the shell is set to another region", seen, remedy)
+    next_step = "the commands use do/config.toml; other tools in this shell do not"
+    return finding("region", WARNING, "the shell has another Region", seen, next_step)
 
 
 def _built(settings: Config, program: str) -> Finding:
-    """Tell whether the image was built here, for the instance's processor."""
+    """Return whether the image was built here for the processor of the instance."""
     try:
         known = engine.inspect(program, settings.image)
     except Failure as failure:

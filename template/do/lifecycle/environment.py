@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Python environments of the project's own, made on first use; nothing is installed outside the project."""
+"""Python environments inside the project, created on first use."""
 
 import os
 import re
@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lifecycle.explain import explained, followed
 from lifecycle.project import PRECONDITION, PROJECT, Failure
 
-# The variables that a process gets which loads a model: of the system, of libraries, and of serving/.
+# The environment variables of a process that loads a model: of the system, libraries, and serving/.
 KEPT = re.compile(
     r"PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|LANG|LC_[A-Z]+|TZ|TERM|TMPDIR|PYTHON(UNBUFFERED|HASHSEED|UTF8)"
     r"|(OMP|MKL|OPENBLAS)_\w+|(CUDA|NVIDIA)_VISIBLE_DEVICES|KERAS_BACKEND"
@@ -20,7 +21,7 @@ KEPT = re.compile(
 
 
 def enter() -> None:
-    """Go on in .venv, which has what do/requirements.txt names: starts this command again there."""
+    """Restart this command in .venv, which has the libraries of do/requirements.txt."""
     directory = PROJECT / ".venv"
     if Path(sys.prefix).resolve() != directory.resolve():
         python = made(directory, PROJECT / "do" / "requirements.txt")
@@ -28,63 +29,65 @@ def enter() -> None:
 
 
 def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) -> Path:
-    """Return the Python of an environment with these requirements, made now if it is missing or outdated.
+    """Return the Python of an environment with these requirements; create it if missing or outdated.
 
-    `versions` are those of Python that the requirements are pinned for, oldest first, all when it is empty.
-    Raises Failure (precondition) when it cannot be made, before anything is installed where no Python suits.
+    `versions` are the Python versions that the requirements are pinned for, oldest first; empty: all.
+    Raise Failure (precondition) if it cannot be created, and without a suitable Python before any download.
     """
     python, installed = directory / "bin" / "python", directory / "installed.txt"
-    wanted = requirements.read_text()
-    if installed.exists() and installed.read_text() == wanted:
+    expected = requirements.read_text()
+    if installed.exists() and installed.read_text() == expected:
         return python
     uv = shutil.which("uv")
     chosen = suitable_python(uv, requirements, versions)
     named = f"{directory.name} with the libraries of {requirements.relative_to(PROJECT)}"
-    print(f"making {named} ...", file=sys.stderr, flush=True)
+    print(f"creating {named} ...", file=sys.stderr, flush=True)
     shutil.rmtree(directory, ignore_errors=True)
     for command in commands(uv, directory, requirements, chosen):
-        if subprocess.run(command, stdout=sys.stderr).returncode:
-            what, seen = f"cannot make {directory.name}", " ".join(command)
-            remedy = "read the lines above"
+        code, lines = followed(command)
+        if code:
+            what, seen = f"cannot create {directory.name}", f"{' '.join(command)} ended with code {code}"
+            otherwise = "fix the error in the lines above"
             if versions:
-                remedy += f"; the pins are for Python {' or '.join(versions)}, which uv can fetch"
-            raise Failure(PRECONDITION, "no-environment", what, seen, remedy)
-    installed.write_text(wanted)
+                otherwise += f"; the libraries support Python {' or '.join(versions)}, which uv can install"
+            cause, next_step = explained("\n".join(lines), otherwise)
+            raise Failure(PRECONDITION, "no-environment", what, seen, next_step, cause)
+    installed.write_text(expected)
     return python
 
 
 def bare(**more: str) -> dict[str, str]:
-    """Return an environment for code that comes with a model: this one without credentials and secrets.
+    """Return an environment without credentials and secrets, for code that comes with a model.
 
-    Only what is listed here goes along, and `more`. The files of the user remain readable to such code.
+    It has the variables in KEPT, and `more`. Such code can still read the user's files.
     """
     kept = {name: value for name, value in os.environ.items() if KEPT.fullmatch(name)}
     return {**kept, **more}
 
 
 def suitable_python(uv: str | None, requirements: Path, versions: tuple[str, ...]) -> str:
-    """Return the Python to make an environment with: this one, one on PATH, or a version that uv provides.
+    """Return the Python for an environment: this one, one on PATH, or a version that uv installs.
 
-    Raises Failure (precondition) when none of `versions` can be had.
+    Raise Failure (precondition) if none of `versions` is available.
     """
     running = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if not versions or running in versions:
         return sys.executable
     for version in reversed(versions):
         found = shutil.which(f"python{version}")
-        # A launcher of that name may be there without the version it launches.
+        # Launchers such as pyenv have the command without the version.
         if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
             return found
     if uv:
         return versions[-1]
     what = f"Python {running} cannot run the server without a container"
     seen = f"{requirements.name} has wheels for Python {', '.join(versions)}"
-    remedy = f"install one of them, so that python{versions[-1]} is on PATH, or install uv: pip install uv"
-    raise Failure(PRECONDITION, "unsuitable-python", what, seen, remedy)
+    next_step = f"put python{versions[-1]} on PATH, or install uv, which installs it: pip install uv"
+    raise Failure(PRECONDITION, "unsuitable-python", what, seen, next_step)
 
 
 def commands(uv: str | None, directory: Path, requirements: Path, chosen: str) -> list[list[str]]:
-    """Return the commands that make an environment of a Python: with uv if it is installed, else with pip."""
+    """Return the commands that create an environment: with uv if it is installed, otherwise with pip."""
     where, python = str(directory), str(directory / "bin" / "python")
     pins = ["--no-deps", "--requirement", str(requirements)]
     if uv:

@@ -1,13 +1,17 @@
 # Part of the library: `copier update` replaces this file.
-"""Why it failed: the last log lines and the failure reason, matched to the causes in causes/*.toml.
+"""Known issues: the causes in causes/*.toml that match the last log lines and the failure reason.
 
-Each is named by its id. It has `patterns` (regular expressions, one of which must be found), `what` happened,
-its `cause` and what to do `next`; the last two may name a group of the pattern, such as a number in the log.
-One that is a `symptom` is told only when nothing else is found. An id may stand twice, for other patterns:
-the first that is found counts.
+The key of an issue is its id. It has `patterns` (regular expressions, one of which must match), `what`
+happened, its `cause` and the `next` step; these texts can contain groups of the pattern, such as a number in
+the log. An issue with `symptom` is reported only if there is no other. An id can have several entries with
+different patterns: the first match applies.
 """
 
+import contextlib
 import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,11 +19,12 @@ from lifecycle.project import read_toml
 
 CAUSES = Path(__file__).resolve().parent / "causes"
 LONGEST_LINE = 400
+LAST_LINES = 40
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A cause that is known: what happened, the line of the log that was `seen`, and what to do next."""
+    """A known cause: what happened, the line of the log (`seen`), and the next step."""
 
     id: str
     seen: str
@@ -33,18 +38,18 @@ class Cause:
 
 
 def explain(log: str, reason: str = "", status: str = "") -> list[Cause]:
-    """Return the causes of a failure that are known.
+    """Return the known causes of a failure.
 
-    `reason` and `status` are those that AWS gives for a resource, such as its FailureReason.
+    `reason` and `status` are those of the AWS resource, such as its FailureReason.
     """
-    told = f"status: {status}\n{reason}\n{log}"
+    text = f"status: {status}\n{reason}\n{log}"
     found, symptoms = dict[str, Cause](), dict[str, Cause]()
     known = [item for file in sorted(CAUSES.glob("*.toml")) for item in read_toml(file).items()]
     for name, cause in ((name, cause) for name, causes in known for cause in causes):
-        matches = (match for pattern in cause["patterns"] for match in re.finditer(pattern, told))
+        matches = (match for pattern in cause["patterns"] for match in re.finditer(pattern, text))
         if last := max(matches, key=lambda match: match.start(), default=None):
-            start = told.rfind("\n", 0, last.start()) + 1
-            seen = told[start:].partition("\n")[0].strip()[:LONGEST_LINE]
+            start = text.rfind("\n", 0, last.start()) + 1
+            seen = text[start:].partition("\n")[0].strip()[:LONGEST_LINE]
             texts = {key: cause[key].format(**last.groupdict()) for key in ("what", "cause", "next")}
             kind = symptoms if cause.get("symptom") else found
             kind.setdefault(name, Cause(name, seen, **texts))
@@ -52,6 +57,34 @@ def explain(log: str, reason: str = "", status: str = "") -> list[Cause]:
 
 
 def explained(log: str, otherwise: str, reason: str = "", status: str = "") -> tuple[str, str]:
-    """Return the first cause of a failure and what to do; `otherwise` is what to do when none is known."""
+    """Return the first known cause of a failure and the next step, which is `otherwise` without a cause."""
     found = explain(log, reason, status)
     return (found[0].cause, found[0].next) if found else ("", otherwise)
+
+
+def followed(
+    command: Sequence[str | Path],
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+) -> tuple[int, list[str]]:
+    """Run a command that prints to standard error; return its exit code and last lines, for `explained`."""
+    pipe, lines = subprocess.PIPE, list[str]()
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdin and process.stdout
+        with contextlib.suppress(BrokenPipeError):  # it ended before it read everything
+            process.stdin.write(stdin)
+            process.stdin.close()
+        for line in process.stdout:
+            print(line, end="", file=sys.stderr, flush=True)
+            lines = [*lines, line.rstrip()][-LAST_LINES:]
+    return process.returncode, lines

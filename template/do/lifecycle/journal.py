@@ -1,7 +1,7 @@
 # Part of the library: `copier update` replaces this file.
-"""What the commands did in AWS, in .do/journal.jsonl: the intent before each call, then its result.
+"""The AWS calls of the commands, in .do/journal.jsonl: the intent before each call, then its result.
 
-It is a hint for people and for do/clean. What exists, and whose it is, is asked of AWS.
+The journal is a hint for users and for do/clean. The existing resources and their owners come from AWS.
 """
 
 import fcntl
@@ -22,12 +22,12 @@ ACCOUNT = DIRECTORY / "account"
 
 
 def now() -> str:
-    """Return the time in UTC as ISO 8601 has it."""
+    """Return the time in UTC in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write(**entry: Any) -> None:
-    """Append a line; it is on the disk when this returns."""
+    """Append a line and flush it to the disk."""
     line = json.dumps({"time": now(), **entry}) + "\n"
     with _opened(JOURNAL, os.O_APPEND) as file:
         if file.tell():
@@ -39,7 +39,7 @@ def write(**entry: Any) -> None:
 
 
 def read() -> list[dict[str, Any]]:
-    """Return the entries, oldest first, without what a crash or an edit tore."""
+    """Return the valid entries, oldest first."""
     entries = []
     lines = JOURNAL.read_text("utf-8", errors="replace").splitlines() if JOURNAL.exists() else []
     for line in lines:
@@ -53,7 +53,7 @@ def read() -> list[dict[str, Any]]:
 
 
 def save(kind: str, document: dict[str, Any]) -> Path:
-    """Write a document of this moment to .do/ and return its path."""
+    """Write a document with a timestamp to .do/ and return its path."""
     path = DIRECTORY / f"{kind}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.json"
     with _opened(path) as file:
         file.write(json.dumps(document, indent=2, default=str).encode() + b"\n")
@@ -61,12 +61,12 @@ def save(kind: str, document: dict[str, Any]) -> Path:
 
 
 def account() -> str:
-    """Return the account in which these commands changed something first, "" when there is none yet."""
+    """Return the account of the first change by these commands, "" if there is none yet."""
     return ACCOUNT.read_text("utf-8", errors="replace").strip() if ACCOUNT.exists() else ""
 
 
 def keep_account(number: str) -> None:
-    """Keep the number of the account in which something is changed now, unless one is kept already."""
+    """Store the number of the account that is changed now, unless one is stored already."""
     with _opened(ACCOUNT) as file:
         if not file.read().strip():
             file.write(f"{number}\n".encode())
@@ -74,17 +74,17 @@ def keep_account(number: str) -> None:
 
 @contextmanager
 def locked(verb: str) -> Iterator[None]:
-    """Keep other commands from changing things meanwhile. Raises Failure (policy) when one holds the lock."""
+    """Hold the lock of the project. Raise Failure (policy) if another command holds it."""
     with _opened(DIRECTORY / "lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
             what, seen = (
-                f"do/{verb} must not start now",
+                "another command holds the lock",
                 f"{file.read().decode(errors='replace').strip()} is running in this project",
             )
-            raise Failure(POLICY, "locked", what, seen, "wait until it has ended") from None
+            raise Failure(POLICY, "locked", what, seen, f"wait until it ends, then run do/{verb}") from None
         file.truncate(0)
         file.write(f"do/{verb} (process {os.getpid()})\n".encode())
         file.flush()
@@ -93,10 +93,10 @@ def locked(verb: str) -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path, flags: int = 0) -> Iterator[BinaryIO]:
-    """Open a file of .do/ to read and write. Raises Failure (policy) for a link, which may lead anywhere."""
+    """Open a file of .do/ to read and write. Raise Failure (policy) for a link."""
     if DIRECTORY.is_symlink() or path.is_symlink():
         link = DIRECTORY if DIRECTORY.is_symlink() else path
-        what, seen = "the files of the commands must not be links", f"{link} is a link"
+        what, seen = "a file in .do/ is a link", f"{link} is a link"
         raise Failure(POLICY, "symbolic-link", what, seen, f"rm {link}")
     DIRECTORY.mkdir(exist_ok=True)
     opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | flags, 0o666)

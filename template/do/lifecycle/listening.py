@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Where a server of this machine listens: the address, the port, and whether they are free."""
+"""The address and port of a server on this machine, and whether they are free."""
 
 import argparse
 import errno
@@ -13,21 +13,21 @@ LOOPBACK = "127.0.0.1"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name address and port."""
-    everywhere = "IPv4 address to listen on; 0.0.0.0 opens it to the network (%(default)s)"
-    parser.add_argument("--host", type=_host, default=LOOPBACK, help=everywhere)
+    """Add the options for address and port."""
+    text = "IPv4 address to listen on; 0.0.0.0: all interfaces (%(default)s)"
+    parser.add_argument("--host", type=_host, default=LOOPBACK, help=text)
     parser.add_argument("--port", type=_port, default=8080, help="port to listen on (%(default)s)")
 
 
 def environment(arguments: argparse.Namespace) -> dict[str, str]:
-    """Print where serving/serve is about to listen, and return the variables that make it listen there."""
+    """Print the address of serving/serve, and return the environment variables that set it."""
     address = f"http://{arguments.host}:{arguments.port}"
-    print(f"serving on {address} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    print(f"serving on {address} (Ctrl-C to stop)", file=sys.stderr, flush=True)
     return {"SERVING_HOST": arguments.host, "SAGEMAKER_BIND_TO_PORT": str(arguments.port)}
 
 
 def require_free(host: str, port: int) -> None:
-    """Raise Failure when another process listens there, or when this machine cannot listen there."""
+    """Raise Failure if another process uses the address, or if it is not available."""
     here = f"{host}:{port}"
     taken = Failure(
         PRECONDITION,
@@ -49,8 +49,8 @@ def require_free(host: str, port: int) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise taken from None
-            what, remedy = f"cannot listen on {here}", "choose another --host or --port"
-            raise Failure(USAGE, "cannot-listen", what, str(error), remedy) from None
+            what, next_step = f"cannot listen on {here}", "choose another --host or --port"
+            raise Failure(USAGE, "cannot-listen", what, str(error), next_step) from None
 
 
 def _host(text: str) -> str:

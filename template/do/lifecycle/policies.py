@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The policies of iam/*.toml, filled in for this project: what each command and role may do in AWS."""
+"""The IAM policies of each command and role, from iam/*.toml with the values of this project."""
 
 import difflib
 import re
@@ -11,17 +11,17 @@ DIRECTORY = PROJECT / "iam"
 
 
 def policy(name: str, settings: Config, account: str, partition: str) -> dict[str, Any]:
-    """Return the policy of a command or role as IAM takes it.
+    """Return the policy of a command or role in the format of IAM.
 
-    `account` is the number of twelve digits, `partition` such as aws or aws-cn. Raises Failure (usage) for a
-    name that iam/ does not have, (precondition) for a policy that needs a setting which is empty.
+    `account` is the 12-digit number, `partition` a name such as aws or aws-cn. Raise Failure (usage) for an
+    unknown name, (precondition) if the policy requires a setting that is empty.
     """
     files = [read_toml(path) for path in sorted(DIRECTORY.glob("*.toml"))]
     statements = [statement for file in files for statement in file["statements"]]
     known = sorted({holder for statement in statements for holder in statement["for"]})
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1) or known
-        seen = f"iam/ has no {name}; known are {', '.join(near)}"
+        seen = f"iam/ has no {name}; available: {', '.join(near)}"
         raise Failure(USAGE, "no-policy", f"there is no policy {name}", seen, f"do/doctor --policy {near[0]}")
     own = [
         {key: value for key, value in statement.items() if key != "for"}
@@ -33,7 +33,7 @@ def policy(name: str, settings: Config, account: str, partition: str) -> dict[st
 
 
 def _filled(value: Any, settings: Config, account: str, partition: str) -> Any:
-    """Return a value with the names in braces replaced: `account`, `partition`, or one of the settings."""
+    """Return a value with the names in braces replaced: `account`, `partition`, or a setting."""
     if isinstance(value, dict):
         return {key: _filled(item, settings, account, partition) for key, item in value.items()}
     if isinstance(value, list):
@@ -43,9 +43,9 @@ def _filled(value: Any, settings: Config, account: str, partition: str) -> Any:
 
 
 def _setting(settings: Config, name: str) -> str:
-    """Return a setting as a policy has it. Raises Failure (precondition) for an empty one."""
+    """Return a setting for a policy. Raise Failure (precondition) if it is empty."""
     if found := str(getattr(settings, name)):
         return found
-    what, seen = "a policy needs a setting that is empty", f'{name} = "" in do/config.toml'
-    remedy = f"set {name} there, or pass it: --set {name}=VALUE"
-    raise Failure(PRECONDITION, "policy-incomplete", what, seen, remedy)
+    what, seen = "the policy requires a setting that is empty", f'{name} = "" in do/config.toml'
+    next_step = f"set {name} in do/config.toml, or add --set {name}=VALUE"
+    raise Failure(PRECONDITION, "policy-incomplete", what, seen, next_step)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""This project: its settings in do/config.toml, and how its commands fail."""
+"""The settings of this project in do/config.toml, and the failures of its commands."""
 
 import difflib
 import os
@@ -15,23 +15,23 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIG = PROJECT / "do" / "config.toml"
 
 # Exit codes.
-DONE = 0  # or nothing to do
-DEFECT = 1  # of ours
+DONE = 0  # or no changes
+INTERNAL_ERROR = 1  # or a failed build
 USAGE = 2  # options or do/config.toml
-PRECONDITION = 3  # a tool, credentials or quota are missing
-REFUSED = 4  # by AWS, or it failed there for good
-TIMED_OUT = 5  # what was started is still running
-VERIFICATION = 6  # it runs, but answers wrongly; or something is left that should be gone
-POLICY = 7  # the spend ceiling, another account, somebody else's resource, a lock
+PRECONDITION = 3  # a missing tool, credentials or quota
+REFUSED = 4  # by AWS, or the operation failed in AWS
+TIMED_OUT = 5  # the operation is still running
+VERIFICATION = 6  # the response is wrong, or resources remain after do/clean
+POLICY = 7  # over budget, another account, a resource owned by another project, a lock
 INTERRUPTED = 130
 
-# How grave what a check found is.
+# The severity of a finding.
 OK, WARNING, ERROR, NOT_CHECKED = "ok", "warning", "error", "not checked"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: `what` it is about or what is wrong, what was `seen`, and what to do next."""
+    """The result of a check: the subject or problem (`what`), the observation (`seen`), and the next step."""
 
     id: str
     severity: str
@@ -41,21 +41,21 @@ class Finding:
     cause: str = ""
 
     def as_json(self) -> dict[str, str]:
-        """Return the finding as --json prints it: without a severity or cause that it does not have."""
+        """Return the finding for --json, without an empty severity or cause."""
         optional = ("severity", "cause")
         return {name: value for name, value in asdict(self).items() if value or name not in optional}
 
 
-# What a command returns: `text` for the terminal, `exit_code`, `findings`, and its own keys for --json.
+# The result of a command: `text` for the terminal, `exit_code`, `findings`, and its own keys for --json.
 Result = dict[str, Any]
 
 
-def finding(name: str, severity: str, what: str, seen: str, remedy: str = "") -> Finding:
-    """Return a finding: `what` it is about or what is wrong, what was `seen`, and what to do next."""
-    return Finding(name, severity, what, seen, remedy)
+def finding(name: str, severity: str, what: str, seen: str, next_step: str = "") -> Finding:
+    """Return a finding: the subject or problem, the observation, and the next step."""
+    return Finding(name, severity, what, seen, next_step)
 
 
-# Sequences that a terminal obeys, and characters that it does not print, except tabs and line ends.
+# Terminal control sequences, and characters that are not printable except tabs and line ends.
 CONTROL = re.compile(
     r"\x1b(\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(\x07|\x1b\\|$)|[ -/]*[0-~])|(?![\t\n])[\x00-\x1f\x7f-\x9f]"
     r"|[\u202a-\u202e\u2066-\u2069]",
@@ -64,31 +64,31 @@ CONTROL = re.compile(
 
 
 def plain(text: str) -> str:
-    """Return a text that others wrote, such as a container's log, without anything that a terminal obeys."""
+    """Return a text from elsewhere, such as a container's log, without terminal control sequences."""
     return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", " "))
 
 
 class Failure(Exception):
-    """A command cannot go on: an exit code, an id, what failed, what was seen and what to do next.
+    """A command cannot continue: the exit code, an id, the problem, the observation and the next step.
 
-    `cause` is the likely one, where that is not what was seen; `left` names what exists in AWS all the same.
+    `cause` is the likely cause, if it differs from the observation; `left` names the existing AWS resources.
     """
 
-    def __init__(self, code: int, name: str, what: str, seen: str, remedy: str, cause: str = "") -> None:
+    def __init__(self, code: int, name: str, what: str, seen: str, next_step: str, cause: str = "") -> None:
         super().__init__(what)
         self.code, self.left = code, list[str]()
-        self.finding = Finding(name, ERROR, what, seen, remedy, cause)
+        self.finding = Finding(name, ERROR, what, seen, next_step, cause)
 
     def __str__(self) -> str:
         known = self.finding.as_json()
-        told = [f"failed ({known['id']}): {known['what']}"]
-        told += [f"  {key}: {known[key]}" for key in ("seen", "cause", "next") if key in known]
-        return plain("\n".join([*told, *(f"  left: {item}" for item in self.left)]))
+        lines = [f"failed ({known['id']}): {known['what']}"]
+        lines += [f"  {key}: {known[key]}" for key in ("seen", "cause", "next") if key in known]
+        return plain("\n".join([*lines, *(f"  left: {item}" for item in self.left)]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """One field a setting; their meaning stands in do/config.toml. target.py has those of where it runs."""
+    """The settings, which are documented in do/config.toml. The targets add their own in target.py."""
 
     project_name: str
     project_id: str
@@ -108,17 +108,17 @@ class Config:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What everything made in AWS is tagged with."""
+        """The tags of all resources in AWS."""
         return {"mcc-project": self.project_name, "mcc-project-id": self.project_id}
 
     def owns(self, tags: Mapping[str, str]) -> bool:
-        """Tell whether what carries these tags belongs to this project."""
+        """Return whether a resource with these tags belongs to this project."""
         return tags.get("mcc-project-id") == self.project_id
 
 
 C = TypeVar("C", bound=Config)
-PREFIX, OLD_PREFIX = "MCC_DO_", "MCC_"  # the questions of the template have MCC_ now
-# What a setting of a type has to be, and an example.
+PREFIX, OLD_PREFIX = "MCC_DO_", "MCC_"  # MCC_ is the prefix of the questions of the template
+# The valid values of each type, and an example.
 TYPES = {
     str: ("a text in quotes", '"abc"'),
     int: ("a whole number", "1"),
@@ -129,19 +129,19 @@ TYPES = {
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a TOML file holds. Raises OSError or ValueError."""
+    """Return the content of a TOML file. Raise OSError or ValueError."""
     return dict(tomllib.loads(path.read_text("utf-8")))
 
 
 def variable(setting: str) -> str:
-    """Return the variable of the environment that overrides a setting."""
+    """Return the environment variable that overrides a setting."""
     return f"{PREFIX}{setting.upper()}"
 
 
 def rename_old_variables(kind: type[C]) -> None:
-    """Set MCC_DO_<SETTING> from MCC_<SETTING>, the name in earlier versions, and print one notice of it.
+    """Set MCC_DO_<SETTING> from MCC_<SETTING>, the name in earlier versions, and print one notice.
 
-    A command that starts again in .venv then finds the present names, and prints no second notice.
+    A command that restarts in .venv then finds the present names, and does not print the notice again.
     """
     old = {name: f"{OLD_PREFIX}{name.upper()}" for name in get_type_hints(kind)}
     read = [name for name in old if old[name] in os.environ and variable(name) not in os.environ]
@@ -149,37 +149,40 @@ def rename_old_variables(kind: type[C]) -> None:
         os.environ[variable(name)] = os.environ[old[name]]
     if read:
         names = ", ".join(f"{old[name]} to {variable(name)}" for name in read)
-        print(f"notice: settings from the environment have a new prefix. Rename {names}", file=sys.stderr)
+        print(
+            f"notice: the environment variables of settings have a new prefix. Rename {names}",
+            file=sys.stderr,
+        )
 
 
 def load_config(kind: type[C], given: Mapping[str, str]) -> C:
-    """Return the settings of this project: `given` beats the environment, which beats the file.
+    """Return the settings of this project. `given` overrides the environment, which overrides the file.
 
-    Raises Failure (usage) for what is unknown, missing or of the wrong type.
+    Raise Failure (usage) for settings that are unknown, missing or of the wrong type.
     """
     try:
         values = read_toml(CONFIG)
     except (OSError, ValueError) as error:
-        raise _unusable("unreadable", str(error), "mend the file") from None
+        raise _unusable("unreadable", str(error), "fix the file") from None
     hints = get_type_hints(kind)
     environment = {name: os.environ[key] for name in hints if (key := variable(name)) in os.environ}
     for name in (*values, *given):
         if name not in hints:
             near = difflib.get_close_matches(name, hints, n=1) or list(hints)
-            seen = f"{name} is no setting; known are {', '.join(near)}"
+            seen = f"{name} is not a setting; similar: {', '.join(near)}"
             raise _unusable("unknown-key", seen, f"rename or remove {name}")
     values |= {name: _parsed(text, hints[name]) for name, text in {**environment, **given}.items()}
     values = {name: _typed(name, value, hints[name]) for name, value in values.items()}
     if missing := sorted({field.name for field in fields(kind)} - {"engine"} - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
     if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", values["region"]):
-        seen, remedy = f"region = {values['region']!r}", 'write it like region = "eu-west-1"'
-        raise _unusable("not-a-region", seen, remedy)
+        seen, next_step = f"region = {values['region']!r}", 'write a Region such as region = "eu-west-1"'
+        raise _unusable("not-a-region", seen, next_step)
     return kind(**values)
 
 
 def _parsed(text: str, hint: Any) -> Any:
-    """Return a text of the environment or command line as a value: as it is, or as TOML has it."""
+    """Return a text of the environment or command line as a TOML value, or unchanged."""
     try:
         return text if hint is str else tomllib.loads(f"value = {text}")["value"]
     except ValueError:
@@ -187,7 +190,7 @@ def _parsed(text: str, hint: Any) -> Any:
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
-    """Return a value of the type that a setting has. Raises Failure (usage) for another."""
+    """Return a value of the type of a setting. Raise Failure (usage) for another type."""
     if hint is float and type(value) is int:
         value = float(value)
     texts = list(value.values()) if type(value) is dict else []
@@ -196,8 +199,10 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     if fits and not negative and all(isinstance(text, str) for text in texts):
         return value
     rule, example = TYPES[hint]
-    raise _unusable("wrong-type", f"{name} = {value!r} is not {rule}", f"write it like {name} = {example}")
+    raise _unusable(
+        "wrong-type", f"{name} = {value!r} is not {rule}", f"write a value such as {name} = {example}"
+    )
 
 
-def _unusable(name: str, seen: str, remedy: str) -> Failure:
-    return Failure(USAGE, f"config-{name}", f"cannot use {CONFIG}", seen, remedy)
+def _unusable(name: str, seen: str, next_step: str) -> Failure:
+    return Failure(USAGE, f"config-{name}", f"cannot use {CONFIG}", seen, next_step)

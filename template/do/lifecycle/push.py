@@ -1,17 +1,14 @@
 # Part of the library: `copier update` replaces this file.
-"""Bring the image to Amazon ECR, and check what arrived there."""
+"""Push the image to Amazon ECR and verify the pushed image."""
 
 import argparse
 import subprocess
-import sys
 
 from lifecycle import engine, journal, registry
 from lifecycle.aws import Aws
-from lifecycle.console import say
-from lifecycle.explain import explained
-from lifecycle.project import DEFECT, PRECONDITION, REFUSED, Config, Failure, Result
-
-LAST_LINES = 40
+from lifecycle.console import log
+from lifecycle.explain import explained, followed
+from lifecycle.project import INTERNAL_ERROR, PRECONDITION, REFUSED, Config, Failure, Result
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
-    """Push the image under a tag of its content and as latest."""
+    """Push the image with a tag of its content and as latest."""
     aws = Aws(settings, "push")
     program = engine.find(arguments.engine or settings.engine)
     built = engine.inspect(program, settings.image)
@@ -41,28 +38,25 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
 
 
 def verified(settings: Config, aws: Aws, tag: str) -> registry.Image:
-    """Return the image that was pushed. Raises Failure (verification) when it cannot be deployed."""
+    """Return the pushed image. Raise Failure (verification) if it cannot be deployed."""
     pushed = registry.image(settings, aws, tag)
     if pushed is None:
-        what, seen = "the pushed image is not there", f"{settings.project_name} has no tag {tag}"
+        what, seen = "the pushed image is not in ECR", f"{settings.project_name} has no tag {tag}"
         raise Failure(REFUSED, "not-pushed", what, seen, "do/push")
     if problem := pushed.problem(settings):
         raise problem
-    say(f"checked: {pushed.media_type}, {pushed.platform}")
+    log(f"verified: {pushed.media_type}, {pushed.platform}")
     return pushed
 
 
 def _push(program: str, image: str, target: str) -> None:
     if subprocess.run([program, "tag", image, target]).returncode:
-        raise Failure(DEFECT, "tag-failed", f"{image} cannot be tagged", target, "do/build")
-    say(f"pushing {target}")
-    command = [program, "push", target]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        lines: list[str] = []
-        for line in process.stdout or ():
-            print(line, end="", file=sys.stderr, flush=True)
-            lines = [*lines, line.rstrip()][-LAST_LINES:]
-    if process.returncode:
-        cause, remedy = explained("\n".join(lines), "read the lines above, then do/push again")
-        what, seen = f"{target} was not pushed", (lines or ["nothing was said"])[-1]
-        raise Failure(REFUSED, "push-failed", what, seen, remedy, cause)
+        raise Failure(INTERNAL_ERROR, "tag-failed", f"{image} cannot be tagged", target, "do/build")
+    log(f"pushing {target}")
+    code, lines = followed([program, "push", target])
+    if code:
+        cause, next_step = explained(
+            "\n".join(lines), "fix the error in the lines above, then run do/push again"
+        )
+        what, seen = f"{target} was not pushed", (lines or ["no output"])[-1]
+        raise Failure(REFUSED, "push-failed", what, seen, next_step, cause)

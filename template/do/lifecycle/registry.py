@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The project's images in Amazon ECR: its repository, and what an image there is."""
+"""The project's repository in Amazon ECR and its images."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lifecycle.aws import Aws, tag_list, tags_of
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.project import POLICY, PRECONDITION, REFUSED, VERIFICATION, Config, Failure
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -21,7 +21,7 @@ KEPT_IMAGES = 20
 
 @dataclass(frozen=True)
 class Image:
-    """An image in the repository. `uri` names it by its digest, so it stays the same whatever is pushed."""
+    """An image in the repository. `uri` contains the digest, so later pushes do not change it."""
 
     uri: str
     digest: str
@@ -30,21 +30,21 @@ class Image:
     environment: dict[str, str]
 
     def problem(self, settings: Config) -> Failure | None:
-        """Return why it cannot be deployed as the settings say, or None."""
+        """Return why it cannot be deployed with the settings, or None."""
         if self.media_type != DOCKER_MANIFEST:
-            what, seen = "SageMaker takes no image of this kind", f"{self.uri} is {self.media_type}"
-            cause = "a builder that writes OCI manifests, or adds attestations and makes an index of it"
-            remedy = "`do/build` and `do/push` again; elsewhere with oci-mediatypes=false and no provenance"
-            return Failure(VERIFICATION, "image-type", what, seen, remedy, cause)
+            what, seen = "unsupported image manifest type", f"{self.uri} is {self.media_type}"
+            cause = "the builder wrote an OCI manifest, or an index with attestations"
+            next_step = "do/build and do/push; other builders: oci-mediatypes=false and no provenance"
+            return Failure(VERIFICATION, "image-type", what, seen, next_step, cause)
         if self.platform != settings.platform:
             what = f"the image is not for {settings.instance_type}"
             seen = f"{self.uri} is for {self.platform}, platform = {settings.platform} in do/config.toml"
-            return Failure(VERIFICATION, "image-platform", what, seen, "`do/build` and `do/push` again")
+            return Failure(VERIFICATION, "image-platform", what, seen, "do/build, then do/push")
         return None
 
 
 def image(settings: Config, aws: Aws, tag: str = "latest") -> Image | None:
-    """Return the image with a tag, or None when there is none. Raises Failure when AWS does not answer."""
+    """Return the image with a tag, None if there is none. Raise Failure if AWS returns an error."""
     name = settings.project_name
     answer = aws.find("ecr", "batch_get_image", repositoryName=name, imageIds=[{"imageTag": tag}])
     if not answer or not answer["images"]:
@@ -60,25 +60,25 @@ def image(settings: Config, aws: Aws, tag: str = "latest") -> Image | None:
 
 
 def address(settings: Config, aws: Aws) -> str:
-    """Return the repository as the engine names it."""
+    """Return the address of the repository."""
     suffix = "amazonaws.com.cn" if aws.partition == "aws-cn" else "amazonaws.com"
     return f"{aws.identify().account}.dkr.ecr.{aws.region}.{suffix}/{settings.project_name}"
 
 
 def ensure(settings: Config, aws: Aws) -> None:
-    """Create the repository if there is none. Raises Failure (policy) when it is somebody else's."""
+    """Create the repository if it is missing. Raise Failure (policy) if another project owns it."""
     name = settings.project_name
     found = aws.find("ecr", "describe_repositories", repositoryNames=[name])
     if found:
         arn = found["repositories"][0]["repositoryArn"]
         tags = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
         if not settings.owns(tags_of(tags)):
-            what, seen = f"the repository {name} is not this project's", f"its tags are {tags}"
-            remedy = f"rename the project, or give the repository the tags {settings.tags}"
-            raise Failure(POLICY, "not-ours", what, seen, remedy)
+            what, seen = f"the repository {name} is owned by another project", f"its tags are {tags}"
+            next_step = f"rename the project, or add the tags {settings.tags} to the repository"
+            raise Failure(POLICY, "not-ours", what, seen, next_step)
         aws.require_creator(f"the repository {name}", tags_of(tags))
     else:
-        say(f"creating the repository {name}")
+        log(f"creating the repository {name}")
         request = {"imageScanningConfiguration": {"scanOnPush": True}, "tags": tag_list(aws.tags)}
         aws.call("ecr", "create_repository", repositoryName=name, **request)
     if not aws.find("ecr", "get_lifecycle_policy", repositoryName=name):
@@ -90,10 +90,10 @@ def ensure(settings: Config, aws: Aws) -> None:
 
 @contextmanager
 def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) -> Iterator[None]:
-    """Log the engine in to registries of ECR, each in its own region, and out again afterwards.
+    """Log the container engine in to registries of ECR, each in its own Region, and finally out again.
 
-    The token goes through standard input; where the engine keeps it meanwhile is the engine's affair. Raises
-    Failure when that is refused.
+    The token goes through standard input; the container engine stores it until the logout. Raise Failure if
+    the login fails.
     """
     entered = []
     try:
@@ -102,11 +102,14 @@ def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) ->
             token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).partition(b":")[2]
             command = [engine, "login", "--username", "AWS", "--password-stdin", host]
             done = subprocess.run(command, input=token, capture_output=True)
-            told = done.stderr.decode(errors="replace").strip()
-            # A credential helper of ECR logs in by itself, and says this of being told to.
-            if done.returncode and "not implemented" not in told:
-                what, remedy = f"{engine} cannot log in to {host}", "mend what it says, then again"
-                raise Failure(PRECONDITION, "registry-login", what, told, remedy)
+            output = done.stderr.decode(errors="replace").strip()
+            # The credential helper of ECR logs in by itself, and rejects a login with these words.
+            if done.returncode and "not implemented" not in output:
+                what, next_step = (
+                    f"{engine} cannot log in to {host}",
+                    f"fix the reported error, then run do/{verb}",
+                )
+                raise Failure(PRECONDITION, "registry-login", what, output, next_step)
             entered.append(host)
         yield
     finally:
@@ -115,7 +118,7 @@ def logged_in(settings: Config, verb: str, engine: str, hosts: Iterable[str]) ->
 
 
 def _blob(settings: Config, aws: Aws, digest: str) -> dict[str, Any]:
-    import urllib.request  # slow to load, and not needed for --help
+    import urllib.request  # slow to import, and not needed for --help
 
     name = settings.project_name
     found = aws.call("ecr", "get_download_url_for_layer", repositoryName=name, layerDigest=digest)
@@ -123,5 +126,5 @@ def _blob(settings: Config, aws: Aws, digest: str) -> dict[str, Any]:
         with urllib.request.urlopen(found["downloadUrl"], timeout=settings.call_seconds) as response:
             return dict(json.load(response))
     except (OSError, ValueError) as error:
-        what, remedy = "the image's configuration cannot be read", "check the network, then again"
-        raise Failure(REFUSED, "no-image-config", what, f"{digest}: {error}", remedy) from None
+        what, next_step = "cannot read the configuration of the image", "check the network, then try again"
+        raise Failure(REFUSED, "no-image-config", what, f"{digest}: {error}", next_step) from None

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Start the server as SageMaker does, in a container or without one. Ctrl-C ends it."""
+"""Start the server like SageMaker, in a container or without one. Ctrl-C stops it."""
 
 import argparse
 import os
@@ -15,13 +15,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/run."""
     engine.add_option(parser)
     listening.add_options(parser)
-    parser.add_argument("--model-dir", type=directory, help="a directory to use as /opt/ml/model")
-    parser.add_argument("--read-only", action="store_true", help="with a read-only root file system")
+    parser.add_argument("--model-dir", type=directory, help="directory to mount as /opt/ml/model")
+    parser.add_argument("--read-only", action="store_true", help="use a read-only root file system")
     local.add_run_options(parser)
 
 
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
-    """Become the server, or the engine that runs it and hands on every signal."""
+    """Replace this process with the server, or with the container engine, which forwards signals."""
     listening.require_free(arguments.host, arguments.port)
     local.serve_without_engine(settings, arguments)
     program = engine.find(arguments.engine or settings.engine)
@@ -39,7 +39,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
 
 
 def directory(path: str) -> Path:
-    """Return the directory that an option names. Raises ArgumentTypeError when it is not there."""
+    """Return the directory of an option. Raise ArgumentTypeError if it does not exist."""
     if not Path(path).is_dir():
-        raise argparse.ArgumentTypeError(f"{path} is no directory; mend the path")
+        raise argparse.ArgumentTypeError(f"{path} is not a directory; fix the path")
     return Path(path).resolve()

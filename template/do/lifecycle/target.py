@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The target that this project is deployed to: its settings, its checks, and its running server."""
+"""The deployment target: its settings, its checks, and its running server."""
 
 from lifecycle.sagemaker import remote, target_checks
 from lifecycle.sagemaker.target import Target

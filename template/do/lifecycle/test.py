@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Ask a running server for an answer, or run the contract suite."""
+"""Send a request to a running server, or run the contract suite."""
 
 import argparse
 import json
@@ -17,18 +17,18 @@ from lifecycle.transport import Server
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/test."""
     engine.add_option(parser)
-    parser.add_argument("--url", default="http://127.0.0.1:8080", help="the server (http://127.0.0.1:8080)")
-    parser.add_argument("--remote", action="store_true", help="ask what do/deploy has made, not this machine")
+    parser.add_argument("--url", default="http://127.0.0.1:8080", help="address of the server (%(default)s)")
+    parser.add_argument("--remote", action="store_true", help="test the deployment instead of this machine")
     requests.add_options(parser)
-    contract = parser.add_argument_group("the contract suite: all that SageMaker expects of a container")
-    contract.add_argument("--contract", action="store_true", help="run it on the image of do/build")
-    contract.add_argument("--local", action="store_true", help="run it without a container")
-    contract.add_argument("--only", metavar="NUMBERS", help="only these checks, like 9,13")
-    contract.add_argument("--soak", action="store_true", help="with 100,000 requests for the memory check")
+    contract = parser.add_argument_group("contract suite: the requirements of SageMaker for a container")
+    contract.add_argument("--contract", action="store_true", help="run the suite on the image of do/build")
+    contract.add_argument("--local", action="store_true", help="run the suite without a container")
+    contract.add_argument("--only", metavar="NUMBERS", help="run only these checks, for example 9,13")
+    contract.add_argument("--soak", action="store_true", help="send 100,000 requests in the memory check")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Ask the server, or run the suite."""
+    """Test the server, or run the suite."""
     if arguments.contract:
         return _contract(settings, arguments)
     return requests.check(remote.server(settings) if arguments.remote else Server(arguments.url), arguments)
@@ -36,9 +36,9 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
     if not (PROJECT / "do" / "contract").is_dir():
-        seen = "do/contract is not there"
-        remedy = "run `copier update` in the project and answer yes to include_tests"
-        raise Failure(PRECONDITION, "no-contract-suite", "the contract suite cannot run", seen, remedy)
+        seen = "there is no do/contract"
+        next_step = "copier update --trust -d include_tests=true"
+        raise Failure(PRECONDITION, "no-contract-suite", "the contract suite cannot run", seen, next_step)
     options = ["--json"] if arguments.json else []
     options += ["--soak"] if arguments.soak else []
     options += ["--only", arguments.only] if arguments.only else []
@@ -49,7 +49,7 @@ def _contract(settings: Target, arguments: argparse.Namespace) -> Result:
         engine.inspect(program, settings.image)
         options += ["--image", settings.image, "--engine", program]
     command = [sys.executable, "-m", "contract", *options]
-    # Without a container, a model of the user's runs here.
+    # Without a container, the user's model runs on this machine.
     variables = environment.bare() if arguments.local else dict(os.environ)
     variables["PYTHONPATH"] = str(PROJECT / "do")
     output = subprocess.PIPE if arguments.json else None

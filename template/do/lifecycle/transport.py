@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""How a request reaches a server: over HTTP, for one on this machine."""
+"""Requests to a server over HTTP."""
 
 import urllib.error
 import urllib.request
@@ -12,20 +12,20 @@ SECONDS = 60
 
 
 class Answer(NamedTuple):
-    """What came back: an HTTP status and a body."""
+    """A response: the HTTP status and the body."""
 
     status: int
     body: bytes
 
 
 class Server:
-    """Where a model is served. Every request raises Failure when nothing answers there."""
+    """A server of a model. Every request raises Failure if the server does not respond."""
 
     def __init__(self, url: str, name: str = "") -> None:
         self.url, self.name = url, name or url
 
     def ping(self) -> Answer:
-        """Ask whether it is up."""
+        """Send a request to /ping."""
         return self._send("/ping")
 
     def invoke(self, body: bytes, content_type: str, attributes: str = "") -> Answer:
@@ -35,7 +35,7 @@ class Server:
         return self._send("/invocations", body, headers)
 
     def stream(self, body: bytes, content_type: str) -> Iterator[bytes]:
-        """Send one request to /invocations; yield its answer as it arrives."""
+        """Send one request to /invocations; yield the response as it arrives."""
         with self._open("/invocations", body, {"Content-Type": content_type}) as response:
             while part := response.read1():
                 yield part
@@ -45,12 +45,12 @@ class Server:
             return Answer(response.status, response.read())
 
     def _open(self, path: str, body: bytes | None, headers: dict[str, str]) -> Any:
-        """Return the answer, an error's, too."""
+        """Return the response, including error responses."""
         try:
             request = urllib.request.Request(f"{self.url}{path}", body, headers)
             return urllib.request.urlopen(request, timeout=SECONDS)
         except urllib.error.HTTPError as error:
             return error
         except (OSError, ValueError) as error:
-            what, remedy = f"{self.name} does not answer", "start it with `do/run`, in another terminal"
-            raise Failure(PRECONDITION, "no-server", what, str(error), remedy) from None
+            what, next_step = f"{self.name} does not respond", "start it in another terminal: do/run"
+            raise Failure(PRECONDITION, "no-server", what, str(error), next_step) from None

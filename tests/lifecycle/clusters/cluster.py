@@ -1,4 +1,4 @@
-"""A project on a HyperPod cluster: its commands, run as a person runs them, and the cluster they meet."""
+"""A project on a HyperPod cluster: its commands, run as users run them, and the cluster."""
 
 import json
 import os
@@ -50,7 +50,7 @@ LISTED = (
 
 
 class Ran(NamedTuple):
-    """How a command ended: its exit code, its JSON document, and what it said on stderr."""
+    """The end of a command: its exit code, its JSON document, and its output on stderr."""
 
     code: int
     document: Object
@@ -63,12 +63,12 @@ class Ran(NamedTuple):
 
     @property
     def seen(self) -> str:
-        """What the first finding saw."""
+        """The observation of the first finding."""
         return str(self.document["findings"][0]["seen"])
 
 
 class Server:
-    """What answers in a pod."""
+    """The server in a pod."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -93,7 +93,7 @@ class Server:
                 handler.wfile.write(body)
 
             def log_message(handler, format: str, *args: object) -> None:
-                """Say nothing."""
+                """Write no log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
@@ -115,7 +115,7 @@ class AnyPod(dict[str, int]):
 
 
 class Cluster:
-    """A cluster of two nodes and the project whose commands are run against it."""
+    """A cluster of two nodes, and the project whose commands run against it."""
 
     def __init__(
         self, aws: AwsStandIn, api: KubernetesApi, actor: Actor, project: Path, forks: Forks
@@ -125,7 +125,7 @@ class Cluster:
         self.api.ports = AnyPod(self.server.port)
 
     def run(self, verb: str, *arguments: str, **settings: str) -> Ran:
-        """Run a command to its end."""
+        """Run a command and wait for its end."""
         quick = {"MCC_DO_POLL_SECONDS": "0.05", "MCC_DO_CALL_SECONDS": "5", "MCC_DO_SCHEDULE_SECONDS": "0.6"}
         environment = self.aws.environment(**{**quick, **settings})
         command = [str(self.project / "do" / verb), "--json", *arguments]
@@ -134,7 +134,7 @@ class Cluster:
         return Ran(done.code, done.json if done.out.startswith("{") else {}, done.err)
 
     def deploy(self, *arguments: str, **settings: str) -> Ran:
-        """Push an image and deploy it; it must come to serve."""
+        """Push an image and deploy it, which must succeed."""
         ran = self.run("deploy", *arguments, **settings)
         assert ran.code == 0, ran.said
         return ran
@@ -150,7 +150,7 @@ class Cluster:
         return self.aws.push(name, "latest", content=os.urandom(8).hex())
 
     def objects(self) -> dict[str, Object]:
-        """Return everything of the project in the cluster, by kind and name."""
+        """Return all objects of the project in the cluster, by kind and name."""
         found = {}
         for kind, path in LISTED:
             for entry in self.actor.items(path):
@@ -159,16 +159,16 @@ class Cluster:
 
     @property
     def is_real(self) -> bool:
-        """Whether a real kube-apiserver keeps the objects."""
+        """Whether a real kube-apiserver stores the objects."""
         return self.api.behind is not None
 
     def deployed(self, kind: str = "Deployment") -> Object:
-        """Return the object that makes pods."""
+        """Return the object that creates pods."""
         return self.objects()[f"{kind} {self.project.name}"]
 
     @property
     def changing(self) -> list[str]:
-        """The calls that were to change something in the cluster."""
+        """The calls that change the cluster."""
         calls = [call for call in self.api.calls if not call.startswith(("GET", "POST"))]
         return [call for call in calls if "dryRun" not in call]
 

@@ -1,4 +1,4 @@
-"""Projects on a HyperPod cluster, and the cluster that they are deployed to."""
+"""Projects on a HyperPod cluster, and their cluster."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def forks() -> Iterator[Forks]:
-    """Return what runs the commands quickly."""
+    """Return the runner of the commands."""
     made = Forks(Path(sys.executable))
     yield made
     made.close()
@@ -45,7 +45,7 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[list[RealApiServer]]:
-    """Return where to keep a real API server for all tests of this folder."""
+    """Return a list for the real API server that all tests of this folder share."""
     kept: list[RealApiServer] = []
     yield kept
     for server in kept:
@@ -94,6 +94,6 @@ def cluster(
 
 
 def of_2021(project: Path) -> None:
-    """Put the versions into the manifests that a server of Kubernetes 1.20 knows; the fields are the same."""
+    """Write the API versions of Kubernetes 1.20 into the manifests; the fields are the same."""
     for path in (project / "kubernetes").glob("*.yaml"):
         path.write_text(path.read_text().replace("policy/v1\n", "policy/v1beta1\n"))

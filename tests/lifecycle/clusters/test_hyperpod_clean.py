@@ -1,4 +1,4 @@
-"""What do/clean removes from a cluster, and what it leaves."""
+"""do/clean deletes the objects of a project in a cluster, and no others."""
 
 from tests.lifecycle.clusters.cluster import NAMESPACE, Cluster
 from tests.lifecycle.clusters.marks import every_kind

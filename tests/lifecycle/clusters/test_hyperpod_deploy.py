@@ -1,4 +1,4 @@
-"""Plans and deployments on a HyperPod cluster, against a Kubernetes API and an AWS that stand in."""
+"""Plans and deployments on a HyperPod cluster, against a fake Kubernetes API and a fake AWS."""
 
 import re
 
@@ -19,6 +19,17 @@ def test_a_plan_shows_what_would_be_and_changes_nothing(cluster: Cluster) -> Non
     assert (room["gpus"], room["free_gpus"]) == (gpus, gpus)
     assert room["room_for_pods"] == (3 if gpus == 0 else 2)
     assert cluster.objects() == {} and cluster.changing == [] and not cluster.aws.mutations
+
+
+@every_kind
+def test_a_plan_without_credentials_shows_the_first_deployment(cluster: Cluster) -> None:
+    none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    plan = cluster.run("plan", **none)
+    assert plan.code == 3 and plan.id == "no-credentials", plan.said
+    result = plan.document["result"]
+    assert {change["action"] for change in result["changes"]} == {"create"}
+    assert result["image"].startswith(cluster.project.name)
+    assert cluster.run("clean", "--yes", **none).id == "no-credentials"
 
 
 def test_what_is_deployed_serves_and_a_second_time_changes_nothing(cluster: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""What does not come to serve is explained, and what was before is back."""
+"""A failed rollout is explained and rolled back."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ from tests.standins.kubernetes.actor import wait
 FAILURES = {
     "image": (3, "image-not-pulled", "ImagePullBackOff"),
     "config": (2, "container-not-made", 'secret "hf-token" not found'),
-    "oom": (4, "out-of-memory", "killed at its limit of 5.7 GiB"),
+    "oom": (4, "out-of-memory", "killed at the limit of 5.7 GiB"),
     "crash": (4, "server-crashing", "ended 2 times, last with code 3; its last line: no model in /opt/ml"),
     "probe": (4, "probe-failing", "HTTP probe failed with statuscode: 502"),
 }
@@ -27,7 +27,7 @@ def test_what_does_not_come_to_serve_is_explained_and_removed(cluster: Cluster, 
     ran = cluster.run("deploy")
     code, name, seen = FAILURES[failure]
     assert (ran.code, ran.id) == (code, name), ran.said
-    assert seen in ran.seen and ran.seen.endswith("what was made is deleted")
+    assert seen in ran.seen and ran.seen.endswith("the created objects are deleted")
     assert "no model in /opt/ml/model" in ran.said
     wait(lambda: not cluster.objects())
 
@@ -40,7 +40,9 @@ def test_a_failing_change_gives_way_to_what_was_before(cluster: Cluster, failure
     cluster.edit("kubernetes/settings.env", "SERVING_THREADS=16", "SERVING_THREADS=8")
     cluster.actor.behave = lambda pod: failure if digest in str(pod["spec"]) else "ready"
     ran = cluster.run("deploy")
-    assert ran.id == FAILURES[failure][1] and ran.seen.endswith("what was before is back"), ran.said
+    assert ran.id == FAILURES[failure][1] and ran.seen.endswith("rolled back to the previous version"), (
+        ran.said
+    )
     assert cluster.deployed()["spec"] == before
 
     def settled() -> bool:
@@ -62,7 +64,7 @@ def test_a_pod_without_a_node_says_which_resource_is_short(cluster: Cluster) -> 
     ran = cluster.run("deploy", "--no-test")
     assert (ran.code, ran.id) == (4, "pod-unschedulable")
     assert "2 Insufficient nvidia.com/gpu" in ran.seen
-    assert ran.document["findings"][0]["cause"] == "too little free: cpu, memory, nvidia.com/gpu"
+    assert ran.document["findings"][0]["cause"] == "insufficient cpu, memory, nvidia.com/gpu"
     assert cluster.deployed()["spec"]["replicas"] == 1
 
 
@@ -124,6 +126,6 @@ def test_an_interrupted_wait_says_what_goes_on(cluster: Cluster) -> None:
     time.sleep(0.5)
     process.send_signal(2)
     _, said = process.communicate(timeout=20)
-    assert process.returncode == 130 and "the rollout goes on" in said and "do/clean" in said
+    assert process.returncode == 130 and "the rollout continues" in said and "do/clean" in said
     cluster.actor.behave = lambda pod: "ready"
     cluster.deploy()

@@ -1,4 +1,4 @@
-"""A Kubernetes API that fails, is slow, or goes away."""
+"""A Kubernetes API that fails, is slow, or disappears."""
 
 from typing import Any
 

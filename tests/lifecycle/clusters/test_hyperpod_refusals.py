@@ -1,4 +1,4 @@
-"""Input that cannot be used is refused before anything is applied."""
+"""Invalid input is refused before anything is applied."""
 
 from typing import Any
 
@@ -139,7 +139,7 @@ def test_a_queue_that_exists_is_used(cluster: Cluster) -> None:
     cluster.api.store.known |= EXTENSIONS
     no_queue(cluster)
     ran = cluster.run("deploy")
-    assert ran.id == "no-queue" and "known are none" in ran.seen
+    assert ran.id == "no-queue" and "available: none" in ran.seen
     path = f"/apis/kueue.x-k8s.io/v1beta1/namespaces/{NAMESPACE}/localqueues"
     cluster.actor.create(path, {"metadata": {"name": "q"}})
     cluster.deploy()

@@ -1,4 +1,4 @@
-"""The rights that a command needs, in the cluster and in AWS."""
+"""The permissions that a command requires, in the cluster and in AWS."""
 
 import tomllib
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_nodes_that_must_not_be_seen_are_not_needed(cluster: Cluster) -> None:
 
 
 def test_a_refusal_that_comes_late_is_undone(cluster: Cluster) -> None:
-    """A webhook of the cluster may refuse what the dry run let pass."""
+    """A webhook of the cluster can refuse a request that the dry run accepted."""
     cluster.api.fault("PATCH .*services/abalone.fieldManager=[a-z-]*&force", 403)
     ran = cluster.run("deploy")
     assert (ran.code, ran.id) == (3, "forbidden")
@@ -53,7 +53,7 @@ def test_a_token_is_for_one_cluster(cluster: Cluster) -> None:
     cluster.api.name = "another-cluster"
     ran = cluster.run("plan")
     assert (ran.code, ran.id) == (3, "no-cluster-access")
-    assert cluster.is_real or "another cluster's" in ran.seen  # a real one does not say why
+    assert cluster.is_real or "another cluster's" in ran.seen  # a real server gives no reason
 
 
 def test_the_policy_of_clean_covers_the_resources_of_builds(template: Path, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_policy_of_clean_covers_the_resources_of_builds(template: Path, tmp_
     assert {"codebuild:BatchGetProjects", "iam:GetRole", "s3:GetBucketTagging", "s3:ListBucket"} <= actions
 
 
-# What is only called when something is wrong.
+# Actions that are only called after an error.
 RARE = {"sagemaker:ListClusters"}
 CALLED = ("plan", "deploy", "status", "logs --no-follow", "test --remote", "clean --yes --images")
 
@@ -81,7 +81,7 @@ def test_the_policy_of_a_command_is_enough_and_no_more(cluster: Cluster) -> None
         cluster.aws.enforce(document)
         cluster.aws.forget_calls()
         ran = cluster.run(verb, *([*arguments, "--no-test"] if verb == "deploy" else arguments))
-        assert ran.code == (6 if verb == "test" else 0), ran.said  # its server does not chat
+        assert ran.code == (6 if verb == "test" else 0), ran.said  # its server has no chat
         called = {need.action for call in cluster.aws.calls for need in call.needs}
         allowed = {action for statement in document["Statement"] for action in statement["Action"]}
         assert allowed - called <= RARE, verb
@@ -92,6 +92,6 @@ def test_doctor_tells_what_is_missing_in_the_cluster(cluster: Cluster) -> None:
         checks: list[Object] = cluster.run("doctor").document["result"]["checks"]
         return next(check for check in checks if check["id"] in ("cluster", "no-rights"))
 
-    assert finding()["severity"] == "ok" and "room for 3 pods" in finding()["seen"]
+    assert finding()["severity"] == "ok" and "capacity for 3 pods" in finding()["seen"]
     cluster.api.denied.add("patch deployments")
     assert (finding()["id"], finding()["severity"]) == ("no-rights", "error")

@@ -1,4 +1,4 @@
-"""Status, logs and requests of what is deployed to a cluster."""
+"""Status, logs and requests of a deployment in a cluster."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ def test_status_tells_pods_and_why_they_do_not_serve(cluster: Cluster) -> None:
     assert cluster.run("status").document["result"] == {"deployed": False}
     cluster.deploy()
     status = cluster.run("status").document["result"]
-    assert status["serves"] and status["progress"] == "2 of 2 pods serve"
+    assert status["serves"] and status["progress"] == "2 of 2 pods are ready"
     assert [pod["state"] for pod in status["pods"]] == ["Ready", "Ready"]
     cluster.actor.behave = lambda pod: "oom"
     # A server omits a count of 0.

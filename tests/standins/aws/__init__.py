@@ -1,7 +1,6 @@
-"""An AWS that answers on this machine: moto, and around it what moto lacks or does more simply than AWS does.
+"""A fake AWS on this machine: moto, with additions where moto lacks a feature or simplifies it.
 
-`server.AwsStandIn` is the way in. Every request passes `gateway`, which records it and may break it on
-purpose (`calls`), holds it against an IAM policy (`permissions`) and the service's model (`constraints`), and
-hands it to an operation of this package, else to moto.
-docs/explanation/proof.md says what this proves and what not.
+`server.AwsStandIn` is the entry. Every request passes `gateway`, which records it, injects faults (`calls`),
+checks it against an IAM policy (`permissions`) and the service model (`constraints`), and forwards it to an
+operation of this package, or else to moto. docs/explanation/proof.md describes the limits of such tests.
 """

@@ -1,4 +1,4 @@
-"""What an account may and pays: Service Quotas, the Price List, IAM's simulation, and the index of tags."""
+"""The account: Service Quotas, the Price List, the IAM policy simulator, and the index of tags."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from tests.standins.aws_catalog import product
 PRICED_REGIONS = ("us-east-1", "eu-west-1")
 PAGE = 100
 OF_A_RESOURCE = {"Type": "Resource", "Class": "None"}
-UNTAGGABLE = (":iam:", ":autoscaling:")  # GetResources does not know these
+UNTAGGABLE = (":iam:", ":autoscaling:")  # GetResources does not support these
 
 
 @operation("service-quotas", "ListServiceQuotas", "ListAWSDefaultServiceQuotas")
@@ -37,7 +37,7 @@ def get_quota(world: World, request: Request) -> dict[str, Any]:
 
 
 def _quotas(world: World, request: Request) -> dict[str, dict[str, Any]]:
-    """Return the quotas of SageMaker by code. The codes are made up: only names are AWS's."""
+    """Return the quotas of SageMaker by code. The codes are invented; only the names are those of AWS."""
     service = request.parameters["ServiceCode"]
     if service != "sagemaker":
         raise Refusal("NoSuchResourceException", f"The request failed because {service} does not exist.")
@@ -49,7 +49,7 @@ def _quotas(world: World, request: Request) -> dict[str, dict[str, Any]]:
         if default:
             limit = world.settings.default_quota
         elif name not in world.settings.quotas and request.operation == "ListServiceQuotas":
-            continue  # AWS leaves out those that were never raised
+            continue  # AWS omits quotas that were never increased
         values[f"{name} for endpoint usage"] = limit
     quotas = {}
     for name, value in values.items():
@@ -75,11 +75,11 @@ def _quotas(world: World, request: Request) -> dict[str, dict[str, Any]]:
 
 @operation("cloudwatch", "GetMetricStatistics")
 def get_usage(world: World, request: Request) -> dict[str, Any]:
-    """Return how many instances of a type endpoints have: nothing when there is none, as AWS has it."""
+    """Return the number of instances of a type that endpoints have; no data point without any, like AWS."""
     asked = {dimension["Name"]: dimension["Value"] for dimension in request.parameters["Dimensions"]}
     kind = asked.pop("Resource", "").removeprefix("endpoint/")
     if (request.parameters["Namespace"], asked) != ("AWS/Usage", {"Service": "SageMaker", **OF_A_RESOURCE}):
-        raise Refusal("InvalidParameterValue", "The stand-in knows the usage of endpoints alone.")
+        raise Refusal("InvalidParameterValue", "The fake AWS has only the usage of endpoints.")
     used = world.region(request.region).instances(kind)
     points = [{"Timestamp": now(), name: float(used)} for name in request.parameters["Statistics"] if used]
     return {"Label": request.parameters["MetricName"], "Datapoints": points}
@@ -110,7 +110,7 @@ def get_products(world: World, request: Request) -> dict[str, Any]:
 
 @operation("iam", "SimulatePrincipalPolicy")
 def simulate(world: World, request: Request) -> dict[str, Any]:
-    """Evaluate the policies that are enforced now; everything is allowed while none are."""
+    """Evaluate the enforced policies; without policies, everything is allowed."""
     resources = request.parameters.get("ResourceArns", ["*"])
     entries = request.parameters.get("ContextEntries", [])
     context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in entries}

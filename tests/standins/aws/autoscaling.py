@@ -1,4 +1,4 @@
-"""Application Auto Scaling of inference components: targets and policies. Nothing is scaled by them."""
+"""Application Auto Scaling of inference components: targets and policies, which do not scale anything."""
 
 import uuid
 from typing import Any

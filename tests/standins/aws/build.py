@@ -1,4 +1,4 @@
-"""One build of CodeBuild: its source, its rights, its phases and its log."""
+"""One build of CodeBuild: its source, its permissions, its phases and its log."""
 
 import io
 import os
@@ -21,7 +21,7 @@ from tests.standins.aws.world import World
 
 
 class Build:
-    """One build: its description as BatchGetBuilds gives it, and the thread that carries it out."""
+    """One build: its description in the format of BatchGetBuilds, and the thread that runs it."""
 
     def __init__(self, world: World, request: Request, project: dict[str, Any], number: int) -> None:
         parameters, key = request.parameters, str(uuid.uuid4())
@@ -58,11 +58,11 @@ class Build:
         }
 
     def start(self) -> None:
-        """Begin in the background."""
+        """Start in the background."""
         threading.Thread(target=self._carry_out, daemon=True).start()
 
     def stop(self) -> None:
-        """End the build now."""
+        """Stop the build."""
         self.stopped.set()
         if self.shell:
             self.shell.close()
@@ -201,7 +201,7 @@ class Build:
 
 
 def role_policies(arn: str) -> list[dict[str, Any]]:
-    """Return the documents of a role's own and attached policies."""
+    """Return the documents of the inline and attached policies of a role."""
     name = arn.rsplit("/", 1)[-1]
     iam = iam_backends[ACCOUNT]["aws"]
     role = next((role for role in iam.roles.values() if role.name == name), None)

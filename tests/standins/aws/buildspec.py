@@ -1,4 +1,4 @@
-"""Runs the phases of a buildspec as CodeBuild does: in one shell, post_build also after a failed build."""
+"""Runs the phases of a buildspec like CodeBuild: in one shell, and post_build also after a failed build."""
 
 import contextlib
 import os
@@ -19,11 +19,11 @@ KNOWN_PHASE_KEYS = {"commands", "finally", "on-failure", "runtime-versions"}
 
 
 class BuildspecError(Exception):
-    """A buildspec that CodeBuild does not accept, with its reason."""
+    """A buildspec that CodeBuild rejects, with the reason."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return a buildspec as a value. Raises BuildspecError for one that CodeBuild does not accept."""
+    """Return a buildspec as a value. Raise BuildspecError if CodeBuild rejects it."""
     try:
         spec = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -44,7 +44,7 @@ def parse(text: str) -> dict[str, Any]:
 
 @dataclass
 class Shell:
-    """One shell that keeps its variables and its folder between commands; `state` is a folder of its own."""
+    """A shell that keeps its variables and its directory between commands; `state` is a separate folder."""
 
     program: str
     folder: Path
@@ -56,7 +56,7 @@ class Shell:
     _reader: threading.Thread | None = None
 
     def run(self, command: str) -> int:
-        """Run a command, possibly of many lines, and return its status; 124 when time is up."""
+        """Run a command of one or more lines and return its status; 124 after the time limit."""
         if self._process is None or self._process.poll() is not None:
             self._start()
         process, script, status = self._process, self.state / "command", self.state / "status"
@@ -77,7 +77,7 @@ class Shell:
         return int(status.read_text())
 
     def close(self) -> None:
-        """End the shell and all that it started."""
+        """Stop the shell and all its processes."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -101,9 +101,9 @@ class Shell:
 
 
 def run(spec: dict[str, Any], shell: Shell) -> Iterator[tuple[str, str | None]]:
-    """Run all phases, and yield each with None before it runs and with its failure ("" for none) after.
+    """Run all phases; yield each with None before it runs, and with its failure ("" for none) afterward.
 
-    After a failure in install or pre_build nothing more runs; after one in build, post_build does.
+    After a failure in install or pre_build, no other phase runs; after one in build, post_build runs.
     """
     failed = False
     for name in PHASES:

@@ -1,4 +1,4 @@
-"""What was called, and what should go wrong with it."""
+"""The recorded calls, and the faults to inject."""
 
 import threading
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ OTHER_CODES = {
     "no capacity": ("ResourceLimitExceeded", "The account-level service limit is reached.", 400),
     "unavailable": ("ServiceUnavailable", "Service unavailable", 503),
 }
-# What services say when an account has as much as it may.
+# Error messages of services for an account at its quota.
 LIMITS = {
     "codebuild": ("AccountLimitExceededException", "Cannot have more than 0 builds in queue for the account"),
     "iam": ("LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000"),
@@ -40,7 +40,7 @@ LIMITS = {
     "application-autoscaling": ("LimitExceededException", "Maximum number of scalable targets exceeded"),
     "cloudwatch": ("LimitExceeded", "The quota for alarms for this customer has already been reached."),
 }
-# What starts instances later than it answers: without capacity it is accepted and fails after a while.
+# Operations that start instances asynchronously: without capacity, they succeed and fail later.
 STARTS_INSTANCES = {
     "CreateEndpoint",
     "UpdateEndpoint",
@@ -52,7 +52,7 @@ STARTS_INSTANCES = {
 
 @dataclass
 class Call:
-    """A request as it was recorded. `executed` says whether it took effect, whatever the caller was told."""
+    """A recorded request. `executed` is whether it took effect, regardless of the response."""
 
     number: int
     service: str
@@ -67,15 +67,15 @@ class Call:
 
     @property
     def actions(self) -> set[str]:
-        """Return the IAM actions that the call needs."""
+        """Return the IAM actions that the call requires."""
         return {need.action for need in self.needs}
 
 
 @dataclass
 class Fault:
-    """What goes wrong from the `nth` matching call on, `times` times (None: for ever).
+    """A fault of matching calls from the `nth` on, `times` times (None: always).
 
-    A reset or a hang comes before the call is executed, or `after` it.
+    A reset or a hang happens before the call is executed, or `after` it.
     """
 
     kind: Kind
@@ -89,7 +89,7 @@ class Fault:
     struck: int = 0
 
     def strikes(self, call: Call) -> bool:
-        """Count a call and return whether it is one of those that fail."""
+        """Count a call and return whether it fails."""
         if self.service not in (None, call.service) or self.operation not in (None, call.operation):
             return False
         if self.mutating not in (None, call.mutating):
@@ -102,7 +102,7 @@ class Fault:
 
 
 def refusal(kind: Kind, request: Request, call: Call) -> Refusal:
-    """Return the error of a fault as the called service words it."""
+    """Return the error of a fault in the words of the called service."""
     xml = request.protocol not in ("json", "rest-json")
     if request.service == "s3" and kind == "throttle":
         return Refusal("SlowDown", "Please reduce your request rate.", 503)
@@ -116,7 +116,7 @@ def refusal(kind: Kind, request: Request, call: Call) -> Refusal:
 
 @dataclass
 class Recorder:
-    """All calls since the last reset, and the faults that are armed."""
+    """All calls since the last reset, and the active faults."""
 
     calls: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -124,7 +124,7 @@ class Recorder:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def record(self, request: Request) -> tuple[Call, Fault | None]:
-        """Record a request, and return its record with the fault that strikes it."""
+        """Record a request, and return its record with the fault that applies."""
         with self._lock:
             names = (request.service, request.operation, request.parameters, request.region)
             call = Call(len(self.calls) + 1, *names, is_mutating(request), tuple(needs(request)))
@@ -134,7 +134,7 @@ class Recorder:
         return call, fault
 
     def clear(self) -> None:
-        """Forget calls and faults, and let hanging calls go."""
+        """Forget calls and faults, and release hanging calls."""
         self.released.set()
         with self._lock:
             self.calls.clear()

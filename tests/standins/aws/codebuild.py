@@ -1,4 +1,4 @@
-"""CodeBuild: projects, and builds that really run their buildspec on this machine."""
+"""CodeBuild: projects, and builds that run their buildspec on this machine."""
 
 from typing import Any
 

@@ -38,7 +38,7 @@ def create(world: World, request: Request) -> dict[str, Any]:
 
 
 def _specification(world: World, component: Component, request: Request) -> dict[str, Any]:
-    """Return the specification of a request. Raises Refusal for one that SageMaker does not accept."""
+    """Return the specification of a request. Raise Refusal if SageMaker rejects it."""
     region = world.region(request.region)
     specification: dict[str, Any] | None = request.parameters.get("Specification")
     if specification is None:
@@ -51,7 +51,9 @@ def _specification(world: World, component: Component, request: Request) -> dict
     container = specification.get("Container", {})
     if "Image" not in container:
         raise invalid("The stand-in runs a model, or a Container with an Image; it has no adapters.")
-    if len(container.get("Environment", {})) > 16:  # its documentation; the service model allows more
+    if (
+        len(container.get("Environment", {})) > 16
+    ):  # according to the documentation; the service model allows more
         raise invalid("Value at 'specification.container.environment' failed: at most 16 entries.")
     needs = specification.get("ComputeResourceRequirements")
     if needs is None:
@@ -91,7 +93,7 @@ def update(world: World, request: Request) -> dict[str, Any]:
 
 
 def _is_part(size: dict[str, Any], copies: int) -> bool:
-    """Return whether a batch is 5 to 50 percent of the copies that run now."""
+    """Return whether a batch is 5 to 50 percent of the running copies."""
     percent = size["Value"] if size["Type"] == "CAPACITY_PERCENT" else 100 * size["Value"] / max(1, copies)
     return copies > 0 and 5 <= percent <= 50
 
@@ -151,7 +153,7 @@ def delete(world: World, request: Request) -> None:
     component = find(region, request)
     released = (
         region.endpoints.get(component.endpoint.name) is not component.endpoint
-    )  # its instances are gone
+    )  # its instances are deleted
     passing = (
         ("Deleting",)
         if released or world.settings.deletable_while_creating
@@ -168,7 +170,7 @@ def delete(world: World, request: Request) -> None:
 
 
 def wake(world: World, region: Region, component: Component) -> None:
-    """Start a first copy of a component that was called with none, if a step policy says so."""
+    """Start the first copy of a component that was invoked without copies, if it has a step policy."""
     policies = [
         policy for (resource, _), policy in region.policies.items() if resource.endswith(component.name)
     ]
@@ -179,7 +181,7 @@ def wake(world: World, region: Region, component: Component) -> None:
 
 
 def find(region: Region, request: Request) -> Component:
-    """Return the component that a request names. Raises Refusal when there is none."""
+    """Return the component of a request. Raise Refusal if it does not exist."""
     name = request.parameters["InferenceComponentName"]
     if name not in region.components:
         arn = request.arn("sagemaker", f"inference-component/{name.lower()}")

@@ -1,4 +1,4 @@
-"""What a service's model says of a request and botocore does not check: patterns, ranges, enumerations."""
+"""The constraints of the service models that botocore does not check: patterns, ranges, enumerations."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -17,11 +17,11 @@ CODES = {
     "sagemaker": "ValidationException",
     "service-quotas": "IllegalArgumentException",
 }
-UNEVEN = {"\\p{Print}+": "[[:print:]]+"}  # Java's classes that the regex module names otherwise
+UNEVEN = {"\\p{Print}+": "[[:print:]]+"}  # Java classes with another name in the regex module
 
 
 def check(request: Request) -> None:
-    """Raise the service's refusal when a request breaks its model."""
+    """Raise the error of the service for a request that violates its model."""
     code = CODES.get(request.service)
     shape = request.model.input_shape
     if code is None or shape is None:
@@ -81,5 +81,5 @@ def _join(path: str, name: str) -> str:
 
 @cache
 def _compiled(pattern: str) -> "regex.Pattern[str]":
-    surrogates = r"\uD800\uDC00-\uDBFF\uDFFF"  # Java's spelling of what lies beyond the first plane
+    surrogates = r"\uD800\uDC00-\uDBFF\uDFFF"  # the Java notation of characters outside the basic plane
     return regex.compile(UNEVEN.get(pattern, pattern).replace(surrogates, r"\U00010000-\U0010FFFF"))

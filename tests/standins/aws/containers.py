@@ -1,4 +1,4 @@
-"""What runs for an inference component, and the light kind: a small HTTP server in this process."""
+"""The containers of inference components. The light kind is a small HTTP server in this process."""
 
 import json
 import threading
@@ -11,17 +11,17 @@ from typing import Any, Protocol
 
 @dataclass
 class Container:
-    """A started container: where it listens, what it has said, and how it is stopped."""
+    """A started container: its address, its log, and its stop function."""
 
     url: str
     stop: Callable[[], None]
-    ended: Callable[[], str | None] = lambda: None  # why it does not run, None while it does
+    ended: Callable[[], str | None] = lambda: None  # why it stopped, None while it runs
     lines: Callable[[], list[tuple[int, str]]] = lambda: []  # all log lines, with their times in milliseconds
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What is to be started: an image with `serve`, its environment, s3://… of its model, its most memory."""
+    """The container to start: an image with `serve`, its environment, its model on S3, its memory limit."""
 
     image: str
     environment: dict[str, str]
@@ -33,11 +33,11 @@ class Runner(Protocol):
     """Starts containers."""
 
     def start(self, launch: Launch) -> Container:
-        """Start an image with `serve`, as SageMaker does. Raises StartError when it cannot start."""
+        """Start an image with `serve`, like SageMaker. Raise StartError if it cannot start."""
 
 
 class StartError(Exception):
-    """A container that could not be started, in the words of the engine."""
+    """A container that could not start, with the message of the container engine."""
 
 
 Answer = tuple[int, str, bytes]
@@ -45,7 +45,7 @@ Model = Callable[[str, str, bytes], Answer]
 
 
 def plausible(content_type: str, accept: str, body: bytes) -> Answer:
-    """Answer as a model server would: one number a row, or a chat completion, which may be streamed."""
+    """Respond like a model server: a number per row, or a chat completion, which can be streamed."""
     if not content_type.startswith("application/json"):
         return _predictions([line for line in body.decode(errors="replace").splitlines() if line.strip()])
     try:
@@ -90,7 +90,7 @@ def _completion(request: dict[str, Any]) -> Answer:
 
 @dataclass
 class LightRunner:
-    """Servers in this process. What they do is set before they start: say, fall ill, answer."""
+    """Servers in this process. Tests set their log, health and responses before the start."""
 
     says: list[str] = field(default_factory=lambda: ["starting", "ready"])
     healthy: bool = True
@@ -100,7 +100,7 @@ class LightRunner:
     started: list[Launch] = field(default_factory=list)
 
     def start(self, launch: Launch) -> Container:
-        """Start a server, in the state that the runner is in now."""
+        """Start a server with the present settings of the runner."""
         self.started.append(launch)
         log: list[tuple[int, str]] = [(_milliseconds(), line) for line in self.says]
         if self.exits_saying is not None:
@@ -124,7 +124,7 @@ def _handler(runner: LightRunner, log: list[tuple[int, str]]) -> type[BaseHTTPRe
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # else each answer waits 40 ms
+        disable_nagle_algorithm = True  # otherwise each response waits 40 ms
 
         def do_GET(self) -> None:
             ok = self.path == "/ping" and healthy and time.monotonic() >= ready

@@ -17,13 +17,13 @@ from tests.standins.aws.registry_store import HOST
 from tests.standins.aws.wire import ACCOUNT
 
 PORT = 8080
-STOP_SECONDS = 30  # between SIGTERM and SIGKILL, as SageMaker waits
+STOP_SECONDS = 30  # between SIGTERM and SIGKILL, like SageMaker
 PULL_SECONDS = 300
 LABEL = "mcc-standin"
 
 
 class DockerRunner:
-    """Starts containers with the engine that `environment` leads to."""
+    """Starts containers with the container engine of `environment`."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._settings = Path(tempfile.mkdtemp(prefix="standin-docker-"))
@@ -31,7 +31,7 @@ class DockerRunner:
         self._logged_in = False
 
     def start(self, launch: Launch) -> Container:
-        """Pull and start an image. Raises StartError with the engine's words."""
+        """Pull and start an image. Raise StartError with the message of the container engine."""
         if launch.image.startswith(HOST):
             self._pull(launch.image)
         folder = _unpacked(launch.model_data) if launch.model_data else None
@@ -42,7 +42,7 @@ class DockerRunner:
         container = self._docker("run", *options, launch.image, "serve", **launch.environment).strip()
         published = self._run(
             "port", container, f"{PORT}/tcp"
-        ).stdout.strip()  # nothing when it ended at once
+        ).stdout.strip()  # no port if it ended immediately
         port = published.rsplit(":", 1)[-1] or "0"
 
         def stop() -> None:
@@ -56,7 +56,7 @@ class DockerRunner:
         )
 
     def close(self) -> None:
-        """Forget the login."""
+        """Remove the login."""
         shutil.rmtree(self._settings, ignore_errors=True)
 
     def _pull(self, image: str) -> None:
@@ -103,7 +103,7 @@ class DockerRunner:
 
 
 def _unpacked(url: str) -> Path:
-    """Return a folder with what a .tar.gz in S3 holds. Raises StartError when it is not there or not one."""
+    """Return a folder with the content of a .tar.gz in S3. Raise StartError if it is missing or invalid."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     store = s3_backends[ACCOUNT]["aws"]
     found = store.get_object(bucket, key) if bucket in store.buckets else None

@@ -1,4 +1,4 @@
-"""ECR's images, as they are in the registry; repositories themselves are moto's."""
+"""The images of ECR, which are in the registry; moto has the repositories."""
 
 import base64
 from collections import defaultdict
@@ -13,7 +13,7 @@ from tests.standins.aws.resources import now
 from tests.standins.aws.wire import ACCOUNT, Refusal, Request, operation
 from tests.standins.aws.world import World
 
-PASSWORD = f"{ACCOUNT}-auth-token"  # the one that moto hands out
+PASSWORD = f"{ACCOUNT}-auth-token"  # the password that moto returns
 TOKEN_LIVES = timedelta(hours=12)
 PAGE = 100
 BLOBS = "/standin-blobs/"
@@ -157,7 +157,7 @@ def describe_scan(world: World, request: Request) -> dict[str, Any]:
 
 
 def ensure_repository(region: str, name: str) -> None:
-    """Create a repository when there is none of that name."""
+    """Create a repository if it does not exist."""
     backend = ecr_backends[ACCOUNT][region]
     if name not in backend.repositories:
         backend.create_repository(name, None, {}, None, "MUTABLE", [])
@@ -169,7 +169,7 @@ def _is_scanned(region: str, name: str) -> bool:
 
 
 def image_fault(world: World, image: str) -> str | None:
-    """Return why SageMaker does not accept an image: no repository, no such image, or a wrong manifest."""
+    """Return why SageMaker rejects an image: no repository, no such image, or a wrong manifest."""
     parts = IMAGE.fullmatch(image)
     if parts is None or parts["account"] != ACCOUNT:
         return fault_of(world.images, image, ACCOUNT)

@@ -120,7 +120,7 @@ def update_endpoint(world: World, request: Request) -> dict[str, Any]:
 
 
 def _is_placing(world: World, region: Region, endpoint: Endpoint) -> bool:
-    """Return whether instances are added or freed for the components of an endpoint."""
+    """Return whether the number of instances of an endpoint changes for its components."""
     hosted = [item for item in region.components.values() if item.endpoint is endpoint]
     return endpoint.status == "InService" and any(item.status in ("Creating", "Updating") for item in hosted)
 
@@ -209,7 +209,7 @@ def _listed_tags(tags: Tags) -> list[dict[str, str]]:
 
 
 def find_config(region: Region, request: Request) -> EndpointConfig:
-    """Return the configuration that a request names. Raises Refusal when there is none."""
+    """Return the configuration of a request. Raise Refusal if it does not exist."""
     name = request.parameters["EndpointConfigName"]
     if name not in region.configs:
         arn = request.arn("sagemaker", f"endpoint-config/{name.lower()}")
@@ -218,7 +218,7 @@ def find_config(region: Region, request: Request) -> EndpointConfig:
 
 
 def find_endpoint(region: Region, name: str, request: Request) -> Endpoint:
-    """Return an endpoint. Raises Refusal when there is none."""
+    """Return an endpoint. Raise Refusal if it does not exist."""
     if name not in region.endpoints:
         arn = request.arn("sagemaker", f"endpoint/{name.lower()}")
         raise invalid(f'Could not find endpoint "{arn}".')

@@ -1,4 +1,4 @@
-"""The one door: every request is recorded, may fail on purpose, is checked, and then carried out."""
+"""The entry of all requests: records them, injects faults, checks them, and executes them."""
 
 import os
 import select
@@ -17,7 +17,7 @@ from tests.standins.aws.wire import OPERATIONS, Refusal, Request, answer, passed
 from tests.standins.aws.world import World
 
 OURS = {"application-autoscaling", "codebuild", "pricing", "sagemaker", "sagemaker-runtime", "service-quotas"}
-WITHOUT_LOCK = {"sagemaker-runtime"}  # an invocation may take a minute
+WITHOUT_LOCK = {"sagemaker-runtime"}  # an invocation can take a minute
 HANG_SECONDS = 900.0
 
 
@@ -29,7 +29,7 @@ class Gateway:
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one HTTP request."""
+        """Respond to one HTTP request."""
         if environ["PATH_INFO"].startswith(BLOBS):
             return self._blob(environ["PATH_INFO"].removeprefix(BLOBS))(environ, start_response)
         try:
@@ -41,13 +41,13 @@ class Gateway:
         return response(environ, start_response)
 
     def _blob(self, path: str) -> Response:
-        """Return a layer or configuration of an image, as the address of GetDownloadUrlForLayer does."""
+        """Return a layer or configuration of an image, like the address of GetDownloadUrlForLayer."""
         repository, _, digest = path.rpartition("/")
         blob = self.world.images.blob(repository, digest)
         return Response(blob or b"", 404 if blob is None else 200)
 
     def _respond(self, request: Request, call: Call, fault: Fault | None) -> Response:
-        """Return the response. Raises ConnectionResetError when the connection was cut instead."""
+        """Return the response. Raise ConnectionResetError if the connection was cut."""
         try:
             if fault and fault.kind in ("reset", "hang") and not fault.after:
                 self._break_off(request, call, fault)
@@ -94,12 +94,12 @@ class Gateway:
             response = passed_on(self._moto, request.environ)
         except NotImplementedError:
             raise missing from None
-        if response.get_data().startswith(b"<!doctype html>"):  # Flask's own page: moto has no such route
+        if response.get_data().startswith(b"<!doctype html>"):  # Flask's page: moto has no such route
             raise missing
         return response
 
     def _break_off(self, request: Request, call: Call, fault: Fault) -> NoReturn:
-        """Cut the connection, at once or after the caller has given up waiting."""
+        """Cut the connection, immediately or after the timeout of the caller."""
         call.outcome = fault.kind
         connection: socket.socket = request.environ["werkzeug.socket"]
         if fault.kind == "hang":
@@ -109,5 +109,5 @@ class Gateway:
                 if select.select([connection], [], [], 0)[0] and not connection.recv(1, socket.MSG_PEEK):
                     break
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        os.close(connection.detach())  # close() would wait for the files made of the socket
+        os.close(connection.detach())  # close() would wait for the files of the socket
         raise ConnectionResetError

@@ -1,4 +1,4 @@
-"""HyperPod clusters and the EKS clusters behind them, as far as they are asked about."""
+"""HyperPod clusters and their EKS clusters, limited to the operations that the commands use."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The images of ECR: where they are kept, and what SageMaker asks of them."""
+"""The images of ECR: their storage, and the checks of SageMaker."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ IMAGE = re.compile(
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest as it was pushed."""
+    """A pushed manifest."""
 
     media_type: str
     body: bytes
@@ -29,7 +29,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """Return the digest that names the manifest."""
+        """Return the digest of the manifest."""
         return f"sha256:{hashlib.sha256(self.body).hexdigest()}"
 
     @property
@@ -57,11 +57,11 @@ class ImageStore(Protocol):
         """Return a blob."""
 
     def delete(self, repository: str, digest: str, tag: str | None = None) -> None:
-        """Take a tag from an image, and delete the image when it was the last; without a tag, delete it."""
+        """Remove a tag from an image, and delete the image with its last tag; without a tag, delete it."""
 
 
 class MemoryStore:
-    """Images that a test says were pushed; no engine takes part."""
+    """Images that tests add without a container engine."""
 
     def __init__(self) -> None:
         self._manifests: dict[tuple[str, str], Manifest] = {}
@@ -77,7 +77,7 @@ class MemoryStore:
         environment: Sequence[str] = (),
         **labels: str,
     ) -> str:
-        """Put an image there as a push would, and return its digest."""
+        """Add an image like a push, and return its digest."""
         config = json.dumps(
             {
                 "architecture": architecture,
@@ -127,7 +127,7 @@ class MemoryStore:
 
 
 def resolve(store: ImageStore, image: str) -> Manifest | None:
-    """Return the manifest that an image name of ECR stands for; None when it is not there."""
+    """Return the manifest of an image name of ECR, None if it does not exist."""
     parts = IMAGE.fullmatch(image)
     if parts is None:
         return None
@@ -135,7 +135,7 @@ def resolve(store: ImageStore, image: str) -> Manifest | None:
 
 
 def fault_of(store: ImageStore, image: str, account: str) -> str | None:
-    """Return why SageMaker does not accept an image. Those of other accounts are taken as they are."""
+    """Return why SageMaker rejects an image. Images of other accounts are not checked."""
     parts = IMAGE.fullmatch(image)
     if parts and parts["account"] != account:
         return None
@@ -151,7 +151,7 @@ def fault_of(store: ImageStore, image: str, account: str) -> str | None:
 
 
 def architecture_of(store: ImageStore, image: str) -> str | None:
-    """Return the architecture that an image is for; None when the store does not hold it."""
+    """Return the architecture of an image, None if the store does not have it."""
     manifest, parts = resolve(store, image), IMAGE.fullmatch(image)
     if manifest is None or parts is None:
         return None

@@ -1,4 +1,4 @@
-"""SageMaker Runtime: invocations, passed to the container of an inference component."""
+"""SageMaker Runtime: invocations, which are forwarded to the container of an inference component."""
 
 import http.client
 import struct
@@ -13,7 +13,7 @@ from tests.standins.aws.components import wake
 from tests.standins.aws.wire import ACCOUNT, Refusal, Request, operation
 from tests.standins.aws.world import World
 
-BODY_LIMIT = 6_291_456  # the service model's, in bytes
+BODY_LIMIT = 6_291_456  # of the service model, in bytes
 HEADERS = {
     "ContentType": "Content-Type",
     "Accept": "Accept",
@@ -64,7 +64,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def _sent(world: World, request: Request) -> tuple[_Connection, http.client.HTTPResponse, str]:
-    """Send an invocation to its container. Raises Refusal when nobody takes it or the answer is an error."""
+    """Send an invocation to its container. Raise Refusal without a container, or for an error response."""
     url, variant = _target(world, request)
     body = request.parameters["Body"] or b""
     if len(body) > BODY_LIMIT:
@@ -149,7 +149,7 @@ def _model_error(request: Request, status: int, message: str) -> Refusal:
 
 
 def _event(kinds: dict[str, str], payload: bytes) -> bytes:
-    """Return one message of the event stream encoding."""
+    """Return a message in the event stream encoding."""
     kinds = kinds | {":content-type": "application/octet-stream"}
     headers = b"".join(
         struct.pack("!B", len(name))

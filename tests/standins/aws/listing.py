@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from tests.standins.aws.wire import Refusal
 
 T = TypeVar("T")
-PAGE = 10  # what SageMaker gives when MaxResults is not said
+PAGE = 10  # the default of SageMaker for MaxResults
 
 
 def page(
     items: Sequence[T], token: str | None, size: int, code: str = "ValidationException"
 ) -> tuple[list[T], str | None]:
-    """Return the page that a token asks for, and the next token. Raises Refusal for a token never given."""
+    """Return the page of a token, and the next token. Raise Refusal for an unknown token."""
     try:
         start = int(base64.b64decode(token).decode().removeprefix("after:")) if token else 0
     except ValueError:
@@ -26,7 +26,7 @@ def page(
 def listed(
     resources: Iterable[Any], parameters: dict[str, Any], summary: Callable[[Any], dict[str, Any]], key: str
 ) -> dict[str, Any]:
-    """Return the answer of a List call over resources with name, status, created and modified."""
+    """Return the response of a List call over resources with name, status, creation and change time."""
     kept = [resource for resource in resources if _wanted(resource, parameters)]
     sort = {"Name": "name", "Status": "status"}.get(parameters.get("SortBy", "CreationTime"), "created")
     descending = parameters.get("SortOrder", "Descending") == "Descending"

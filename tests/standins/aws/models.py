@@ -1,4 +1,4 @@
-"""SageMaker: models, which a component may run instead of a container of its own."""
+"""SageMaker: models, which a component can run instead of a container in its specification."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def create_model(world: World, request: Request) -> dict[str, Any]:
     if name in region.models:
         raise invalid(f'Cannot create already existing model "{arn}".')
     if "PrimaryContainer" not in parameters or "ExecutionRoleArn" not in parameters:
-        raise invalid("The stand-in knows models with a PrimaryContainer and an ExecutionRoleArn alone.")
+        raise invalid("The fake AWS requires a PrimaryContainer and an ExecutionRoleArn.")
     source = parameters["PrimaryContainer"].get("ModelDataSource", {}).get("S3DataSource")
     if source and source["S3DataType"] == "S3Prefix" and not source["S3Uri"].endswith("/"):
         raise invalid(f'S3Uri "{source["S3Uri"]}" of type S3Prefix must end with a forward slash.')
@@ -45,7 +45,7 @@ def delete_model(world: World, request: Request) -> None:
 
 
 def find_model(region: Region, request: Request, name: str = "") -> Model:
-    """Return the model that a request names, or that is called `name`. Raises Refusal when there is none."""
+    """Return the model of a request, or the one called `name`. Raise Refusal if it does not exist."""
     name = name or request.parameters["ModelName"]
     if name not in region.models:
         raise invalid(f'Could not find model "{_arn(request, name)}".')

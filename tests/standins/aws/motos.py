@@ -1,4 +1,4 @@
-"""What exists in moto's own services."""
+"""The resources in the services of moto."""
 
 from collections.abc import Iterator
 

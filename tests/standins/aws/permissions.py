@@ -1,4 +1,4 @@
-"""IAM: what each call needs, and whether a policy document allows it."""
+"""IAM: the permissions that each call requires, and their evaluation against policy documents."""
 
 import fnmatch
 import json
@@ -17,7 +17,7 @@ READING = (
     "Describe", "Get", "List", "Head", "BatchGet", "BatchCheck", "Search", "Filter", "Lookup", "Simulate",
     "Select", "Check", "StartQuery", "Invoke", "AssumeRole", "DecodeAuthorizationMessage",
 )  # fmt: skip
-# S3's actions are named after what is touched, not after the call.
+# Actions of S3 are named after the resource, not after the call.
 S3_ACTIONS = {
     "HeadBucket": "ListBucket",
     "ListObjects": "ListBucket",
@@ -39,7 +39,7 @@ S3_ACTIONS = {
 }
 S3_OBJECT_ACTIONS = {"GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "PutObjectTagging"}
 BATCHED = {"BatchGetProjects": "codebuild:BatchGetProjects", "BatchGetBuilds": "codebuild:BatchGetBuilds"}
-FREE = {"sts:GetCallerIdentity"}  # allowed to everyone, whatever a policy says
+FREE = {"sts:GetCallerIdentity"}  # allowed to everyone, regardless of policies
 TAG_ON_CREATION = {
     ("sagemaker", "Tags"): "sagemaker:AddTags",
     ("iam", "Tags"): "iam:TagRole",
@@ -53,7 +53,7 @@ PASSED_ROLES = {
     ("sagemaker", "ExecutionRoleArn"): "sagemaker.amazonaws.com",
     ("codebuild", "serviceRole"): "codebuild.amazonaws.com",
 }
-# Parameter names that name a resource, as the resource part of its ARN.
+# Parameters that name a resource, as the resource part of its ARN.
 RESOURCES = {
     "sagemaker": {
         "EndpointName": "endpoint/{}",
@@ -74,7 +74,7 @@ RESOURCES = {
     "cloudwatch": {"AlarmName": "alarm:{}", "AlarmNames": "alarm:{}"},
     "secretsmanager": {"SecretId": "secret:{}"},
 }
-# What the Docker engine itself does with the token that ecr:GetAuthorizationToken gave; it calls no API here.
+# The actions of the container engine with the token of ecr:GetAuthorizationToken; it calls no API here.
 DOCKER_PUSH = (
     "ecr:BatchCheckLayerAvailability",
     "ecr:CompleteLayerUpload",
@@ -87,7 +87,7 @@ DOCKER_PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetD
 
 @dataclass(frozen=True)
 class Need:
-    """One action on one resource, with the condition keys that are known of the call."""
+    """An action on a resource, with the available condition keys of the call."""
 
     action: str
     resource: str
@@ -100,7 +100,7 @@ def is_mutating(request: Request) -> bool:
 
 
 def needs(request: Request) -> Iterable[Need]:
-    """Return all that a caller must be allowed to do for a call."""
+    """Return all permissions that a call requires."""
     prefix = PREFIX_OF_SERVICE.get(request.service, request.service)
     name = request.operation
     if request.service == "s3":
@@ -129,7 +129,7 @@ def needs(request: Request) -> Iterable[Need]:
 
 
 def _needs_of_scaling(request: Request, context: dict[str, Any]) -> Iterable[Need]:
-    """Application Auto Scaling looks at the target and sets its alarms on behalf of the caller."""
+    """Application Auto Scaling reads the target and sets its alarms on behalf of the caller."""
     component = request.arn("sagemaker", request.parameters.get("ResourceId", "").lower())
     if request.operation == "RegisterScalableTarget":
         yield Need("sagemaker:DescribeInferenceComponent", component, context)
@@ -155,7 +155,9 @@ def _resources(request: Request) -> Iterable[str]:
     if service == "iam" and "RoleName" in parameters:
         yield _role(parameters["RoleName"])
     if service == "application-autoscaling" and is_mutating(request) and "ResourceARN" not in parameters:
-        yield request.arn(service, "scalable-target/1ax2by3c")  # its name is AWS's own, and not known before
+        yield request.arn(
+            service, "scalable-target/1ax2by3c"
+        )  # AWS chooses its name, which is not available before
     if service == "iam" and "PolicySourceArn" in parameters:
         yield parameters["PolicySourceArn"]
     if service == "logs" and "logStreamName" in parameters:
@@ -176,7 +178,7 @@ def _resources(request: Request) -> Iterable[str]:
 
 
 def _role(name: str) -> str:
-    """Return the ARN of a role: with its path, which calls leave out."""
+    """Return the ARN of a role with its path, which calls omit."""
     from moto.iam.models import iam_backends
 
     roles = iam_backends[ACCOUNT]["aws"].roles.values()
@@ -195,7 +197,7 @@ def _s3_resources(request: Request) -> Iterable[str]:
 
 
 def allows(documents: Iterable[dict[str, Any]], need: Need) -> bool:
-    """Return whether policy documents allow a need. Raises Refusal for what this stand-in does not know."""
+    """Return whether policy documents allow a permission. Raise Refusal for unsupported elements."""
     effects = {
         statement["Effect"]
         for document in documents
@@ -206,7 +208,7 @@ def allows(documents: Iterable[dict[str, Any]], need: Need) -> bool:
 
 
 def check(documents: list[dict[str, Any]], wanted: Iterable[Need], access_key: str) -> None:
-    """Raise the refusal of IAM for the first need that policy documents do not allow."""
+    """Raise the error of IAM for the first permission that the policy documents do not allow."""
     for need in wanted:
         if not allows(documents, need):
             raise Refusal(
@@ -224,7 +226,7 @@ def _list(value: Any) -> list[Any]:
 def _matches(statement: dict[str, Any], need: Need) -> bool:
     unknown = set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}
     if unknown:
-        raise Refusal("MalformedPolicyDocument", f"the stand-in does not evaluate {sorted(unknown)}")
+        raise Refusal("MalformedPolicyDocument", f"the fake AWS does not evaluate {sorted(unknown)}")
     actions = (pattern.lower() for pattern in _list(statement["Action"]))
     if not any(fnmatch.fnmatchcase(need.action.lower(), pattern) for pattern in actions):
         return False
@@ -241,10 +243,10 @@ def _covers(pattern: str, resource: str) -> bool:
 def _holds(test: str, given: dict[str, Any], need: Need) -> bool:
     known = {"StringEquals", "StringLike", "ForAllValues:StringEquals", "ForAllValues:StringLike"}
     if test not in known:
-        raise Refusal("MalformedPolicyDocument", f"the stand-in does not evaluate the condition {test}")
+        raise Refusal("MalformedPolicyDocument", f"the fake AWS does not evaluate the condition {test}")
     for key, patterns in given.items():
         if key not in need.context and key != "iam:PassedToService" and not key.startswith("aws:RequestTag/"):
-            raise Refusal("MalformedPolicyDocument", f"the stand-in does not know the condition key {key}")
+            raise Refusal("MalformedPolicyDocument", f"the fake AWS does not support the condition key {key}")
         values = _list(need.context.get(key, []))
         if not values and not test.startswith("ForAllValues"):
             return False

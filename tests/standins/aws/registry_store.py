@@ -1,4 +1,4 @@
-"""Images as a real registry holds them (tests/standins/registry), asked by the registry's own HTTP API."""
+"""Images in a real registry (tests/standins/registry), through its HTTP API."""
 
 import base64
 import http.client
@@ -23,7 +23,7 @@ ACCEPT = ", ".join((DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST, OCI_INDEX))
 
 
 class RegistryStore:
-    """The registry on this machine. It does not know when an image was pushed: the first look counts."""
+    """The registry on this machine. It has no push times: the time of the first read counts."""
 
     def __init__(self, certificate: Path = STATE / "registry" / "tls.crt") -> None:
         self._context = ssl.create_default_context(cafile=str(certificate))
@@ -51,7 +51,7 @@ class RegistryStore:
         return body if status == 200 else None
 
     def delete(self, repository: str, digest: str, tag: str | None = None) -> None:
-        """Delete a manifest with all its tags: this registry cannot take away one of several."""
+        """Delete a manifest with all its tags: this registry cannot remove a single tag."""
         self._ask("DELETE", f"/v2/{repository}/manifests/{digest}")
 
     def _ask(self, method: str, path: str) -> tuple[int, str, bytes]:

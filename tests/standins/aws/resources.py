@@ -1,4 +1,4 @@
-"""What SageMaker keeps in the stand-in: endpoint configurations, models, endpoints and components."""
+"""The SageMaker resources: endpoint configurations, models, endpoints and components."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ class EndpointConfig:
 
     @property
     def variants(self) -> list[dict[str, Any]]:
-        """Return the production variants as they were requested."""
+        """Return the production variants of the request."""
         variants: list[dict[str, Any]] = self.request["ProductionVariants"]
         return variants
 
@@ -38,7 +38,7 @@ class Model:
 
     @property
     def container(self) -> dict[str, Any]:
-        """Return the container as a component would have it, its files named by their address."""
+        """Return the container in the format of a component, with the address of its files."""
         primary = self.request["PrimaryContainer"]
         source = primary.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
         kept = {name: primary[name] for name in ("Image", "Environment") if name in primary}
@@ -47,7 +47,7 @@ class Model:
 
 @dataclass
 class Endpoint:
-    """An endpoint. While it changes, `due` says when and `becomes` into what."""
+    """An endpoint. While it changes, `due` is the time and `becomes` the next status."""
 
     name: str
     arn: str
@@ -62,12 +62,12 @@ class Endpoint:
     modified: datetime = field(default_factory=lambda: now())
 
     def begin(self, status: str, becomes: str, seconds: float, failing: str | None = None) -> None:
-        """Enter a passing state that ends after some seconds, in failure when a reason is given."""
+        """Enter a transitional state that ends after some seconds, with a failure if there is a reason."""
         self.status, self.becomes, self.failing = status, becomes, failing
         self.due, self.modified = time.monotonic() + seconds, now()
 
     def settle(self) -> None:
-        """Leave a passing state whose time is over."""
+        """Leave a transitional state after its time."""
         if self.becomes is None or time.monotonic() < self.due:
             return
         self.status = "Failed" if self.failing else self.becomes
@@ -76,7 +76,7 @@ class Endpoint:
 
 @dataclass
 class Component:
-    """An inference component, and the container that answers for it."""
+    """An inference component, and the container that serves it."""
 
     name: str
     arn: str
@@ -98,7 +98,7 @@ class Component:
 
     @property
     def instance(self) -> Instance:
-        """Return the type of the instances that the component is placed on."""
+        """Return the instance type of the component."""
         variants = {variant["VariantName"]: variant for variant in self.endpoint.config.variants}
         return catalog.instances()[variants[self.variant]["InstanceType"]]
 

@@ -1,4 +1,4 @@
-"""SageMaker: the container of an inference component, from its start to the change over."""
+"""SageMaker: the container of an inference component, from its start to the switch of traffic."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ from tests.standins.aws.resources import Component, now
 from tests.standins.aws.world import Region, World
 
 PING_EVERY_SECONDS = 0.05
-DEFAULT_STARTUP_SECONDS = 60  # where StartupParameters say nothing; AWS documents 60 to 3600
+DEFAULT_STARTUP_SECONDS = 60  # the default of StartupParameters; AWS documents 60 to 3600
 NOT_PLACEABLE = (
     "There is not enough hardware resources on the instances for this endpoint to create a copy of the "
     "inference component."
@@ -24,7 +24,7 @@ DOCKER_ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 def roll_out(world: World, region: Region, component: Component, specification: dict[str, Any]) -> None:
-    """Start the container of a specification beside the present one, and change over when it is well."""
+    """Start the container of a specification next to the present one, and switch to it once it is healthy."""
     reason = NO_CAPACITY if world.short_of_capacity else None
     arguments = (world, region.name, component, specification, reason)
     threading.Thread(target=_change_over, args=arguments, daemon=True).start()
@@ -76,7 +76,7 @@ def _finish(
 
 
 def _misfit(world: World, component: Component, specification: dict[str, Any]) -> str | None:
-    """Return why the component fits on none of its endpoint's instances, in AWS's words."""
+    """Return why the component fits on no instance of its endpoint, in the words of AWS."""
     needs, instance = specification["ComputeResourceRequirements"], component.instance
     memory, settings = instance.memory_gib * 1024, world.settings
     kept = settings.reserved_share_with_gpus * memory if instance.accelerator else settings.reserved_mib
@@ -92,7 +92,7 @@ def _misfit(world: World, component: Component, specification: dict[str, Any]) -
 def _started(
     world: World, region: str, component: Component, specification: dict[str, Any]
 ) -> tuple[Container | None, str | None]:
-    """Start a container and wait for its /ping. Return it, or why it did not come up."""
+    """Start a container and wait for its /ping. Return it, or why it did not start."""
     spec = specification["Container"]
     group = f"/aws/sagemaker/InferenceComponents/{component.name}"
     stream = f"{component.variant}/i-{random.randrange(16**17):017x}-{random.randrange(16**12):012x}"

@@ -1,4 +1,4 @@
-"""Start an AWS on this machine, tell it what shall go wrong, and read what was asked of it."""
+"""Start a fake AWS on this machine, set its faults, and read its recorded calls."""
 
 import contextlib
 import logging
@@ -32,27 +32,27 @@ from tests.standins.aws.permissions import load
 from tests.standins.aws.settings import Settings
 from tests.standins.aws.world import World
 
-# Importing these registers what they answer.
+# These modules register their operations when they are imported.
 OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, hyperpod, invocations, models)
 REGION = "us-east-1"
-ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples of AWS's own documentation
+ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples in the AWS documentation
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 
 class _Handler(MotoRequestHandler):
-    disable_nagle_algorithm = True  # else each answer waits 40 ms
+    disable_nagle_algorithm = True  # otherwise each response waits 40 ms
 
     def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
-        """Read no further from a connection that a fault has cut."""
+        """Stop reading from a connection that a fault has cut."""
         self.close_connection = True
 
 
 class AwsStandIn:
-    """An AWS in a thread of this process. `runner` runs containers, `images` keeps what was pushed."""
+    """A fake AWS in a thread of this process. `runner` runs containers, `images` stores pushed images."""
 
     def __init__(self, runner: Runner | None = None, images: ImageStore | None = None) -> None:
         self._runner, self._images = runner, images
-        self._session = boto3.session.Session()  # one, since it keeps the models it has read
+        self._session = boto3.session.Session()  # shared, because it caches the service models
         self._recorder = Recorder()
         self.world = World(runner, images)
         self._gateway = Gateway(self.world, self._recorder)
@@ -68,7 +68,7 @@ class AwsStandIn:
         ).start()
 
     def stop(self) -> None:
-        """Stop listening, and every container."""
+        """Stop listening, and stop all containers."""
         self._recorder.clear()
         self.world.stop()
         self.world.wait_until_stopped()
@@ -77,7 +77,7 @@ class AwsStandIn:
             self._server.server_close()
 
     def reset(self) -> None:
-        """Forget everything: resources, calls, faults, settings and policies."""
+        """Reset resources, calls, faults, settings and policies."""
         self._recorder.clear()
         self.world.stop()
         moto_api_backend.reset()
@@ -90,23 +90,23 @@ class AwsStandIn:
 
     @property
     def url(self) -> str:
-        """Return where it listens."""
+        """Return the address."""
         assert self._server is not None, "start() it first"
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def settings(self) -> Settings:
-        """Return the settings, to be changed."""
+        """Return the settings, which tests can change."""
         return self.world.settings
 
     @property
     def light(self) -> LightRunner:
-        """Return the runner of light containers, to be told what they do."""
+        """Return the runner of light containers, which tests can configure."""
         return self.world.light
 
     @property
     def calls(self) -> list[Call]:
-        """Return the calls since the last reset, in their order."""
+        """Return the calls since the last reset, in order."""
         return list(self._recorder.calls)
 
     @property
@@ -115,30 +115,30 @@ class AwsStandIn:
         return [call for call in self.calls if call.mutating and call.executed]
 
     def forget_calls(self) -> None:
-        """Forget calls and faults; keep what exists."""
+        """Reset calls and faults; keep the resources."""
         self._recorder.clear()
 
     def fault(
         self, kind: Kind, service: str | None = None, operation: str | None = None, **details: Any
     ) -> Fault:
-        """Arm a fault for the nth matching call, and return it: its `struck` counts how often it struck."""
+        """Add a fault for the nth matching call and return it: `struck` counts its failures."""
         fault = Fault(kind, service, operation, **details)
         self._recorder.faults.append(fault)
         return fault
 
     def push(self, repository: str, tag: str, region: str = REGION, **details: str) -> str:
-        """Put an image into ECR without an engine, its repository too, and return its digest."""
+        """Add an image and its repository to ECR without a container engine, and return its digest."""
         assert isinstance(self.world.images, MemoryStore), "what a registry holds is pushed by an engine"
         ecr.ensure_repository(region, repository)
         return self.world.images.push(repository, tag, **details)
 
     def enforce(self, *policies: "str | dict[str, Any] | Path") -> None:
-        """From now on allow only what these policy documents allow; with none, everything again."""
+        """Allow only the actions in these policy documents; without documents, allow everything."""
         texts = (policy.read_text() if isinstance(policy, Path) else policy for policy in policies)
         self.world.policies = [load(text) for text in texts] or None
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return the environment for a command that is to use this AWS: no other credentials, no profile."""
+        """Return the environment of a command that uses this AWS: no other credentials, no profile."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return kept | {
             "AWS_ENDPOINT_URL": self.url,
@@ -152,19 +152,19 @@ class AwsStandIn:
         }
 
     def boto3_client(self, service: str, region: str = REGION, **options: Any) -> Any:
-        """Return a boto3 client of this AWS that does not retry, unless its config says so."""
+        """Return a boto3 client of this AWS, which does not retry by default."""
         options.setdefault("config", botocore.config.Config(retries={"max_attempts": 0}, read_timeout=5))
         keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
         clients: Any = self._session
         return clients.client(service, region, endpoint_url=self.url, **keys, **options)
 
     def resources(self) -> list[str]:
-        """Return the ARN of everything that exists, in every region: what a clean account has none of."""
+        """Return the ARNs of all resources in all Regions, [] for a clean account."""
         return sorted(self.world.inventory())
 
 
 def main() -> None:
-    """Serve until interrupted, for a person to try commands against; print what to export."""
+    """Serve until interrupted, to try commands by hand; print the variables to export."""
     aws = AwsStandIn()
     aws.start()
     names = [name for name in aws.environment() if name.startswith("AWS_")]

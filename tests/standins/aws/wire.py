@@ -1,4 +1,4 @@
-"""Requests of any AWS protocol as values, and answers and refusals as HTTP."""
+"""Requests of all AWS protocols as values, and responses and errors as HTTP."""
 
 import html
 import io
@@ -34,7 +34,7 @@ IGNORED_PARAMETERS = {"ContentLength", "ContentMD5", "ChecksumAlgorithm", "Encod
 
 @dataclass(frozen=True)
 class Request:
-    """One call: `service` by botocore's name, `parameters` as boto3 was given them."""
+    """A call: `service` is the name in botocore, `parameters` are those of boto3."""
 
     service: str
     operation: str
@@ -46,12 +46,12 @@ class Request:
     environ: dict[str, Any] = field(repr=False)
 
     def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of a resource of the caller's account in the region of the call."""
+        """Return the ARN of a resource of the caller's account in the Region of the call."""
         return f"arn:aws:{service}:{self.region}:{ACCOUNT}:{resource}"
 
 
 class Refusal(Exception):
-    """An error as a service answers it: `code`, `message`, HTTP status and further members of its shape."""
+    """An error response of a service: `code`, `message`, HTTP status and further members of its model."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:
         super().__init__(f"{code}: {message}")
@@ -59,7 +59,7 @@ class Refusal(Exception):
 
 
 def invalid(message: str) -> Refusal:
-    """Return the refusal that most services give for what they cannot accept."""
+    """Return the error of most services for an invalid request."""
     return Refusal("ValidationException", message)
 
 
@@ -68,7 +68,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {}
 
 
 def operation(service: str, *names: str) -> Callable[[Operation], Operation]:
-    """Register a function as the answer to operations of a service."""
+    """Register a function for operations of a service."""
 
     def register(function: Operation) -> Operation:
         for name in names:
@@ -79,7 +79,7 @@ def operation(service: str, *names: str) -> Callable[[Operation], Operation]:
 
 
 def read_request(environ: dict[str, Any]) -> Request:
-    """Return the call that an HTTP request makes; the request can be read again. Raises Refusal for none."""
+    """Return the call of an HTTP request, which can be read again. Raise Refusal for another request."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = environ["wsgi.input"].read(length)
     try:
@@ -115,7 +115,7 @@ def read_request(environ: dict[str, Any]) -> Request:
 
 
 def answer(request: Request, result: "dict[str, Any] | None") -> Response:
-    """Return what an operation returned in the protocol of its request."""
+    """Return the result of an operation in the protocol of its request."""
     serializer = get_serializer_class(request.service, request.protocol)
     serialized = serializer(request.model).serialize(result or {})
     headers = {**serialized["headers"], "x-amzn-RequestId": str(uuid.uuid4())}
@@ -124,7 +124,7 @@ def answer(request: Request, result: "dict[str, Any] | None") -> Response:
 
 
 def refuse(refusal: Refusal, protocol: str, service: str = "") -> Response:
-    """Return an error in a protocol's own form."""
+    """Return an error in the format of a protocol."""
     request_id = str(uuid.uuid4())
     headers = {"x-amzn-RequestId": request_id}
     code, message = html.escape(refusal.code), html.escape(refusal.message)
@@ -146,7 +146,7 @@ def refuse(refusal: Refusal, protocol: str, service: str = "") -> Response:
 
 
 def passed_on(application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Response:
-    """Return another WSGI application's answer, whole."""
+    """Return the complete response of another WSGI application."""
     return Response.from_app(application, environ, buffered=True)
 
 
@@ -156,5 +156,5 @@ def _known_services() -> frozenset[str]:
 
 
 def service_model(service: str) -> ServiceModel:
-    """Return botocore's model of a service."""
+    """Return the botocore model of a service."""
     return get_service_model(service)

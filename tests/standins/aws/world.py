@@ -1,4 +1,4 @@
-"""What exists in the stand-in, in every region, and how it behaves."""
+"""The resources of the fake AWS in every Region, and its settings."""
 
 import threading
 import time
@@ -17,12 +17,12 @@ from tests.standins.aws.resources import Component, Endpoint, EndpointConfig, Mo
 from tests.standins.aws.settings import Settings
 from tests.standins.aws.wire import ACCOUNT
 
-STOP_SECONDS = 45.0  # what a container may take to stop; Docker is told 30
+STOP_SECONDS = 45.0  # the stop timeout of a container; Docker gets 30
 
 
 @dataclass
 class Region:
-    """Everything of ours in one region; what moto keeps is not here."""
+    """The resources of this package in one Region, without those of moto."""
 
     name: str
     configs: dict[str, EndpointConfig] = field(default_factory=dict)
@@ -35,13 +35,13 @@ class Region:
     builds: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def instances(self, kind: str) -> int:
-        """Return how many instances of a type the endpoints have."""
+        """Return the number of instances of a type that endpoints have."""
         living = [endpoint.config for endpoint in self.endpoints.values() if endpoint.status != "Failed"]
         variants = [variant for config in living for variant in config.variants]
         return sum(item["InitialInstanceCount"] for item in variants if item["InstanceType"] == kind)
 
     def settle(self) -> None:
-        """Let time pass: end passing states that are due, and drop what is deleted."""
+        """Apply elapsed time: end transitional states that are due, and drop deleted resources."""
         moment = time.monotonic()
         for endpoint in self.endpoints.values():
             endpoint.settle()
@@ -63,7 +63,7 @@ class Region:
                 yield resource.arn, resource.tags
 
     def tagged(self) -> Iterator[tuple[str, Tags]]:
-        """Yield the ARN and the tags of everything of ours."""
+        """Yield the ARN and the tags of all resources of this package."""
         yield from self.sagemaker_tags()
         for target in self.targets.values():
             yield target["ScalableTargetARN"], target["Tags"]
@@ -102,12 +102,12 @@ class Cluster:
 
     @property
     def eks_name(self) -> str:
-        """Return what the EKS cluster behind it is called."""
+        """Return the name of its EKS cluster."""
         return f"{self.name}-eks"
 
 
 class World:
-    """All regions, the settings, the runner of containers and the store of images; `lock` guards it all."""
+    """All Regions, the settings, the runner of containers and the store of images; `lock` protects them."""
 
     def __init__(self, runner: Runner | None = None, images: ImageStore | None = None) -> None:
         self.lock = threading.RLock()
@@ -116,35 +116,37 @@ class World:
         self.runner: Runner = runner or self.light
         self.images: ImageStore = images or MemoryStore()
         self.regions: dict[str, Region] = defaultdict(lambda: Region(""))
-        self.policies: list[dict[str, Any]] | None = None  # what IAM allows; None: everything
-        self.sessions: dict[str, list[dict[str, Any]]] = {}  # what the bearer of an access key may
+        self.policies: list[dict[str, Any]] | None = (
+            None  # the enforced policies; None: everything is allowed
+        )
+        self.sessions: dict[str, list[dict[str, Any]]] = {}  # the policies of an access key
         self.clusters: dict[str, Cluster] = {}  # HyperPod's, by name
         self.builds: dict[str, _Stoppable] = {}
-        self.short_of_capacity = False  # while a call is executed that a fault leaves without instances
+        self.short_of_capacity = False  # during a call with a fault that removes the capacity
         self.closed = False
         self._followed: list[_Followed] = []
         self._stopping: list[threading.Thread] = []
 
     def region(self, name: str) -> Region:
-        """Return a region, up to date."""
+        """Return a Region after applying elapsed time."""
         region = self.regions[name]
         region.name = name
         region.settle()
         return region
 
     def follow(self, container: Container, region: str, group: str, stream: str) -> None:
-        """Keep a log stream of CloudWatch Logs in step with what a container says."""
+        """Keep a log stream of CloudWatch Logs in sync with the log of a container."""
         self._followed.append(_Followed(container, region, group, stream))
 
     def flush_logs(self) -> None:
-        """Write what containers have said since the last time."""
+        """Write the new log lines of containers."""
         for followed in list(self._followed):
             lines = followed.container.lines()
             self.log(followed.region, followed.group, followed.stream, lines[followed.written :])
             followed.written = len(lines)
 
     def dispose(self, container: Container | None) -> None:
-        """Stop a container, without waiting for it; what it said stays."""
+        """Stop a container without waiting for it, and keep its log."""
         if container is None:
             return
         self.flush_logs()
@@ -166,7 +168,7 @@ class World:
             backend.groups[group].streams[stream].put_log_events(events)
 
     def inventory(self) -> dict[str, Tags]:
-        """Return the tags of all that exists, ours and moto's, by ARN."""
+        """Return the tags of all resources, including those of moto, by ARN."""
         found: dict[str, Tags] = {}
         with self.lock:
             for name in list(self.regions):
@@ -174,7 +176,7 @@ class World:
         return found | dict(moto_tags())
 
     def stop(self) -> None:
-        """Stop all containers and builds, abandon what is being created, and write no more logs."""
+        """Stop all containers and builds, cancel creations, and write no more logs."""
         self.closed = True
         for build in list(self.builds.values()):
             build.stop()
@@ -184,6 +186,6 @@ class World:
                 self.dispose(component.container)
 
     def wait_until_stopped(self) -> None:
-        """Wait for the containers that were told to stop."""
+        """Wait for containers that are being stopped."""
         for thread in self._stopping:
             thread.join(STOP_SECONDS)

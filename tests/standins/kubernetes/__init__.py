@@ -1,5 +1,5 @@
-"""A Kubernetes API that answers on this machine, and what else a cluster has: controllers, scheduler, nodes.
+"""A fake Kubernetes cluster on this machine: the API, controllers, scheduler and nodes.
 
-`api` is the API alone: it keeps objects. `actor` does to them, through the API, what a cluster does, so it
-does the same to a real kube-apiserver (`real`). docs/how-to/hyperpod.md says what this proves and what not.
+`api` is the API, which stores objects. `actor` acts on them through the API like the other components of a
+cluster, also with a real kube-apiserver (`real`). docs/how-to/hyperpod.md describes the limits of such tests.
 """

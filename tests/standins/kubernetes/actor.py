@@ -1,7 +1,7 @@
-"""What a cluster does to objects: it makes pods of a Deployment, finds them nodes, runs them, and cleans up.
+"""The controllers of a fake cluster: they create pods, assign nodes, and delete dependents.
 
-It works through the API alone, as the parts of a real cluster do. Containers do not run: `behave` says what
-becomes of a pod's server, and nothing else decides whether it is ready.
+They use only the API, like the components of a real cluster. Containers do not run: `behave` sets the outcome
+of a pod's server.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from tests.standins.kubernetes.kubelet import EVENTS, pod_status
 OPERATOR = "/apis/inference.sagemaker.aws.amazon.com/v1"
 POLICY = "/apis/policy/v1"
 KUEUE = "/apis/kueue.x-k8s.io/v1beta1"
-COLLECTED = (  # what is deleted with what it made
+COLLECTED = (  # deleted with their dependents
     (APPS, "deployments"),
     (APPS, "replicasets"),
     (OPERATOR, "inferenceendpointconfigs"),
@@ -44,23 +44,23 @@ class Actor(Client):
         super().__init__(url, certificate, token)
         self._pause, self._stopped = pause, threading.Event()
         self.behave: Callable[[Object], str] = lambda pod: "ready"
-        self.operator_fails = ""  # why the inference operator gives up, if it does
+        self.operator_fails = ""  # why the inference operator fails, if it does
         self.errors: list[str] = []
         self._evicted: set[str] = set()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin to act."""
+        """Start."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End it."""
+        """Stop."""
         self._stopped.set()
         self._thread.join(10)
         self.close()
 
     def node(self, name: str, instance_type: str, ready: bool = True, **allocatable: str) -> None:
-        """Add a node; `gpus` stands for nvidia.com/gpu."""
+        """Add a node; `gpus` is its number of nvidia.com/gpu."""
         gpus = allocatable.pop("gpus", "0")
         amounts = {"cpu": "8", "memory": "64Gi", "pods": "110", **allocatable}
         amounts |= {"nvidia.com/gpu": gpus} if gpus != "0" else {}
@@ -72,7 +72,7 @@ class Actor(Client):
         self.patch_status(f"/api/v1/nodes/{name}", status)
 
     def empty(self, namespace: str) -> None:
-        """Have a namespace, and nothing in it, no nodes, no volumes: a real server keeps those of before."""
+        """Create an empty namespace, and delete all nodes and volumes: a real server keeps earlier ones."""
         with contextlib.suppress(httpx.HTTPStatusError):
             self.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
         places = [(f"{group}/namespaces/{namespace}", plural) for group, plural in (*COLLECTED, *OTHERS)]
@@ -112,7 +112,7 @@ class Actor(Client):
                 self._run_pod(pod)
 
     def _collect(self, group: str, plural: str, owner: Object, owned: list[Object], of: str) -> None:
-        """Delete what a deleted object made, and let it go when nothing of that is left."""
+        """Delete the dependents of a deleted object, then the object."""
         mine = [entry for entry in owned if owner_of(entry) == owner["metadata"]["uid"]]
         for entry in mine:
             if of == "pods":
@@ -127,7 +127,7 @@ class Actor(Client):
             self.call("PATCH", path_of(group, plural, owner), change, MERGE)
 
     def _run_pod(self, pod: Object) -> None:
-        """Write what a kubelet would of a pod on its node."""
+        """Write the status of a pod like the kubelet of its node."""
         how = self.behave(pod)
         if how == "evicted" and pod["metadata"]["name"] not in self._evicted:
             self._evicted.add(pod["metadata"]["name"])
@@ -139,7 +139,7 @@ class Actor(Client):
                 self.say(pod, reason, message)
 
     def _operate(self, entry: Object, pods: list[Object]) -> None:
-        """Do as HyperPod's inference operator does: say that the deployment is complete, or why it failed."""
+        """Act like the inference operator of HyperPod: report a complete deployment, or why it failed."""
         state = "DeploymentFailed" if self.operator_fails else "DeploymentComplete"
         if entry.get("status", {}).get("state") == state:
             return
@@ -159,7 +159,7 @@ class Actor(Client):
 
 
 def wait(until: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Return when something is so. Raises TimeoutError."""
+    """Wait for a condition. Raise TimeoutError."""
     end = time.monotonic() + seconds
     while not until():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""A Kubernetes API over HTTPS: objects, dry runs, rights, logs, forwarded ports, and faults on demand."""
+"""A Kubernetes API over HTTPS: objects, dry runs, permissions, logs, forwarded ports, and faults."""
 
 import base64
 import ssl
@@ -19,10 +19,10 @@ from tests.standins.kubernetes.store import Store
 
 
 class KubernetesApi:
-    """The API of a cluster of EKS, called `name`, that takes the tokens of one pair of AWS keys.
+    """The API of an EKS cluster called `name`, which accepts the tokens of one pair of AWS keys.
 
-    `logs` gives the lines of a pod's server, `ports` where its port is on this machine, by the pod's name.
-    With a kube-apiserver `behind`, that keeps the objects, and tokens are for it to check.
+    `logs` has the log lines and `ports` the local port of a server, by the name of its pod. A kube-apiserver
+    `behind` stores the objects and checks the tokens.
     """
 
     def __init__(self, name: str, access_key: str, secret_key: str, folder: Path) -> None:
@@ -31,11 +31,11 @@ class KubernetesApi:
         self.store = Store()
         self.faults: list[Fault] = []
         self.calls: list[str] = []
-        self.denied: set[str] = set()  # like "patch deployments"
+        self.denied: set[str] = set()  # for example "patch deployments"
         self.page = 1000
         self.logs: Callable[[str, bool], list[str]] = lambda pod, previous: []
         self.ports: dict[str, int] = {}
-        self.trusted: set[str] = set()  # tokens of the cluster's own parts
+        self.trusted: set[str] = set()  # tokens of the components of the cluster
         self.certificate = folder / "server.pem"
         self.key = key = folder / "key.pem"
         subject = ["-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -63,26 +63,26 @@ class KubernetesApi:
 
     @property
     def url(self) -> str:
-        """Return where it listens."""
+        """Return the address."""
         return f"https://127.0.0.1:{self._server.server_port}"
 
     def problem_of(self, token: str) -> str:
-        """Return why a token does not let its bearer in, or ''."""
+        """Return why a token is rejected, or ''."""
         return tokens.problem(token, self.name, *self.keys)
 
     @property
     def authority(self) -> str:
-        """Return the certificate of its authority, as EKS gives it."""
+        """Return the certificate of its authority in the format of EKS."""
         return base64.b64encode(self.certificate.read_bytes()).decode()
 
     def fault(self, pattern: str, status: int = 0, **details: Any) -> Fault:
-        """Have calls fail that match "METHOD /path?query"; return the fault, which counts its strikes."""
+        """Let calls fail that match "METHOD /path?query"; return the fault, which counts its failures."""
         fault = Fault(pattern, status, **details)
         self.faults.append(fault)
         return fault
 
     def local_port(self, pod: str) -> int | None:
-        """Return where a pod's port is on this machine, None when nothing listens there."""
+        """Return the local port of a pod, None if nothing listens on it."""
         try:
             return self.ports[pod]
         except KeyError:
@@ -99,6 +99,6 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of connections that the other side has cut."""
+        """Ignore connections that the client has closed."""
         if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
             super().handle_error(request, client_address)

@@ -1,7 +1,7 @@
-"""Server-side apply: who set which field, what conflicts, and what goes when it is no longer applied.
+"""Server-side apply: the managers of fields, conflicts, and the removal of fields that are no longer applied.
 
-After the rules of the Kubernetes documentation and of sigs.k8s.io/structured-merge-diff; fields as fieldsV1
-has them: `f:name` in a mapping, `k:{"name":"x"}` in a list of mappings with keys, `v:"x"` in a set.
+The rules are those of the Kubernetes documentation and of sigs.k8s.io/structured-merge-diff; fields have the
+format fieldsV1: `f:name` in a mapping, `k:{"name":"x"}` in a list of mappings with keys, `v:"x"` in a set.
 """
 
 import copy
@@ -14,7 +14,7 @@ Object = dict[str, Any]
 Fields = dict[str, Any]
 Path = tuple[str, ...]
 
-# The lists that are merged by key, by the field's name; every other list is one value.
+# The lists that are merged by key, by field name; other lists are one value.
 KEYS: dict[str, tuple[str, ...]] = {
     "containers": ("name",),
     "initContainers": ("name",),
@@ -40,7 +40,7 @@ class Conflict(Exception):
 
 
 def apply(live: Object | None, applied: Object, manager: str, force: bool) -> Object:
-    """Return the object that results. Raises Conflict."""
+    """Return the resulting object. Raise Conflict."""
     kind = applied["kind"]
     before = copy.deepcopy(live) if live else {"metadata": {}}
     entries = {_identity(e): e for e in before["metadata"].get("managedFields", [])}
@@ -71,7 +71,7 @@ def apply(live: Object | None, applied: Object, manager: str, force: bool) -> Ob
 
 
 def updated(before: Object, after: Object, manager: str) -> Object:
-    """Return `after` with what differs from `before` owned by a manager alone (operation Update)."""
+    """Return `after` with the differences from `before` owned by one manager (operation Update)."""
     kind = after["kind"]
     old = {path: get(before, path, kind) for path in paths(fields_of(before, kind))}
     new = {path: get(after, path, kind) for path in paths(fields_of(after, kind))}
@@ -106,7 +106,7 @@ def paths(tree: Fields, start: Path = ()) -> Iterator[Path]:
 
 
 def merge(before: Any, applied: Any, kind: str, name: str = "") -> Any:
-    """Return `before` with what is applied in it."""
+    """Return `before` with the applied fields."""
     if isinstance(before, dict) and isinstance(applied, dict) and name not in ATOMIC:
         return {
             **before,
@@ -126,10 +126,10 @@ def merge(before: Any, applied: Any, kind: str, name: str = "") -> Any:
 
 
 def get(value: Any, path: Path, kind: str) -> Any:
-    """Return what lies at a path, None when nothing does."""
+    """Return the value at a path, None if there is none."""
     for step in path:
         if step == ".":
-            return True  # the item itself is there
+            return True  # the item itself exists
         value = _step(value, step)
         if value is None:
             return None
@@ -137,7 +137,7 @@ def get(value: Any, path: Path, kind: str) -> Any:
 
 
 def remove(value: Any, path: Path, kind: str) -> None:
-    """Take away what lies at a path; an item of a list goes when its last field does."""
+    """Remove the value at a path, and an item of a list with its last field."""
     holder = get(value, path[:-1], kind) if len(path) > 1 else value
     last = path[-1]
     if holder is None:
@@ -155,7 +155,7 @@ def remove(value: Any, path: Path, kind: str) -> None:
 
 
 def dotted(path: Path) -> str:
-    """Return a path as an error message has it: .spec.template.spec.containers[name="x"].image."""
+    """Return a path in the format of error messages: .spec.template.spec.containers[name="x"].image."""
     text = ""
     for step in path:
         if step.startswith("k:"):

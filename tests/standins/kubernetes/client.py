@@ -1,4 +1,4 @@
-"""The API of a cluster, as its own parts call it."""
+"""The API of a cluster for the components of the cluster."""
 
 import contextlib
 import hashlib
@@ -35,18 +35,18 @@ class Client:
         self.call("PATCH", f"{path}/status", {"status": status}, MERGE)
 
     def patch(self, path: str, change: Object) -> Object:
-        """Change an object as somebody with kubectl would."""
+        """Change an object like a user with kubectl."""
         return self.call("PATCH", path, change, MERGE, "kubectl-edit")
 
     def items(self, path: str) -> list[Object]:
-        """Return the objects of a listing, [] where the cluster has no such kind."""
+        """Return the objects of a list, [] if the cluster has no such kind."""
         response = self._http.get(path)
         return [] if response.status_code == 404 else list(response.raise_for_status().json()["items"])
 
     def call(
         self, method: str, path: str, body: Object, content: str = "", manager: str = "kubelet"
     ) -> Object:
-        """Make a call. Raises httpx.HTTPStatusError when it is refused."""
+        """Make a call. Raise httpx.HTTPStatusError if it fails."""
         headers = {"Content-Type": content or "application/json"}
         response = self._http.request(
             method, path, params={"fieldManager": manager}, content=json.dumps(body), headers=headers
@@ -57,14 +57,14 @@ class Client:
         return found
 
     def delete(self, path: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object if it exists."""
         body = json.dumps({"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})
         with contextlib.suppress(httpx.HTTPStatusError):
             headers = {"Content-Type": "application/json"}
             self._http.request("DELETE", path, content=body, headers=headers).raise_for_status()
 
     def say(self, about: Object, reason: str, message: str) -> None:
-        """Make an event, once."""
+        """Create an event once."""
         metadata = about["metadata"]
         key = hashlib.sha256(f"{metadata['uid']}{reason}{message}".encode()).hexdigest()[:16]
         event = {
@@ -77,7 +77,7 @@ class Client:
             "type": "Normal",
             "lastTimestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         }
-        with contextlib.suppress(httpx.HTTPStatusError):  # it is there already
+        with contextlib.suppress(httpx.HTTPStatusError):  # it exists already
             self.create(f"/api/v1/namespaces/{metadata['namespace']}/events", event)
 
 
@@ -89,7 +89,7 @@ def path_of(group: str, plural: str, entry: Object) -> str:
 
 
 def owner_of(entry: Object) -> str:
-    """Return the uid of what made an object, or ''."""
+    """Return the uid of the owner of an object, or ''."""
     references = entry["metadata"].get("ownerReferences", [])
     return str(references[0]["uid"]) if references else ""
 
@@ -100,6 +100,6 @@ def is_alive(pod: Object) -> bool:
 
 
 def is_ready(pod: Object) -> bool:
-    """Return whether a pod serves."""
+    """Return whether a pod is ready."""
     conditions = pod.get("status", {}).get("conditions", [])
     return is_alive(pod) and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

@@ -1,4 +1,4 @@
-"""What the API fills in and leaves out of an object, as far as this project's objects go."""
+"""The defaults and omitted fields of the API, limited to the objects of this project."""
 
 from typing import Any
 

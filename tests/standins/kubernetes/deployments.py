@@ -1,4 +1,4 @@
-"""The controllers of a cluster that make pods of a Deployment and replace them, one a turn."""
+"""The controllers of a cluster that create the pods of a Deployment and replace them, one per turn."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ REVISION, HASH = "deployment.kubernetes.io/revision", "pod-template-hash"
 
 
 def reconcile(client: Client, deployment: Object, sets: list[Object], pods: list[Object]) -> None:
-    """Bring a Deployment's pods nearer to its template, as its rolling update allows."""
+    """Move the pods of a Deployment toward its template, within the limits of its rolling update."""
     spec, metadata = deployment["spec"], deployment["metadata"]
     mine = [entry for entry in sets if owner_of(entry) == metadata["uid"]]
     mine = [entry for entry in mine if "deletionTimestamp" not in entry["metadata"]]
@@ -79,7 +79,7 @@ def _scale(client: Client, deployment: Object, current: Object, new: list[Object
             client.delete(path_of("/api/v1", "pods", pod))
             if pod in serving:
                 serving.remove(pod)
-            return  # one a turn
+            return  # one per turn
     if len(new) < wanted and len(new) + len(old) < wanted + int(rolling["maxSurge"]):
         _new_pod(client, current)
     elif len(new) > wanted:

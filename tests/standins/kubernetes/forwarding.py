@@ -1,4 +1,4 @@
-"""A WebSocket joined to the port of a pod, by the protocol v4.channel.k8s.io."""
+"""A WebSocket connected to the port of a pod, with the protocol v4.channel.k8s.io."""
 
 import base64
 import contextlib
@@ -13,18 +13,18 @@ PROTOCOL = "v4.channel.k8s.io"
 
 
 def accepted(key: str) -> str:
-    """Return what a server answers to a client's key."""
+    """Return the response of a server to the key of a client."""
     return base64.b64encode(hashlib.sha1((key + MAGIC).encode()).digest()).decode()
 
 
 class Forwarding:
-    """Passes on what comes from a client to a port of this machine, and what comes back."""
+    """Forwards data from a client to a port of this machine, and back."""
 
     def __init__(self, reading: BufferedIOBase, writing: BufferedIOBase) -> None:
         self._reading, self._writing = reading, writing
 
     def run(self, port: int, local: int | None) -> None:
-        """Join the client to `local`, where the pod's port is on this machine, until either side ends it."""
+        """Connect the client to `local`, the local port of the pod, until either side closes."""
         for channel in (0, 1):
             self._frame(bytes([channel]) + struct.pack("<H", port))
         try:

@@ -1,4 +1,4 @@
-"""How a Kubernetes API answers a call: rights, listings, logs, and dry runs through its store."""
+"""The responses of a Kubernetes API: permissions, lists, logs, and dry runs through its store."""
 
 import json
 import re
@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
 
     api: "KubernetesApi"
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else each answer waits 40 ms
+    disable_nagle_algorithm = True  # otherwise each response waits 40 ms
 
     def do_GET(self) -> None:
         self._handle()
@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         self._handle()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
     def _handle(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -117,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
             self._act(verb, resource, place, query, body, found["sub"] == "status")
 
     def _pass_on(self, body: Object, own: bool) -> None:
-        """Have the server behind answer, unless this right is to be missing."""
+        """Let the server behind this one respond, unless the permission is denied by a test."""
         if found := PATH.fullmatch(urlsplit(self.path).path):
             verb = "list" if self.command == "GET" and not found["name"] else VERBS[self.command]
             self._authorize(verb, found, own)
@@ -129,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(answer.status_code, answer.json())
 
     def _pod(self, place: tuple[str, str]) -> Object:
-        """Return a pod. Raises Refused when there is none."""
+        """Return a pod. Raise Refused if it does not exist."""
         if not self.api.behind:
             return self.api.store.get("v1/pods", place)
         path = f"/api/v1/namespaces/{place[0]}/pods/{place[1]}"
@@ -224,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def _forward(self, place: tuple[str, str], query: dict[str, str]) -> None:
-        """Join a WebSocket to the pod's port."""
+        """Connect a WebSocket to the port of the pod."""
         pod, port = self._pod(place), int(query["ports"])
         if pod.get("status", {}).get("phase") != "Running":
             raise Refused(
@@ -251,7 +251,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _merged(live: Any, patch: Any) -> Any:
-    """Return an object with a JSON merge patch (RFC 7386) in it."""
+    """Return an object after a JSON merge patch (RFC 7386)."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(live) if isinstance(live, dict) else {}

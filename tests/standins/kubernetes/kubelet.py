@@ -1,8 +1,8 @@
-"""What a kubelet writes of a pod: its status and events, by what becomes of the server in it."""
+"""The status and events that a kubelet writes for a pod, by the outcome of its server."""
 
 from tests.standins.kubernetes.client import Object
 
-# How a pod's server comes out: each is what the kubelet writes into the status and says as an event.
+# The outcomes of a server: the status and the event that the kubelet writes.
 BEHAVIOURS = ("ready", "starting", "image", "config", "oom", "crash", "probe", "evicted")
 
 EVENTS = {
@@ -18,7 +18,7 @@ EVENTS = {
 
 
 def pod_status(pod: Object, how: str) -> Object:
-    """Return the status of a pod whose server comes out like that."""
+    """Return the status of a pod with an outcome."""
     if how == "evicted":
         return {
             "phase": "Failed",

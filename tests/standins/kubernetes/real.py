@@ -1,4 +1,4 @@
-"""A real kube-apiserver with its etcd, of Debian's source: see `build`. No controllers, no nodes."""
+"""A real kube-apiserver with its etcd, from the source in Debian: see `build`. No controllers, no nodes."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ ADMIN = "cluster-admin"
 
 
 class RealApiServer:
-    """The server, in a folder of its own, behind one API after another."""
+    """The server, in a separate folder, behind one API after another."""
 
     def __init__(self, folder: Path, certificate: Path, key: Path) -> None:
         program = subprocess.run([BUILD], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -69,7 +69,7 @@ class RealApiServer:
             raise
 
     def serve(self, api: KubernetesApi) -> None:
-        """Keep the objects of an API from now on, and check its tokens."""
+        """Store the objects of an API from now on, and check its tokens."""
         api.behind = self.client
         self._problem_of = api.problem_of
 
@@ -86,10 +86,12 @@ class RealApiServer:
             if any(process.poll() is not None for process in self._processes):
                 break
             time.sleep(0.2)
-        raise TimeoutError("the kube-apiserver does not become ready: see its log and etcd's beside key.pem")
+        raise TimeoutError(
+            "timed out waiting for the kube-apiserver: see its log and that of etcd next to key.pem"
+        )
 
     def _define(self) -> None:
-        """Define the resources of the inference operator and of Kueue, as far as the tests need them."""
+        """Define the resources of the inference operator and of Kueue, limited to those of the tests."""
         operator = yaml.safe_load((catalog.CATALOG / "inference_operator.yml").read_text())[
             "inference_operator"
         ]
@@ -123,7 +125,7 @@ class RealApiServer:
             self.client.post(path, content=json.dumps(definition), headers=headers).raise_for_status()
 
     def close(self) -> None:
-        """End the server, its etcd and its webhook."""
+        """Stop the server, its etcd and its webhook."""
         for process in reversed(self._processes):
             process.terminate()
             process.wait(30)

@@ -1,4 +1,4 @@
-"""The scheduler of a cluster: it finds pods a node, or says why there is none."""
+"""The scheduler of a cluster: it assigns a node to pods, or reports why there is none."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ FACTORS = {"m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 def schedule(client: Client, pod: Object, nodes: list[Object]) -> None:
-    """Find a pod a node, or say why there is none, in the scheduler's words."""
+    """Assign a node to a pod, or report why there is none, in the words of the scheduler."""
     if pod["spec"].get("schedulingGates"):
         _set_condition(
             client, pod, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"
@@ -45,7 +45,7 @@ def _bind(client: Client, pod: Object, binding: Object, node: str) -> None:
 
 
 def _lacking(client: Client, node: str, allocatable: Object, wanted: dict[str, float]) -> list[str]:
-    """Return which resources a node has too little of."""
+    """Return the resources that a node has too little of."""
     left = {name: number(amount) for name, amount in allocatable.items()}
     for pod in client.items("/api/v1/pods"):
         if pod["spec"].get("nodeName") == node and pod.get("status", {}).get("phase") != "Failed":
@@ -68,7 +68,7 @@ def number(quantity: Any) -> float:
 
 
 def requested(pod: Object) -> dict[str, float]:
-    """Return what a pod's containers ask for."""
+    """Return the resource requests of a pod."""
     found: dict[str, float] = {}
     for container in pod["spec"]["containers"]:
         for name, amount in container.get("resources", {}).get("requests", {}).items():

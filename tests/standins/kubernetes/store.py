@@ -1,4 +1,4 @@
-"""The objects of a cluster and the rules by which they are kept: names, versions, selectors, deletion."""
+"""The objects of a cluster and the rules of their storage: names, versions, selectors, deletion."""
 
 import copy
 import re
@@ -14,7 +14,7 @@ from tests.standins.kubernetes import apply as ssa
 from tests.standins.kubernetes.defaults import complete, omit_empty
 
 Object = dict[str, Any]
-Place = tuple[str, str]  # namespace ("" for what has none) and name
+Place = tuple[str, str]  # namespace ("" for cluster-scoped objects) and name
 
 KINDS: dict[str, dict[str, tuple[str, bool]]] = {  # version: plural: kind, namespaced
     "v1": {
@@ -33,7 +33,7 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {  # version: plural: kind, name
     "networking.k8s.io/v1": {"networkpolicies": ("NetworkPolicy", True)},
     "policy/v1": {"poddisruptionbudgets": ("PodDisruptionBudget", True)},
 }
-EXTENSIONS: dict[str, dict[str, tuple[str, bool]]] = {  # what operators bring
+EXTENSIONS: dict[str, dict[str, tuple[str, bool]]] = {  # the kinds of operators
     "inference.sagemaker.aws.amazon.com/v1": {"inferenceendpointconfigs": ("InferenceEndpointConfig", True)},
     "kueue.x-k8s.io/v1beta1": {"localqueues": ("LocalQueue", True)},
 }
@@ -50,7 +50,7 @@ KUBERNETES = "1.37"
 
 
 class Refused(Exception):
-    """What the API answers with a Status: an HTTP code, a reason, a message, and causes by field."""
+    """An error response with a Status: an HTTP code, a reason, a message, and causes by field."""
 
     def __init__(self, code: int, reason: str, message: str, causes: list[Object] | None = None) -> None:
         super().__init__(message)
@@ -67,7 +67,7 @@ class Store:
         self._version = 100
 
     def get(self, resource: str, place: Place) -> Object:
-        """Return an object. Raises Refused."""
+        """Return an object. Raise Refused."""
         with self.lock:
             found = self._of(resource).get(place)
             if found is None:
@@ -76,7 +76,7 @@ class Store:
             return copy.deepcopy(found)
 
     def list(self, resource: str, namespace: str, labels: str = "", fields: str = "") -> list[Object]:
-        """Return the objects of a namespace ("" for all) that selectors choose."""
+        """Return the objects of a namespace ("" for all) that match selectors."""
         with self.lock:
             found = [
                 entry
@@ -86,7 +86,7 @@ class Store:
             return copy.deepcopy(found)
 
     def create(self, resource: str, namespace: str, entry: Object, manager: str) -> Object:
-        """Add an object. Raises Refused when it is there already."""
+        """Add an object. Raise Refused if it exists."""
         with self.lock:
             metadata = entry.setdefault("metadata", {})
             if "name" not in metadata:
@@ -101,7 +101,7 @@ class Store:
     def apply(
         self, resource: str, place: Place, entry: Object, manager: str, force: bool, dry_run: bool
     ) -> Object:
-        """Apply an object server-side. Raises Refused."""
+        """Apply an object server-side. Raise Refused."""
         with self.lock:
             live = self._of(resource).get(place)
             try:
@@ -121,7 +121,7 @@ class Store:
     def change(
         self, resource: str, place: Place, function: Callable[[Object], Object], manager: str, status: bool
     ) -> Object:
-        """Change an object, or only its status. Raises Refused."""
+        """Change an object, or only its status. Raise Refused."""
         with self.lock:
             live = self.get(resource, place)
             after = function(copy.deepcopy(live))
@@ -137,7 +137,7 @@ class Store:
             return self._keep(resource, place, after, live)
 
     def delete(self, resource: str, place: Place, foreground: bool, grace: int | None) -> Object:
-        """Delete an object: what it made goes first, and a pod that runs is given time by its node."""
+        """Delete an object after its dependents; a running pod gets a grace period from its node."""
         with self.lock:
             live = self.get(resource, place)
             running = live["kind"] == "Pod" and live["spec"].get("nodeName") and grace != 0
@@ -196,7 +196,7 @@ def _conflict(conflict: ssa.Conflict) -> Refused:
 
 
 def _validate(entry: Object) -> None:
-    """Hold an object to the schema of its kind, as a server does; operators' kinds are taken as they are."""
+    """Validate an object against the schema of its kind, except for kinds of operators."""
     try:
         kubernetes_validate.validate(entry, KUBERNETES, strict=True)
     except kubernetes_validate.ValidationError as error:

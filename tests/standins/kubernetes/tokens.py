@@ -1,4 +1,4 @@
-"""What EKS does with a token: it is a request to STS, signed for one cluster; its signature is checked."""
+"""The tokens of EKS: a token is a request to STS for one cluster; its signature is checked."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ VALID = timedelta(minutes=15)
 
 
 def problem(token: str, cluster: str, access_key: str, secret_key: str) -> str:
-    """Return why a token does not let its bearer into a cluster, or ''."""
+    """Return why a token is rejected by a cluster, or ''."""
     if not token.startswith(PREFIX):
         return "it is not a token of EKS"
     text = token.removeprefix(PREFIX)
@@ -44,7 +44,7 @@ def problem(token: str, cluster: str, access_key: str, secret_key: str) -> str:
 def _signature(
     host: str, path: str, query: dict[str, str], cluster: str, secret: str, scope: list[str]
 ) -> str:
-    """Return what a presigned request must be signed with (Signature Version 4)."""
+    """Return the text that the signature of a presigned request covers (Signature Version 4)."""
     asked = sorted((name, value) for name, value in query.items() if name != "X-Amz-Signature")
     text = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in asked)
     headers = f"host:{host}\nx-k8s-aws-id:{cluster}\n"
@@ -58,7 +58,7 @@ def _signature(
 
 
 class Webhook:
-    """A service that tells a kube-apiserver who bears a token, as EKS's does."""
+    """A service that returns the user of a token to a kube-apiserver, like that of EKS."""
 
     def __init__(self, problem_of: Callable[[str], str]) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -76,13 +76,13 @@ class Webhook:
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
+                """Write no log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
         Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        """Stop answering."""
+        """Stop."""
         self._server.shutdown()
         self._server.server_close()

@@ -1,4 +1,4 @@
-"""Each trouble is told by its log, with its own cause and no other, and with the number to set."""
+"""Each known issue is found in its log, with one cause, and with the value to set."""
 
 import re
 import shutil
@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lifecycle import environment, project
 from lifecycle import explain as module
 
 LOGS = Path(__file__).parent / "logs"
-# Other words for the same troubles: what stands in a log, and the id it must give.
+# Other log lines of the same issues, and the id of the issue.
 LINES = {
     "predictive": {
         "ModuleNotFoundError: No module named 'numpy._core'": "dependency-version",
@@ -34,6 +35,13 @@ LINES = {
         "socket.gaierror: [Errno -2] Name or service not known": "no-egress",
         'Connect timeout on endpoint URL: "https://sts.us-east-1.amazonaws.com/"': "no-egress",
         "botocore.exceptions.ConnectTimeoutError": "no-egress",
+        "NewConnectionError: Failed to establish a new connection: [Errno 111]": "no-egress",
+        "error: dns error: failed to lookup address information": "no-egress",
+        "fatal: Could not resolve host: github.com": "no-egress",
+        "dial tcp: lookup registry-1.docker.io on 127.0.0.53:53: no such host": "no-egress",
+        "ERROR: No matching distribution found for numpy==2.4.0": "python-version",
+        "Because numpy==2.4.0 has no wheels with a matching Python ABI tag (e.g., `cp39`)": "python-version",
+        "error: No interpreter found for Python 3.14 in managed installations": "python-version",
         "An error occurred (InsufficientCapacity) when calling the CreateEndpoint operation": "no-capacity",
         "Unable to provision requested ML compute capacity. Please retry.": "no-capacity",
         "The container start-up health check timed out after 600 seconds": "start-up-limit",
@@ -66,7 +74,7 @@ LINES = {
     },
     "triton": {},
 }
-# Numbers and names that the remedy must take from the log.
+# Values that the next step must include from the log.
 TOLD = {
     "kv-cache-too-small.language_model": "max_model_len = 22288",
     "kv-cache-too-small.older.language_model": "max_model_len = 23648",
@@ -87,7 +95,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def causes(kind: str, tmp_path: Path) -> Path:
-    """Return the causes that a project of a kind has."""
+    """Return the causes of a project of a kind."""
     for name in ("image", "sagemaker", kind):
         shutil.copy(module.CAUSES / f"{name}.toml", tmp_path)
     return tmp_path
@@ -104,7 +112,7 @@ def explain(causes: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
 
 
 def read(log: Path) -> dict[str, str]:
-    """Return what explain() is given: a first line may hold AWS's reason or status in place of the log."""
+    """Return the arguments of explain(): the first line can be AWS's reason or status instead of the log."""
     first, _, rest = log.read_text().partition("\n")
     for name in ("reason", "status"):
         if first.startswith(f"{name}: "):
@@ -164,3 +172,30 @@ def test_a_symptom_is_told_only_without_a_cause(explain: Explain) -> None:
 def test_two_causes_are_both_told(explain: Explain) -> None:
     found = explain("exec format error\n[Errno 28] No space left on device")
     assert {finding["id"] for finding in found} == {"exec-format", "disk-full"}
+
+
+@pytest.mark.parametrize(
+    ("output", "cause"),
+    [
+        ("error: dns error: failed to lookup address information", "no network"),
+        ("No space left on device (os error 28)", "fill the disk"),
+        ("Because numpy==2.4.0 has no wheels with a matching Python ABI tag", "numpy==2.4.0 has no wheel"),
+    ],
+)
+def test_a_failed_installation_names_network_disk_or_python(
+    output: str,
+    cause: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\necho '{output}' >&2\nexit 2\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    requirements = project.PROJECT / "do" / "requirements.txt.jinja"
+    with pytest.raises(project.Failure) as failed:
+        environment.made(tmp_path / ".venv", requirements)
+    finding = failed.value.finding
+    assert finding.id == "no-environment" and cause in finding.cause and finding.next
+    assert output in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""The requests to AWS are what the settings say, and what botocore's own models accept."""
+"""The requests to AWS match the settings, and the service models of botocore accept them."""
 
 import dataclasses
 from typing import Any
@@ -7,10 +7,10 @@ import botocore.session
 import pytest
 from botocore.validate import validate_parameters
 from lifecycle import doctor
-from lifecycle.belongings import Resource
 from lifecycle.project import Failure, Finding
 from lifecycle.registry import Image
-from lifecycle.sagemaker import changes, money, specification
+from lifecycle.resources import Resource
+from lifecycle.sagemaker import changes, cost, specification
 from lifecycle.sagemaker.target import Target
 
 from tests.lifecycle.commands import ROLE
@@ -78,7 +78,7 @@ def pascal(operation: str) -> str:
 def test_botocore_accepts_every_request(variant: str) -> None:
     changed = dataclasses.replace(SETTINGS, **VARIANTS[variant])
     changed.check()
-    wanted = specification.wanted(changed, IMAGE)
+    wanted = specification.desired(changed, IMAGE)
     steps = changes.steps(wanted, [], True)
     known = models()
     for step in steps:
@@ -118,13 +118,13 @@ def test_what_aws_adds_is_no_difference() -> None:
     differences = changes.differences
     assert not list(differences({"a": 1, "b": {"c": 2}}, {"a": 1.0, "b": {"c": 2, "d": 3}, "e": 4}))
     assert list(differences({"a": {"b": 1}}, {"a": {"b": 2}})) == ["a.b was 2, is 1"]
-    assert list(differences({"Environment": {}}, {"Environment": {"X": "y"}})) == ["Environment.X is gone"]
+    assert list(differences({"Environment": {}}, {"Environment": {"X": "y"}})) == ["Environment.X is removed"]
     assert not list(differences({"Environment": {}}, {}))
 
 
 def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it() -> None:
     wanted, resource = (
-        specification.wanted(SETTINGS, IMAGE),
+        specification.desired(SETTINGS, IMAGE),
         Resource,
     )
     component, endpoint = "inference component", "endpoint"
@@ -144,13 +144,13 @@ def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it() -> None:
     delete = [f"delete {component}: its endpoint is Failed", f"delete {endpoint}: broken"]
     assert steps() == create
     assert steps(component="InService", endpoint="Failed") == [*delete, *create]
-    assert steps(component="InService") == [f"delete {component}: its endpoint is gone", *create]
+    assert steps(component="InService") == [f"delete {component}: its endpoint is deleted", *create]
     anew = [f"delete {component}: broken", f"create {component}: "]
     assert steps(component="Failed", endpoint="InService")[:2] == anew
 
 
-def test_money() -> None:
-    costs = money.of(dataclasses.replace(SETTINGS, usd_per_hour=2.0, instance_count=3))
+def test_cost() -> None:
+    costs = cost.of(dataclasses.replace(SETTINGS, usd_per_hour=2.0, instance_count=3))
     assert (costs["per_hour"], costs["per_month"], costs["most_per_hour"]) == (6.0, 4380.0, 4.0)
     resource = Resource
     for status, described, rate in (
@@ -160,9 +160,9 @@ def test_money() -> None:
         ("Failed", {}, 0.0),
     ):
         endpoint = resource("endpoint", "x", "arn", True, status, described)
-        assert money.per_hour(SETTINGS, endpoint) == pytest.approx(rate), status
+        assert cost.per_hour(SETTINGS, endpoint) == pytest.approx(rate), status
         unknown = dataclasses.replace(SETTINGS, usd_per_hour=0.0)
-        assert money.per_hour(unknown, endpoint) == (0.0 if status == "Failed" else None)
+        assert cost.per_hour(unknown, endpoint) == (0.0 if status == "Failed" else None)
 
 
 def test_a_driver_older_than_the_cuda_of_the_image_is_told() -> None:

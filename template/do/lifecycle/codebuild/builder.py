@@ -1,34 +1,34 @@
 # Part of the library: `copier update` replaces this file.
-"""What a build in AWS CodeBuild needs: a bucket for the source, a role, and the CodeBuild project."""
+"""The resources of a build in AWS CodeBuild: a bucket for the source, a role, and the CodeBuild project."""
 
 import json
 import time
 from typing import IO, Any
 
 from lifecycle.aws import Aws, AwsFailure, tag_list, tags_of
-from lifecycle.belongings import SOURCE_PREFIX
 from lifecycle.codebuild.source import BUILDSPEC
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.policies import policy
 from lifecycle.project import POLICY, Config, Failure
+from lifecycle.resources import SOURCE_PREFIX
 
-SOURCE_DAYS = 7  # the source is deleted from the bucket after so many
+SOURCE_DAYS = 7  # then S3 deletes the source
 BUILD_MINUTES = 120
-ROLE_SECONDS = 60  # until a new role is known everywhere
+ROLE_SECONDS = 60  # until a new role is available in all services
 
 
 def bucket_name(settings: Config, aws: Aws) -> str:
-    """Return the name of the bucket: one for each project, account and region."""
+    """Return the name of the bucket, which is unique to the project, account and Region."""
     return f"mcc-{settings.project_id}-{aws.identify().account}-{aws.region}"
 
 
 def role_name(settings: Config) -> str:
-    """Return the name of the role that builds have."""
+    """Return the name of the role of builds."""
     return f"mcc-{settings.project_id}-codebuild"
 
 
 def upload(settings: Config, aws: Aws, key: str, source: IO[bytes]) -> str:
-    """Put the source into the bucket, which is created if there is none; return bucket/key."""
+    """Upload the source to the bucket, which is created if it is missing; return bucket/key."""
     bucket, owner = bucket_name(settings, aws), aws.identify().account
     ensure_bucket(settings, aws, bucket)
     aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=source, ExpectedBucketOwner=owner)
@@ -36,9 +36,10 @@ def upload(settings: Config, aws: Aws, key: str, source: IO[bytes]) -> str:
 
 
 def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
-    """Create the bucket: private, encrypted, tagged. Raises Failure (policy) when it is somebody else's.
+    """Create the bucket: private, encrypted, tagged. Raise Failure (policy) if another project owns it.
 
-    One without any tag is taken for one that was left half made: its name has this account and project.
+    A bucket without tags is completed: its name contains this account and project, so its creation was
+    interrupted.
     """
     owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identify().account}
     try:
@@ -47,17 +48,17 @@ def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
         if error.error not in ("NoSuchBucket", "NoSuchTagSet"):
             raise
         if error.error == "NoSuchBucket":
-            say(f"creating the bucket {bucket}")
+            log(f"creating the bucket {bucket}")
             where = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
             aws.call("s3", "create_bucket", Bucket=bucket, **({} if aws.region == "us-east-1" else where))
         for operation, request in bucket_settings(aws.tags):
             aws.call("s3", operation, **owner, **request)
         return
-    _require_ours(aws, f"the bucket {bucket}", tags_of(tags))
+    _require_owned(aws, f"the bucket {bucket}", tags_of(tags))
 
 
 def bucket_settings(tags: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the calls that make a new bucket private, encrypted, short-lived and, last of all, tagged."""
+    """Return the calls that configure a new bucket: private, encrypted, with expiry, and tags last."""
     blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": SOURCE_PREFIX}}
@@ -71,13 +72,13 @@ def bucket_settings(tags: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def ensure_role(settings: Config, aws: Aws) -> str:
-    """Create or update the role that builds have, and return its ARN."""
+    """Create or update the role of builds, and return its ARN."""
     name, account = role_name(settings), aws.identify().account
     found = aws.find("iam", "get_role", RoleName=name)
     if found:
-        _require_ours(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
+        _require_owned(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
     else:
-        say(f"creating the role {name}")
+        log(f"creating the role {name}")
         trust, tags = json.dumps(trust_policy(account)), tag_list(aws.tags)
         found = aws.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags)
     document = json.dumps(policy("codebuild-role", settings, account, aws.partition))
@@ -86,7 +87,7 @@ def ensure_role(settings: Config, aws: Aws) -> str:
 
 
 def trust_policy(account: str) -> dict[str, Any]:
-    """Return who may take the role: CodeBuild, for projects of this account."""
+    """Return the trust policy of the role: CodeBuild projects of this account can assume it."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -101,14 +102,14 @@ def trust_policy(account: str) -> dict[str, Any]:
 
 
 def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:
-    """Create or update the CodeBuild project. A new role may take a while until CodeBuild may have it."""
+    """Create or update the CodeBuild project; retry until CodeBuild can assume a new role."""
     found = aws.call("codebuild", "batch_get_projects", names=[settings.project_name])["projects"]
     if found:
         tags = found[0].get("tags", [])
-        _require_ours(aws, f"the CodeBuild project {settings.project_name}", tags_of(tags))
+        _require_owned(aws, f"the CodeBuild project {settings.project_name}", tags_of(tags))
         request = {**request, "tags": tags}
     else:
-        say(f"creating the CodeBuild project {settings.project_name}")
+        log(f"creating the CodeBuild project {settings.project_name}")
     end = time.monotonic() + ROLE_SECONDS
     while True:
         try:
@@ -128,9 +129,9 @@ def project_request(
     environment: dict[str, str],
     tags: dict[str, str],
 ) -> dict[str, Any]:
-    """Return the CodeBuild project: built on the instance's own processor, by the source's do/buildspec.yml.
+    """Return the CodeBuild project, which builds on the processor of the instance with do/buildspec.yml.
 
-    `environment` has the compute type and the image of the machine that builds.
+    `environment` has the compute type and the image of the build machine.
     """
     arm = settings.platform == "linux/arm64"
     variables = {"IMAGE": image, "PLATFORM": settings.platform}
@@ -150,9 +151,11 @@ def project_request(
     }
 
 
-def _require_ours(aws: Aws, what: str, tags: dict[str, str]) -> None:
-    """Raise Failure (policy) for what belongs to another project, or was created by another identity."""
+def _require_owned(aws: Aws, what: str, tags: dict[str, str]) -> None:
+    """Raise Failure (policy) for a resource of another project, or created by another identity."""
     if not aws.settings.owns(tags):
-        remedy = f"rename the project, or tag it {aws.settings.tags} if it is this project's"
-        raise Failure(POLICY, "not-ours", f"{what} is not this project's", f"its tags are {tags}", remedy)
+        next_step = f"rename the project, or add the tags {aws.settings.tags} if the resource is yours"
+        raise Failure(
+            POLICY, "not-ours", f"{what} is owned by another project", f"its tags are {tags}", next_step
+        )
     aws.require_creator(what, tags)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The source that a build elsewhere needs: what .dockerignore lets the builder see, as a zip archive."""
+"""The source of a remote build: the files that .dockerignore does not exclude, as a zip archive."""
 
 import posixpath
 import re
@@ -11,18 +11,18 @@ from typing import IO, NamedTuple
 
 BUILDSPEC = "do/buildspec.yml"
 ALWAYS = ("Dockerfile", ".dockerignore", BUILDSPEC)
-NO_TIME = (1980, 1, 1, 0, 0, 0)  # the same files make the same archive
+NO_TIME = (1980, 1, 1, 0, 0, 0)  # the same files give the same archive
 
 
 class Pattern(NamedTuple):
-    """A line of .dockerignore: a path that it matches is ignored, or with `!` seen all the same."""
+    """A line of .dockerignore: it excludes the paths that it matches, or with `!` includes them."""
 
     expression: re.Pattern[str]
     seen: bool
 
 
 def write_archive(root: Path, target: IO[bytes]) -> None:
-    """Write what the builder needs of the directory `root` to `target`; the mode of each file is kept."""
+    """Write the source files in the directory `root` to `target`, with their modes."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files(root):
             entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), NO_TIME)
@@ -35,7 +35,7 @@ def write_archive(root: Path, target: IO[bytes]) -> None:
 
 
 def files(root: Path) -> list[Path]:
-    """Return the files below `root` that the builder may see, and those that are always sent."""
+    """Return the files in `root` that are not excluded, and those that are always included."""
     ignored = root / ".dockerignore"
     patterns = parsed(ignored.read_text("utf-8-sig")) if ignored.exists() else []
     always = [root / name for name in ALWAYS if (root / name).exists()]
@@ -56,11 +56,11 @@ def parsed(text: str) -> list[Pattern]:
 
 
 def _seen(root: Path, folder: Path, patterns: list[Pattern], matched_above: list[bool]) -> Iterator[Path]:
-    """Yield the files to be seen; `matched_above` tells which patterns match a directory that holds them."""
+    """Yield the included files; `matched_above` has the patterns that match a parent directory."""
     for path in sorted(folder.iterdir()):
         name, ignored, matched = path.relative_to(root).as_posix(), False, list(matched_above)
         for place, pattern in enumerate(patterns):
-            # As Docker does it: a pattern that would change nothing is not tried, so not passed on either.
+            # Like Docker: a pattern that would change nothing is neither tried nor inherited.
             if not matched[place] and pattern.seen == ignored:
                 matched[place] = bool(pattern.expression.fullmatch(name))
             if matched[place]:

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Build the image in AWS CodeBuild, bring it to Amazon ECR, and check what arrived there."""
+"""Build the image in AWS CodeBuild, push it to Amazon ECR, and verify the pushed image."""
 
 import argparse
 import hashlib
@@ -8,29 +8,29 @@ from typing import Any
 
 from lifecycle import chosen, journal, links, registry
 from lifecycle.aws import Aws
-from lifecycle.belongings import SOURCE_PREFIX
 from lifecycle.codebuild import builder, source
-from lifecycle.console import Progress, duration, say
+from lifecycle.console import Progress, duration, log
 from lifecycle.explain import explained
 from lifecycle.project import PROJECT, REFUSED, TIMED_OUT, Config, Failure, Result, plain
 from lifecycle.push import verified
+from lifecycle.resources import SOURCE_PREFIX
 from lifecycle.served import local
 
 LAST_LINES = 200
-LONGEST = 300  # characters of what a phase says
+LONGEST = 300  # characters of a phase's message
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/submit."""
     parser.add_argument(
-        "--compute-type", default=chosen.COMPUTE_TYPE, help="the machine that builds (%(default)s)"
+        "--compute-type", default=chosen.COMPUTE_TYPE, help="CodeBuild compute type (%(default)s)"
     )
 
 
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
-    """Send the source to CodeBuild and follow its build."""
+    """Upload the source to CodeBuild and follow the build."""
     local.prepare_build()
-    links.refuse_in_source("the source was not sent")
+    links.refuse_in_source("the source was not uploaded")
     aws = Aws(settings, "submit")
     image = registry.address(settings, aws)
     environment = {"computeType": arguments.compute_type, "image": chosen.BUILD_IMAGE}
@@ -52,11 +52,11 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
             projectName=settings.project_name,
             environmentVariablesOverride=[{"name": "TAG", "value": tag}],
         )["build"]["id"]
-    say(f"started the build {build}")
+    log(f"started build {build}")
     try:
         lines = follow(settings, aws, build)
     except KeyboardInterrupt:
-        say(f"the build goes on and is billed; to end it: {_stop(aws, build)}")
+        log(f"the build continues in AWS and incurs charges; to stop it: {_stop(aws, build)}")
         raise
     pushed = verified(settings, aws, tag)
     result = {"build": build, "image": pushed.uri, "tags": [tag, "latest"], "platform": pushed.platform}
@@ -64,26 +64,26 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
 
 
 def follow(settings: Config, aws: Aws, build: str) -> list[str]:
-    """Show phases and log of a build until it ends; return the last lines. Raises Failure when it fails."""
+    """Show phases and log of a build until it ends; return the last lines. Raise Failure if it fails."""
     progress = Progress("build", builder.BUILD_MINUTES * 60 + 600)
-    log, told, lines = BuildLog(aws), 0, list[str]()
+    build_log, shown, lines = BuildLog(aws), 0, list[str]()
     while True:
-        known = aws.call("codebuild", "batch_get_builds", ids=[build])["builds"][0]
-        for line in log.new(known.get("logs", {})):
+        state = aws.call("codebuild", "batch_get_builds", ids=[build])["builds"][0]
+        for line in build_log.new(state.get("logs", {})):
             progress.line(line)
             lines = [*lines, line][-LAST_LINES:]
-        ended = [phase for phase in known.get("phases", []) if "phaseStatus" in phase]
-        for phase in ended[told:]:
+        ended = [phase for phase in state.get("phases", []) if "phaseStatus" in phase]
+        for phase in ended[shown:]:
             seconds = duration(phase.get("durationInSeconds", 0))
             progress.line(f"{phase['phaseType']} {phase['phaseStatus']} in {seconds}")
-        told = len(ended)
-        status = known["buildStatus"]
+        shown = len(ended)
+        status = state["buildStatus"]
         if status != "IN_PROGRESS":
             break
         if progress.elapsed > progress.limit:
-            seen, remedy = f"{build} is still in phase {known['currentPhase']}", _stop(aws, build)
-            raise Failure(TIMED_OUT, "build-timeout", "the build takes too long", seen, remedy)
-        progress.show(known["currentPhase"].lower())
+            seen, next_step = f"{build} is still in phase {state['currentPhase']}", _stop(aws, build)
+            raise Failure(TIMED_OUT, "build-timeout", "timed out waiting for the build", seen, next_step)
+        progress.show(state["currentPhase"].lower())
         progress.sleep(settings.poll_seconds)
     progress.end(status.lower())
     if status != "SUCCEEDED":
@@ -92,13 +92,13 @@ def follow(settings: Config, aws: Aws, build: str) -> list[str]:
 
 
 class BuildLog:
-    """The log of a build, read piece by piece."""
+    """The log of a build, which is read while it grows."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws, self._token = aws, dict[str, str]()
 
     def new(self, place: dict[str, Any]) -> list[str]:
-        """Return the lines that came since the last time; `place` is what CodeBuild says of its log."""
+        """Return the lines since the last call; `place` is the location of the log from CodeBuild."""
         lines: list[str] = []
         if "streamName" not in place:
             return lines
@@ -116,10 +116,14 @@ def _failure(build: str, phases: list[dict[str, Any]], lines: list[str]) -> Fail
     if failed is None:
         what = f"the build {build} was stopped"
         return Failure(REFUSED, "build-stopped", what, "no phase failed", "do/submit")
-    said = " ".join("; ".join(context.get("message", "") for context in failed.get("contexts", [])).split())
-    cause, remedy = explained("\n".join([*lines, said]), "mend what the log above says, then do/submit")
-    seen = f"phase {failed['phaseType']} {failed['phaseStatus']}: {said[-LONGEST:]}"
-    return Failure(REFUSED, "build-failed", f"the build {build} failed", seen, remedy, cause)
+    reported = " ".join(
+        "; ".join(context.get("message", "") for context in failed.get("contexts", [])).split()
+    )
+    cause, next_step = explained(
+        "\n".join([*lines, reported]), "fix the error in the log above, then run do/submit"
+    )
+    seen = f"phase {failed['phaseType']} {failed['phaseStatus']}: {reported[-LONGEST:]}"
+    return Failure(REFUSED, "build-failed", f"the build {build} failed", seen, next_step, cause)
 
 
 def _stop(aws: Aws, build: str) -> str:

@@ -1,7 +1,7 @@
 # Part of the library: `copier update` replaces this file.
-"""Calls to a cluster's Kubernetes API. There is one way in, so that each is bounded in time and explained.
+"""Calls to the Kubernetes API of a cluster, with time limits, retries and explained failures.
 
-Every call made here can be repeated without harm, and is, when the cluster cannot be reached or is too busy.
+All calls are idempotent. They are retried if the cluster is busy or cannot be reached.
 """
 
 import json
@@ -17,17 +17,17 @@ MANAGER = "ml-container-creator"
 PAGE = 500
 LONGEST_PAUSE = 10.0
 AGAIN = (429, 500, 502, 503, 504)
-UNTYPED = "failed to create typed patch object"  # told as an error of the server, which it is not
+UNTYPED = "failed to create typed patch object"  # reported as a server error, but the request is invalid
 
 
 class ApiFailure(Failure):
-    """A call failed; `status` is what HTTP has for it, 0 when there was no answer."""
+    """A call failed; `status` is the HTTP status, 0 without a response."""
 
     status = 0
 
 
 class Api:
-    """The API of one cluster, as one identity sees it. `client` is an ApiClient of the kubernetes package."""
+    """The API of a cluster for one identity. `client` is an ApiClient of the kubernetes package."""
 
     def __init__(self, client: Any, name: str, seconds: float, attempts: int) -> None:
         self.client, self.name = client, name
@@ -35,7 +35,7 @@ class Api:
         self._resources: dict[str, dict[str, Object]] = {}
 
     def get(self, path: str, **query: str) -> Object | None:
-        """Return what lies at a path, None when nothing does. Raises ApiFailure."""
+        """Return the object at a path, None if there is none. Raise ApiFailure."""
         try:
             return self.call("GET", path, query)
         except ApiFailure as failure:
@@ -44,9 +44,9 @@ class Api:
             raise
 
     def items(self, path: str, selector: str = "", fields: str = "") -> list[Object]:
-        """Return every object of a listing, whole even when the cluster forgets where a page ended."""
-        asked = {"labelSelector": selector, "fieldSelector": fields, "limit": str(PAGE)}
-        query = {name: value for name, value in asked.items() if value}
+        """Return all objects of a list; start again if the continue token of a page has expired."""
+        parameters = {"labelSelector": selector, "fieldSelector": fields, "limit": str(PAGE)}
+        query = {name: value for name, value in parameters.items() if value}
         while True:
             found: list[Object] = []
             place = ""
@@ -62,12 +62,12 @@ class Api:
                     raise
 
     def path_of(self, entry: Object) -> str:
-        """Return where an object lies. Raises Failure when the cluster does not know its kind."""
+        """Return the path of an object. Raise Failure if the cluster does not have its kind."""
         place = self.path(entry["apiVersion"], entry["kind"], entry["metadata"].get("namespace", ""))
         return f"{place}/{quote(entry['metadata']['name'])}"
 
     def path(self, version: str, kind: str, namespace: str) -> str:
-        """Return where the objects of a kind lie. Raises ApiFailure when the cluster does not know it."""
+        """Return the path of the objects of a kind. Raise ApiFailure if the cluster does not have it."""
         root = f"/apis/{version}" if "/" in version else f"/api/{version}"
         if version not in self._resources:
             found = self.get(root) or {"resources": []}
@@ -76,25 +76,25 @@ class Api:
             }
         resource = self._resources[version].get(kind)
         if resource is None:
-            what = f"the cluster does not know objects of kind {kind}"
-            remedy = "install what brings them, or leave them out"
-            failure = ApiFailure(PRECONDITION, "unknown-kind", what, f"{version} at {self.name}", remedy)
+            what = f"the cluster has no objects of kind {kind}"
+            next_step = "install the operator that defines the kind, or remove the objects from kubernetes/"
+            failure = ApiFailure(PRECONDITION, "unknown-kind", what, f"{version} at {self.name}", next_step)
             failure.status = 404
             raise failure
         within = f"/namespaces/{quote(namespace)}" if resource["namespaced"] else ""
         return f"{root}{within}/{resource['name']}"
 
     def apply(self, entry: Object, dry_run: bool = False, force: bool = False) -> Object:
-        """Have the cluster make an object as it is here, and return it; `dry_run` only shows how it would be.
+        """Apply an object and return the result; with `dry_run`, change nothing.
 
-        Fields that somebody else set to something else are left alone, and are a Failure, unless `force`.
+        Raise Failure if another manager has set a field to another value, unless `force`.
         """
         query = {"fieldManager": MANAGER, **({"dryRun": "All"} if dry_run else {})}
         query["force"] = "true" if force else "false"
         return self.call("PATCH", self.path_of(entry), query, entry, "application/apply-patch+yaml")
 
     def delete(self, path: str) -> None:
-        """Delete an object, and first what it made; nothing happens when it is gone already."""
+        """Delete an object after its dependents; do nothing if it does not exist."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
         try:
             self.call("DELETE", path, {}, options)
@@ -103,18 +103,18 @@ class Api:
                 raise
 
     def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:
-        """Return whether this identity may do something."""
-        asked = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+        """Return whether this identity has a permission."""
+        attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": asked},
+            "spec": {"resourceAttributes": attributes},
         }
         answer = self.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {}, review)
         return bool(answer["status"]["allowed"])
 
     def lines(self, path: str, **query: str) -> Iterator[str]:
-        """Yield the lines of a stream as they come. Raises ApiFailure when it cannot be opened."""
+        """Yield the lines of a stream as they arrive. Raise ApiFailure if it cannot be opened."""
 
         def opened() -> Any:
             return self._request("GET", path, query, None, "", (self._seconds, None))
@@ -130,7 +130,7 @@ class Api:
     def call(
         self, method: str, path: str, query: dict[str, str], body: Object | None = None, content: str = ""
     ) -> Object:
-        """Make one call and return its answer. Raises ApiFailure."""
+        """Make a call and return the response. Raise ApiFailure."""
 
         def read() -> bytes:
             response = self._request(method, path, query, body, content, (self._seconds, self._seconds))
@@ -156,7 +156,7 @@ class Api:
         )
 
     def _send(self, send: Callable[[], Any], call: str) -> Any:
-        """Send, again after a pause where that may help. Raises ApiFailure."""
+        """Send a request, and retry after a pause if that can help. Raise ApiFailure."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -177,48 +177,57 @@ class Api:
 
 
 def _pause(error: Any, attempt: int) -> float:
-    """Return the seconds to wait before the next attempt: as the cluster wishes, else longer each time."""
-    wished = str((getattr(error, "headers", None) or {}).get("Retry-After", ""))
-    seconds = float(wished) if wished.isdigit() else 0.25 * 2**attempt
+    """Return the seconds until the next attempt: Retry-After, or else an increasing time."""
+    requested = str((getattr(error, "headers", None) or {}).get("Retry-After", ""))
+    seconds = float(requested) if requested.isdigit() else 0.25 * 2**attempt
     return min(seconds, LONGEST_PAUSE)
 
 
 def _unreachable(error: Exception, call: str, name: str) -> ApiFailure:
-    what, seen = f"the cluster {name} does not answer {call}", " ".join(str(error).split())[:300]
-    cause = "its endpoint may be private: reached from inside its VPC only"
-    return ApiFailure(REFUSED, "cluster-unreachable", what, seen, "check network and VPN, then again", cause)
+    what, seen = f"the cluster {name} does not respond to {call}", " ".join(str(error).split())[:300]
+    cause = "its endpoint might be private, and reachable only from inside its VPC"
+    return ApiFailure(
+        REFUSED,
+        "cluster-unreachable",
+        what,
+        seen,
+        "check the network and the VPN, then run the command again",
+        cause,
+    )
 
 
 def refusal(error: Any, call: str, name: str) -> ApiFailure:
-    """Return a refusal of the cluster as a failure that says what to do."""
+    """Return an error response of the cluster as a failure with the next step."""
     try:
-        told = json.loads(error.body)
+        body = json.loads(error.body)
     except (TypeError, ValueError):
-        told = {}
-    message = " ".join(str(told.get("message") or error.reason).split())
+        body = {}
+    message = " ".join(str(body.get("message") or error.reason).split())
     seen = f"{error.status} {message}"[:600]
-    failure = _explained(int(error.status or 0), told, call, name, seen)
+    failure = _explained(int(error.status or 0), body, call, name, seen)
     failure.status = int(error.status or 0)
     return failure
 
 
-def _explained(status: int, told: Object, call: str, name: str, seen: str) -> ApiFailure:
+def _explained(status: int, body: Object, call: str, name: str, seen: str) -> ApiFailure:
     if status == 401:
-        what, remedy = (
-            f"the cluster {name} does not know this identity",
-            f"have an access entry made: aws eks create-access-entry --cluster-name {name} --principal-arn …",
+        what, next_step = (
+            f"this identity has no access to the cluster {name}",
+            f"create an access entry: aws eks create-access-entry --cluster-name {name} --principal-arn …",
         )
-        return ApiFailure(PRECONDITION, "no-cluster-access", what, seen, remedy)
+        return ApiFailure(PRECONDITION, "no-cluster-access", what, seen, next_step)
     if status == 403:
-        remedy = f"have a role or access policy of the cluster {name} allow it"
-        return ApiFailure(PRECONDITION, "forbidden", f"the cluster refused {call}", seen, remedy)
+        next_step = f"allow it with a role or an access policy of the cluster {name}"
+        return ApiFailure(PRECONDITION, "forbidden", f"the cluster refused {call}", seen, next_step)
     if status == 409:
-        causes = (told.get("details") or {}).get("causes", [])
+        causes = (body.get("details") or {}).get("causes", [])
         fields = [cause["field"] for cause in causes if "field" in cause]
-        what = f"somebody else has set {', '.join(fields) or 'fields of this object'}"
-        remedy = "take the value over into kubernetes/, or `do/deploy --force` to overrule"
-        return ApiFailure(REFUSED, "apply-conflict", what, seen, remedy)
+        what = f"another manager has set {', '.join(fields) or 'fields of this object'}"
+        next_step = "copy the value to kubernetes/, or overwrite it: do/deploy --force"
+        return ApiFailure(REFUSED, "apply-conflict", what, seen, next_step)
     if status in (400, 422) or UNTYPED in seen:
-        remedy = "mend kubernetes/; what cannot be changed needs `do/clean` first"
-        return ApiFailure(USAGE, "invalid-object", "the cluster does not take an object", seen, remedy)
-    return ApiFailure(REFUSED, "cluster-refused", f"the cluster refused {call}", seen, "read what it says")
+        next_step = "fix the file in kubernetes/; to change an immutable field, run do/clean first"
+        return ApiFailure(USAGE, "invalid-object", "the cluster rejected an object", seen, next_step)
+    return ApiFailure(
+        REFUSED, "cluster-refused", f"the cluster refused {call}", seen, "fix the reported error"
+    )

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What applying the manifests changes: found out by having the cluster try it, without doing it."""
+"""The changes of an apply, from a server-side dry run."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SHOWN = 60
 
 @dataclass
 class Change:
-    """An object as it is, as it would be, and each difference in a line; `before` is None for a new one."""
+    """An object, its present state (None if new), and the differences as lines."""
 
     entry: Object
     before: Object | None
@@ -28,12 +28,12 @@ class Change:
 
     @property
     def action(self) -> str:
-        """What happens to it: create, change or keep."""
+        """The action: create, change or keep."""
         return "create" if self.before is None else "change" if self.lines else "keep"
 
 
 def of(api: Api, manifests: Manifests, force: bool = False) -> list[Change]:
-    """Return what applying would do to each object. Raises Failure for what the cluster would not take."""
+    """Return the change of each object. Raise Failure for an object that the cluster rejects."""
     found = []
     for entry in manifests.objects:
         before = api.get(api.path_of(entry))
@@ -46,13 +46,13 @@ def of(api: Api, manifests: Manifests, force: bool = False) -> list[Change]:
 
 
 def _refuse_others(live: Object, labels: dict[str, str]) -> None:
-    """Raise Failure (policy) for an object of the same name that is not this project's."""
+    """Raise Failure (policy) for an object of another project with the same name."""
     theirs = live["metadata"].get("labels", {})
     if any(theirs.get(name) != value for name, value in labels.items()):
-        what = f"there is another {live['kind']} {live['metadata']['name']}"
+        what = f"the {live['kind']} {live['metadata']['name']} is owned by another project"
         seen = f"its labels are {theirs or 'none'}"
-        remedy = "give this project another name or namespace, or delete that one"
-        raise Failure(POLICY, "not-ours", what, seen, remedy)
+        next_step = "use another project name or namespace, or delete the object"
+        raise Failure(POLICY, "not-ours", what, seen, next_step)
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
@@ -74,9 +74,9 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
 
 
 def set_by_us(live: Object) -> Object | None:
-    """Return an object as it was last applied by these commands, None when it never was.
+    """Return the fields of an object that these commands applied last, None without an apply.
 
-    The cluster keeps which fields each manager set; the values are those that the object has now.
+    The cluster records the fields of each manager; the values are the present ones.
     """
     for entry in live["metadata"].get("managedFields", []):
         if entry["manager"] == MANAGER and entry["operation"] == "Apply":
@@ -88,7 +88,7 @@ def set_by_us(live: Object) -> Object | None:
 
 
 def _owned(value: Any, fields: dict[str, Any]) -> Any:
-    """Return the part of a value that a set of fields names, as server-side apply writes it down."""
+    """Return the part of a value that a set of fields in the format fieldsV1 names."""
     inner = {key: part for key, part in fields.items() if key != "."}
     if not inner:
         return value
@@ -99,18 +99,18 @@ def _owned(value: Any, fields: dict[str, Any]) -> Any:
 
 
 def _is(item: Any, key: str) -> bool:
-    """Return whether an item of a list is the one that a key of fieldsV1 names."""
+    """Return whether a key of fieldsV1 refers to an item of a list."""
     named = json.loads(key[2:])
     if key.startswith("v:"):
         return bool(item == named)
     return all(item.get(name, _DEFAULTS.get(name)) == value for name, value in named.items())
 
 
-_DEFAULTS = {"protocol": "TCP"}  # part of a port's key, and left out when it is this
+_DEFAULTS = {"protocol": "TCP"}  # part of the key of a port; omitted if it has this value
 
 
 def _plain(entry: Object) -> Object:
-    """Return an object without what the cluster keeps book of."""
+    """Return an object without the fields that the cluster maintains."""
     metadata = {key: value for key, value in entry["metadata"].items() if key not in LIVE}
     return {**{key: value for key, value in entry.items() if key != "status"}, "metadata": metadata}
 

@@ -1,19 +1,19 @@
 # Part of the library: `copier update` replaces this file.
-"""Delete everything of this project from the cluster, and prove that nothing is left."""
+"""Delete the objects of this project in the cluster, and verify the deletion."""
 
 import argparse
 
-from lifecycle import belongings, journal
+from lifecycle import journal, resources
 from lifecycle.aws import Aws
-from lifecycle.belongings import Resource
-from lifecycle.console import Progress, confirmed, say
+from lifecycle.console import Progress, confirmed, log
 from lifecycle.hyperpod import cluster
 from lifecycle.hyperpod.api import Api, ApiFailure
 from lifecycle.hyperpod.manifests import Manifests, Object
 from lifecycle.hyperpod.target import Target
 from lifecycle.project import PROJECT, USAGE, VERIFICATION, Failure, Result
+from lifecycle.resources import Resource
 
-# Whatever this project may have made there, in this mode or the other: the pods' makers first.
+# The kinds that a project can create in either mode, workloads first.
 KINDS = (
     ("inference.sagemaker.aws.amazon.com/v1", "InferenceEndpointConfig"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
@@ -30,12 +30,12 @@ PODS = (("apps/v1", "ReplicaSet"), ("v1", "Pod"))
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/clean."""
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--images", action="store_true", help="the images in ECR, too")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    parser.add_argument("--images", action="store_true", help="also delete the images in ECR")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Find by label and tag, delete, wait, and look again with connections of their own."""
+    """Find objects by label and tag, delete them, wait, and search again with new connections."""
     with journal.locked("clean"):
         aws = Aws(settings, "clean")
         aws.identify()
@@ -47,12 +47,16 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             aws.require_creator(f"the {resource}", resource.tags)
         kept = [f"{resource}: {resource.kept}" for resource in listed if resource.kept]
         for reason in kept:
-            say(f"kept: {reason}")
+            log(f"kept: {reason}")
         named = [*map(_name, found), *map(str, elsewhere)]
         if not named:
-            return {"deleted": [], "left": [], "text": f"nothing of this project is in {manifests.namespace}"}
-        say(f"in {manifests.namespace} of {api.name}, and in AWS: {', '.join(named)}")
-        if not arguments.yes and not confirmed("delete them?", "clean"):
+            return {
+                "deleted": [],
+                "left": [],
+                "text": f"no objects of this project in namespace {manifests.namespace}",
+            }
+        log(f"to delete in namespace {manifests.namespace} of {api.name}, and in AWS: {', '.join(named)}")
+        if not arguments.yes and not confirmed("Delete these objects?", "clean"):
             raise Failure(USAGE, "declined", "nothing was deleted", "the answer was no", "do/clean")
         for entry in found:
             about = {"object": _name(entry)}
@@ -62,7 +66,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             api.delete(api.path_of(entry))
         _wait(api, manifests, settings)
         for resource in elsewhere:
-            belongings.remove(aws, resource)
+            resources.remove(aws, resource)
         left = [_name(entry) for entry in belonging(cluster.connect(aws, settings), manifests, PODS)]
         listed = in_aws(settings, Aws(settings, "clean"), arguments)
         left += [str(resource) for resource in listed if resource.removable]
@@ -70,26 +74,26 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         receipt["kept"] = kept
         path = journal.save("clean", receipt)
         if left:
-            what, remedy = "not everything is gone", "do/clean again; finalizers of others may hold it"
-            failure = Failure(VERIFICATION, "left-behind", what, ", ".join(left), remedy)
+            what, next_step = "some objects remain", "run do/clean again; a finalizer can block the deletion"
+            failure = Failure(VERIFICATION, "left-behind", what, ", ".join(left), next_step)
             failure.left = left
             raise failure
-        return {**receipt, "text": f"deleted {len(named)} objects, 0 are left; receipt: {path}"}
+        return {**receipt, "text": f"deleted {len(named)} objects, 0 remain; receipt: {path}"}
 
 
 def in_aws(settings: Target, aws: Aws, arguments: argparse.Namespace) -> list[Resource]:
-    """Return this project's resources for builds in AWS, and with --images its repository of images."""
-    found = list(belongings.find_build(settings, aws)) if (PROJECT / "do" / "buildspec.yml").exists() else []
+    """Return this project's build resources in AWS, and with --images its image repository."""
+    found = list(resources.find_build(settings, aws)) if (PROJECT / "do" / "buildspec.yml").exists() else []
     if arguments.images:
-        found += belongings.find_images(settings, aws)
-    return [resource for resource in found if resource.ours]
+        found += resources.find_images(settings, aws)
+    return [resource for resource in found if resource.owned]
 
 
 def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] = ()) -> list[Object]:
-    """Return the project's objects; kinds that the cluster does not know have none."""
+    """Return the project's objects of all kinds that the cluster has."""
     found = []
     own = [(entry["apiVersion"], entry["kind"]) for entry in manifests.objects]
-    made = {kind for _, kind in (*own, *PODS)}
+    required = {kind for _, kind in (*own, *PODS)}
     for version, kind in dict.fromkeys((*own, *KINDS, *more)):
         try:
             path = api.path(version, kind, manifests.namespace)
@@ -100,8 +104,8 @@ def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] 
         try:
             items = api.items(path, manifests.selector)
         except ApiFailure as failure:
-            if failure.status == 403 and kind not in made:
-                continue  # this identity cannot have made any
+            if failure.status == 403 and kind not in required:
+                continue  # this identity cannot have created any
             raise
         named = [item for item in items if _is_named(item["metadata"]["name"], manifests)]
         found += [{**item, "apiVersion": version, "kind": kind} for item in named]
@@ -109,7 +113,7 @@ def belonging(api: Api, manifests: Manifests, more: tuple[tuple[str, str], ...] 
 
 
 def _is_named(name: str, manifests: Manifests) -> bool:
-    """Return whether this project gives an object such a name: labels alone can be copied by anybody."""
+    """Return whether a name is of the project's naming scheme. Labels are not enough: they can be copied."""
     project = manifests.labels["app.kubernetes.io/name"]
     prefixes = (f"{project}-", f"{manifests.namespace}-{project}-")
     own = {project, *(entry["metadata"]["name"] for entry in manifests.objects)}
@@ -117,10 +121,10 @@ def _is_named(name: str, manifests: Manifests) -> bool:
 
 
 def _wait(api: Api, manifests: Manifests, settings: Target) -> None:
-    """Return when nothing is left, or it takes too long; the caller looks for itself."""
+    """Wait until no objects remain or the time limit is reached; the caller verifies."""
     progress = Progress("deleting", settings.delete_seconds)
     while (left := belonging(api, manifests, PODS)) and progress.elapsed < progress.limit:
-        progress.show(f"{len(left)} objects are left")
+        progress.show(f"{len(left)} objects remain")
         progress.sleep(settings.poll_seconds)
 
 

@@ -1,7 +1,7 @@
 # Part of the library: `copier update` replaces this file.
-"""The Kubernetes cluster behind a HyperPod cluster: found by its name, reached as this identity.
+"""The EKS cluster of a HyperPod cluster, with a connection for this identity.
 
-Nothing is read from or written to a kubeconfig: the current context of the person's kubectl plays no part.
+The connection does not depend on a kubeconfig or its current context.
 """
 
 import base64
@@ -14,19 +14,19 @@ from lifecycle.hyperpod.api import Api
 from lifecycle.hyperpod.target import Target
 from lifecycle.project import PRECONDITION, Failure
 
-TOKEN_SECONDS = 600  # EKS takes one for 15 minutes
+TOKEN_SECONDS = 600  # EKS accepts a token for 15 minutes
 USABLE = ("InService", "Updating", "SystemUpdating")
 
 
 def connect(aws: Aws, settings: Target) -> Api:
-    """Return the API of the cluster that the settings name. Raises Failure when it cannot be used."""
+    """Return the API of the cluster in the settings. Raise Failure if it cannot be used."""
     eks = _eks(aws, settings)
     from kubernetes.client import ApiClient, Configuration
 
     configuration = Configuration()
     configuration.host = eks["endpoint"]
     configuration.ssl_ca_cert = _certificate(eks["certificateAuthority"]["data"])
-    configuration.retries = False  # Api repeats calls itself
+    configuration.retries = False  # Api has its own retries
     configuration.api_key_prefix["authorization"] = "Bearer"
     configuration.refresh_api_key_hook = Tokens(aws, eks["name"]).renew
     configuration.refresh_api_key_hook(configuration)
@@ -34,7 +34,7 @@ def connect(aws: Aws, settings: Target) -> Api:
 
 
 class Tokens:
-    """Tokens for one cluster: signed requests to STS, which the cluster sends to learn who calls."""
+    """Tokens for a cluster: signed requests to STS, by which the cluster identifies the caller."""
 
     def __init__(self, aws: Aws, cluster: str) -> None:
         import boto3
@@ -44,7 +44,7 @@ class Tokens:
         self._sts.meta.events.register("before-sign.sts.GetCallerIdentity", self._name_cluster)
 
     def renew(self, configuration: Any) -> None:
-        """Put a token into a configuration that is good for some minutes yet."""
+        """Renew the token in a configuration before it expires."""
         if time.monotonic() - self._made < TOKEN_SECONDS:
             return
         with self._aws.explained("sts.get_caller_identity"):
@@ -58,32 +58,34 @@ class Tokens:
 
 
 def _eks(aws: Aws, settings: Target) -> dict[str, Any]:
-    """Return the description of the EKS cluster. Raises Failure."""
+    """Return the description of the EKS cluster. Raise Failure."""
     name = settings.hyperpod_cluster
     found = aws.find("sagemaker", "describe_cluster", ClusterName=name)
     if found is None:
         others = aws.pages("sagemaker", "list_clusters", "ClusterSummaries")
         known = ", ".join(other["ClusterName"] for other in others)
         what = f"there is no HyperPod cluster {name} in {aws.region}"
-        seen = f"known there: {known}" if known else "there is none"
-        raise Failure(PRECONDITION, "no-cluster", what, seen, "mend hyperpod_cluster in do/config.toml")
+        seen = f"available: {known}" if known else "there are no clusters"
+        raise Failure(PRECONDITION, "no-cluster", what, seen, "set hyperpod_cluster in do/config.toml")
     arn = found.get("Orchestrator", {}).get("Eks", {}).get("ClusterArn", "")
     if not arn:
-        what, seen = f"the HyperPod cluster {name} is not run by Amazon EKS", "its orchestrator is Slurm"
-        raise Failure(PRECONDITION, "not-eks", what, seen, "name one that is, in do/config.toml")
+        what, seen = f"the HyperPod cluster {name} does not use Amazon EKS", "its orchestrator is Slurm"
+        raise Failure(
+            PRECONDITION, "not-eks", what, seen, "set hyperpod_cluster in do/config.toml to an EKS cluster"
+        )
     if found["ClusterStatus"] not in USABLE:
         what, seen = f"the HyperPod cluster {name} is not usable", found["ClusterStatus"]
         seen += f": {found['FailureMessage']}" if found.get("FailureMessage") else ""
-        raise Failure(PRECONDITION, "cluster-not-usable", what, seen, "wait, or have it repaired")
+        raise Failure(PRECONDITION, "cluster-not-usable", what, seen, "wait, or repair the cluster")
     described: dict[str, Any] = aws.call("eks", "describe_cluster", name=arn.rpartition("/")[2])["cluster"]
     if described["status"] not in ("ACTIVE", "UPDATING"):
         what, seen = f"the EKS cluster {described['name']} is not usable", described["status"]
-        raise Failure(PRECONDITION, "cluster-not-usable", what, seen, "wait, or have it repaired")
+        raise Failure(PRECONDITION, "cluster-not-usable", what, seen, "wait, or repair the cluster")
     return described
 
 
 def _certificate(data: str) -> str:
-    """Return a file with the certificate of the cluster's authority, which anybody may read."""
+    """Return a file with the CA certificate of the cluster."""
     journal.DIRECTORY.mkdir(exist_ok=True)
     path = journal.DIRECTORY / "cluster.pem"
     if not path.exists() or path.read_bytes() != base64.b64decode(data):

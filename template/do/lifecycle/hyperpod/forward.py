@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""A pod's port at an address of this machine, through the cluster's API."""
+"""Port forwarding from an address of this machine to a pod, through the cluster's API."""
 
 import re
 import socket
@@ -14,9 +14,9 @@ PORT = 8080
 
 
 class Forward:
-    """Connections to `url`, where `listening` listens, go to a pod's server.
+    """Forward connections to `url`, the address of the socket `listening`, to the server of a pod.
 
-    `failure` says why the last one did not.
+    `failure` is the reason why the last connection failed.
     """
 
     def __init__(self, api: Api, namespace: str, pod: str, listening: socket.socket) -> None:
@@ -31,7 +31,7 @@ class Forward:
             threading.Thread(target=self._join, args=(near,), daemon=True).start()
 
     def _join(self, near: socket.socket) -> None:
-        """Join a connection to a new one to the pod; close it when there is none."""
+        """Connect a client to the pod; close the connection if that fails."""
         with near:
             try:
                 far = self._connect()
@@ -48,7 +48,7 @@ class Forward:
         from kubernetes.client.exceptions import ApiException
         from kubernetes.stream import portforward
 
-        # A client of its own: while a connection is made, the client cannot be used for anything else.
+        # A separate client, because a client cannot be used for other calls while it connects.
         ask = CoreV1Api(ApiClient(self._api.client.configuration)).connect_get_namespaced_pod_portforward
         try:
             return portforward(ask, self._pod, self._namespace, ports=str(PORT)).socket(PORT)
@@ -59,7 +59,7 @@ class Forward:
 
 
 def _copy(source: Any, target: Any) -> None:
-    """Send on what arrives until the source ends, then say so to the target."""
+    """Copy data until the source ends, then close the writing side of the target."""
     with suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Follow the logs of every pod, of those that come later, too. Ctrl-C ends it."""
+"""Follow the logs of all pods, including pods that start later. Ctrl-C stops it."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ import threading
 import time
 
 from lifecycle.aws import Aws
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.hyperpod import cluster, remote
 from lifecycle.hyperpod.api import Api
 from lifecycle.hyperpod.manifests import Manifests
@@ -17,12 +17,12 @@ from lifecycle.project import PRECONDITION, Failure, Result
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/logs."""
-    parser.add_argument("--tail", type=int, default=100, help="lines of each pod to begin with (100)")
-    parser.add_argument("--no-follow", action="store_true", help="end with what there is")
+    parser.add_argument("--tail", type=int, default=100, help="existing lines of each pod to show (100)")
+    parser.add_argument("--no-follow", action="store_true", help="show the existing lines and stop")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Print each line with the pod's name before it."""
+    """Print each line with the name of its pod."""
     manifests = Manifests()
     api = cluster.connect(Aws(settings, "logs", read_only=True), settings)
     followed: dict[str, threading.Thread] = {}
@@ -46,7 +46,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 
 def _print(api: Api, namespace: str, pod: str, arguments: argparse.Namespace) -> None:
-    """Print a pod's log until the pod ends; go on where it was when the connection breaks."""
+    """Print the log of a pod until the pod ends."""
     path, query = f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {"tailLines": str(arguments.tail)}
     if not arguments.no_follow:
         query["follow"] = "true"
@@ -55,4 +55,4 @@ def _print(api: Api, namespace: str, pod: str, arguments: argparse.Namespace) ->
             sys.stdout.write(f"{pod}: {line}\n")
             sys.stdout.flush()
     except Failure as failure:
-        say(f"{pod}: {failure}")
+        log(f"{pod}: {failure}")

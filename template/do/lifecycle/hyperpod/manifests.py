@@ -1,7 +1,7 @@
 # Part of the library: `copier update` replaces this file.
-"""The objects of kubernetes/, as kustomize builds them of its kustomization.yaml.
+"""The objects of kubernetes/, built from kustomization.yaml like kustomize.
 
-What of kustomize is not understood here is refused by name, never left out.
+Unsupported features of kustomize are an error; they are never ignored.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ KEYS = (
 )
 CLUSTER_SCOPED = ("PersistentVolume", "Namespace", "ClusterRole", "ClusterRoleBinding", "StorageClass")
 WORKLOADS = ("Deployment", "InferenceEndpointConfig")
-FIRST = ("PersistentVolume", "PersistentVolumeClaim", "ConfigMap")  # what pods need comes before them
+FIRST = ("PersistentVolume", "PersistentVolumeClaim", "ConfigMap")  # required by pods, so applied first
 SECRET_NAME = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
 NO_SECRET = re.compile(r"_ARN$|_TOKENS$|TOKENS_|TOKENIZER", re.IGNORECASE)
 SECRET_VALUE = re.compile(r"hf_[A-Za-z0-9]{20,}|(AKIA|ASIA)[A-Z0-9]{16}")
@@ -35,15 +35,15 @@ Object = dict[str, Any]
 
 
 class Manifests:
-    """The objects to apply, what they are found by, and the image that kustomization.yaml names, if any."""
+    """The objects to apply, their labels, and the image in kustomization.yaml, if any."""
 
     def __init__(self, image: str = "") -> None:
-        """Build the objects with `image` where the project's own is named. Raises Failure (usage)."""
+        """Build the objects with `image` in place of the project's image. Raise Failure (usage)."""
         kustomization = _read(DIRECTORY / "kustomization.yaml")[0]
         for key in kustomization:
             if key not in KEYS:
-                remedy = f"write what it does into the files, or use `kubectl apply -k {DIRECTORY.name}`"
-                raise _unusable("kustomization.yaml", f"{key} is not understood by do/", remedy)
+                next_step = f"edit the files instead, or use kubectl apply -k {DIRECTORY.name}"
+                raise _unusable("kustomization.yaml", f"the commands do not support {key}", next_step)
         self.namespace: str = kustomization["namespace"]
         self.labels: dict[str, str] = kustomization["labels"][0]["pairs"]
         named = kustomization["images"][0]
@@ -63,16 +63,16 @@ class Manifests:
 
     @property
     def selector(self) -> str:
-        """The label selector of everything that belongs to the project."""
+        """The label selector of the project's objects."""
         return ",".join(f"{name}={value}" for name, value in sorted(self.labels.items()))
 
     @property
     def workload(self) -> Object:
-        """The object that makes pods."""
+        """The object that creates pods."""
         return next(entry for entry in self.objects if entry["kind"] in WORKLOADS)
 
     def _generate(self, generator: Object) -> None:
-        """Add a ConfigMap with the hash of its data in its name, and put that name where it is used."""
+        """Add a ConfigMap with a hash of its data in the name, and set this name in its references."""
         data: dict[str, str] = {}
         for name in generator["envs"]:
             lines = (DIRECTORY / name).read_text("utf-8").splitlines()
@@ -98,8 +98,8 @@ class Manifests:
 
 
 def name_hash(data: dict[str, str]) -> str:
-    """Return the end of a generated ConfigMap's name, as kustomize makes it of its contents."""
-    # kustomize means to count the name in, but looks it up in vain.
+    """Return the hash in the name of a generated ConfigMap, as kustomize computes it."""
+    # kustomize includes the name in the hash, but always reads it as empty.
     content = {"data": data, "kind": "ConfigMap", "name": ""}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     for character, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
@@ -109,22 +109,22 @@ def name_hash(data: dict[str, str]) -> str:
 
 
 def pod_spec(entry: Object) -> Object | None:
-    """Return the spec of the pods that an object makes, None when it has no template of them."""
+    """Return the pod spec in the template of an object, None if it has none."""
     spec: Object | None = entry.get("spec", {}).get("template", {}).get("spec")
     return spec
 
 
 def _read(path: Path) -> list[Object]:
-    """Return the documents of a file. Raises Failure (usage)."""
+    """Return the documents of a file. Raise Failure (usage)."""
     import yaml
 
     try:
         found = [document for document in yaml.safe_load_all(path.read_text("utf-8")) if document]
     except (OSError, yaml.YAMLError) as error:
-        raise _unusable(path.name, " ".join(str(error).split()), "mend the file") from None
+        raise _unusable(path.name, " ".join(str(error).split()), "fix the file") from None
     for document in found:
         if not isinstance(document, dict) or not document.get("kind", path.name):
-            raise _unusable(path.name, f"{str(document)[:60]} is no object", "mend the file")
+            raise _unusable(path.name, f"{str(document)[:60]} is not a Kubernetes object", "fix the file")
     return found
 
 
@@ -135,7 +135,7 @@ def _image_paths(name: str) -> list[tuple[str, list[str]]]:
 
 
 def _image_holders(entry: Object, paths: list[tuple[str, list[str]]]) -> Iterator[Object]:
-    """Yield every mapping of an object whose `image` may be the project's."""
+    """Yield every mapping of an object whose `image` can be the project's."""
     spec = pod_spec(entry) or {}
     yield from (*spec.get("initContainers", []), *spec.get("containers", []))
     for kind, path in paths:
@@ -147,7 +147,7 @@ def _image_holders(entry: Object, paths: list[tuple[str, list[str]]]) -> Iterato
 
 
 def _reference(image: Object) -> str:
-    """Return the image that kustomization.yaml names, '' when it only says what do/ is to replace."""
+    """Return the image in kustomization.yaml, '' if the commands set it."""
     if "newName" not in image:
         return ""
     if "digest" in image:
@@ -156,11 +156,11 @@ def _reference(image: Object) -> str:
 
 
 def _refuse_secrets(entry: Object) -> None:
-    """Raise Failure (usage) for a secret that is written out: whoever reads the object would have it."""
+    """Raise Failure (usage) for a secret in plain text, which all readers of the object could see."""
     where = f"{entry['kind']} {entry['metadata']['name']}"
     if entry["kind"] == "Secret":
-        remedy = "remove it from kubernetes/, make it with `kubectl create secret`, and name it"
-        raise Failure(USAGE, "secret-in-manifests", "a Secret does not belong in kubernetes/", where, remedy)
+        next_step = "remove it from kubernetes/, run kubectl create secret, and refer to it by name"
+        raise Failure(USAGE, "secret-in-manifests", "kubernetes/ contains a Secret", where, next_step)
     written = dict(entry.get("data", {}))
     containers = (pod_spec(entry) or {}).get("containers", [])
     for holder in (*containers, entry.get("spec", {}).get("worker", {})):
@@ -169,10 +169,10 @@ def _refuse_secrets(entry: Object) -> None:
     for name, value in written.items():
         named = SECRET_NAME.search(name) and not NO_SECRET.search(name)
         if value and (named or SECRET_VALUE.search(str(value))):
-            what, seen = "a secret is written out in kubernetes/", f"{where} sets {name}"
-            remedy = "take it from a Secret of the cluster, by secretKeyRef"
-            raise Failure(USAGE, "secret-in-manifests", what, seen, remedy)
+            what, seen = "kubernetes/ contains a secret in plain text", f"{where} sets {name}"
+            next_step = "read it from a Secret in the cluster with secretKeyRef"
+            raise Failure(USAGE, "secret-in-manifests", what, seen, next_step)
 
 
-def _unusable(file: str, seen: str, remedy: str) -> Failure:
-    return Failure(USAGE, "bad-manifest", f"cannot use kubernetes/{file}", seen, remedy)
+def _unusable(file: str, seen: str, next_step: str) -> Failure:
+    return Failure(USAGE, "bad-manifest", f"cannot use kubernetes/{file}", seen, next_step)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What the nodes of a cluster have, and what of it is free."""
+"""The resources of the nodes in a cluster, and their free capacity."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,27 +16,27 @@ COUNTED = ("cpu", "memory", GPU)
 
 @dataclass
 class Node:
-    """A node: its instance type, what pods may have of it, what they take, and whether it takes new ones."""
+    """A node: instance type, allocatable and allocated resources, and whether it accepts new pods."""
 
     name: str
     type: str
     allocatable: dict[str, float]
     ready: bool
-    taken: dict[str, float] = field(default_factory=dict)
+    allocated: dict[str, float] = field(default_factory=dict)
 
     def free(self, resource: str) -> float:
-        """Return how much of a resource is left, 0 on a node that takes no pods."""
-        left = self.allocatable.get(resource, 0.0) - self.taken.get(resource, 0.0)
+        """Return the free amount of a resource, 0 on a node that accepts no pods."""
+        left = self.allocatable.get(resource, 0.0) - self.allocated.get(resource, 0.0)
         return max(0.0, left) if self.ready else 0.0
 
-    def room(self, wanted: dict[str, float]) -> int:
-        """Return how many pods that want this much still go here."""
-        fitting = [int(self.free(name) / amount + 1e-9) for name, amount in wanted.items() if amount]
+    def schedulable_pods(self, request: dict[str, float]) -> int:
+        """Return the number of pods with this request that still fit."""
+        fitting = [int(self.free(name) / amount + 1e-9) for name, amount in request.items() if amount]
         return min(fitting, default=0)
 
 
 def of_cluster(api: Api) -> list[Node] | None:
-    """Return the nodes, with what the pods of every namespace take; None when this identity must not look."""
+    """Return the nodes with the allocated resources of all namespaces, None without permission."""
     try:
         nodes = {node.name: node for node in map(_node, api.items("/api/v1/nodes"))}
         pods = api.items("/api/v1/pods", fields="status.phase!=Succeeded,status.phase!=Failed")
@@ -48,12 +48,12 @@ def of_cluster(api: Api) -> list[Node] | None:
         node = nodes.get(pod["spec"].get("nodeName", ""))
         if node:
             for name, amount in requests(pod["spec"]).items():
-                node.taken[name] = node.taken.get(name, 0.0) + amount
+                node.allocated[name] = node.allocated.get(name, 0.0) + amount
     return list(nodes.values())
 
 
 def requests(spec: Object) -> dict[str, float]:
-    """Return what a pod's containers ask for; a limit counts where there is no request."""
+    """Return the resource requests of a pod; a limit counts if there is no request."""
     found: dict[str, float] = {}
     for container in spec["containers"]:
         resources = container.get("resources", {})

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What must be so before anything is applied: namespace, rights, queue, claims, and nodes to hold a pod."""
+"""The checks before an apply: namespace, permissions, queue, volume claims, and nodes."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ QUEUES = ("kueue.x-k8s.io/v1beta2", "kueue.x-k8s.io/v1beta1")
 
 
 def before_apply(api: Api, manifests: Manifests) -> list[Node] | None:
-    """Check all of it; return the nodes, None when this identity must not see them. Raises Failure."""
+    """Run the checks and return the nodes, None without permission to list them. Raise Failure."""
     _namespace(api, manifests.namespace)
     _rights(api, manifests)
     _queue(api, manifests)
     _claims(api, manifests)
     found = nodes.of_cluster(api)
     if found is not None:
-        fits(found, *wanted(manifests.workload))
+        fits(found, *requested(manifests.workload))
     return found
 
 
-def wanted(workload: Object) -> tuple[str, dict[str, float]]:
-    """Return the instance type that a workload's pods go to, and what one of them asks for."""
+def requested(workload: Object) -> tuple[str, dict[str, float]]:
+    """Return the instance type of a workload's pods, and the resource requests of a pod."""
     spec = pod_spec(workload)
     if spec:
         return spec.get("nodeSelector", {}).get(nodes.TYPE, ""), nodes.requests(spec)
@@ -36,31 +36,33 @@ def wanted(workload: Object) -> tuple[str, dict[str, float]]:
 
 
 def fits(found: list[Node], instance_type: str, request: dict[str, float]) -> None:
-    """Raise Failure when no node of a type could hold a pod, were it empty."""
+    """Raise Failure if a pod does not fit on an empty node of a type."""
     suitable = [node for node in found if node.type == instance_type or not instance_type]
     if not suitable:
         types = ", ".join(sorted({node.type for node in found}))
-        what, seen = f"the cluster has no node of type {instance_type}", f"it has {types or 'no node'}"
-        remedy = "add an instance group of that type, or `copier update -d instance_type=…`"
-        raise Failure(PRECONDITION, "no-such-nodes", what, seen, remedy)
+        what, seen = f"the cluster has no node of type {instance_type}", f"it has {types or 'no nodes'}"
+        next_step = "add an instance group of this type, or copier update --trust -d instance_type=…"
+        raise Failure(PRECONDITION, "no-such-nodes", what, seen, next_step)
     for name, amount in request.items():
         largest = max(node.allocatable.get(name, 0.0) for node in suitable)
         if amount > largest:
-            what = f"no {instance_type} node can hold a pod of this project"
-            seen = f"it asks for {quantity.shown(name, amount)}, a node gives {quantity.shown(name, largest)}"
-            remedy = "ask for less in kubernetes/, or `copier update -d instance_type=…`"
-            cause = "the device plugin does not run there" if name == nodes.GPU and largest == 0 else ""
-            raise Failure(USAGE, "pod-too-large", what, seen, remedy, cause)
+            what = f"a pod of this project does not fit on a {instance_type} node"
+            seen = f"it requests {quantity.shown(name, amount)}, a node has {quantity.shown(name, largest)}"
+            next_step = "reduce the request in kubernetes/, or copier update --trust -d instance_type=…"
+            cause = (
+                "the device plugin does not run on the nodes" if name == nodes.GPU and largest == 0 else ""
+            )
+            raise Failure(USAGE, "pod-too-large", what, seen, next_step, cause)
 
 
 def capacity(found: list[Node], instance_type: str, request: dict[str, float]) -> dict[str, Any]:
-    """Return how many nodes there are for the workload, how many pods still go there, and the free GPUs."""
+    """Return the number of nodes for the workload, the pods that still fit, and the free GPUs."""
     suitable = [node for node in found if node.type == instance_type]
     return {
         "instance_type": instance_type,
         "nodes": len(suitable),
         "nodes_ready": sum(node.ready for node in suitable),
-        "room_for_pods": sum(node.room(request) for node in suitable),
+        "room_for_pods": sum(node.schedulable_pods(request) for node in suitable),
         "free_gpus": int(sum(node.free(nodes.GPU) for node in suitable)),
         "gpus": int(sum(node.allocatable.get(nodes.GPU, 0.0) for node in suitable)),
     }
@@ -71,31 +73,33 @@ def _namespace(api: Api, name: str) -> None:
         found = api.get(f"/api/v1/namespaces/{name}")
     except ApiFailure as failure:
         if failure.status == 403:
-            return  # it may be used without being seen; what is applied there will show
+            return  # without permission to read it, the apply reports a missing namespace
         raise
     if found is None:
         what, seen = f"there is no namespace {name}", f"in the cluster {api.name}"
-        remedy = "have it made, or `copier update -d hyperpod_namespace=…`"
-        raise Failure(PRECONDITION, "no-namespace", what, seen, remedy)
+        next_step = (
+            f"create it: kubectl create namespace {name}, or copier update --trust -d hyperpod_namespace=…"
+        )
+        raise Failure(PRECONDITION, "no-namespace", what, seen, next_step)
 
 
 def _rights(api: Api, manifests: Manifests) -> None:
-    """Raise Failure that names everything this identity must be allowed and is not."""
+    """Raise Failure with all missing permissions of this identity."""
     missing = set()
     for entry in manifests.objects:
         namespace = entry["metadata"].get("namespace", "")
         resource = api.path(entry["apiVersion"], entry["kind"], namespace).rpartition("/")[2]
         group = entry["apiVersion"].rpartition("/")[0]
         missing |= {f"{verb} {resource}" for verb in VERBS if not api.may(verb, group, resource, namespace)}
-    looked_at = (("", "pods"), ("apps", "replicasets"))
+    listed = (("", "pods"), ("apps", "replicasets"))
     missing |= {
-        f"list {name}" for group, name in looked_at if not api.may("list", group, name, manifests.namespace)
+        f"list {name}" for group, name in listed if not api.may("list", group, name, manifests.namespace)
     }
     if missing:
-        what = f"this identity must not do all that is needed in {manifests.namespace}"
+        what = f"this identity does not have all permissions in namespace {manifests.namespace}"
         seen = f"not allowed: {', '.join(sorted(missing))}"
-        remedy = "have it allowed: an access policy of EKS for the namespace, or a Role and RoleBinding"
-        raise Failure(PRECONDITION, "no-rights", what, seen, remedy)
+        next_step = "add an EKS access policy for the namespace, or a Role and a RoleBinding"
+        raise Failure(PRECONDITION, "no-rights", what, seen, next_step)
 
 
 def _queue(api: Api, manifests: Manifests) -> None:
@@ -109,7 +113,7 @@ def _queue(api: Api, manifests: Manifests) -> None:
             if api.get(f"{path}/{queue}"):
                 return
             known = [item["metadata"]["name"] for item in api.items(path)]
-            seen = f"{seen}; known are {', '.join(known) or 'none'}"
+            seen = f"{seen}; available: {', '.join(known) or 'none'}"
         except ApiFailure as failure:
             if failure.status == 403:
                 return
@@ -120,18 +124,18 @@ def _queue(api: Api, manifests: Manifests) -> None:
     else:
         seen = "Kueue is not installed in the cluster"
     what = f"there is no queue {queue}"
-    remedy = "have it made, or `copier update -d hyperpod_queue=…`"
-    raise Failure(PRECONDITION, "no-queue", what, seen, remedy)
+    next_step = "create it, or copier update --trust -d hyperpod_queue=…"
+    raise Failure(PRECONDITION, "no-queue", what, seen, next_step)
 
 
 def _claims(api: Api, manifests: Manifests) -> None:
-    """Raise Failure for a volume claim that neither the cluster nor kubernetes/ has."""
+    """Raise Failure for a volume claim that is neither in the cluster nor in kubernetes/."""
     spec = pod_spec(manifests.workload) or manifests.workload["spec"].get("kubernetes", {})
-    made = [entry["metadata"]["name"] for entry in manifests.objects]
+    own = [entry["metadata"]["name"] for entry in manifests.objects]
     path = api.path("v1", "PersistentVolumeClaim", manifests.namespace)
     for volume in spec.get("volumes", []):
         name = volume.get("persistentVolumeClaim", {}).get("claimName", "")
-        if name and name not in made and api.get(f"{path}/{name}") is None:
-            what, seen = f"there is no claim {name}", f"in namespace {manifests.namespace}"
-            remedy = "have it made, or `copier update -d hyperpod_model_source=…`"
-            raise Failure(PRECONDITION, "no-claim", what, seen, remedy)
+        if name and name not in own and api.get(f"{path}/{name}") is None:
+            what, seen = f"there is no volume claim {name}", f"in namespace {manifests.namespace}"
+            next_step = "create it, or copier update --trust -d hyperpod_model_source=…"
+            raise Failure(PRECONDITION, "no-claim", what, seen, next_step)

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Amounts of CPUs, memory and GPUs as Kubernetes writes them."""
+"""Quantities of CPUs, memory and GPUs in the format of Kubernetes."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ FACTORS = {
 
 
 def number(quantity: Any) -> float:
-    """Return an amount as a number: CPUs, bytes or devices."""
+    """Return a quantity as a number: CPUs, bytes or devices."""
     text = str(quantity)
     suffix = text.lstrip("0123456789.")
     return float(text.removesuffix(suffix)) * FACTORS[suffix] if suffix in FACTORS else float(text)
 
 
 def shown(resource: str, amount: float) -> str:
-    """Return an amount of a resource as people read it."""
+    """Return an amount of a resource as text."""
     if resource in ("memory", "ephemeral-storage"):
         return f"{amount / 2**30:.1f} GiB {resource}"
     return f"{amount:g} {resource}"

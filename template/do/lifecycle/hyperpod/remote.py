@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The deployed server, reached through the cluster's API: do/test sends it what it sends to one here."""
+"""The deployed server, reached through the cluster's API: do/test sends it the same requests."""
 
 import socket
 from typing import Any
@@ -15,25 +15,25 @@ from lifecycle.transport import Server
 
 
 def server(settings: Target, api: Api | None = None) -> "Pod":
-    """Return a pod that serves. Raises Failure when there is none."""
+    """Return a ready pod. Raise Failure if there is none."""
     manifests = Manifests()
     api = api or cluster.connect(Aws(settings, "test", read_only=True), settings)
     present = found(api, manifests)
     name = next((pod["metadata"]["name"] for pod in present if pods.ready(pod)), "")
     if not name:
-        what, seen = "no pod serves", rollout.summary(present)
+        what, seen = "no pod is ready", rollout.summary(present)
         raise Failure(PRECONDITION, "nothing-serves", what, seen, "do/status, or do/deploy")
     return Pod(api, manifests.namespace, name)
 
 
 def found(api: Api, manifests: Manifests) -> list[Object]:
-    """Return the pods of what is deployed, [] when nothing is."""
+    """Return the pods of the deployment, [] without a deployment."""
     live = api.get(api.path_of(manifests.workload))
     return pods.listed(api, manifests.namespace, rollout.selector(manifests, live)) if live else []
 
 
 class Pod(Server):
-    """One pod's server, at an address of this machine for as long as this process lives."""
+    """The server of a pod, forwarded to an address of this machine while this process runs."""
 
     def __init__(self, api: Api, namespace: str, name: str) -> None:
         self._forward = Forward(api, namespace, name, socket.create_server(("127.0.0.1", 0)))

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Following what was applied until it serves, and undoing it when it does not."""
+"""The rollout of an apply, and its rollback."""
 
 import time
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ REVISION, HASH = "deployment.kubernetes.io/revision", "pod-template-hash"
 
 @dataclass
 class Rollout:
-    """One rollout as it is followed: which events were told, and since when a pod waits for what."""
+    """A rollout: the events shown so far, and the start time of each waiting pod."""
 
     api: Api
     manifests: Manifests
     settings: Target
-    told: set[str] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
     waiting: dict[str, float] = field(default_factory=dict)
 
     def follow(self) -> None:
-        """Return when every pod serves. Raises Failure when one will not, or in time."""
+        """Wait until all pods are ready. Raise Failure if a pod fails or the time limit is reached."""
         workload = self.manifests.workload
         limit = _limit(workload)
         progress = Progress("rollout", limit)
@@ -34,47 +34,49 @@ class Rollout:
             live = self.api.get(self.api.path_of(workload))
             if live is None:
                 seen = f"{workload['kind']} {workload['metadata']['name']} is gone"
-                raise Failure(REFUSED, "deleted", "somebody else deleted it", seen, "do/deploy")
+                raise Failure(
+                    REFUSED, "deleted", "the workload was deleted during the rollout", seen, "do/deploy"
+                )
             found = current(self.api, self.manifests, live)
             status, done = progress_of(live)
             if done:
                 progress.end(status)
                 return
             progress.show(f"{status}; {summary(found)}")
-            self._tell_events(progress, found)
+            self._show_events(progress, found)
             self._check(live, found, progress)
             progress.sleep(self.settings.poll_seconds)
 
     def _check(self, live: Object, found: list[Object], progress: Progress) -> None:
-        """Raise Failure for what waiting does not help, or no longer."""
+        """Raise Failure for a permanent problem, or a temporary one after its time limit."""
         now = time.monotonic()
         for pod in found:
             name = pod["metadata"]["name"]
-            trouble = None if pods.ready(pod) or pods.lost(pod) else pods.trouble(self.api, pod)
-            if trouble is None:
+            problem = None if pods.ready(pod) or pods.lost(pod) else pods.problem(self.api, pod)
+            if problem is None:
                 self.waiting.pop(name, None)
-            elif not trouble.may_pass or (
+            elif not problem.temporary or (
                 now - self.waiting.setdefault(name, now) >= self.settings.schedule_seconds
             ):
-                raise trouble.failure
+                raise problem.failure
         reason = pods.condition(live, "Progressing").get("reason", "")
         failed = live.get("status", {}).get("state") == "DeploymentFailed"
         if reason == "ProgressDeadlineExceeded" or failed or progress.elapsed > progress.limit:
             seen = f"{summary(found)} after {int(progress.elapsed)} s"
             for pod in found:
-                if not pods.ready(pod) and (trouble := pods.unanswered(self.api, pod, seen)):
-                    raise trouble.failure
+                if not pods.ready(pod) and (problem := pods.unanswered(self.api, pod, seen)):
+                    raise problem.failure
             if failed:
                 seen = "; ".join(item["message"] for item in live["status"].get("conditions", [])) or seen
-            what, remedy = "the pods did not become ready in time", "do/logs; startupProbe sets the time"
-            raise Failure(REFUSED, "rollout-timed-out", what, seen, remedy)
+            what, next_step = "timed out waiting for ready pods", "read do/logs; startupProbe sets the limit"
+            raise Failure(REFUSED, "rollout-timed-out", what, seen, next_step)
 
-    def _tell_events(self, progress: Progress, found: list[Object]) -> None:
+    def _show_events(self, progress: Progress, found: list[Object]) -> None:
         for pod in found:
             for event in pods.events(self.api, pod):
                 line = f"{pod['metadata']['name']}: {event}"
-                if line not in self.told:
-                    self.told.add(line)
+                if line not in self.shown:
+                    self.shown.add(line)
                     progress.line(line)
 
 
@@ -87,7 +89,7 @@ def selector(manifests: Manifests, live: Object) -> str:
 
 
 def current(api: Api, manifests: Manifests, live: Object) -> list[Object]:
-    """Return the pods of what was applied last, without those of the revisions before it."""
+    """Return the pods of the last applied revision."""
     found = pods.listed(api, manifests.namespace, selector(manifests, live))
     revision = live["metadata"].get("annotations", {}).get(REVISION)
     if not revision:
@@ -101,15 +103,15 @@ def current(api: Api, manifests: Manifests, live: Object) -> list[Object]:
 
 
 def progress_of(live: Object) -> tuple[str, bool]:
-    """Return how far a workload is, in words, and whether it is there."""
-    status, wanted = live.get("status", {}), int(live["spec"].get("replicas", 1))
+    """Return the progress of a workload in words, and whether it is complete."""
+    status, desired = live.get("status", {}), int(live["spec"].get("replicas", 1))
     seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1)
     if "state" in status or not pod_spec(live):
-        state = status.get("state", "not looked at yet")
+        state = status.get("state", "not processed yet")
         return state, seen and state == "DeploymentComplete"
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    done = seen and updated >= wanted and available >= wanted and status.get("replicas", 0) == updated
-    return f"{min(updated, available)} of {wanted} pods serve", done
+    done = seen and updated >= desired and available >= desired and status.get("replicas", 0) == updated
+    return f"{min(updated, available)} of {desired} pods are ready", done
 
 
 def summary(found: list[Object]) -> str:
@@ -121,7 +123,7 @@ def summary(found: list[Object]) -> str:
 
 
 def undo(api: Api, done: list[Change]) -> None:
-    """Put every object back as it was applied before; delete those that there were not."""
+    """Apply the previous version of every object; delete new objects."""
     for change in reversed(done):
         path = api.path_of(change.entry)
         before = changes.set_by_us(change.before) if change.before else None
@@ -132,7 +134,7 @@ def undo(api: Api, done: list[Change]) -> None:
 
 
 def prune(api: Api, manifests: Manifests) -> list[str]:
-    """Delete the ConfigMaps of earlier settings that no kept revision needs; return their names."""
+    """Delete the ConfigMaps that no revision uses; return their names."""
     used = {entry["metadata"]["name"] for entry in manifests.objects}
     for entry in api.items(api.path("apps/v1", "ReplicaSet", manifests.namespace), manifests.selector):
         for container in (pod_spec(entry) or {})["containers"]:

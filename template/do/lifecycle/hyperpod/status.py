@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Show what runs in the cluster: the pods, where they are, what state they are in, and what they hold."""
+"""Show the pods in the cluster, their nodes, their state and their GPUs."""
 
 import argparse
 from typing import Any
@@ -16,35 +16,35 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Ask the cluster, and change nothing."""
+    """Return the state of the deployment."""
     manifests = Manifests()
     api = cluster.connect(Aws(settings, "status", read_only=True), settings)
     place = f"cluster {settings.hyperpod_cluster}, namespace {manifests.namespace}"
     live = api.get(api.path_of(manifests.workload))
     if live is None:
-        return {"deployed": False, "text": f"nothing is deployed in {place}"}
+        return {"deployed": False, "text": f"not deployed in {place}"}
     progress, done = rollout.progress_of(live)
     found = remote.found(api, manifests)
     listed = [_pod(pod) for pod in found]
-    troubles = [trouble.failure.finding for pod in found if (trouble := _trouble(api, pod))]
+    problems = [problem.failure.finding for pod in found if (problem := _problem(api, pod))]
     gpus = int(sum(nodes.requests(pod["spec"]).get(nodes.GPU, 0) for pod in found))
-    held = f", holding {gpus} GPUs" if gpus else ""
-    text = [f"{place}: {progress}{held} (billed with the cluster's nodes)"]
+    held = f", uses {gpus} GPUs" if gpus else ""
+    text = [f"{place}: {progress}{held} (charged with the nodes of the cluster)"]
     text += ["{name}  {state}  {restarts} restarts  {node}".format(**pod) for pod in listed]
-    text += [f"{finding.what}: {finding.seen}" for finding in troubles]
+    text += [f"{finding.what}: {finding.seen}" for finding in problems]
     return {
         "deployed": True,
         "serves": done,
         "progress": progress,
         "gpus": gpus,
         "pods": listed,
-        "findings": troubles,
+        "findings": problems,
         "text": "\n".join(text),
     }
 
 
-def _trouble(api: Any, pod: Object) -> pods.Trouble | None:
-    return None if pods.ready(pod) else pods.trouble(api, pod)
+def _problem(api: Any, pod: Object) -> pods.Problem | None:
+    return None if pods.ready(pod) else pods.problem(api, pod)
 
 
 def _pod(pod: Object) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The settings of a HyperPod cluster, beside those of every project."""
+"""The settings of a HyperPod cluster in addition to those of every project."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from lifecycle.project import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Target(Config):
-    """One field a setting; their meaning stands in do/config.toml."""
+    """The settings, which are documented in do/config.toml."""
 
     hyperpod_cluster: str
     schedule_seconds: float

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What a HyperPod cluster needs that can be checked beforehand; lifecycle/doctor.py says how."""
+"""The checks of a HyperPod cluster before a deployment, for do/doctor."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,12 +12,12 @@ from lifecycle.registry import Image
 
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
-    """Yield nothing: a cluster's nodes have the driver that they have."""
+    """Yield nothing: the project does not set the driver of the nodes."""
     yield from ()
 
 
 def reachable(settings: Target, aws: Aws) -> Finding:
-    """Tell whether the cluster is there, takes what kubernetes/ has, and has nodes for it."""
+    """Return whether the cluster exists, accepts the objects of kubernetes/, and has nodes for them."""
     try:
         manifests = Manifests(settings.image)
         api = cluster.connect(aws, settings)
@@ -28,13 +28,19 @@ def reachable(settings: Target, aws: Aws) -> Finding:
         return failure.finding
     seen = f"{settings.hyperpod_cluster}, as {api.name} in EKS"
     if nodes is None:
-        return finding("cluster", OK, "cluster", f"{seen}; its nodes cannot be seen")
-    room = preflight.capacity(nodes, *preflight.wanted(manifests.workload))
-    seen += "; {nodes_ready} of {nodes} {instance_type} nodes, room for {room_for_pods} pods".format(**room)
+        return finding("cluster", OK, "cluster", f"{seen}; no permission to list its nodes")
+    room = preflight.capacity(nodes, *preflight.requested(manifests.workload))
+    seen += (
+        "; {nodes_ready} of {nodes} {instance_type} nodes ready, capacity for {room_for_pods} pods".format(
+            **room
+        )
+    )
     if room["nodes_ready"]:
         return finding("cluster", OK, "cluster", seen)
-    return finding("cluster", WARNING, "no node is ready", seen, "wait, or have the nodes looked at")
+    return finding(
+        "cluster", WARNING, "no node is ready", seen, "wait, or check the nodes: kubectl get nodes"
+    )
 
 
-# id -> (what it is about, the check)
+# id -> (title, the check)
 CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {"cluster": ("cluster", reachable)}

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The model server on this machine: in a container with a GPU, or with a stub in the engine's place."""
+"""The model server on this machine: in a container with a GPU, or with a stub of the inference server."""
 
 import argparse
 import os
@@ -12,32 +12,34 @@ from lifecycle import engine, listening
 from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure
 
 STUB = PROJECT / "do" / "stub"
-# The stub asks nobody for a model.
+# The stub downloads no model.
 NO_TOKEN = {"SERVE_HF_TOKEN_SECRET_ARN": "", "SERVE_GATED": "false"}
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def prepare_build() -> None:
-    """Do nothing: the model is loaded when the server starts."""
+    """Do nothing: the server loads the model at its start."""
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of do/run that only such a server has."""
+    """Add the options of do/run for this kind of server."""
     cache = Path("~/.cache/huggingface").expanduser()
-    parser.add_argument("--gpus", default="all", help="GPUs of the container, as its engine names them (all)")
-    parser.add_argument("--shm-size", default="8g", help="shared memory, for several GPUs (8g)")
-    parser.add_argument("--cache", type=Path, default=cache, help="where downloads are kept (%(default)s)")
-    parser.add_argument("--dry", action="store_true", help="with a stub in the engine's place: needs no GPU")
-    parser.add_argument("--local", action="store_true", help="with --dry: never in a container")
+    parser.add_argument("--gpus", default="all", help="GPUs of the container (all)")
+    parser.add_argument("--shm-size", default="8g", help="shared memory size (8g)")
+    parser.add_argument("--cache", type=Path, default=cache, help="folder for downloads (%(default)s)")
+    parser.add_argument(
+        "--dry", action="store_true", help="use a stub of the inference server, without a GPU"
+    )
+    parser.add_argument("--local", action="store_true", help="with --dry: run without a container")
 
 
 def serve_without_engine(settings: Config, arguments: argparse.Namespace) -> None:
-    """Become the server with a stub in it, for --dry with --local or without an image.
+    """With --dry, replace this process with the stub, unless it can run in the image.
 
-    Raises Failure without a GPU.
+    Raise Failure without --dry and without a GPU.
     """
     if arguments.local and not arguments.dry:
-        what, seen = "the engine does not run without a container", "--local without --dry"
+        what, seen = "the inference server requires a container", "--local without --dry"
         raise Failure(USAGE, "needs-container", what, seen, "do/run, or do/run --dry --local for the stub")
     if not arguments.dry:
         _require_gpu()
@@ -50,7 +52,7 @@ def serve_without_engine(settings: Config, arguments: argparse.Namespace) -> Non
 
 
 def _has_container(settings: Config, arguments: argparse.Namespace) -> bool:
-    """Return whether the stub can run in the image; an option for containers asks for it anyway."""
+    """Return whether the stub can run in the image; options for containers require it."""
     if arguments.engine or arguments.read_only or engine.has_image(settings.engine, settings.image):
         return True
     print(f"no image {settings.image} here: the stub runs without a container", file=sys.stderr)
@@ -58,10 +60,10 @@ def _has_container(settings: Config, arguments: argparse.Namespace) -> bool:
 
 
 def container_options(arguments: argparse.Namespace) -> list[str]:
-    """Return what the container engine is told beside port and model.
+    """Return the options of the container engine in addition to port and model.
 
-    The token is given by the name of its variable: the engine reads it from this environment. Downloads
-    belong to who starts this.
+    The container engine reads the token from the environment, so it is not in the command. The container
+    runs as this user, who then owns the downloads.
     """
     if arguments.dry:
         variables = {**NO_TOKEN, "PATH": f"/opt/stub:{SYSTEM_PATH}"}
@@ -75,15 +77,15 @@ def container_options(arguments: argparse.Namespace) -> list[str]:
 
 
 def server_python() -> Path:
-    """Return the Python that starts serve here, with the stub. Raises Failure when nginx is missing."""
+    """Return the Python that starts serve with the stub. Raise Failure without nginx."""
     if not shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin"):
-        what, seen = "nginx stands before this engine", "it is not installed on this machine"
+        what, seen = "the server requires nginx", "nginx is not installed on this machine"
         raise Failure(PRECONDITION, "no-nginx", what, seen, "install nginx, or build the image: do/build")
     return Path(sys.executable)
 
 
 def _require_gpu() -> None:
-    """Raise Failure when no NVIDIA driver answers here."""
+    """Raise Failure without an NVIDIA GPU and driver."""
     if not shutil.which("nvidia-smi"):
         seen = "nvidia-smi is not on PATH"
     else:
@@ -91,6 +93,6 @@ def _require_gpu() -> None:
         if answer.returncode == 0 and answer.stdout.strip():
             return
         seen = (answer.stdout + answer.stderr).strip().rpartition("\n")[2] or "nvidia-smi lists no GPU"
-    what = "this machine has no GPU for the engine"
-    remedy = "do/run --dry tries everything but the engine; do/deploy goes where the GPUs are"
-    raise Failure(PRECONDITION, "no-gpu", what, seen, remedy)
+    what = "this machine has no NVIDIA GPU"
+    next_step = "do/run --dry runs a stub of the inference server; do/deploy uses instances with GPUs"
+    raise Failure(PRECONDITION, "no-gpu", what, seen, next_step)

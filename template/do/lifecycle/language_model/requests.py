@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Requests to a running server, and its answers: chats, completions or inputs, as the server accepts."""
+"""Requests to a running server and its responses: chats, completions or inputs."""
 
 import argparse
 import json
@@ -12,15 +12,15 @@ from lifecycle.project import PRECONDITION, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
 
 JSON = "application/json"
-COMPLETIONS = "route=/v1/completions"  # CustomAttributes, by which nginx goes elsewhere than to chats
+COMPLETIONS = "route=/v1/completions"  # CustomAttributes, which nginx routes to completions
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to send."""
-    parser.add_argument("--prompt", default="Say hello in one short sentence.", help="what to ask")
-    parser.add_argument("--max-tokens", type=int, default=64, help="tokens of the answer at most (64)")
+    """Add the options for the request."""
+    parser.add_argument("--prompt", default="Write a greeting in one short sentence.", help="prompt to send")
+    parser.add_argument("--max-tokens", type=int, default=64, help="maximum tokens of the response (64)")
     if _streams():
-        parser.add_argument("--stream", action="store_true", help="show tokens as they come")
+        parser.add_argument("--stream", action="store_true", help="stream the response")
 
 
 def validate(arguments: argparse.Namespace) -> None:
@@ -28,10 +28,10 @@ def validate(arguments: argparse.Namespace) -> None:
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return the answers to a prompt. Raises Failure when the server is not ready or does not answer."""
+    """Return the responses to a prompt. Raise Failure if the server is not ready or returns an error."""
     if (status := server.ping().status) != 200:
-        seen, remedy = f"/ping answered {status}", "wait, or read its log"
-        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+        seen, next_step = f"/ping returned {status}", "wait, or read the server log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     if _streams() and arguments.stream:
         return streamed(server, request_of(chosen.REQUESTS[0], arguments))
     answers = {}
@@ -40,8 +40,8 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
         named = chosen.REQUESTS_NAME_THEIR_ROUTE and kind == "completion"
         answer = server.invoke(body, JSON, attributes=COMPLETIONS if named else "")
         if answer.status != 200:
-            what, remedy = f"/invocations answered {answer.status} to a {kind}", "read the server's log"
-            raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), remedy)
+            what, next_step = f"/invocations returned {answer.status} to a {kind}", "read the server log"
+            raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), next_step)
         answers[kind] = text_of(json.loads(answer.body))
     return {"answers": answers, "text": "\n".join(f"{kind}: {text}" for kind, text in answers.items())}
 
@@ -57,18 +57,18 @@ def request_of(kind: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def text_of(answer: Any) -> str:
-    """Return the text in an answer. Raises Failure when there is none."""
+    """Return the text in a response. Raise Failure if there is none."""
     found = answer[0] if isinstance(answer, list) else answer
     try:
         choice = found["choices"][0] if "choices" in found else {"text": found["generated_text"]}
         return str(choice["message"]["content"] if "message" in choice else choice["text"])
     except (KeyError, IndexError, TypeError):
-        what, remedy = "the answer holds no text", "read the server's log"
-        raise Failure(VERIFICATION, "no-text", what, json.dumps(answer)[:300], remedy) from None
+        what, next_step = "the response has no text", "read the server log"
+        raise Failure(VERIFICATION, "no-text", what, json.dumps(answer)[:300], next_step) from None
 
 
 def streamed(server: Server, request: dict[str, Any]) -> Result:
-    """Show an answer as it comes; return its text, the seconds to its first token, and tokens a second."""
+    """Print a streamed response; return its text, the time to the first token, and the tokens per second."""
     started, first, texts, rest = time.perf_counter(), 0.0, list[str](), b""
     for part in server.stream(json.dumps({**request, "stream": True}).encode(), JSON):
         *lines, rest = (rest + part).split(b"\n")
@@ -83,13 +83,15 @@ def streamed(server: Server, request: dict[str, Any]) -> Result:
     seconds = time.perf_counter() - started
     print(file=sys.stderr)
     if not "".join(texts):
-        what, remedy = "no token came", "read the server's log"
-        raise Failure(VERIFICATION, "no-stream", what, rest.decode(errors="replace")[:300], remedy)
+        what, next_step = "the stream has no tokens", "read the server log"
+        raise Failure(VERIFICATION, "no-stream", what, rest.decode(errors="replace")[:300], next_step)
     rate = len(texts) / seconds
-    told = f"first token after {first * 1000:.0f} ms, {len(texts)} in {seconds:.2f} s ({rate:.0f} a second)"
-    return {"answer": "".join(texts), "first_token_seconds": first, "seconds": seconds, "text": told}
+    summary = (
+        f"first token after {first * 1000:.0f} ms, {len(texts)} in {seconds:.2f} s ({rate:.0f} per second)"
+    )
+    return {"answer": "".join(texts), "first_token_seconds": first, "seconds": seconds, "text": summary}
 
 
 def _streams() -> bool:
-    """Return whether the server sends tokens as they come."""
+    """Return whether the server can stream tokens."""
     return chosen.REQUESTS[0] != "inputs"

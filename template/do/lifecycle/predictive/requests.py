@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Requests to a running server: is it up, and what does it predict?"""
+"""Requests to a running server: health and predictions."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ CONTENT_TYPES = {
 
 
 class Payload(NamedTuple):
-    """The body of a request, its content type, and the true values of its rows where they are known."""
+    """The body of a request, its content type, and the true values of its rows if available."""
 
     content_type: str
     body: bytes
@@ -32,30 +32,30 @@ class Payload(NamedTuple):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to send."""
-    parser.add_argument("--data", metavar="FILE", help="what to send: .json, .jsonl, .csv or .npy")
+    """Add the options for the request."""
+    parser.add_argument("--data", metavar="FILE", help="data to send: .json, .jsonl, .csv or .npy")
 
 
 def validate(arguments: argparse.Namespace) -> None:
-    """Raise Failure (usage) when there is nothing to send to a server that does not report its row shape."""
+    """Raise Failure (usage) without data for a server that does not report its row shape."""
     payload(arguments, None)
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return predictions for --data, else for the examples of the model, else for a row of zeros."""
+    """Return predictions for --data, or the examples of the model, or a row of zeros."""
     about = _ping(server)
     content_type, body, expected = payload(arguments, about.get("row_shape"))
     answer = server.invoke(body, content_type)
     if answer.status != 200:
-        what = f"/invocations answered {answer.status}"
-        remedy = "mend the data, or preprocess() in serving/model_handler.py"
-        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), remedy)
+        what = f"/invocations returned {answer.status}"
+        next_step = "fix the data, or preprocess() in serving/model_handler.py"
+        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), next_step)
     predictions = json.loads(answer.body)["predictions"]
     return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
 
 
 def payload(arguments: argparse.Namespace, row_shape: list[int | None] | None) -> Payload:
-    """Return what to send: --data, else the examples of the model, else a row of zeros of a shape."""
+    """Return the request: --data, or the examples of the model, or a row of zeros of a shape."""
     if arguments.data:
         return Payload(*_read(Path(arguments.data)), expected=[])
     examples = _examples()
@@ -65,7 +65,7 @@ def payload(arguments: argparse.Namespace, row_shape: list[int | None] | None) -
 
 
 def table(predictions: list[Any], expected: list[Any]) -> str:
-    """Return predictions as lines of text, beside the true values where they are known."""
+    """Return predictions as lines of text, with the true values if available."""
     numbers = [p[0] if isinstance(p, list) and len(p) == 1 else p for p in predictions]
     if len(expected) != len(numbers):
         return "\n".join(json.dumps(number) for number in numbers)
@@ -76,13 +76,13 @@ def table(predictions: list[Any], expected: list[Any]) -> str:
 def _ping(server: Server) -> dict[str, Any]:
     answer = server.ping()
     if answer.status != 200:
-        seen, remedy = f"/ping answered {answer.status}", "wait, or read its log"
-        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+        seen, next_step = f"/ping returned {answer.status}", "wait, or read the server log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     return dict(json.loads(answer.body))
 
 
 def _examples() -> dict[str, Any]:
-    """Return the rows that were written with the model in model/; none are known of any other model."""
+    """Return the examples of the model in model/, {} for a model without examples."""
     if not EXAMPLES.exists():
         return {}
     try:
@@ -96,20 +96,20 @@ def _examples() -> dict[str, Any]:
 
 def _zeros(shape: list[int | None] | None) -> list[Any]:
     if shape is None:
-        seen = "the model does not tell how many features it has"
-        raise Failure(USAGE, "no-data", "there is nothing to send", seen, "add --data FILE")
+        seen = "the number of features of the model is unknown"
+        raise Failure(USAGE, "no-data", "no data to send", seen, "add --data FILE")
     row: Any = 0.0
     for size in reversed(shape):
         row = [row] * (size or 1)
-    print("no examples of this model: sending a row of zeros; --data FILE sends yours", file=sys.stderr)
+    print("no examples of this model: sending a row of zeros. Send yours with --data FILE.", file=sys.stderr)
     return [row]
 
 
 def _read(path: Path) -> tuple[str, bytes]:
     if path.suffix not in CONTENT_TYPES:
-        seen = f"{path} ends in {path.suffix or 'nothing'}; known are {', '.join(CONTENT_TYPES)}"
+        seen = f"{path} ends in {path.suffix or 'nothing'}; supported: {', '.join(CONTENT_TYPES)}"
         raise Failure(USAGE, "unknown-data", "cannot use --data", seen, "rename the file")
     try:
         return CONTENT_TYPES[path.suffix], path.read_bytes()
     except OSError as error:
-        raise Failure(USAGE, "unreadable-data", "cannot use --data", str(error), "mend the path") from None
+        raise Failure(USAGE, "unreadable-data", "cannot use --data", str(error), "fix the path") from None

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What has to be changed so that AWS has what is wanted: a list of calls, worked out from what exists."""
+"""The calls that change the existing resources in AWS to the desired state."""
 
 import hashlib
 import json
@@ -7,18 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lifecycle.belongings import Resource
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
-from lifecycle.sagemaker.inventory import NUMBERED, call_of, deletion
-from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, NEVER, Request, Wanted, component_update
+from lifecycle.resources import Resource
+from lifecycle.sagemaker.inventory import IMMUTABLE_KINDS, call_of, deletion
+from lifecycle.sagemaker.specification import (
+    COMPONENT,
+    EXPIRES_AT,
+    NEVER,
+    DesiredState,
+    Request,
+    component_update,
+)
 
 USABLE = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack", "")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call that changes something: what it does to what, and why."""
+    """One call that changes a resource, and the reason."""
 
     action: str
     kind: str
@@ -35,51 +42,51 @@ class Step:
         return call_of(self.action, self.kind)
 
 
-def steps(wanted: Wanted, found: list[Resource], expires: bool) -> list[Step]:
-    """Return the calls, in order, [] when all is as wanted. Raises Failure (policy) for a name in use."""
+def steps(desired: DesiredState, found: list[Resource], expires: bool) -> list[Step]:
+    """Return the calls in order, [] without changes. Raise Failure (policy) for a name in use."""
     found = [resource for resource in found if not resource.kept]
-    for resource in (resource for resource in found if not resource.ours):
-        what = f"the {resource.kind} {resource.name} is not this project's"
-        remedy = "take another project_name in do/config.toml, or remove it if it is yours"
-        raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", remedy)
+    for resource in (resource for resource in found if not resource.owned):
+        what = f"the {resource.kind} {resource.name} is owned by another project"
+        next_step = "set another project_name in do/config.toml, or delete the resource if it is yours"
+        raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", next_step)
     reasons = {(item.kind, item.name): _unusable(item, found) for item in found}
     usable = {(item.kind, item.name): item for item in found if not reasons[item.kind, item.name]}
     planned = [_delete(item, why) for item in found if (why := reasons[item.kind, item.name])]
-    scaled = any(kind == "scalable target" for kind, *_ in wanted)
-    for kind, name, request in wanted:
+    scaled = any(kind == "scalable target" for kind, *_ in desired)
+    for kind, name, request in desired:
         existing = usable.get((kind, name))
         if existing is None:
             planned.append(Step("create", kind, name, request))
         elif kind == COMPONENT:
             planned += _updated(request, existing, scaled)
-        elif kind not in NUMBERED and (changed := list(differences(request, existing.described))):
+        elif kind not in IMMUTABLE_KINDS and (changed := list(differences(request, existing.described))):
             planned.append(Step("update", kind, name, request, "; ".join(changed)))
-    named = {(kind, name) for kind, name, _ in wanted}
+    named = {(kind, name) for kind, name, _ in desired}
     old = (item for key, item in usable.items() if key not in named)
     old = (item for item in old if item.kind not in ("endpoint", COMPONENT))
-    planned += [_delete(item, "it is not wanted any more") for item in old]
+    planned += [_delete(item, "it is no longer in the configuration") for item in old]
     return [*planned, *_expiry(expires, planned, found)]
 
 
 def fingerprint(planned: list[Step]) -> str:
-    """Return digits that tell whether two lists of steps are the same."""
+    """Return a hash of a list of steps."""
     content = [(step.action, step.kind, step.name, step.request) for step in planned]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def differences(wanted: Any, described: Any, path: str = "") -> Iterator[str]:
-    """Yield what of a request is not so in what AWS describes; what AWS adds of its own does not count."""
-    if isinstance(wanted, dict) and isinstance(described, dict):
-        for name, value in wanted.items():
+def differences(desired: Any, described: Any, path: str = "") -> Iterator[str]:
+    """Yield the differences of a request from the description by AWS, without fields that AWS adds."""
+    if isinstance(desired, dict) and isinstance(described, dict):
+        for name, value in desired.items():
             yield from differences(value, described.get(name), f"{path}.{name}".lstrip("."))
         if path.endswith("Environment"):
-            yield from (f"{path}.{name} is gone" for name in described if name not in wanted)
-    elif wanted != described and (wanted or described):
-        yield f"{path} was {described}, is {wanted}" if described is not None else f"{path} is new"
+            yield from (f"{path}.{name} is removed" for name in described if name not in desired)
+    elif desired != described and (desired or described):
+        yield f"{path} was {described}, is {desired}" if described is not None else f"{path} is new"
 
 
 def specification_of(described: Request) -> Request:
-    """Return the specification of a component as it would be asked for."""
+    """Return the specification of a component in the format of a request."""
     specification: Request = described.get("Specification", {})
     container: Request = specification.get("Container", {})
     if not container:
@@ -90,18 +97,18 @@ def specification_of(described: Request) -> Request:
 
 
 def _unusable(item: Resource, found: list[Resource]) -> str:
-    """Return why something must be made anew, "" when it can be used: a component goes with its endpoint."""
+    """Return why a resource must be created again, "" if it can be used."""
     if item.status not in USABLE:
-        return str(item.described.get("FailureReason") or f"it is {item.status}")
+        return str(item.described.get("FailureReason") or f"its status is {item.status}")
     if item.kind != COMPONENT:
         return ""
     hosts = {endpoint.name: endpoint.status for endpoint in found if endpoint.kind == "endpoint"}
-    status = hosts.get(item.described["EndpointName"], "gone")
+    status = hosts.get(item.described["EndpointName"], "deleted")
     return "" if status in USABLE else f"its endpoint is {status}"
 
 
 def _updated(request: Request, existing: Resource, scaled: bool) -> Iterator[Step]:
-    """Yield what brings a component up to date; `scaled` is whether the load tells its number of copies."""
+    """Yield the updates of a component; `scaled` is whether auto scaling sets the number of copies."""
     name, copies = existing.name, request["RuntimeConfig"]["CopyCount"]
     runtime = existing.described.get("RuntimeConfig", {})
     running = runtime.get("DesiredCopyCount", copies)
@@ -110,16 +117,16 @@ def _updated(request: Request, existing: Resource, scaled: bool) -> Iterator[Ste
         yield Step("update", COMPONENT, name, component_update(request, serving), "; ".join(changed))
     if running != copies and not scaled:
         request = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
-        yield Step("scale", COMPONENT, name, request, f"{running} copies are wanted now, {copies} then")
+        yield Step("scale", COMPONENT, name, request, f"from {running} to {copies} copies")
 
 
 def _expiry(expires: bool, planned: list[Step], found: list[Resource]) -> Iterator[Step]:
-    """Yield what renews the tag that tells when the endpoint expires: at each change, and when it has."""
+    """Yield the renewal of the expiry tag of the endpoint: at each change, and after the expiry."""
     for endpoint in found:
         if endpoint.kind == "endpoint" and endpoint.status in USABLE:
-            told = endpoint.tags.get(EXPIRES_AT, "")
-            if planned or (told < now() if expires else told != NEVER):
-                yield Step("tag", "endpoint", endpoint.name, {"ResourceArn": endpoint.arn}, "when it expires")
+            expiry = endpoint.tags.get(EXPIRES_AT, "")
+            if planned or (expiry < now() if expires else expiry != NEVER):
+                yield Step("tag", "endpoint", endpoint.name, {"ResourceArn": endpoint.arn}, "expiry time")
 
 
 def _delete(resource: Resource, why: str) -> Step:

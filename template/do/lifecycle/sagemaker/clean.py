@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Remove everything that the project has in AWS, look again whether all is gone, and write a receipt."""
+"""Delete the resources of this project in AWS, verify the deletion, and write a receipt."""
 
 import argparse
 from collections.abc import Iterator
@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
-from lifecycle import belongings, journal
+from lifecycle import journal, resources
 from lifecycle.aws import Aws, AwsFailure
-from lifecycle.belongings import Resource
-from lifecycle.console import confirmed, say
+from lifecycle.console import confirmed, log
 from lifecycle.project import (
     DONE,
     INTERRUPTED,
@@ -22,7 +21,8 @@ from lifecycle.project import (
     Finding,
     Result,
 )
-from lifecycle.sagemaker import inventory, money
+from lifecycle.resources import Resource
+from lifecycle.sagemaker import cost, inventory
 from lifecycle.sagemaker.logs import groups as log_groups
 from lifecycle.sagemaker.target import Target
 
@@ -31,14 +31,14 @@ ROUNDS = 3
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/clean."""
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--images", action="store_true", help="the images in ECR, too")
-    parser.add_argument("--logs", action="store_true", help="the logs, too")
-    parser.add_argument("--expired", action="store_true", help="only what has expired")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    parser.add_argument("--images", action="store_true", help="also delete the images in ECR")
+    parser.add_argument("--logs", action="store_true", help="also delete the logs")
+    parser.add_argument("--expired", action="store_true", help="delete only expired resources")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Remove what is there; what could not be removed is named, with exit code 6."""
+    """Delete the resources; the exit code is 6 if any remain."""
     if arguments.expired and (arguments.images or arguments.logs):
         what, seen = "images and logs never expire", "--expired with --images or --logs"
         raise Failure(USAGE, "bad-options", what, seen, "do/clean --expired, then do/clean --images --logs")
@@ -47,7 +47,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 
 class Search(NamedTuple):
-    """The resources that a search found, and why parts of it were not possible."""
+    """The resources that a search found, and why it is incomplete."""
 
     found: list[Resource]
     problems: list[Finding]
@@ -70,25 +70,29 @@ class Removal(NamedTuple):
 
 def _clean(settings: Target, arguments: argparse.Namespace) -> Result:
     aws = Aws(settings, "clean")
-    account, found = aws.identify().account, _find(settings, aws, arguments).found
-    foreign = [str(item) for item in found if not item.ours]
+    account, search = aws.identify().account, _find(settings, aws, arguments)
+    found = search.found
+    foreign = [str(item) for item in found if not item.owned]
     due = {item.arn for item in inventory.expired(found, journal.now())} if arguments.expired else None
-    wanted = _wanted(found, due)
-    if arguments.expired and not wanted:
-        return {"removed": [], "left": [], "text": "nothing has expired"}
+    selected = _selected(found, due)
+    if arguments.expired and not selected:
+        return {"removed": [], "left": [], "text": "no expired resources"}
+    if not search.found and not search.problems and not journal.read():
+        line = f"{settings.project_name} was never deployed from here and has no resources in {aws.region}"
+        return {"account": account, "region": aws.region, "removed": [], "left": [], "text": line}
     kept = [f"{item}: {item.kept}" for item in found if item.kept]
-    with _reporting(settings, wanted):
-        _confirm(settings, aws, arguments, wanted, kept, foreign)
-    removed, remaining, problems = _remove_all(settings, aws, arguments, wanted, due)
+    with _reporting(settings, selected):
+        _confirm(settings, aws, arguments, selected, kept, foreign)
+    removed, remaining, problems = _remove_all(settings, aws, arguments, selected, due)
     left = [item.arn for item in remaining]
     receipt = {"account": account, "region": aws.region, "removed": removed, "left": left}
     receipt |= {"kept": kept, "foreign": foreign}
     with _reporting(settings, remaining):
-        told = [problem.as_json() for problem in problems]
-        path = journal.save("clean", {"time": journal.now(), **receipt, "problems": told})
-    text = [*(f"removed {name}" for name in removed), *(f"kept {reason}" for reason in kept)]
+        listed = [problem.as_json() for problem in problems]
+        path = journal.save("clean", {"time": journal.now(), **receipt, "problems": listed})
+    text = [*(f"deleted {name}" for name in removed), *(f"kept {reason}" for reason in kept)]
     text += [f"receipt: {path}"]
-    text += [f"left: {arn}" for arn in left] or ["nothing is left"]
+    text += [f"remaining: {arn}" for arn in left] or ["no resources remain"]
     code = VERIFICATION if left else DONE
     return {**receipt, "receipt": str(path), "findings": problems, "exit_code": code, "text": "\n".join(text)}
 
@@ -97,33 +101,33 @@ def _confirm(
     settings: Target,
     aws: Aws,
     arguments: argparse.Namespace,
-    wanted: list[Resource],
+    selected: list[Resource],
     kept: list[str],
     foreign: list[str],
 ) -> None:
-    """Show the resources to delete and those to keep, and ask. Raises Failure when the answer is not yes."""
-    for item in wanted:
+    """Show the resources to delete and those to keep, and ask. Raise Failure unless the answer is yes."""
+    for item in selected:
         aws.require_creator(f"the {item}", item.tags)
-    for item in wanted:
-        say(f"  {money.described(settings, item)}")
+    for item in selected:
+        log(f"  {cost.described(settings, item)}")
     for reason in kept:
-        say(f"  kept: {reason}")
+        log(f"  kept: {reason}")
     for name in foreign:
-        say(f"  left alone, for it lacks this project's tag: {name}")
-    if wanted and not arguments.yes and not confirmed("remove all of this?", "clean"):
-        raise _stopped("the answer was not yes", "do/clean --yes")
+        log(f"  not deleted, because it does not have this project's tag: {name}")
+    if selected and not arguments.yes and not confirmed("Delete these resources?", "clean"):
+        raise _stopped("not confirmed", "do/clean --yes")
 
 
 def _remove_all(
-    settings: Target, aws: Aws, arguments: argparse.Namespace, wanted: list[Resource], due: set[str] | None
+    settings: Target, aws: Aws, arguments: argparse.Namespace, selected: list[Resource], due: set[str] | None
 ) -> Removal:
-    """Delete resources, and look again after each round with a connection of its own, until none is left."""
-    removed, remaining, problems = list[str](), wanted, list[Finding]()
-    for _ in range(ROUNDS if wanted else 1):
+    """Delete resources and search again with a new connection, until none remain."""
+    removed, remaining, problems = list[str](), selected, list[Finding]()
+    for _ in range(ROUNDS if selected else 1):
         before, round_ = remaining, _remove_once(settings, aws, remaining)
         with _reporting(settings, round_.failed):
             search = _find(settings, Aws(settings, "clean"), arguments)
-        remaining, problems = _wanted(search.found, due), [*round_.problems, *search.problems]
+        remaining, problems = _selected(search.found, due), [*round_.problems, *search.problems]
         left = {item.arn for item in remaining}
         removed += [str(item) for item in before if item.arn not in left]
         if not left:
@@ -148,68 +152,70 @@ def _remove_once(settings: Target, aws: Aws, items: list[Resource]) -> Round:
 
 @contextmanager
 def _reporting(settings: Target, remaining: list[Resource]) -> Iterator[None]:
-    """Have what ends the command name the resources that remain; with [], those that might exist.
+    """Add the remaining resources to a failure; with [], those that might exist.
 
-    The innermost of these blocks decides.
+    The innermost of these blocks applies.
     """
     try:
         yield
     except (Failure, KeyboardInterrupt) as error:
-        stopped = _stopped("what was begun goes on", "`do/clean` again")
+        stopped = _stopped("deletions continue in AWS", "do/clean")
         failure = error if isinstance(error, Failure) else stopped
-        remains = [money.described(settings, item) for item in remaining]
-        failure.left = failure.left or remains or inventory.possible(settings)
+        remains = [cost.described(settings, item) for item in remaining]
+        unknown = f"resources of {settings.project_name} might exist (could not verify)"
+        possible = inventory.possible(settings) if journal.read() else [unknown]
+        failure.left = failure.left or remains or possible
         raise failure from None
 
 
-def _wanted(found: list[Resource], due: set[str] | None) -> list[Resource]:
-    """Return the resources to remove: all of the project, or those of these ARNs."""
+def _selected(found: list[Resource], due: set[str] | None) -> list[Resource]:
+    """Return the resources to delete: those of the project, or those with these ARNs."""
     return [item for item in found if item.removable and (due is None or item.arn in due)]
 
 
 def _find(settings: Target, aws: Aws, arguments: argparse.Namespace) -> Search:
-    """Return all that is to go, in order, and what is somebody else's.
+    """Return the resources in the order of deletion, including those of other projects in the way.
 
-    What these credentials may not look for is no reason to stop: it is among the problems.
+    Resources that these credentials cannot list are among the problems.
     """
     found, problems = inventory.find(settings, aws), list[Finding]()
-    parts = [("CodeBuild", belongings.find_build(settings, aws))]
+    parts = [("CodeBuild", resources.find_build(settings, aws))]
     if arguments.images:
-        parts.append(("images", belongings.find_images(settings, aws)))
-    if arguments.logs and all(item.ours for item in found):
+        parts.append(("images", resources.find_images(settings, aws)))
+    if arguments.logs and all(item.owned for item in found):
         groups = [*log_groups(settings), f"/aws/codebuild/{settings.project_name}"]
-        parts.append(("logs", belongings.find_logs(aws, groups)))
+        parts.append(("logs", resources.find_logs(aws, groups)))
     for name, part in parts:
         try:
             found += part
         except AwsFailure as error:
             if not error.denied:
                 raise
-            problems.append(replace(error.finding, what=f"{name}: not looked for", severity=NOT_CHECKED))
+            problems.append(replace(error.finding, what=f"{name}: could not be listed", severity=NOT_CHECKED))
     return Search(found, problems)
 
 
-def _stopped(seen: str, remedy: str) -> Failure:
-    return Failure(INTERRUPTED, "interrupted", "stopped before all was removed", seen, remedy)
+def _stopped(seen: str, next_step: str) -> Failure:
+    return Failure(INTERRUPTED, "interrupted", "stopped before all resources were deleted", seen, next_step)
 
 
 def _remove(settings: Target, aws: Aws, item: Resource) -> None:
-    """Remove a resource and wait until it is gone. Raises Failure when it cannot be removed."""
-    say(f"removing {item.kind} {item.name}")
-    if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.passing):
-        inventory.settled(settings, aws, item.kind, item.name)
+    """Delete a resource and wait until it is gone. Raise Failure if it cannot be deleted."""
+    log(f"deleting {item.kind} {item.name}")
+    if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.in_transition):
+        inventory.wait_until_stable(settings, aws, item.kind, item.name)
         _deleted(aws, item)
     if item.status:
-        inventory.settled(settings, aws, item.kind, item.name)
+        inventory.wait_until_stable(settings, aws, item.kind, item.name)
 
 
 def _deleted(aws: Aws, item: Resource, may_wait: bool = False) -> bool:
-    """Ask for a resource's removal; return False when AWS wants it to settle first."""
+    """Start the deletion of a resource; return False if AWS requires a stable state first."""
     try:
         if item.kind in (*inventory.SAGEMAKER, *inventory.SCALING):
             aws.call(*inventory.call_of("delete", item.kind), **inventory.deletion(item))
         else:
-            belongings.remove(aws, item)
+            resources.remove(aws, item)
     except AwsFailure as error:
         if not error.missing and not (may_wait and error.code == REFUSED and not error.denied):
             raise

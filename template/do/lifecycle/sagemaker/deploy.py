@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Bring the endpoint to what do/config.toml and the newest image say, and check that it answers."""
+"""Deploy the newest image with the settings of do/config.toml, and verify that the endpoint responds."""
 
 import argparse
 import json
@@ -9,30 +9,32 @@ from pathlib import Path
 
 from lifecycle import explain, journal, project
 from lifecycle.aws import Aws, AwsFailure, tag_list
-from lifecycle.belongings import Resource
-from lifecycle.console import say
+from lifecycle.console import log
 from lifecycle.project import POLICY, USAGE, Failure, Result
-from lifecycle.sagemaker import changes, inventory, money, plan, remote, specification
+from lifecycle.resources import Resource
+from lifecycle.sagemaker import changes, cost, inventory, plan, remote, specification
 from lifecycle.sagemaker.changes import Step
-from lifecycle.sagemaker.inventory import PASSING
+from lifecycle.sagemaker.inventory import ASYNC_KINDS
 from lifecycle.sagemaker.logs import Tail
 from lifecycle.sagemaker.plan import Plan
-from lifecycle.sagemaker.specification import Request, Wanted
+from lifecycle.sagemaker.specification import DesiredState, Request
 from lifecycle.sagemaker.target import Target
 from lifecycle.served import requests
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/deploy."""
-    parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
-    told = "do what `do/plan --json` wrote there, or nothing"
-    parser.add_argument("--plan", metavar="FILE", type=Path, help=told)
-    parser.add_argument("--rollback", action="store_true", help="go back to the image and settings before")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    text = "deploy only if the plan still matches this output of do/plan --json"
+    parser.add_argument("--plan", metavar="FILE", type=Path, help=text)
+    parser.add_argument(
+        "--rollback", action="store_true", help="deploy the previous image and settings again"
+    )
     requests.add_options(parser)
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Deploy; return what is there now. Success means that the endpoint has answered as do/test expects."""
+    """Deploy, and return the result. The exit code is 0 only if the endpoint passes do/test."""
     if arguments.dry_run:
         return plan.run(settings, arguments)
     requests.validate(arguments)
@@ -44,79 +46,81 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             failure.left = [] if failure.code in (USAGE, POLICY) else _left(settings)
             raise
         except KeyboardInterrupt:
-            what, seen = "stopped waiting", "what was begun goes on"
-            remedy = "`do/deploy` again goes on, `do/clean` removes all"
-            stopped = Failure(project.INTERRUPTED, "interrupted", what, seen, remedy)
+            what, seen = "stopped waiting", "the operation continues in AWS"
+            next_step = "do/deploy continues, do/clean deletes all resources"
+            stopped = Failure(project.INTERRUPTED, "interrupted", what, seen, next_step)
             stopped.left = _left(settings)
             raise stopped from None
-    done, usd = [str(step) for step in planned.steps], money.of(settings)
-    text = "\n".join([*(done or ["nothing to do"]), answer.get("text", ""), money.told(settings)])
+    done, usd = [str(step) for step in planned.steps], cost.of(settings)
+    text = "\n".join([*(done or ["no changes"]), answer.get("text", ""), cost.summary(settings)])
     test = {name: value for name, value in answer.items() if name != "text"}
     return {"endpoint": settings.project_name, "steps": done, "test": test, "usd": usd, "text": text}
 
 
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:
-    for kind in reversed(PASSING):  # what an earlier command has begun
+    for kind in reversed(ASYNC_KINDS):  # operations of an earlier command
         resource = inventory.describe(settings, aws, kind, settings.project_name)
-        if resource and resource.ours and resource.passing:
-            resource = inventory.settled(settings, aws, kind, resource.name)
+        if resource and resource.owned and resource.in_transition:
+            resource = inventory.wait_until_stable(settings, aws, kind, resource.name)
         if resource is None:
-            break  # a component whose endpoint is gone never leaves its state
+            break  # without its endpoint, a component stays in transition forever
+    settings.check()
+    settings.require_role()
     planned = plan.make(settings, aws, _before(aws) if arguments.rollback else None)
     if arguments.plan:
         _require_same(planned, arguments.plan)
     planned.require_ready()
-    say(planned.text())
+    log(planned.text())
     tail = Tail(settings, aws, time.time())
     for step in planned.steps:
-        _take(settings, aws, step, tail)
+        _apply(settings, aws, step, tail)
     answer = _verified(settings, arguments)
-    journal.write(verb="deploy", state="deployed", region=aws.region, wanted=planned.wanted)
+    journal.write(verb="deploy", state="deployed", region=aws.region, wanted=planned.desired)
     return planned, answer
 
 
-def _before(aws: Aws) -> Wanted:
-    """Return what was wanted by the deployment before the present one. Raises Failure without one."""
+def _before(aws: Aws) -> DesiredState:
+    """Return the desired state of the previous deployment. Raise Failure if there is none."""
     entries = (entry for entry in journal.read() if entry.get("region") == aws.region)
-    deployed: list[Wanted] = [entry["wanted"] for entry in entries if entry.get("state") == "deployed"]
-    for wanted in reversed(deployed):
-        if wanted != deployed[-1]:
-            return wanted
-    what, seen = "there is nothing to go back to", f"{journal.JOURNAL} knows of no other deployment"
-    remedy = "change do/config.toml, then do/deploy"
-    raise Failure(project.PRECONDITION, "no-earlier-deployment", what, seen, remedy)
+    deployed: list[DesiredState] = [entry["wanted"] for entry in entries if entry.get("state") == "deployed"]
+    for desired in reversed(deployed):
+        if desired != deployed[-1]:
+            return desired
+    what, seen = "there is no previous deployment", f"{journal.JOURNAL} has no other deployment"
+    next_step = "change do/config.toml, then do/deploy"
+    raise Failure(project.PRECONDITION, "no-earlier-deployment", what, seen, next_step)
 
 
 def _require_same(planned: Plan, file: Path) -> None:
-    """Raise Failure (policy) when a saved plan is not what would be done now."""
+    """Raise Failure (policy) if a saved plan differs from the present one."""
     try:
         saved = json.loads(file.read_text())["result"]
         known = [saved[name] for name in ("fingerprint", "account", "region")]
         steps = [f"{step['action']} {step['kind']} {step['name']}" for step in saved["steps"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        what, seen = f"{file} is no plan", f"{type(error).__name__}: {error}"
+        what, seen = f"{file} is not a plan", f"{type(error).__name__}: {error}"
         raise Failure(USAGE, "bad-plan", what, seen, f"do/plan --json > {file}") from None
     now = planned.as_json()
     if known != [now[name] for name in ("fingerprint", "account", "region")]:
         then, now_to_do = "; ".join(steps) or "nothing", "; ".join(map(str, planned.steps)) or "nothing"
-        what, seen = f"things are not as when {file} was made", f"planned: {then}. Now: {now_to_do}"
-        raise Failure(POLICY, "plan-outdated", what, seen, "do/plan again")
+        what, seen = f"the plan in {file} is out of date", f"planned: {then}. Now: {now_to_do}"
+        raise Failure(POLICY, "plan-outdated", what, seen, f"do/plan --json > {file}")
 
 
-def _take(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
-    """Make one step and wait until it has taken effect."""
-    say(str(step))
+def _apply(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
+    """Apply one step and wait until it is complete."""
+    log(str(step))
     try:
         service, operation = step.call
         aws.call(service, operation, **_completed(settings, aws, step))
     except AwsFailure as error:
         gone = step.action == "delete" and error.missing
-        made = inventory.describe(settings, aws, step.kind, step.name) if error.present else None
-        if not (gone or (made and made.ours)):
+        present = inventory.describe(settings, aws, step.kind, step.name) if error.present else None
+        if not (gone or (present and present.owned)):
             raise
-    if step.kind in PASSING and step.action != "tag":
-        resource = inventory.settled(settings, aws, step.kind, step.name, tail.quietly)
-        if step.action != "delete" and not _took(step, resource):
+    if step.kind in ASYNC_KINDS and step.action != "tag":
+        resource = inventory.wait_until_stable(settings, aws, step.kind, step.name, tail.quietly)
+        if step.action != "delete" and not _applied(step, resource):
             if step.action == "update" and resource and resource.status == "InService":
                 raise _rolled_back(resource, tail.last)
             new = "new " if step.action == "update" else ""
@@ -124,29 +128,29 @@ def _take(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
 
 
 def _rolled_back(resource: Resource, lines: list[str]) -> Failure:
-    """Return that AWS undid an update because the new copy did not start: it gives no reason."""
+    """Return the failure of an update that AWS rolled back, for which AWS gives no reason."""
     container = changes.specification_of(resource.described).get("Container", {})
     serving = container.get("Image") or resource.described.get("EndpointConfigName", "the previous model")
-    cause, remedy = explain.explained("\n".join(lines), "`do/logs` shows all")
+    cause, next_step = explain.explained("\n".join(lines), "do/logs shows the complete log")
     seen = f"the {resource} serves {serving} again"
     seen = "\n        ".join([seen, *lines[-inventory.LOG_LINES_SHOWN :]])
-    cause = cause or "the new version did not start, or not in time; its last log lines are above"
-    remedy = f"{remedy}; fix the image or the setting, then do/deploy"
-    return Failure(project.REFUSED, "rolled-back", "AWS rolled the update back", seen, remedy, cause)
+    cause = cause or "the new version did not start in time; its last log lines are above"
+    next_step = f"{next_step}; fix the image or the setting, then run do/deploy"
+    return Failure(project.REFUSED, "rolled-back", "AWS rolled back the update", seen, next_step, cause)
 
 
-def _took(step: Step, resource: Resource | None) -> bool:
-    """Tell whether a resource is as a step wanted it: AWS goes back by itself when the new does not start."""
+def _applied(step: Step, resource: Resource | None) -> bool:
+    """Return whether a resource has the state of a step; AWS rolls back an update that does not start."""
     if resource is None or resource.status != "InService":
         return False
     names = ("EndpointConfigName", "Specification")
-    wanted = {name: step.request[name] for name in names if name in step.request}
+    desired = {name: step.request[name] for name in names if name in step.request}
     described = {**resource.described, "Specification": changes.specification_of(resource.described)}
-    return not list(changes.differences(wanted, described))
+    return not list(changes.differences(desired, described))
 
 
 def _completed(settings: Target, aws: Aws, step: Step) -> Request:
-    """Return the request of a step with what is known only now: tags, and the policy that an alarm calls."""
+    """Return the request of a step with its tags, and with the scaling policy of an alarm."""
     request, (service, operation) = dict(step.request), step.call
     tags = {**({} if step.action == "tag" else aws.tags), **specification.expiry(settings)}
     listed = tag_list(tags)
@@ -161,9 +165,9 @@ def _completed(settings: Target, aws: Aws, step: Step) -> Request:
 
 
 def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Return what the endpoint answers. Raises Failure (verification) when that is wrong."""
+    """Return the response of the endpoint. Raise Failure (verification) if it is wrong."""
     server = remote.server(settings, "deploy")
-    say(f"asking {server.name}")
+    log(f"invoking {server.name}")
     try:
         return requests.check(server, arguments)
     except AwsFailure:
@@ -172,15 +176,15 @@ def _verified(settings: Target, arguments: argparse.Namespace) -> Result:
         if failure.code == project.TIMED_OUT:
             raise
         found = failure.finding
-        what, seen = "it is deployed, but does not answer as it should", f"{found.what}: {found.seen}"
-        remedy = f"{found.next}; `do/logs`; `do/deploy --rollback` goes back, `do/clean` removes it"
-        raise Failure(project.VERIFICATION, found.id, what, seen, remedy) from None
+        what, seen = "it is deployed, but the response is wrong", f"{found.what}: {found.seen}"
+        next_step = f"{found.next}; see do/logs; do/deploy --rollback restores the previous version"
+        raise Failure(project.VERIFICATION, found.id, what, seen, next_step) from None
 
 
 def _left(settings: Target) -> list[str]:
-    """Return what exists now, with what it costs, or what may exist when AWS does not tell."""
+    """Return the existing resources with their cost, or those that might exist if AWS cannot be reached."""
     try:
         found = inventory.find(settings, Aws(replace(settings, call_attempts=2), "deploy", read_only=True))
     except Failure:
         return inventory.possible(settings) if journal.read() else []
-    return [money.described(settings, resource) for resource in found if resource.removable]
+    return [cost.described(settings, resource) for resource in found if resource.removable]

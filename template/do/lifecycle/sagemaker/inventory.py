@@ -1,8 +1,8 @@
 # Part of the library: `copier update` replaces this file.
 """The resources that serve the model in AWS, found by tag, name and journal.
 
-A resource is the project's when it has both the project's tag and a name that the project gives: anybody may
-copy a tag.
+A resource belongs to the project if it has the project's tag and a name of the project's naming scheme. The
+tag alone is not enough, because tags can be copied.
 """
 
 import re
@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from lifecycle import explain, journal
 from lifecycle.aws import Aws, AwsFailure, tags_of
-from lifecycle.belongings import Resource
 from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
+from lifecycle.resources import Resource
 from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, Request, scalable_target
 from lifecycle.sagemaker.target import Target
 
-# What SageMaker makes for us, by its name in requests.
+# The kinds of SageMaker resources, and their names in requests.
 SAGEMAKER = {
     COMPONENT: "InferenceComponent",
     "endpoint": "Endpoint",
@@ -25,22 +25,25 @@ SAGEMAKER = {
     "model": "Model",
 }
 REMOVAL_ORDER = (COMPONENT, "endpoint", "endpoint config", "model")
-PASSING = (COMPONENT, "endpoint")  # these take their time
-NUMBERED = ("endpoint config", "model")  # names that end in digits of their content: these cannot be changed
+ASYNC_KINDS = (COMPONENT, "endpoint")  # creation and deletion are asynchronous
+IMMUTABLE_KINDS = (
+    "endpoint config",
+    "model",
+)  # names end in a hash of the content
 AUTOSCALING = "application-autoscaling"
-# What scales a component: the service, and what sets and what removes it.
+# The scaling of a component: the service, and the operations that create and delete.
 SCALING = {
     "scaling policy": (AUTOSCALING, "put_scaling_policy", "delete_scaling_policy"),
     "scalable target": (AUTOSCALING, "register_scalable_target", "deregister_scalable_target"),
     "alarm": ("cloudwatch", "put_metric_alarm", "delete_alarms"),
 }
 ACTIONS = {"tag": "add_tags", "scale": "update_inference_component_runtime_config"}
-INSTANCES_SECONDS = 1800  # SageMaker gives up on finding instances by itself
+INSTANCES_SECONDS = 1800  # SageMaker stops searching for instances after this time
 LOG_LINES_SHOWN = 8
 
 
 def call_of(action: str, kind: str) -> tuple[str, str]:
-    """Return the service and operation that does something to a kind of resource."""
+    """Return the service and operation of an action on a kind of resource."""
     if kind in SCALING:
         service, setting, removing = SCALING[kind]
         return service, removing if action == "delete" else setting
@@ -48,7 +51,7 @@ def call_of(action: str, kind: str) -> tuple[str, str]:
 
 
 def deletion(resource: Resource) -> Request:
-    """Return the request that removes a resource."""
+    """Return the request that deletes a resource."""
     if resource.kind in SAGEMAKER:
         return {f"{SAGEMAKER[resource.kind]}Name": resource.name}
     if resource.kind == "alarm":
@@ -59,10 +62,10 @@ def deletion(resource: Resource) -> Request:
 
 
 def find(settings: Target, aws: Aws) -> list[Resource]:
-    """Return what serves the model, in the order in which it is removed.
+    """Return the resources that serve the model, in the order of deletion.
 
-    A resource of another project is among it when it has this project's name: it is in the way. One that has
-    the project's tag and another name is `kept`.
+    They include resources of another project with this project's name, which block the deployment. Resources
+    with this project's tag and another name are `kept`.
     """
     try:
         tagged = list(_tagged(settings, aws))
@@ -74,7 +77,7 @@ def find(settings: Target, aws: Aws) -> list[Resource]:
     for kind in SAGEMAKER:
         names = [name for name in _names(tagged, kind) if _is_named(settings, kind, name)]
         names += _names_in_journal(aws, kind)
-        names += _listed(settings, aws, kind) if kind in NUMBERED else [settings.project_name]
+        names += _listed(settings, aws, kind) if kind in IMMUTABLE_KINDS else [settings.project_name]
         serving += _described(settings, aws, kind, names)
     components = [resource.name for resource in serving if resource.kind == COMPONENT]
     found = list[Resource]()
@@ -82,27 +85,28 @@ def find(settings: Target, aws: Aws) -> list[Resource]:
         found += _scaling(settings, aws, name)
     found += in_order(serving)
     known = {item.arn for item in found}
-    kept = "it has this project's tag, but not a name that this project gives"
+    kept = "it has this project's tag, but not a name of this project"
     return found + [
         replace(item, kept=kept) for item in tagged if item.kind in SAGEMAKER and item.arn not in known
     ]
 
 
 def in_order(serving: list[Resource]) -> list[Resource]:
-    """Return what serves the model in the order in which SageMaker removes it.
+    """Return resources in the order in which SageMaker can delete them.
 
-    A component goes before its endpoint, but SageMaker does not remove one that is still being created or
-    changed: then the endpoint goes first, which also ends the cost of its instances.
+    A component is deleted before its endpoint. SageMaker cannot delete a component that is being created or
+    updated. In that case the endpoint is first, which also ends the charges for its instances.
     """
     order = {kind: place for place, kind in enumerate(REMOVAL_ORDER)}
-    late = {item.arn for item in serving if item.kind == COMPONENT and item.passing}
+    late = {item.arn for item in serving if item.kind == COMPONENT and item.in_transition}
     return sorted(serving, key=lambda item: order["endpoint"] + 0.5 if item.arn in late else order[item.kind])
 
 
 def expired(found: list[Resource], moment: str) -> list[Resource]:
-    """Return what had expired at a moment (ISO 8601): an endpoint with its parts, by the endpoint's own tag.
+    """Return the resources that are expired at a moment (ISO 8601).
 
-    What belongs to no endpoint has expired by its own tag; what has no such tag never does.
+    The tag of an endpoint applies to its parts. Other resources have their own tag; without one they do not
+    expire.
     """
     ends = {item.name: item.tags.get(EXPIRES_AT, "") for item in found if item.kind == "endpoint"}
     hosts = {
@@ -127,17 +131,17 @@ def expired(found: list[Resource], moment: str) -> list[Resource]:
 
 
 def possible(settings: Target) -> list[str]:
-    """Return what may exist when AWS does not tell: the names that this project gives."""
+    """Return the names of resources that might exist, if AWS cannot be reached."""
     name = settings.project_name
-    names = {kind: f"{settings.name_prefix}*" if kind in NUMBERED else name for kind in SAGEMAKER}
+    names = {kind: f"{settings.name_prefix}*" if kind in IMMUTABLE_KINDS else name for kind in SAGEMAKER}
     names |= {"scalable target": name, "alarm": f"{name}-from-zero"}
-    return [f"perhaps {kind} {name} (AWS does not tell)" for kind, name in names.items()]
+    return [f"{kind} {name} might exist (could not verify)" for kind, name in names.items()]
 
 
 def find_tagged(settings: Target, aws: Aws, known: Collection[str]) -> list[Resource]:
-    """Return whatever has the project's tag in the region of `aws`, described if it is of SageMaker.
+    """Return the resources with the project's tag in the Region of `aws`; SageMaker's have a description.
 
-    What has one of the `known` ARNs is left out, and not asked for again.
+    Resources with one of the `known` ARNs are skipped.
     """
     tagged = [item for item in _tagged(settings, aws) if item.arn not in known]
     found = [item for kind in SAGEMAKER for item in _described(settings, aws, kind, _names(tagged, kind))]
@@ -145,7 +149,7 @@ def find_tagged(settings: Target, aws: Aws, known: Collection[str]) -> list[Reso
 
 
 def describe(settings: Target, aws: Aws, kind: str, name: str) -> Resource | None:
-    """Return a resource of SageMaker as it is now, or None when there is none of that name."""
+    """Return the present state of a SageMaker resource, None if it does not exist."""
     noun = SAGEMAKER[kind]
     found = aws.find(*call_of("describe", kind), **{f"{noun}Name": name})
     listed = aws.find("sagemaker", "list_tags", ResourceArn=found[f"{noun}Arn"]) if found else None
@@ -156,63 +160,66 @@ def describe(settings: Target, aws: Aws, kind: str, name: str) -> Resource | Non
 
 
 def patience(settings: Target) -> float:
-    """Return the seconds to wait at most for instances, the model and the start of its server."""
+    """Return the time limit in seconds for instances, model download and server start."""
     return settings.wait_seconds or INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
 
 
-def settled(
-    settings: Target, aws: Aws, kind: str, name: str, said: Callable[[], Iterable[str]] = tuple
+def wait_until_stable(
+    settings: Target, aws: Aws, kind: str, name: str, new_lines: Callable[[], Iterable[str]] = tuple
 ) -> Resource | None:
-    """Wait until a resource has left a passing state and return it, None when it is gone.
+    """Wait until a resource is in a stable state and return it, None if it is deleted.
 
-    `said` returns what its containers have said since the last time, to be shown. Raises Failure (timed out)
-    when it takes too long for its instances, model and start: it goes on in AWS.
+    `new_lines` returns the new log lines of its containers. Raise Failure (timed out) after the time limit
+    for instances, model and start; the operation continues in AWS.
     """
     limit = patience(settings)
     progress = Progress(f"{kind} {name}", limit)
     while True:
         resource = describe(settings, aws, kind, name)
         status = resource.status if resource else "gone"
-        for line in said():
+        for line in new_lines():
             progress.line(line)
-        if resource is None or not resource.passing:
+        if resource is None or not resource.in_transition:
             progress.end(status)
             return resource
         progress.show(status)
         if progress.elapsed > limit:
-            what, seen = f"{kind} {name} takes long", f"still {status} after {duration(progress.elapsed)}"
-            remedy = f"`do/status` shows it, `do/{aws.verb}` again goes on waiting, `do/clean` removes it"
-            raise Failure(TIMED_OUT, "timed-out", what, seen, remedy)
+            what, seen = (
+                f"timed out waiting for {kind} {name}",
+                f"still {status} after {duration(progress.elapsed)}",
+            )
+            next_step = f"do/status shows the state, do/{aws.verb} continues to wait, do/clean deletes it"
+            raise Failure(TIMED_OUT, "timed-out", what, seen, next_step)
         progress.sleep(settings.poll_seconds)
 
 
 def failed(what: str, resource: Resource | None, lines: list[str]) -> Failure:
-    """Return why something does not serve: AWS's reason, the last lines of its log, the likely cause."""
+    """Return the failure of a resource: the reason from AWS, the last log lines and the likely cause."""
     status = resource.status if resource else "gone"
     reason = resource.described.get("FailureReason", "") if resource else ""
-    cause, remedy = explain.explained("\n".join(lines), "`do/logs` shows all", reason, status)
-    seen = "\n        ".join([reason or f"it is {status}", *lines[-LOG_LINES_SHOWN:]])
-    remedy = f"{remedy}; `do/clean` removes it"
-    return Failure(REFUSED, "not-in-service", f"{what} does not serve", seen, remedy, cause)
+    cause, next_step = explain.explained("\n".join(lines), "do/logs shows the complete log", reason, status)
+    seen = "\n        ".join([reason or f"status {status}", *lines[-LOG_LINES_SHOWN:]])
+    next_step = f"{next_step}; do/clean deletes it"
+    return Failure(REFUSED, "not-in-service", f"{what} is not in service", seen, next_step, cause)
 
 
 def _described(settings: Target, aws: Aws, kind: str, names: list[str]) -> list[Resource]:
-    """Return what there is of these names: the project's own, and what has its name."""
+    """Return the existing resources with these names: those of the project, and those in its way."""
     found = [describe(settings, aws, kind, name) for name in dict.fromkeys(names)]
-    return [item for item in found if item and (item.ours or item.name == settings.project_name)]
+    return [item for item in found if item and (item.owned or item.name == settings.project_name)]
 
 
 def _is_named(settings: Target, kind: str, name: str) -> bool:
-    """Return whether the project gives a resource of SageMaker such a name."""
-    if kind in NUMBERED:
+    """Return whether a name is of the project's naming scheme."""
+    if kind in IMMUTABLE_KINDS:
         return bool(re.fullmatch(f"{re.escape(settings.name_prefix)}[0-9a-f]{{8}}", name))
     return name == settings.project_name
 
 
 def _tagged(settings: Target, aws: Aws) -> Iterator[Resource]:
-    """Yield what AWS's index of tags knows of the project; it may lag behind."""
-    key, wanted = "ResourceTagMappingList", [{"Key": "mcc-project-id", "Values": [settings.project_id]}]
-    for entry in aws.pages("resourcegroupstaggingapi", "get_resources", key, TagFilters=wanted):
+    """Yield the resources with the project's tag; the tag index of AWS can be out of date."""
+    key, tag = "ResourceTagMappingList", [{"Key": "mcc-project-id", "Values": [settings.project_id]}]
+    for entry in aws.pages("resourcegroupstaggingapi", "get_resources", key, TagFilters=tag):
         _, _, service, _, _, place = entry["ResourceARN"].split(":", 5)
         *words, name = re.split("[/:]", place, maxsplit=1)
         kind = " ".join([service, *words]).removeprefix("sagemaker ").replace("-", " ")
@@ -231,7 +238,7 @@ def _names_in_journal(aws: Aws, kind: str) -> Iterator[str]:
 
 
 def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
-    """Yield the names that look like this project's, as SageMaker lists them."""
+    """Yield the names of the project's naming scheme that SageMaker lists."""
     noun, (service, operation), prefix = SAGEMAKER[kind], call_of("list", kind), settings.name_prefix
     for entry in aws.pages(service, f"{operation}s", f"{noun}s", NameContains=prefix):
         if _is_named(settings, kind, entry[f"{noun}Name"]):
@@ -239,7 +246,7 @@ def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
 
 
 def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
-    """Yield what scales a component: its policies, their target, and the alarm that starts a first copy."""
+    """Yield the scaling of a component: policies, scalable target, and the alarm that starts a first copy."""
     about = scalable_target(component)
     which = {
         "ServiceNamespace": about["ServiceNamespace"],
@@ -249,11 +256,11 @@ def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
     for target in aws.pages(AUTOSCALING, "describe_scalable_targets", "ScalableTargets", **which):
         arn = target["ScalableTargetARN"]
         tags = aws.call(AUTOSCALING, "list_tags_for_resource", ResourceARN=arn)["Tags"]
-        ours, key = settings.owns(tags), "ScalingPolicies"
+        owned, key = settings.owns(tags), "ScalingPolicies"
         for policy in aws.pages(AUTOSCALING, "describe_scaling_policies", key, **about):
             name, policy_arn = policy["PolicyName"], policy["PolicyARN"]
-            yield Resource("scaling policy", name, policy_arn, ours, "", policy, tags)
-        yield Resource("scalable target", component, arn, ours, "", target, tags)
+            yield Resource("scaling policy", name, policy_arn, owned, "", policy, tags)
+        yield Resource("scalable target", component, arn, owned, "", target, tags)
     names = [f"{component}-from-zero"]
     for alarm in aws.pages("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names):
         arn = alarm["AlarmArn"]

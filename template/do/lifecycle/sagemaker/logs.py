@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Show what the containers said, follow it, or explain it."""
+"""Show, follow or explain the logs of the containers."""
 
 import argparse
 import re
@@ -19,17 +19,17 @@ LAST_LINES = 20
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/logs."""
-    parser.add_argument("--since", default="1h", help="how far back: 90s, 10m, 2h, 1d (1h)")
-    parser.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
-    told = "name the likely cause and what to do, not the lines"
-    parser.add_argument("--explain", action="store_true", help=told)
+    parser.add_argument("--since", default="1h", help="start of the log: 90s, 10m, 2h or 1d ago (1h)")
+    parser.add_argument("--follow", action="store_true", help="show new lines until Ctrl-C")
+    text = "show known causes and the next step instead of the lines"
+    parser.add_argument("--explain", action="store_true", help=text)
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Return the lines, or what they mean."""
+    """Return the lines, or their known causes."""
     since = re.fullmatch(r"([0-9]{1,6})([smhd])", arguments.since)
     if since is None:
-        what, example = "--since takes a number and s, m, h or d", "do/logs --since 10m"
+        what, example = "--since must be a number and s, m, h or d", "do/logs --since 10m"
         raise Failure(USAGE, "bad-time", what, arguments.since, example)
     aws = Aws(settings, "logs", read_only=True)
     tail = Tail(settings, aws, time.time() - int(since[1]) * UNITS[since[2]])
@@ -37,7 +37,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
         return _explained(settings, aws, list(tail.new()))
     if not arguments.follow:
         lines = list(tail.new())
-        nothing = f"no lines in {' or '.join(groups(settings))} since {arguments.since}"
+        nothing = f"no log lines in {' or '.join(groups(settings))} since {arguments.since}"
         return {"lines": lines, "text": "\n".join(lines) or nothing}
     while True:
         for line in tail.new():
@@ -46,12 +46,12 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 
 def groups(settings: Target) -> list[str]:
-    """Return the log groups that SageMaker writes for the project."""
+    """Return the log groups of the project's SageMaker resources."""
     return [f"/aws/sagemaker/{kind}/{settings.project_name}" for kind in ("InferenceComponents", "Endpoints")]
 
 
 class Tail:
-    """The lines of the project's containers from a moment on, each given once."""
+    """The log lines of the project's containers since a moment, each returned once."""
 
     def __init__(self, settings: Target, aws: Aws, since: float) -> None:
         self._since = {group: int(since * 1000) for group in groups(settings)}
@@ -59,7 +59,7 @@ class Tail:
         self.last: list[str] = []
 
     def new(self) -> Iterator[str]:
-        """Yield the lines since the last time. Raises Failure when AWS refuses."""
+        """Yield the lines since the last call. Raise Failure if AWS returns an error."""
         for group, since in self._since.items():
             about = {"logGroupName": group, "startTime": since}
             try:
@@ -74,7 +74,7 @@ class Tail:
                     raise
 
     def quietly(self) -> Iterator[str]:
-        """Yield new lines; without the right to read them, or when AWS does not answer, none."""
+        """Yield new lines; none without permission, or if AWS cannot be reached."""
         try:
             yield from self.new()
         except AwsFailure:
@@ -83,14 +83,16 @@ class Tail:
 
 def _explained(settings: Target, aws: Aws, lines: list[str]) -> Result:
     name = settings.project_name
-    found = [inventory.describe(settings, aws, kind, name) for kind in inventory.PASSING]
+    found = [inventory.describe(settings, aws, kind, name) for kind in inventory.ASYNC_KINDS]
     reasons = [item.described.get("FailureReason", "") for item in found if item]
     status = ", ".join(item.status for item in found if item)
     known = explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status)
-    told = [f"{item.what}\n  seen: {item.seen}\n  cause: {item.cause}\n  next: {item.next}" for item in known]
-    nothing = "nothing known is in the log; do/logs shows its lines"
+    texts = [
+        f"{item.what}\n  seen: {item.seen}\n  cause: {item.cause}\n  next: {item.next}" for item in known
+    ]
+    nothing = "no known cause found in the log; do/logs shows its lines"
     return {
         "causes": [item.as_json() for item in known],
         "findings": known,
-        "text": "\n".join(told) or nothing,
+        "text": "\n".join(texts) or nothing,
     }

@@ -1,43 +1,49 @@
 # Part of the library: `copier update` replaces this file.
-"""Show what do/deploy would create, change and delete, what that costs, and what stands in its way."""
+"""Show the steps of the next do/deploy, the cost, and any blocking issues. Change nothing.
+
+Without AWS credentials, the plan is that of a first deployment.
+"""
 
 import argparse
 import textwrap
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from lifecycle import checks, registry
-from lifecycle.aws import Aws
+from lifecycle import checks, journal, registry
+from lifecycle.aws import NO_CREDENTIALS, Aws, AwsFailure
 from lifecycle.policies import policy
 from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, Failure, Finding, Result, finding
-from lifecycle.sagemaker import changes, inventory, money, specification, target_checks
+from lifecycle.sagemaker import changes, cost, inventory, specification, target_checks
 from lifecycle.sagemaker.changes import Step
-from lifecycle.sagemaker.specification import Wanted
+from lifecycle.sagemaker.specification import DesiredState
 from lifecycle.sagemaker.target import Target
 
-TOO_DEAR = "too-dear"
-WIDTH = 100
+OVER_BUDGET = "too-dear"
+WIDTH = 79
+NO_ACCOUNT = "0" * 12
+NO_IMAGE = "(no image yet)"
+PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is wanted, the steps to it, what was checked, and the IAM actions that a deploy needs."""
+    """The desired state, the steps to it, the results of the checks, and the IAM actions of a deploy."""
 
     settings: Target
-    wanted: Wanted
+    desired: DesiredState
     steps: list[Step]
     checks: list[Finding]
     actions: list[str]
 
     @property
     def wrong(self) -> list[Finding]:
-        """The checks that a deploy would be refused for."""
+        """The blocking issues."""
         return [check for check in self.checks if check.severity == ERROR]
 
     @property
     def exit_code(self) -> int:
-        """What a deploy would be refused with, DONE when nothing is in its way."""
-        return (POLICY if self.wrong[0].id == TOO_DEAR else PRECONDITION) if self.wrong else DONE
+        """The exit code of a deploy with these issues, DONE without any."""
+        return (POLICY if self.wrong[0].id == OVER_BUDGET else PRECONDITION) if self.wrong else DONE
 
     def require_ready(self) -> None:
         """Raise Failure for the first check that is an error."""
@@ -45,22 +51,23 @@ class Plan:
             raise Failure(self.exit_code, check.id, check.what, check.seen, check.next, check.cause)
 
     def as_json(self) -> Result:
-        """Return the plan as plain values; do/deploy --plan takes them."""
+        """Return the plan as plain values, which do/deploy --plan accepts."""
         names = ("action", "kind", "name", "why", "request")
         return {
             "fingerprint": changes.fingerprint(self.steps),
             "account": self.settings.account,
             "region": self.settings.region,
             "steps": [{name: getattr(step, name) for name in names} for step in self.steps],
-            "usd": money.of(self.settings),
+            "usd": cost.of(self.settings),
             "checks": [check.as_json() for check in self.checks],
             "iam_actions": self.actions,
         }
 
     def text(self) -> str:
-        """Return the plan for a person."""
-        steps = [str(step) for step in self.steps] or ["nothing: all is as do/config.toml wants it"]
-        lines = [*steps, "", money.told(self.settings), "", *map(checks.line, self.checks)]
+        """Return the plan as text for the terminal."""
+        steps = [str(step) for step in self.steps] or ["no changes: AWS matches do/config.toml"]
+        costs = [cost.summary(self.settings), specification.reserved(self.settings)]
+        lines = [*steps, "", *costs, "", *map(checks.line, self.checks)]
         return textwrap.indent("\n".join(lines), "  ")
 
 
@@ -69,47 +76,80 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Return the plan; nothing is changed."""
-    plan = make(settings, Aws(settings, "plan", read_only=True))
+    """Return the plan."""
+    settings.check()
+    try:
+        plan = make(settings, Aws(settings, "plan", read_only=True))
+    except AwsFailure as failure:
+        if failure.finding.id not in NO_CREDENTIALS:
+            raise
+        plan = first(settings, failure.finding)
     wrong = [check for check in plan.checks if check.severity != OK]
-    text = [plan.text(), "", "  IAM actions of a deploy (`do/doctor --policy deploy` prints the policy):"]
+    text = [plan.text(), "", "  IAM actions of a deploy (the policy: do/doctor --policy deploy):"]
     for service, actions in groupby(plan.actions, key=lambda action: action.partition(":")[0]):
         listed = f"{service}: {', '.join(action.partition(':')[2] for action in actions)}"
         text.append(textwrap.fill(listed, WIDTH, initial_indent="    ", subsequent_indent="      "))
     return {**plan.as_json(), "findings": wrong, "exit_code": plan.exit_code, "text": "\n".join(text)}
 
 
-def make(settings: Target, aws: Aws, wanted: Wanted | None = None) -> Plan:
-    """Return a plan for what is wanted: of the settings and the newest image, when nothing else is given.
+def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Plan:
+    """Return the plan for a desired state, by default that of the settings and the newest image.
 
-    Raises Failure for settings that do not go together, without credentials of the right account, for an
-    endpoint of another project that has the project's name, and for resources of another identity.
+    Raise Failure without credentials of the right account, for an endpoint of another project that has the
+    project's name, and for resources of another identity.
     """
-    settings.check()
-    settings = replace(settings, account=aws.identify().account)
+    has_role = bool(settings.role_arn)
+    checked = [] if has_role else [target_checks.no_role(settings)]
+    settings = with_role(replace(settings, account=aws.identify().account), aws.partition)
     image, found = registry.image(settings, aws), inventory.find(settings, aws)
     for item in found:
         if item.removable:
             aws.require_creator(f"the {item}", item.tags)
-    wanted = wanted or specification.wanted(settings, image.uri if image else "(no image yet)")
-    for kind, _, request in wanted:
+    desired = desired or specification.desired(settings, image.uri if image else NO_IMAGE)
+    for kind, _, request in desired:
         aws.validate(*inventory.call_of("create", kind), request)
-    steps = changes.steps(wanted, found, settings.expires_after_hours > 0)
-    checked = [checks.pushed(settings, image, ERROR)]
+    steps = changes.steps(desired, found, settings.expires_after_hours > 0)
+    checked.append(checks.pushed(settings, image, ERROR))
     checked += target_checks.of_image(settings, image) if image else []
-    checked += [_cost(settings), *checks.of_target(settings, aws, target_checks.CHECKS)]
-    statements = policy("deploy", settings, settings.account, aws.partition)["Statement"]
-    actions = sorted({action for statement in statements for action in statement["Action"]})
-    return Plan(settings, wanted, steps, checked, actions)
+    known = {name: check for name, check in target_checks.CHECKS.items() if has_role or name != "role"}
+    checked += [_cost(settings), *checks.of_target(settings, aws, known)]
+    return Plan(settings, desired, steps, checked, _actions(settings, aws.partition))
+
+
+def first(settings: Target, problem: Finding) -> Plan:
+    """Return the plan of a first deployment, without calls to AWS; `problem` is why there are none."""
+    checked = [problem, *([] if settings.role_arn else [target_checks.no_role(settings)]), _cost(settings)]
+    account = settings.account or journal.account()
+    partition = next((name for start, name in PARTITIONS.items() if settings.region.startswith(start)), "aws")
+    planned = with_role(replace(settings, account=account or NO_ACCOUNT), partition)
+    desired = specification.desired(planned, NO_IMAGE)
+    steps = changes.steps(desired, [], settings.expires_after_hours > 0)
+    return Plan(replace(planned, account=account), desired, steps, checked, _actions(planned, partition))
+
+
+def with_role(settings: Target, partition: str) -> Target:
+    """Return settings that have a role: the one that iam/stack.yml creates, if they name none."""
+    role = f"arn:{partition}:iam::{settings.account}:role/{settings.stack_role}"
+    return settings if settings.role_arn else replace(settings, role_arn=role)
+
+
+def _actions(settings: Target, partition: str) -> list[str]:
+    """Return the IAM actions of a deploy."""
+    statements = policy("deploy", settings, settings.account, partition)["Statement"]
+    return sorted({action for statement in statements for action in statement["Action"]})
 
 
 def _cost(settings: Target) -> Finding:
-    """Tell whether the instances may cost more than the ceiling."""
-    seen, ceiling = money.told(settings), settings.max_usd_per_hour
-    if ceiling and not settings.usd_per_hour:
-        what, remedy = f"nobody knows what {settings.instance_type} costs", "set usd_per_hour to its price"
-        return finding(TOO_DEAR, ERROR, what, seen, f"{remedy}, or max_usd_per_hour to 0")
-    if ceiling and settings.max_instance_count * settings.usd_per_hour > ceiling:
-        remedy = "fewer or cheaper instances, or a higher max_usd_per_hour in do/config.toml"
-        return finding(TOO_DEAR, ERROR, f"it may cost more than {ceiling:.2f} $/h", seen, remedy)
-    return finding("cost", OK, f"within {ceiling:.2f} $/h" if ceiling else "no spend ceiling", seen)
+    """Return whether the cost of all instances is within the limit."""
+    seen, limit = cost.summary(settings), settings.max_usd_per_hour
+    if limit and not settings.usd_per_hour:
+        what, next_step = f"the price of {settings.instance_type} is unknown", "set usd_per_hour to its price"
+        return finding(
+            OVER_BUDGET, ERROR, what, f"max_usd_per_hour = {limit}", f"{next_step}, or max_usd_per_hour to 0"
+        )
+    if limit and settings.max_instance_count * settings.usd_per_hour > limit:
+        next_step = "use fewer or cheaper instances, or increase max_usd_per_hour in do/config.toml"
+        what = f"the cost can exceed the limit of ${limit:.2f}/h"
+        return finding(OVER_BUDGET, ERROR, what, seen, next_step)
+    seen = f"within ${limit:.2f}/h" if limit else "max_usd_per_hour = 0"
+    return finding("cost", OK, "cost limit" if limit else "no cost limit", seen)

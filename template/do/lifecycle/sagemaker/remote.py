@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The deployed endpoint as a server to ask: do/test sends it what it sends to one on this machine."""
+"""The deployed endpoint as a server: do/test sends it the same requests as a server on this machine."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,7 +31,7 @@ class Endpoint(Server):
         self._target = {"EndpointName": name, "InferenceComponentName": name}
 
     def ping(self) -> Answer:
-        """Ask SageMaker, which pings the containers itself."""
+        """Return the state in SageMaker, which pings the containers."""
         name = self._settings.project_name
         component = inventory.describe(self._settings, self._aws, "inference component", name)
         ready = component is not None and component.status in ("InService", "Updating")
@@ -58,9 +58,9 @@ class Endpoint(Server):
             yield _of_container(error).body
 
     def _called(self, call: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a call; while the endpoint is scaled to zero, again: a refused call starts a first copy.
+        """Make a call and repeat it while the endpoint is scaled to zero: the first call starts a copy.
 
-        Raises AwsFailure, or Failure when there is no copy and none starts in time.
+        Raise AwsFailure, or Failure if no copy starts in time.
         """
         progress: Progress | None = None
         while True:
@@ -71,25 +71,25 @@ class Endpoint(Server):
                     raise
             else:
                 if progress:
-                    progress.end("a copy answers")
+                    progress.end("a copy is in service")
                 return answer
-            what, seen = f"{self.name} has no copies", "SageMaker: it has no capacity for the request"
+            what, seen = f"{self.name} has no copies", "SageMaker: no capacity for the request"
             if not self._settings.scale_to_zero:
-                remedy = "do/deploy, which sets the number of copies that do/config.toml wants"
-                raise Failure(REFUSED, "no-copies", what, seen, remedy)
+                next_step = "do/deploy sets the number of copies in do/config.toml"
+                raise Failure(REFUSED, "no-copies", what, seen, next_step)
             progress = progress or Progress(self.name, inventory.patience(self._settings))
-            progress.show("scaled to zero, waiting for a first copy")
+            progress.show("scaled to zero, waiting for the first copy")
             if progress.elapsed > progress.limit:
-                cause = "the alarm or the policy that starts a first copy is missing, or instances are short"
-                remedy = (
-                    "`do/status` shows it; `do/deploy` creates the alarm and the policy if they are missing"
+                cause = (
+                    "the alarm or the policy that starts the first copy is missing, or AWS has no capacity"
                 )
-                raise Failure(TIMED_OUT, "still-at-zero", what, seen, remedy, cause)
+                next_step = "do/status shows it; do/deploy creates a missing alarm or policy"
+                raise Failure(TIMED_OUT, "still-at-zero", what, seen, next_step, cause)
             progress.sleep(self._settings.poll_seconds)
 
 
 def _of_container(error: AwsFailure) -> Answer:
-    """Return what the container refused with. Raises the failure itself when it was not the container's."""
+    """Return the error response of the container. Raise the failure if it is not from the container."""
     if error.error != "ModelError" or not error.response.get("OriginalStatusCode"):
         raise error
     return Answer(error.response["OriginalStatusCode"], str(error.response["OriginalMessage"]).encode())

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What is asked of AWS for this project: the requests, made of the settings alone."""
+"""The desired state in AWS: the requests that create it, from the settings alone."""
 
 import hashlib
 import json
@@ -9,31 +9,34 @@ from typing import Any
 from lifecycle.sagemaker.target import Target
 
 VARIANT = "main"
-CPU_CORES = 1  # reserved for a copy without GPUs; it may use all of its instance
+CPU_CORES = 1  # reserved for a copy without GPUs; a copy can use all cores of its instance
 NEVER = "never"
 EXPIRES_AT = "mcc-expires-at"
 LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 COMPONENT = "inference component"
 Request = dict[str, Any]
-Wanted = list[tuple[str, str, Request]]  # a kind, a name, and the request that makes it
+DesiredState = list[tuple[str, str, Request]]  # kind, name, and the request that creates it
 
 
-def wanted(settings: Target, image: str) -> Wanted:
-    """Return every request that makes the endpoint serve an image, in order; without tags."""
+def desired(settings: Target, image: str) -> DesiredState:
+    """Return the requests that create an endpoint for an image, in order and without tags."""
     name, config, container = settings.project_name, endpoint_config(settings), container_of(settings, image)
     endpoint = {"EndpointName": name, "EndpointConfigName": config["EndpointConfigName"]}
-    made: Wanted = [("endpoint config", config["EndpointConfigName"], config), ("endpoint", name, endpoint)]
+    hosts: DesiredState = [
+        ("endpoint config", config["EndpointConfigName"], config),
+        ("endpoint", name, endpoint),
+    ]
     if not settings.model_data.endswith("/"):
         component = component_of(settings, {"Container": container})
-        return [*made, (COMPONENT, name, component), *scaling(settings)]
+        return [*hosts, (COMPONENT, name, component), *scaling(settings)]
     model = model_of(settings, container)
     component = component_of(settings, {"ModelName": model["ModelName"]})
     model_and_component = [("model", model["ModelName"], model), (COMPONENT, name, component)]
-    return [*made, *model_and_component, *scaling(settings)]
+    return [*hosts, *model_and_component, *scaling(settings)]
 
 
 def endpoint_config(settings: Target) -> Request:
-    """Return the request for the instances. Its name tells its content, for it cannot be changed."""
+    """Return the request for the instances. The name contains a hash, because a config is immutable."""
     least = 0 if settings.scale_to_zero else settings.instance_count
     limits = {"MinInstanceCount": least, "MaxInstanceCount": settings.max_instance_count}
     variant: Request = {
@@ -49,14 +52,14 @@ def endpoint_config(settings: Target) -> Request:
 
 
 def container_of(settings: Target, image: str) -> Request:
-    """Return the container that a component or a model runs."""
+    """Return the container of a component or a model."""
     archive = settings.model_data.endswith(".tar.gz")
     artifact = {"ArtifactUrl": settings.model_data} if archive else {}
     return {"Image": image, "Environment": dict(settings.environment), **artifact}
 
 
 def component_of(settings: Target, source: Request) -> Request:
-    """Return the request for a component and what is kept for each copy; `source` is a container or model."""
+    """Return the request for a component with its reserved resources; `source` is a container or model."""
     resources: Request = {"MinMemoryRequiredInMb": settings.memory_mib}
     if settings.accelerators:
         resources["NumberOfAcceleratorDevicesRequired"] = settings.accelerators
@@ -77,7 +80,7 @@ def component_of(settings: Target, source: Request) -> Request:
 
 
 def model_of(settings: Target, container: Request) -> Request:
-    """Return the request for a model of many files: a component takes one archive, or such a model."""
+    """Return the request for a model of many files: a component accepts one archive, or such a model."""
     files = {"S3Uri": settings.model_data, "S3DataType": "S3Prefix", "CompressionType": "None"}
     primary = {**container, "ModelDataSource": {"S3DataSource": files}}
     content = {"ExecutionRoleArn": settings.role_arn, "PrimaryContainer": primary}
@@ -85,9 +88,9 @@ def model_of(settings: Target, container: Request) -> Request:
 
 
 def component_update(component: Request, copies: int) -> Request:
-    """Return the request that updates a component, at most half of its running copies at a time.
+    """Return the request that updates a component in batches of half of its running copies.
 
-    A batch must be 5 to 50 % of the copies that run, so with fewer than two there is none to ask for.
+    A batch must be 5 to 50 % of the running copies, so fewer than two copies are updated without batches.
     """
     changed = {name: component[name] for name in ("InferenceComponentName", "Specification")}
     if copies < 2:
@@ -97,8 +100,17 @@ def component_update(component: Request, copies: int) -> Request:
     return {**changed, "DeploymentConfig": {"RollingUpdatePolicy": policy}}
 
 
-def scaling(settings: Target) -> Wanted:
-    """Return the requests that make the copies follow the load; [] for a fixed number."""
+def reserved(settings: Target) -> str:
+    """Return the memory and GPUs that each copy reserves, in a line."""
+    mib, gpus = settings.memory_mib, settings.accelerators
+    size = f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib} MiB"
+    devices = f" and {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else ""
+    copies = "1 copy" if settings.copies == 1 else f"{settings.copies} copies"
+    return f"{size} of memory{devices} reserved for each copy ({copies})"
+
+
+def scaling(settings: Target) -> DesiredState:
+    """Return the requests that scale the copies with the load; [] for a fixed number."""
     if not settings.scales:
         return []
     name, target = settings.project_name, scalable_target(settings.project_name)
@@ -106,7 +118,7 @@ def scaling(settings: Target) -> Wanted:
     metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": LOAD}}
     tracking = {**metric, "TargetValue": float(settings.requests_per_copy)}
     load = {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": tracking}
-    by_load: Wanted = [
+    by_load: DesiredState = [
         ("scalable target", name, {**target, "MinCapacity": least, "MaxCapacity": settings.max_copies}),
         ("scaling policy", f"{name}-load", {**target, "PolicyName": f"{name}-load", **load}),
     ]
@@ -137,14 +149,14 @@ def scaling(settings: Target) -> Wanted:
 
 
 def scalable_target(component: str) -> dict[str, str]:
-    """Return how Application Auto Scaling names the copies of a component."""
+    """Return the parameters by which Application Auto Scaling identifies the copies of a component."""
     dimension = "sagemaker:inference-component:DesiredCopyCount"
     about = {"ServiceNamespace": "sagemaker", "ScalableDimension": dimension}
     return {**about, "ResourceId": f"inference-component/{component}"}
 
 
 def expiry(settings: Target) -> dict[str, str]:
-    """Return the tag that says when what is created or changed now expires."""
+    """Return the tag with the time when a resource that is created or changed now expires."""
     expires, hours = NEVER, settings.expires_after_hours
     if hours:
         expires = (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")

@@ -1,27 +1,27 @@
 # Part of the library: `copier update` replaces this file.
-"""Show what the project has in AWS, in which state, and what it costs."""
+"""Show the resources of the project in AWS, their state and their cost."""
 
 import argparse
 from dataclasses import replace
 from typing import Any
 
 from lifecycle.aws import Aws
-from lifecycle.belongings import Resource
 from lifecycle.journal import now
 from lifecycle.project import NOT_CHECKED, Failure, Result
-from lifecycle.sagemaker import inventory, money
+from lifecycle.resources import Resource
+from lifecycle.sagemaker import cost, inventory
 from lifecycle.sagemaker.specification import EXPIRES_AT
 from lifecycle.sagemaker.target import Target
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/status."""
-    told = "look in every region for what has the tag"
-    parser.add_argument("--all-regions", action="store_true", help=told)
+    text = "search all Regions for resources with the project's tag"
+    parser.add_argument("--all-regions", action="store_true", help=text)
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Return what is there, region by region."""
+    """Return the resources, Region by Region."""
     aws, findings = Aws(settings, "status", read_only=True), []
     rows = {resource.arn: _row(settings, aws, resource) for resource in inventory.find(settings, aws)}
     for region in aws.regions("sagemaker") if arguments.all_regions else []:
@@ -33,30 +33,31 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             findings.append(replace(failure.finding, what=f"{region} was not checked", severity=NOT_CHECKED))
     found = list(rows.values())
     text = [*map(_line, found), *(f"{item.what}: {item.seen}" for item in findings)]
-    return {"resources": found, "findings": findings, "text": "\n".join(text) or "nothing is there"}
+    return {"resources": found, "findings": findings, "text": "\n".join(text) or "no resources found"}
 
 
 def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
-    row = {name: getattr(resource, name) for name in ("kind", "name", "arn", "ours", "status")}
+    row = {name: getattr(resource, name) for name in ("kind", "name", "arn", "status")}
+    row["ours"] = resource.owned
     described, created = resource.described, resource.described.get("CreationTime")
     row |= {"region": aws.region, "created": created.isoformat(timespec="seconds") if created else None}
     row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get(EXPIRES_AT)}
     row["kept"] = resource.kept
     if resource.kind == "endpoint" and not resource.kept:
-        row |= {"usd_per_hour": money.per_hour(settings, resource), "estimated": settings.price_estimated}
-        row["usd_since_creation"] = money.since_creation(settings, resource)
+        row |= {"usd_per_hour": cost.per_hour(settings, resource), "estimated": settings.price_estimated}
+        row["usd_since_creation"] = cost.since_creation(settings, resource)
     return row
 
 
 def _line(row: dict[str, Any]) -> str:
     parts = [f"{row['region']}  {row['kind']} {row['name']}", row["status"] or "exists"]
     if not row["ours"]:
-        parts.append("not this project's")
+        parts.append("owned by another project")
     if row["kept"]:
         parts.append(row["kept"])
     if row.get("usd_per_hour") is not None:
         about, spent = "about " if row["estimated"] else "", row["usd_since_creation"] or 0
-        parts.append(f"{about}{row['usd_per_hour']:.2f} $/h, {spent:.2f} $ since {row['created']}")
+        parts.append(f"{about}${row['usd_per_hour']:.2f}/h, ${spent:.2f} since {row['created']}")
     if row["expires"]:
         parts.append(f"{'EXPIRED' if row['expires'] < now() else 'expires'} {row['expires']}")
     return ", ".join([*parts, *filter(None, [row["reason"]])])

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The settings of an endpoint of SageMaker, beside those of every project, and how they must go together."""
+"""The settings of a SageMaker endpoint in addition to those of every project, and their validation."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lifecycle.project import PRECONDITION, USAGE, Config, Failure
 
-LONGEST_PREFIX = 54  # of a name that ends in a dash and the eight digits of its content
+LONGEST_PREFIX = 54  # of a name that ends in a dash and an eight-digit hash
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]+")
 MOST_VARIABLES = 16  # in the environment of a component's container
 GPU_TYPE = re.compile(r"ml\.[gp][0-9]")
@@ -17,7 +17,7 @@ PLAIN = re.compile(r"_ARN$|TOKENIZER|_TOKENS$|TOKENS_", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Target(Config):
-    """One field a setting; their meaning stands in do/config.toml."""
+    """The settings, which are documented in do/config.toml."""
 
     role_arn: str
     instance_count: int
@@ -44,52 +44,72 @@ class Target(Config):
 
     @property
     def scales(self) -> bool:
-        """Whether the number of copies follows the load."""
+        """Whether auto scaling sets the number of copies."""
         return self.scale_to_zero or self.max_copies > self.copies
 
     @property
     def name_prefix(self) -> str:
-        """How names begin that end in the eight digits of their content."""
+        """The prefix of names that end in an eight-digit hash."""
         return f"{self.project_name[:LONGEST_PREFIX].rstrip('-')}-"
 
+    @property
+    def stack_role(self) -> str:
+        """The name of the role that iam/stack.yml creates."""
+        return f"mcc-{self.project_id}-execution"
+
+    @property
+    def role_command(self) -> str:
+        """The steps that create the role."""
+        return (
+            "Create it, then set role_arn in do/config.toml to its RoleArn:\n"
+            f"    aws cloudformation deploy --stack-name {self.project_name} \\\n"
+            f"        --template-file iam/stack.yml --region {self.region} \\\n"
+            "        --capabilities CAPABILITY_NAMED_IAM"
+        )
+
     def check(self) -> None:
-        """Raise Failure (usage) for settings that do not go together, (precondition) without a role."""
-        for seen, remedy in self._mismatches():
-            raise Failure(USAGE, "config-mismatch", "do/config.toml does not go together", seen, remedy)
+        """Raise Failure (usage) for settings that contradict each other."""
+        for seen, next_step in self._mismatches():
+            raise Failure(
+                USAGE, "config-mismatch", "settings in do/config.toml do not match", seen, next_step
+            )
+
+    def require_role(self) -> None:
+        """Raise Failure (precondition) without a role for the container."""
         if not self.role_arn:
-            what, seen = "there is no role for the container", 'role_arn = "" in do/config.toml'
-            raise Failure(PRECONDITION, "no-role", what, seen, "name one that SageMaker may assume there")
+            what, seen = "the container has no IAM role", 'role_arn = "" in do/config.toml'
+            raise Failure(PRECONDITION, "no-role", what, seen, self.role_command)
 
     def _mismatches(self) -> Iterator[tuple[str, str]]:
-        """Yield what was seen and what to write instead."""
+        """Yield the invalid setting and the fix."""
         for name in ("instance_count", "copies"):
             least, most = getattr(self, name), getattr(self, f"max_{name}")
             if least < 1:
-                yield f"{name} is {least}", f"{name} = 1; scale_to_zero = true goes below"
+                yield f"{name} is {least}", f"set {name} = 1; for zero, set scale_to_zero = true"
             if most < least:
-                yield f"max_{name} {most} is less than {name} {least}", f"max_{name} = {least}"
+                yield f"max_{name} {most} is less than {name} {least}", f"set max_{name} = {least}"
         for name in ("download_seconds", "startup_seconds"):
             if not 60 <= getattr(self, name) <= 3600:
-                yield f"{name} is {getattr(self, name)}, not 60 to 3600", f"{name} = 600"
+                yield f"{name} is {getattr(self, name)}, not 60 to 3600", f"set {name} = 600"
         if self.accelerators and not self.ami and GPU_TYPE.match(self.instance_type):
-            seen = f"ami is empty, and {self.instance_type} then starts with an old NVIDIA driver"
-            yield seen, 'ami = "al2023-ami-sagemaker-inference-gpu-4-1", or `copier update`'
+            seen = f"ami is empty, so {self.instance_type} starts with an old NVIDIA driver"
+            yield seen, 'set ami = "al2023-ami-sagemaker-inference-gpu-4-1", or `copier update`'
         if self.derived_for != self.instance_type:
             seen = f"memory, GPUs, driver and price are for {self.derived_for}, not {self.instance_type}"
             yield (
                 seen,
-                f"`copier update -d instance_type={self.instance_type}`, or write them and derived_for",
+                f"copier update --trust -d instance_type={self.instance_type}",
             )
         if self.model_data and not re.fullmatch(r"s3://[^/]+/.+(\.tar\.gz|/)", self.model_data):
-            seen = f"model_data {self.model_data} is no s3:// address that ends in .tar.gz or /"
-            yield seen, 'model_data = "s3://bucket/models/mine/"'
+            seen = f"model_data {self.model_data} is not an s3:// address that ends in .tar.gz or /"
+            yield seen, 'set model_data = "s3://bucket/models/mine/"'
         if len(self.environment) > MOST_VARIABLES:
             seen = f"environment has {len(self.environment)} entries, SageMaker accepts {MOST_VARIABLES}"
-            yield seen, "remove some, or put them into the image: ENV lines in the Dockerfile"
+            yield seen, "remove some, or set them in the image with ENV in the Dockerfile"
         for name in self.environment:
             if SECRET.search(name) and not PLAIN.search(name):
-                remedy = "keep it in Secrets Manager; hf_token_secret_arn names it to the server"
-                yield f"environment holds {name}, which looks like a secret", remedy
+                next_step = "store it in Secrets Manager, and set hf_token_secret_arn"
+                yield f"environment holds {name}, which looks like a secret", next_step
         if self.role_arn and not ROLE.fullmatch(self.role_arn):
             seen = f"role_arn {self.role_arn} is not the ARN of a role"
-            yield seen, 'role_arn = "arn:aws:iam::123456789012:role/inference"'
+            yield seen, 'set role_arn = "arn:aws:iam::123456789012:role/inference"'

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What an endpoint of SageMaker needs that can be checked beforehand; lifecycle/doctor.py says how."""
+"""The checks of a SageMaker endpoint before its deployment, for do/doctor and do/plan."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,74 +16,83 @@ LATELY = timedelta(minutes=15)
 
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
-    """Yield whether the driver of the instances is new enough for an image's CUDA."""
+    """Yield whether the driver of the instances supports the CUDA version of an image."""
     cuda = image.environment.get("CUDA_VERSION", "")
     if not settings.ami_cuda or not cuda:
         return
-    seen = f"the image has CUDA {cuda}, {settings.ami} runs up to {settings.ami_cuda}"
+    seen = f"the image has CUDA {cuda}, {settings.ami} supports up to {settings.ami_cuda}"
     if _numbers(cuda) <= _numbers(settings.ami_cuda):
         yield finding("driver", OK, "driver", seen)
         return
-    remedy = "set ami and ami_cuda to a newer version, or put CUDA's compatibility libraries into the image"
-    yield finding("driver", WARNING, "the driver is older than the image's CUDA", seen, remedy)
+    next_step = (
+        "set ami and ami_cuda to a newer version, or add the CUDA compatibility libraries to the image"
+    )
+    yield finding(
+        "driver", WARNING, "the driver does not support the CUDA version of the image", seen, next_step
+    )
 
 
 def role(settings: Target, aws: Aws) -> Finding:
-    """Tell whether SageMaker may take the role."""
-    what, remedy = "the role cannot be used", "make one with iam/stack.yml, and name it in do/config.toml"
+    """Return whether SageMaker can assume the role."""
+    what, next_step = "the role cannot be used", settings.role_command
     if not settings.role_arn:
-        return finding("role", ERROR, "there is no role for the container", "role_arn is empty", remedy)
+        return no_role(settings)
     found = aws.find("iam", "get_role", RoleName=settings.role_arn.rpartition("/")[2])
     if found is None:
-        return finding("role", ERROR, what, f"{settings.role_arn} does not exist", remedy)
+        return finding("role", ERROR, what, f"{settings.role_arn} does not exist", next_step)
     trust = found["Role"]["AssumeRolePolicyDocument"]
     if HOSTING not in _trusted(trust):
         seen = f"its trust policy does not name {HOSTING}: {json.dumps(trust)}"
-        return finding("role", ERROR, what, seen, remedy)
+        return finding("role", ERROR, what, seen, next_step)
     return finding("role", OK, "role", settings.role_arn)
 
 
+def no_role(settings: Target) -> Finding:
+    """Return that the settings name no role, and how to create one."""
+    return finding("role", ERROR, "the container has no IAM role", "role_arn is empty", settings.role_command)
+
+
 def quota(settings: Target, aws: Aws) -> Finding:
-    """Tell whether the account may have as many instances of the type, and how many it has left."""
+    """Return whether the quota allows the number of instances, and how many are in use."""
     name, least = f"{settings.instance_type} for endpoint usage", settings.instance_count
     found = _quota(aws, "list_service_quotas", name) or _quota(aws, "list_aws_default_service_quotas", name)
     if found is None:
         return finding("quota", NOT_CHECKED, "quota", f"Service Quotas does not list '{name}'")
     value, used = found["Value"], _used(aws, found.get("UsageMetric", {}))
     seen = f"'{name}' is {value:.0f}" + ("" if used is None else f", {used:.0f} in use")
-    remedy = f"ask for more of '{name}' in Service Quotas, or set another instance_type"
+    next_step = f"request an increase of '{name}' in Service Quotas, or set another instance_type"
     if value < least:
-        return finding("quota", ERROR, "the account may not have so many instances", seen, remedy)
+        return finding("quota", ERROR, "instance quota is too low", seen, next_step)
     if value < settings.max_instance_count:
-        what = f"the account may not have max_instance_count = {settings.max_instance_count}"
-        return finding("quota", WARNING, what, seen, remedy)
+        what = f"instance quota is too low for max_instance_count = {settings.max_instance_count}"
+        return finding("quota", WARNING, what, seen, next_step)
     if used is not None and value - used < least:
-        what = f"fewer than instance_count = {least} are left, unless this endpoint has them already"
-        return finding("quota", WARNING, what, seen, remedy)
+        what = f"fewer than instance_count = {least} are free, unless this endpoint uses them already"
+        return finding("quota", WARNING, what, seen, next_step)
     return finding("quota", OK, "quota", seen)
 
 
 def _quota(aws: Aws, operation: str, name: str) -> dict[str, Any] | None:
-    """Return a quota of SageMaker; the account's own list may lack those that were never raised."""
+    """Return a quota of SageMaker; the account's list can lack quotas that were never increased."""
     listed = aws.pages("service-quotas", operation, "Quotas", ServiceCode="sagemaker")
     return next((entry for entry in listed if entry["QuotaName"] == name), None)
 
 
 def model_source(settings: Target, aws: Aws) -> Finding:
-    """Tell whether the model is where the container will look for it, as far as can be seen from here."""
+    """Return whether the model is where the container loads it from, if that can be checked."""
     file = PROJECT / "serving" / "settings.toml"
     source = settings.model_data or (str(read_toml(file).get("model", "")) if file.exists() else "")
     if source.startswith("s3://"):
         bucket, _, prefix = source.removeprefix("s3://").partition("/")
         if aws.call("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
             return finding("model-source", OK, "model", source)
-        return finding("model-source", ERROR, "there is no model there", source, f"aws s3 ls {source}")
+        return finding("model-source", ERROR, "no model found in S3", source, f"aws s3 ls {source}")
     if not source:
         return finding("model-source", OK, "model", "in the image")
     return _of_the_hub(source, settings.call_seconds)
 
 
-# id -> (what it is about, the check)
+# id -> (title, the check)
 CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {
     "role": ("role", role),
     "quota": ("quota", quota),
@@ -97,15 +106,17 @@ def _numbers(version: str) -> list[int]:
 
 
 def _used(aws: Aws, metric: dict[str, Any]) -> float | None:
-    """Return how much of a quota was in use lately, None when CloudWatch does not tell."""
+    """Return the recent usage of a quota, None if CloudWatch has no data."""
     if not metric:
         return None
     now, statistic = datetime.now(UTC), metric.get("MetricStatisticRecommendation", "Maximum")
     dimensions = [{"Name": key, "Value": value} for key, value in metric["MetricDimensions"].items()]
     named = {"Namespace": metric["MetricNamespace"], "MetricName": metric["MetricName"]}
-    asked = {**named, "Dimensions": dimensions, "Statistics": [statistic], "Period": 60}
+    request = {**named, "Dimensions": dimensions, "Statistics": [statistic], "Period": 60}
     try:
-        found = aws.call("cloudwatch", "get_metric_statistics", StartTime=now - LATELY, EndTime=now, **asked)
+        found = aws.call(
+            "cloudwatch", "get_metric_statistics", StartTime=now - LATELY, EndTime=now, **request
+        )
     except AwsFailure:
         return None
     points = sorted(found["Datapoints"], key=lambda point: str(point["Timestamp"]))
@@ -113,7 +124,7 @@ def _used(aws: Aws, metric: dict[str, Any]) -> float | None:
 
 
 def _trusted(document: dict[str, Any]) -> set[str]:
-    """Return the services that a trust policy lets take the role."""
+    """Return the services that a trust policy allows to assume the role."""
     statements, named = document["Statement"], set[str]()
     for statement in statements if isinstance(statements, list) else [statements]:
         principal = statement.get("Principal", {})
@@ -130,14 +141,14 @@ def _of_the_hub(model: str, seconds: float) -> Finding:
     url = f"https://huggingface.co/api/models/{model}"
     try:
         with urllib.request.urlopen(url, timeout=seconds) as response:
-            known = json.load(response)
+            details = json.load(response)
     except urllib.error.HTTPError as error:
-        what, seen = "the Hugging Face Hub does not show this model", f"{url} answered {error.code}"
-        remedy = "check its name; a private one needs hf_token_secret_arn"
-        return finding("model-source", WARNING, what, seen, remedy)
+        what, seen = "the model is not public on the Hugging Face Hub", f"{url}: status {error.code}"
+        next_step = "check the name; a private model requires hf_token_secret_arn"
+        return finding("model-source", WARNING, what, seen, next_step)
     except (OSError, ValueError) as error:
         return finding("model-source", NOT_CHECKED, "model", f"{url}: {error}", "check the network")
-    if known.get("gated"):
-        remedy = f"ask for access at https://huggingface.co/{model}, and set hf_token_secret_arn"
-        return finding("model-source", WARNING, "the model is gated", model, remedy)
+    if details.get("gated"):
+        next_step = f"request access at https://huggingface.co/{model}, and set hf_token_secret_arn"
+        return finding("model-source", WARNING, "the model is gated", model, next_step)
     return finding("model-source", OK, "model", f"{model} on the Hugging Face Hub")

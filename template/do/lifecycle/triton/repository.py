@@ -10,14 +10,14 @@ from lifecycle.triton import local
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/repository."""
-    parser.add_argument("model", type=Path, help="the model's file, or its directory for a SavedModel")
+    parser.add_argument("model", type=Path, help="model file, or directory of a SavedModel")
 
 
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
     """Read the model and write the repository."""
     model = arguments.model.expanduser()
     if not model.exists():
-        seen = f"there is no {model}"
-        raise Failure(USAGE, "no-such-model", "the repository was not written", seen, "mend the path")
+        seen = f"{model} does not exist"
+        raise Failure(USAGE, "no-such-model", "the repository was not written", seen, "fix the path")
     local.build_repository(model)
     return {"repository": str(local.REPOSITORY)}

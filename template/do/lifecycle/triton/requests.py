@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Requests to a running server in the KServe v2 protocol, as config.pbtxt has them: what does it predict?"""
+"""Requests to a running server in the KServe v2 protocol, with the tensors of config.pbtxt."""
 
 import argparse
 import json
@@ -20,31 +20,31 @@ JSON = "application/json"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to send."""
-    parser.add_argument("--data", metavar="FILE", type=Path, help="a KServe v2 request, as JSON")
+    """Add the options for the request."""
+    parser.add_argument("--data", metavar="FILE", type=Path, help="KServe v2 request in JSON")
 
 
 def validate(arguments: argparse.Namespace) -> None:
-    """Raise Failure when there is nothing to send."""
+    """Raise Failure without data to send."""
     payload(arguments)
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return predictions for --data, else for the sample model's unseen rows, else for a row of zeros."""
+    """Return predictions for --data, or test rows of the sample model, or a row of zeros."""
     if (status := server.ping().status) != 200:
-        seen, remedy = f"/ping answered {status}", "wait, or read its log"
-        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+        seen, next_step = f"/ping returned {status}", "wait, or read the server log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     body, expected = payload(arguments)
     answer = server.invoke(body, JSON)
     if answer.status != 200:
-        what, remedy = f"/invocations answered {answer.status}", "mend the request, or read the server's log"
-        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), remedy)
+        what, next_step = f"/invocations returned {answer.status}", "fix the request, or read the server log"
+        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), next_step)
     outputs = json.loads(answer.body)["outputs"]
     return {"outputs": outputs, "expected": expected, "text": table(outputs, expected)}
 
 
 def payload(arguments: argparse.Namespace) -> tuple[bytes, list[Any]]:
-    """Return what to send, and the true values of its rows where they are known. Raises Failure."""
+    """Return the request, and the true values of its rows if available. Raise Failure."""
     if arguments.data:
         return _read(arguments.data), []
     if EXAMPLES.exists():
@@ -54,15 +54,15 @@ def payload(arguments: argparse.Namespace) -> tuple[bytes, list[Any]]:
 
 
 def config() -> pbtxt.Message:
-    """Return the config.pbtxt of the repository's model. Raises Failure when there is none."""
+    """Return the config.pbtxt of the model in the repository. Raise Failure if there is none."""
     found = sorted(local.REPOSITORY.glob("*/config.pbtxt"))
     if not found:
-        what, seen = "there is nothing to send", "model_repository/ has no config.pbtxt"
+        what, seen = "no data to send", "model_repository/ has no config.pbtxt"
         raise Failure(PRECONDITION, "no-model", what, seen, "do/repository MODEL")
     try:
         return pbtxt.parse(found[0].read_text("utf-8"))
     except ValueError as error:
-        raise Failure(USAGE, "bad-config", f"cannot read {found[0]}", str(error), "mend the file") from None
+        raise Failure(USAGE, "bad-config", f"cannot read {found[0]}", str(error), "fix the file") from None
 
 
 def request(config: pbtxt.Message, rows: list[list[float]] | None = None) -> bytes:
@@ -79,7 +79,7 @@ def request(config: pbtxt.Message, rows: list[list[float]] | None = None) -> byt
 
 
 def table(outputs: list[dict[str, Any]], expected: list[Any]) -> str:
-    """Return outputs as lines of text, beside the true values where they are known."""
+    """Return outputs as lines of text, with the true values if available."""
     numbers = outputs[0]["data"]
     if len(expected) != len(numbers):
         return "\n".join("{name}: {datatype}{shape} {data}".format(**output) for output in outputs)
@@ -97,4 +97,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Failure(USAGE, "unreadable-data", "cannot use --data", str(error), "mend the path") from None
+        raise Failure(USAGE, "unreadable-data", "cannot use --data", str(error), "fix the path") from None

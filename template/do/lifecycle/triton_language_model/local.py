@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The model server on this machine: it needs a container, and a GPU in it."""
+"""The model server on this machine, which requires a container with a GPU."""
 
 import argparse
 import os
@@ -9,23 +9,23 @@ from lifecycle.project import PRECONDITION, Config, Failure
 
 
 def prepare_build() -> None:
-    """Do nothing: the model is loaded when the server starts."""
+    """Do nothing: the server loads the model at its start."""
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of do/run that only such a server has."""
+    """Add the options of do/run for this kind of server."""
     cache = Path("~/.cache/huggingface").expanduser()
-    parser.add_argument("--cache", type=Path, default=cache, help="where downloads are kept (%(default)s)")
+    parser.add_argument("--cache", type=Path, default=cache, help="folder for downloads (%(default)s)")
 
 
 def serve_without_engine(settings: Config, arguments: argparse.Namespace) -> None:
-    """Do nothing: the engine is in the image alone."""
+    """Do nothing: the inference server is only in the image."""
 
 
 def container_options(arguments: argparse.Namespace) -> list[str]:
-    """Return what the container engine is told beside port and model.
+    """Return the options of the container engine in addition to port and model.
 
-    The token is given by the name of its variable: the engine reads it from this environment.
+    The container engine reads the token from the environment, so it is not in the command.
     """
     arguments.cache.mkdir(parents=True, exist_ok=True)
     options = [
@@ -40,6 +40,6 @@ def container_options(arguments: argparse.Namespace) -> list[str]:
 
 
 def server_python() -> Path:
-    """Raise Failure: without a container there is no engine to check."""
-    what, seen = "the engine does not run without a container", "--local was asked for"
+    """Raise Failure: the inference server is only in the image."""
+    what, seen = "the inference server requires a container", "--local"
     raise Failure(PRECONDITION, "needs-container", what, seen, "do/test --contract")

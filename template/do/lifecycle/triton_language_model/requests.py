@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Requests to a running server: a prompt, and the text it answers with."""
+"""Requests to a running server: a prompt, and the generated text."""
 
 import argparse
 import json
@@ -11,9 +11,9 @@ JSON = "application/json"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to send."""
-    parser.add_argument("--prompt", default="The sea is", help="the text to go on from")
-    parser.add_argument("--max-tokens", type=int, default=64, help="tokens of the answer at most (64)")
+    """Add the options for the request."""
+    parser.add_argument("--prompt", default="The sea is", help="prompt to complete")
+    parser.add_argument("--max-tokens", type=int, default=64, help="maximum tokens of the response (64)")
 
 
 def validate(arguments: argparse.Namespace) -> None:
@@ -21,14 +21,14 @@ def validate(arguments: argparse.Namespace) -> None:
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return the text for a prompt. Raises Failure when the server is not ready or does not answer it."""
+    """Return the text for a prompt. Raise Failure if the server is not ready or returns an error."""
     if (status := server.ping().status) != 200:
-        seen, remedy = f"/ping answered {status}", "wait, or read its log"
-        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, remedy)
+        seen, next_step = f"/ping returned {status}", "wait, or read the server log"
+        raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     request = {"text_input": arguments.prompt, "max_tokens": arguments.max_tokens}
     answer = server.invoke(json.dumps(request).encode(), JSON)
     if answer.status != 200:
-        what, remedy = f"/invocations answered {answer.status}", "read the server's log"
-        raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), remedy)
+        what, next_step = f"/invocations returned {answer.status}", "read the server log"
+        raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), next_step)
     text = json.loads(answer.body)["text_output"]
     return {"answer": text, "text": text}

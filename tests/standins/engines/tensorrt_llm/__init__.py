@@ -1,7 +1,7 @@
-"""Stands in for TensorRT-LLM's LLM API, as far as the rendered model.py uses it.
+"""A fake of TensorRT-LLM's LLM API, limited to the functions that the rendered model.py uses.
 
-It loads nothing. Its text tells, as JSON, how it was started and asked; as a stream it counts to max_tokens.
-It refuses arguments and sampling parameters that this project has no business with.
+It loads nothing. Its text contains the arguments and the request as JSON; a stream counts to max_tokens. It
+rejects arguments and sampling parameters that this project does not use.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ SAMPLING = {
 
 
 class SamplingParams:
-    """How text is made."""
+    """The sampling parameters."""
 
     def __init__(self, **given: Any) -> None:
         if unknown := set(given) - SAMPLING:
@@ -39,13 +39,13 @@ class SamplingParams:
 
 
 class Output:
-    """An answer on its way."""
+    """A response in progress."""
 
     def __init__(self, text: str, tokens: int) -> None:
         self.text, self.tokens = text, tokens
 
     async def aresult(self) -> Any:
-        """Return the whole answer, after as long as its tokens take."""
+        """Return the complete response after the time of its tokens."""
         await asyncio.sleep(SECONDS * self.tokens)
         return SimpleNamespace(outputs=[SimpleNamespace(text=self.text, text_diff=self.text)])
 
@@ -57,7 +57,7 @@ class Output:
 
 
 class LLM:
-    """A model. Raises ValueError for arguments it does not know, and for weights that are no JSON."""
+    """A model. Raise ValueError for unknown arguments, and for weights that are not JSON."""
 
     def __init__(self, **arguments: Any) -> None:
         if unknown := set(arguments) - KNOWN:
@@ -68,9 +68,9 @@ class LLM:
         self.arguments = arguments
 
     def generate_async(self, prompt: str, sampling_params: SamplingParams, streaming: bool) -> Output:
-        """Start to answer."""
+        """Start a response."""
         told = {"prompt": prompt, "sampling": sampling_params.given, "model": self.arguments["model"]}
         return Output(json.dumps({**told, "arguments": self.arguments}), sampling_params.max_tokens)
 
     def shutdown(self) -> None:
-        """End."""
+        """Shut down."""

@@ -1,6 +1,6 @@
-"""Stands in for Triton's vLLM backend: its inputs, outputs and model.json, with the other stand-in's text.
+"""A fake of Triton's vLLM backend: its inputs, outputs and model.json, with the text of the fake LLM API.
 
-It knows nothing of vLLM but the names of arguments that a model.json of this project may have.
+It accepts only the vLLM arguments that a model.json of this project can have.
 """
 
 import asyncio
@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-pb_utils: Any = importlib.import_module("triton_python_backend_utils")  # what tritonserver gives its models
-tensorrt_llm: Any = importlib.import_module("tensorrt_llm")  # the other stand-in
+pb_utils: Any = importlib.import_module(
+    "triton_python_backend_utils"
+)  # a module that tritonserver provides to models
+tensorrt_llm: Any = importlib.import_module("tensorrt_llm")  # the fake LLM API
 
 KNOWN = {"model", "revision", "tensor_parallel_size", "max_model_len", "max_num_seqs"}
 KNOWN |= {"gpu_memory_utilization", "kv_cache_dtype"}
 
 
 class TritonPythonModel:
-    """As the vLLM backend: decoupled, a response for each piece of text, the last one empty and final."""
+    """Like the vLLM backend: decoupled, with a response for each piece of text and an empty last one."""
 
     @staticmethod
     def auto_complete_config(config: Any) -> Any:

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What a project has in AWS wherever it runs: its images, the place where they are built, and logs."""
+"""The AWS resources of a project on every target: images, builds and logs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,21 +8,21 @@ from typing import Any
 from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.project import Config
 
-MOST_KEYS = 1000  # that S3 deletes with one call
+MOST_KEYS = 1000  # the maximum of one S3 call
 SOURCE_PREFIX = "source/"  # of the build sources in the bucket
 
 
 @dataclass(frozen=True)
 class Resource:
-    """Something in AWS: its kind, name and state, and whether it belongs to this project.
+    """A resource in AWS: kind, name, state, and whether it belongs to this project.
 
-    `kept` is why it is never removed although it has the project's tag, "" for everything else.
+    `kept` is the reason why a resource with the project's tag is never deleted, "" for other resources.
     """
 
     kind: str
     name: str
     arn: str
-    ours: bool
+    owned: bool
     status: str = ""
     described: dict[str, Any] = field(default_factory=dict, repr=False)
     tags: dict[str, str] = field(default_factory=dict, repr=False)
@@ -30,12 +30,12 @@ class Resource:
 
     @property
     def removable(self) -> bool:
-        """Whether do/clean may remove it."""
-        return self.ours and not self.kept
+        """Whether do/clean can delete it."""
+        return self.owned and not self.kept
 
     @property
-    def passing(self) -> bool:
-        """Whether it is on its way to another state, during which AWS lets nobody change it."""
+    def in_transition(self) -> bool:
+        """Whether its state is changing, during which AWS accepts no changes."""
         return self.status.endswith(("ing", "RollingBack"))
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ def _find_bucket(settings: Config, aws: Aws) -> Iterator[Resource]:
             return
         if error.error != "NoSuchTagSet":
             raise
-        tags = settings.tags  # its creation was interrupted: only this project uses this name
+        tags = settings.tags  # its creation was interrupted; only this project uses this name
     if not settings.owns(tags):
         yield Resource("bucket", bucket, arn, False)
         return
@@ -89,7 +89,7 @@ def find_images(settings: Config, aws: Aws) -> Iterator[Resource]:
 
 
 def find_logs(aws: Aws, groups: list[str]) -> Iterator[Resource]:
-    """Yield those of these log groups that exist; AWS makes them itself, so they have no tags of ours."""
+    """Yield the existing log groups of a list. AWS creates them, so they do not have the project's tags."""
     for name in groups:
         for group in aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name):
             if group["logGroupName"] == name:
@@ -97,7 +97,7 @@ def find_logs(aws: Aws, groups: list[str]) -> Iterator[Resource]:
 
 
 def remove(aws: Aws, resource: Resource) -> None:
-    """Remove one of these, with what is in it. Raises AwsFailure."""
+    """Delete a resource with its content. Raise AwsFailure."""
     name = resource.name
     if resource.kind == "build project":
         aws.call("codebuild", "delete_project", name=name)
@@ -116,7 +116,7 @@ def remove(aws: Aws, resource: Resource) -> None:
         for start in range(0, len(keys), MOST_KEYS):
             some = {"Objects": keys[start : start + MOST_KEYS], "Quiet": True}
             aws.call("s3", "delete_objects", Delete=some, **owner)
-    elif resource.kind == "bucket":  # S3 refuses to delete one that is not empty
+    elif resource.kind == "bucket":  # S3 deletes only empty buckets
         aws.call("s3", "delete_bucket", Bucket=name, ExpectedBucketOwner=aws.identify().account)
     elif resource.kind == "image repository":
         aws.call("ecr", "delete_repository", repositoryName=name, force=True)

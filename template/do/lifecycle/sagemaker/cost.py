@@ -1,17 +1,18 @@
 # Part of the library: `copier update` replaces this file.
-"""What an endpoint costs, by the price of do/config.toml."""
+"""The cost of an endpoint, from the price in do/config.toml."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from lifecycle.belongings import Resource
+from lifecycle.resources import Resource
 from lifecycle.sagemaker.target import Target
 
 HOURS_OF_MONTH = 730
+PRICE_REGION = "us-east-1"
 
 
 def of(settings: Target) -> dict[str, Any]:
-    """Return US dollars an hour and a month, and an hour with the most instances; 0 when not known."""
+    """Return the cost in US dollars per hour, per month, and per hour with all instances; 0: unknown."""
     rate = settings.usd_per_hour
     return {
         "per_hour": round(rate * settings.instance_count, 4),
@@ -22,20 +23,22 @@ def of(settings: Target) -> dict[str, Any]:
     }
 
 
-def told(settings: Target) -> str:
-    """Return what it costs, in a line."""
+def summary(settings: Target) -> str:
+    """Return the cost per hour and month in a line."""
     if not settings.usd_per_hour:
-        return f"the price of {settings.instance_type} is not known"
-    known, about = of(settings), "about " if settings.price_estimated else ""
-    line = f"{about}{known['per_hour']:.2f} $/h ({known['per_month']:.0f} $ a month)"
-    line += f" for {settings.instance_count} x {settings.instance_type}"
-    return f"{line}, at most {known['most_per_hour']:.2f} $/h with {settings.max_instance_count}"
+        return f"the price of {settings.instance_type} is unknown"
+    cost, about = of(settings), "about " if settings.price_estimated else ""
+    line = f"{about}${cost['per_hour']:.2f}/h, ${cost['per_month']:,.0f}/month ({HOURS_OF_MONTH} h)"
+    line += f" in {PRICE_REGION} for {settings.instance_count} x {settings.instance_type}"
+    if settings.max_instance_count == settings.instance_count:
+        return line
+    return f"{line}; up to ${cost['most_per_hour']:.2f}/h with {settings.max_instance_count}"
 
 
 def per_hour(settings: Target, endpoint: Resource) -> float | None:
-    """Return US dollars an hour of an endpoint, None when its price is not known.
+    """Return the US dollars per hour of an endpoint, None if its price is unknown.
 
-    One that is being made or removed is counted with the instances that it was asked for.
+    An endpoint that is being created or deleted counts with the number of instances in its settings.
     """
     variants = endpoint.described.get("ProductionVariants") or [{}]
     count = sum(variant.get("CurrentInstanceCount", settings.instance_count) for variant in variants)
@@ -45,7 +48,7 @@ def per_hour(settings: Target, endpoint: Resource) -> float | None:
 
 
 def since_creation(settings: Target, endpoint: Resource) -> float | None:
-    """Return US dollars that an endpoint has cost since it was made, if it has always been as it is now."""
+    """Return the US dollars that an endpoint has cost since its creation, at its present rate."""
     rate, created = per_hour(settings, endpoint), endpoint.described.get("CreationTime")
     if rate is None or created is None:
         return None
@@ -53,8 +56,8 @@ def since_creation(settings: Target, endpoint: Resource) -> float | None:
 
 
 def described(settings: Target, resource: Resource) -> str:
-    """Return a resource with what it costs."""
+    """Return a resource with its cost."""
     if resource.kind != "endpoint":
         return str(resource)
     rate = per_hour(settings, resource)
-    return f"{resource}: {'price not known' if rate is None else f'{rate:.2f} $/h'}"
+    return f"{resource}: {'price unknown' if rate is None else f'${rate:.2f}/h'}"
