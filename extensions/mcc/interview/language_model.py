@@ -17,8 +17,8 @@ from .answer_formats import whole_number
 from .questions import HYPERPOD
 from .requirements import LanguageModelRequirements
 
-OFFERED = 20
-SHOWN_IMPOSSIBLE = 5
+OFFERED = 12
+SHOWN_IMPOSSIBLE = 3
 
 
 def look_up(name: str, revision: str, token: str, offline: bool, secret: str = "") -> dict[str, Any]:
@@ -89,7 +89,7 @@ def choices(requirements: LanguageModelRequirements, kept: str) -> dict[str, Any
     offered: dict[str, Any] = {_label(choice): choice.instance.name for choice in judged.fitting[:OFFERED]}
     if kept and kept not in offered.values():
         choice = judged.choice(kept)
-        offered[_label(choice) if choice else f"{kept} (no longer in the catalog)"] = kept
+        offered[_label(choice) if choice else f"{kept}: no longer in the catalog"] = kept
     for choice in judged.cheaper[:SHOWN_IMPOSSIBLE]:
         if choice.instance.name != kept:
             offered[_label(choice)] = {"value": choice.instance.name, "validator": choice.reason}
@@ -233,8 +233,8 @@ def _longest(model_facts: Mapping[str, Any]) -> int:
 
 
 def _label(choice: Choice) -> str:
-    """Return a type with its price and GPUs; Copier adds the reason of one that cannot be chosen."""
-    shown = [sizing_view.price(choice.instance), sizing_view.gpus(choice)]
+    """Return a type with its price and GPUs. Copier adds the reason why a type cannot be chosen."""
+    shown = [sizing_view.price(choice.instance)]
     if choice.fits:
-        shown.append(f"{choice.headroom_gib:.1f} GiB spare a GPU")
-    return f"{choice.instance.name} ({', '.join(shown)})"
+        shown += [sizing_view.gpus(choice), f"{choice.headroom_gib:.1f} GiB free/GPU"]
+    return f"{choice.instance.name}: {', '.join(shown)}"

@@ -23,6 +23,7 @@ CONFIGS = (  # in order of offer; catalog/triton.yml has the facts
 )
 LANGUAGE_MODEL_CONFIGS = ("triton-vllm", "triton-tensorrtllm")
 MODEL_CONFIGS = tuple(name for name in CONFIGS if name not in LANGUAGE_MODEL_CONFIGS)
+OFFERED = 8  # images in a list
 QUEUE_DELAY_US = {"throughput": 500, "latency": 0}
 TENSOR = r"(BOOL|U?INT(8|16|32|64)|FP(16|32|64)|BF16)\[(-1|[1-9][0-9]{0,8})(,(-1|[1-9][0-9]{0,8}))*\]"
 TAG = re.compile(r":(?P<release>[0-9]{2}\.[0-9]{2})-(?P<variant>[a-z0-9-]+)(@sha256:[0-9a-f]+)?$")
@@ -53,7 +54,7 @@ def image_problem(deployment_config: str, model_format: str, image: str) -> str:
 def image_choices(deployment_config: str) -> dict[str, str]:
     """Return label -> image of the releases a backend is offered in, the default first."""
     ranked = sorted(catalog.triton()[deployment_config].images, key=lambda image: not image.default)
-    return {_label(image): image.image for image in ranked}
+    return {_label(image): image.image for image in ranked[:OFFERED]}
 
 
 def artefact_problem(path: Path, deployment_config: str, model_format: str, image: str) -> str:
@@ -178,8 +179,8 @@ def _torchscript_problem(path: Path) -> str:
 
 
 def _label(image: TritonImage) -> str:
-    unchecked = "" if image.verified else ", this tag was not checked"
-    return f"Triton {image.release}: {image.image.rpartition(':')[2]} (CUDA {image.cuda}{unchecked})"
+    unchecked = "" if image.verified else ", tag not checked"
+    return f"{image.image}: CUDA {image.cuda}{unchecked}"
 
 
 def _name(deployment_config: str) -> str:

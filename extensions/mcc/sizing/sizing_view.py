@@ -75,7 +75,7 @@ def gpus(choice: Choice) -> str:
     """Return a type's GPUs, and how many copies of the model they hold if more than one."""
     card = choice.instance.accelerator
     assert card is not None
-    shown = f"{card.count} x {card.name.removeprefix('NVIDIA ')}"
+    shown = f"{card.count} x {card.name.removeprefix('NVIDIA ').removesuffix(' Server')}"
     return f"{shown} ({choice.replicas} copies)" if choice.replicas > 1 else shown
 
 
