@@ -111,7 +111,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (llm(instance_type="ml.m5.large"), ("instance_type", "no accelerator", "ml.g6e.xlarge")),
     (llm(instance_type="ml.inf2.xlarge"), ("instance_type", "vLLM does not run on")),
     (llm(instance_type="ml.p2.xlarge"), ("instance_type", "compute capability")),
-    (llm(instance_type="ml.g5.xlarge"), ("instance_type", "lacks", "holds 3 of 16", "ml.g6e.xlarge")),
+    (llm(instance_type="ml.g5.xlarge"), ("instance_type", "lacks", "fits 3 of 16", "ml.g6e.xlarge")),
     (llm(model_name="nobody/knows-this"), ("model_name", "cannot be sized", "model_parameters=8")),
     (llm(model_name="nobody/knows-this", model_parameters="many"), ("model_parameters", "7.6")),
     (llm(model_name="nobody/knows-this", model_dtype="fp3"), ("model_dtype", "fp8")),

@@ -187,11 +187,11 @@ def _shortfall(found: Estimate, lacking: float, load: Load) -> str:
         return ""
     short = f"lacks {lacking:.1f} GiB per GPU"
     if found.pool.cache <= 0:
-        return f"{short}, even without a KV cache"
+        return f"{short} even without KV cache"
     if lacking == -found.pool.beside:
         return f"{short} for CUDA graphs"
     shown = int(max(0.0, found.pool.cache - found.margin) / found.request)
-    return f"{short}; holds {shown:,} of {load.max_concurrency:,} requests"
+    return f"{short}; fits {shown:,} of {load.max_concurrency:,} requests"
 
 
 def _serving(load: Load, degree: int) -> Serving:
