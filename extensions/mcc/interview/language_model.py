@@ -148,10 +148,7 @@ def token_problem(model_facts: Mapping[str, Any], secret: str) -> str:
     """Return why the container will not get the model from the Hub, or ''."""
     if not model_facts.get("gated") or secret:
         return ""
-    return (
-        f"{model_facts['name']} is gated: the container ends at once unless it is given HF_TOKEN. "
-        "Give hf_token_secret_arn, the ARN of a secret with a token"
-    )
+    return f"{model_facts['name']} is gated; set hf_token_secret_arn to the ARN of a secret with a token"
 
 
 def default_chat_template(model_facts: Mapping[str, Any], deployment_config: str) -> str:

@@ -80,10 +80,11 @@ def gpus(choice: Choice) -> str:
 
 
 def price(instance: Instance) -> str:
-    """Return a type's price an hour, and that it is estimated when it is."""
+    """Return the hourly price of a type, marked when it is an estimate."""
     if instance.price is None:
         return "price unknown"
-    return f"{'about ' if instance.price.estimated else ''}${instance.price.usd_h:.2f}/h"
+    digits = 2 if instance.price.usd_h >= 1 else 3
+    return f"{'about ' if instance.price.estimated else ''}${instance.price.usd_h:.{digits}f}/h"
 
 
 def bar(sized: Sizing, choice: Choice) -> list[str]:
