@@ -118,7 +118,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (llm(serving_profile="fast"), ("serving_profile", "balanced, latency")),
     (llm(offline="perhaps"), ("offline", "true")),
     (llm(hf_token_secret_arn="hf_literal"), ("hf_token_secret_arn", "arn:aws:secretsmanager")),
-    (llm(model_facts={}), ("model_facts", "Leave it out")),
+    (llm(model_facts={}), ("model_facts", "Remove it")),
     (llm(hf_token="hf secret"), ("hf_token: what was given is not a token",)),
     ({"deployment_target": "slurm"}, ("deployment_target", "managed-inference, hyperpod-eks")),
     ({"deployment_target": "hyperpod-eks"}, ("hyperpod_cluster: ''", "ml-cluster")),
@@ -154,7 +154,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ),
     (pods(instance_type="ml.m4.xlarge"), ("instance_type", "not offered on HyperPod")),
     (pods(**llm(), instance_type="ml.p3.2xlarge"), ("instance_type", "not offered on HyperPod")),
-    (pods(pod_resources={}), ("pod_resources", "Leave it out")),
+    (pods(pod_resources={}), ("pod_resources", "Remove it")),
 ]
 
 
@@ -200,7 +200,7 @@ def test_the_command_line_says_it_in_a_line_and_fails(template: Path, tmp_path: 
         text=True,
     )
     assert answer.returncode != 0
-    assert "Traceback" not in answer.stderr and "framework: 'pytorch' is not offered" in answer.stderr
+    assert "Traceback" not in answer.stderr and "framework: 'pytorch' is not available" in answer.stderr
     assert not (tmp_path / "project").exists()
 
 

@@ -131,9 +131,9 @@ def test_default_for_a_model_that_is_not_known_yet() -> None:
 
 
 def test_a_model_that_nothing_holds_is_refused_with_advice() -> None:
-    with pytest.raises(InvalidAnswer, match="Please serve a smaller model"):
+    with pytest.raises(InvalidAnswer, match="Use a smaller model"):
         cpu_sizer.default_instance("sklearn", 10**15, "throughput")
-    with pytest.raises(InvalidAnswer, match="Please choose serving_profile latency"):
+    with pytest.raises(InvalidAnswer, match="Set serving_profile=latency"):
         cpu_sizer.default_instance("tensorflow", 100 * GIB, "throughput")
 
 

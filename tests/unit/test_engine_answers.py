@@ -115,7 +115,7 @@ def test_a_template_is_read_from_the_tokenizer_of_another_model(monkeypatch: pyt
 
 
 def test_a_server_without_chats_takes_no_template() -> None:
-    with pytest.raises(InvalidAnswer, match="takes no chat requests"):
+    with pytest.raises(InvalidAnswer, match="does not support chat requests"):
         chat_templates.look_up("team/chat", "", False, "transformers-djl")
 
 

@@ -1,4 +1,4 @@
-"""The interview's answers about a language model: what is known of it, where it fits, how to run it there."""
+"""Answers about a language model: its facts, its instance types and the settings of its server."""
 
 import sys
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ SHOWN_IMPOSSIBLE = 3
 
 
 def look_up(name: str, revision: str, token: str, offline: bool, secret: str = "") -> dict[str, Any]:
-    """Return what is known of a model, to be stored; say on stderr what could not be found out.
+    """Return the facts of a model to store. Print a note if the lookup failed.
 
     `secret` is the ARN of the token that the container will have.
 
@@ -50,13 +50,13 @@ def default_max_model_len(profile: str, model_facts: Mapping[str, Any]) -> int:
 
 
 def length_problem(value: Any, model_facts: Mapping[str, Any]) -> str:
-    """Return what is wrong with a request's length, or ''."""
+    """Return the problem with the length of a request, or ''."""
     if problem := whole_number("max_model_len", value):
         return problem
     longest = _longest(model_facts)
     if longest and value > longest:
         return (
-            f"max_model_len: the model takes {longest} tokens at most, {value} were given. Example: {longest}"
+            f"max_model_len: the model supports {longest} tokens, {value} were requested. Example: {longest}"
         )
     return ""
 
@@ -73,7 +73,7 @@ def sized(requirements: LanguageModelRequirements) -> Sizing:
         engine=server.engine,
         version=server.image(requirements.image).version,
         kv_cache_dtype=requirements.kv_cache_dtype,
-        # Where prompts are not read in chunks, an engine refuses steps that are shorter than a request.
+        # Without chunked prefill, a server rejects steps that are shorter than a request.
         max_num_batched_tokens=batched if batched >= length else 0,
     )
     instances = catalog.hyperpod_nodes() if requirements.target == HYPERPOD else None
@@ -100,12 +100,14 @@ def default_instance(requirements: LanguageModelRequirements) -> str:
     """Return the cheapest type that meets the requirements. Raises UnsizableModel if none does."""
     judged = sized(requirements)
     if judged.best is None:
-        raise UnsizableModel(f"instance_type: none serves {judged.name} for this load. {judged.way_out()}")
+        raise UnsizableModel(
+            f"instance_type: no type can serve {judged.name} with this load. {judged.way_out()}"
+        )
     return judged.best.instance.name
 
 
 def settings(requirements: LanguageModelRequirements, instance_type: str) -> dict[str, Any]:
-    """Return how to run the engine on a type, with what that was worked out for, to be stored."""
+    """Return the settings of the inference server on a type, with their inputs, to store."""
     judged = sized(requirements)
     choice = judged.choice(instance_type)
     if choice is None or not choice.tensor_parallel:
@@ -116,7 +118,7 @@ def settings(requirements: LanguageModelRequirements, instance_type: str) -> dic
 
 
 def sized_for(requirements: LanguageModelRequirements, instance_type: str) -> dict[str, Any]:
-    """Return what settings are worked out for: the model at its commit, its load, its image, its type."""
+    """Return the inputs of the settings: model, commit, load, image and instance type."""
     model = requirements.model
     return {
         "model": model["name"],
@@ -139,7 +141,7 @@ def stale_settings(
 
 
 def gpu_needs(requirements: LanguageModelRequirements) -> Mapping[str, float]:
-    """Return what -> the compute capability it needs of a GPU, where requirements are met."""
+    """Return feature -> the compute capability that it needs."""
     judged, server = sized(requirements), catalog.language_model_server(requirements.server)
     return engines.gpu_needs(server, requirements.image, judged.facts, requirements.kv_cache_dtype)
 
@@ -204,17 +206,17 @@ def _not_sized(judged: Sizing, instance_type: str) -> str:
 
 
 def known_size(parameters: str, name: str, conf: Mapping[str, Any]) -> str:
-    """Return a model's number of parameters as it is; refuse none where nobody can be asked for it."""
+    """Return the number of parameters. Raise UnsizableModel if it is missing and no prompt can ask for it."""
     if not parameters and conf["defaults"]:
         raise UnsizableModel(unknown_size(name))
     return parameters
 
 
 def unknown_size(name: str) -> str:
-    """Return what to say of a model that cannot be sized for want of its number of parameters."""
+    """Return the message for a model whose number of parameters is unknown."""
     return (
-        f"model_name: {name} cannot be sized, its architecture is unknown. Give its number of parameters in "
-        "billions and how its weights are stored. Example: -d model_parameters=8 -d model_dtype=none"
+        f"model_name: {name} cannot be sized: its architecture is unknown. Set its number of parameters in "
+        "billions and the data type of its weights. Example: -d model_parameters=8 -d model_dtype=none"
     )
 
 

@@ -62,12 +62,12 @@ def default_instance(
     if choices[0].reason is None:
         return choices[0].instance
     nearest = max(choices, key=lambda choice: choice.headroom_gib)
-    advice = "serve a smaller model"
+    advice = "Use a smaller model"
     if profile == "throughput" and cpu_choices(framework, artefact_bytes, "latency", plain)[0].reason is None:
-        advice = "choose serving_profile latency, which runs one worker"
+        advice = "Set serving_profile=latency, which runs one worker"
     raise InvalidAnswer(
         f"model_path: no instance type holds this model with serving_profile {profile}; the nearest is "
-        f"{nearest.instance.name}: {nearest.reason}. Please {advice}."
+        f"{nearest.instance.name}: {nearest.reason}. {advice}."
     )
 
 
@@ -99,7 +99,7 @@ def labels(
 
 
 def model_bytes(model_path: str) -> int | None:
-    """Return the size of the person's model, or None when it is not known yet."""
+    """Return the size of a model file or folder in bytes, or None if it does not exist."""
     path = Path(os.path.expanduser(model_path))
     if not model_path or not os.path.exists(path):
         return None

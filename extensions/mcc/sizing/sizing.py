@@ -103,7 +103,7 @@ def size(
     """
     if load.engine not in catalog.memory().engines:
         known = ", ".join(catalog.memory().engines)
-        raise UnsizableModel(f"engine: {redaction.shown(load.engine)} is not known. Choose one of {known}.")
+        raise UnsizableModel(f"engine: {redaction.shown(load.engine)} is unknown. Choose one of {known}.")
     ranked = gpu_sizer.choices(facts, load, instances)
     return Sizing(name, source, facts, load, ranked, instances)
 

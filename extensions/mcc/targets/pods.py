@@ -55,7 +55,7 @@ def resources(
     """
     instance = catalog.instances().get(instance_type)
     if instance is None:
-        raise InvalidAnswer(f"instance_type: {instance_type} is not in the catalog. Choose another.")
+        raise InvalidAnswer(f"instance_type: {instance_type} is not in the catalog. Example: ml.c6i.large")
     facts, gpus = catalog.hyperpod(), _gpus(requirements, instance, engine_settings)
     share = gpus / instance.accelerator.count if gpus and instance.accelerator else 1.0
     cpu = share * (facts.room.node_share * instance.vcpu - facts.room.daemons_cpu)
