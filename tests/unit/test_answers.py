@@ -139,7 +139,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         ("hyperpod_max_replicas", "not for hyperpod_mode operator"),
     ),
     (pods(hyperpod_queue="team_a"), ("hyperpod_queue", "LocalQueue")),
-    (pods(hyperpod_model_source="gs://bucket/x"), ("hyperpod_model_source", "pvc://fsx-claim")),
+    (pods(hyperpod_model_source="gs://bucket/x"), ("hyperpod_model_source", "s3://bucket/models/chat/")),
     (pods(hyperpod_model_source="pvc://claim/../../etc"), ("hyperpod_model_source",)),
     (pods(hyperpod_model_source="fsx://fs-0123456789abcdef0"), ("hyperpod_model_source", "mountname")),
     (pods(hyperpod_token_secret="x"), ("hyperpod_token_secret", "transformers-vllm")),

@@ -129,7 +129,7 @@ def test_make_size_as_json_adds_up() -> None:
         (["../x"], 2, "model_name"),
         ([KNOWN, "--context", "999999"], 2, "max_model_len"),
         ([KNOWN, "--engine", "ollama"], 2, "engine"),
-        ([KNOWN, "--context", "131072", "--concurrency", "5000"], 1, "What would make it fit"),
+        ([KNOWN, "--context", "131072", "--concurrency", "5000"], 1, "Ways to make it fit"),
     ],
 )
 def test_make_size_of_what_cannot_be(arguments: list[str], code: int, said: str) -> None:

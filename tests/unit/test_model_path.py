@@ -116,7 +116,7 @@ def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Pat
         text=True,
     )
     assert answer.returncode == 0
-    assert "The sample model was not trained. `do/run --local` tries again." in answer.stderr
+    assert "Could not train the sample model. To try again: do/run --local" in answer.stderr
     assert "the sample model; do/run --local trains it" in answer.stderr and "Traceback" not in answer.stderr
     assert (project / "Dockerfile").exists() and not (project / "model" / "examples.json").exists()
 

@@ -76,7 +76,7 @@ def _options() -> argparse.Namespace:
     add("--concurrency", type=int, help="requests at once (default: 16)")
     add("--engine", default="vllm", help=f"one of {', '.join(catalog.memory().engines)}")
     add("--engine-version", default="", help="its version (default: the one projects get)")
-    add("--offline", action="store_true", help="ask nobody: use the catalog alone")
+    add("--offline", action="store_true", help="use the catalog only, without the Hub")
     add("--json", action="store_true", help="print JSON")
     add("--svg", type=Path, metavar="FILE", help="also draw the GPU's memory into a file")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Which questions there are, for which server and target each is asked, and what it offers."""
+"""The questions, the servers and targets that each applies to, and their choices."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -99,13 +99,13 @@ QUESTIONS = (
 MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 
-# Stored, but worked out by the template alone.
+# Stored, but computed by the template.
 DERIVED = (*("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources"),)
 
-# Never asked, and random unless given: with it a copy is the same again.
+# Never asked, and random unless given. With it, a copy can be repeated exactly.
 NEVER_ASKED = ("project_id",)
 
-# What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
+# Questions for MCP servers: no secrets, and nothing that concerns one run or one folder only.
 ASKABLE = (
     "deployment_config",
     "framework",

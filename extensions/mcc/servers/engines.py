@@ -139,7 +139,7 @@ def ami_for(cuda: str) -> str:
 def gpu_needs(
     server: LanguageModelServer, image: str, shape: ModelFacts, kv_cache_dtype: str
 ) -> Mapping[str, float]:
-    """Return what -> the compute capability it needs, of the engine, the model and its KV cache."""
+    """Return feature -> the compute capability that the server, the model or its KV cache needs."""
     constants = catalog.memory()
     engine = constants.engines[server.engine].release(server.image(image).version)
     needs = {server.title: engine.compute_capability[0]}

@@ -22,7 +22,7 @@ LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of a model: tokens a request may have, requests at once, and the engine for it.
+    """The load of a model: maximum tokens per request, concurrent requests and the inference server.
 
     `max_num_batched_tokens` are those computed in a step; 0 leaves them to the engine.
     """
@@ -37,7 +37,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Choice:
-    """An instance type as a home for a model; `reason` says why it is none, and is empty when it is.
+    """An instance type for a model; `reason` states why it cannot serve it, or is empty.
 
     `headroom_gib` is left on each GPU, negative where memory lacks; None where memory is not the reason.
     """
@@ -66,7 +66,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What decoding can reach at best, on all of an instance's GPUs: no promise, an upper bound."""
+    """The upper limit of decoding speed on all GPUs of an instance."""
 
     tokens_s: float
     usd_per_million: float
@@ -84,7 +84,7 @@ def choices(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None 
 
 
 def cheaper_that_fail(ranked: list[Choice]) -> list[Choice]:
-    """Return the types below the best one's price, nearest first: each says why it does not do."""
+    """Return the types below the best one's price, nearest first, with the reasons why they do not fit."""
     best = ranked[0].usd_h if ranked and ranked[0].fits else math.inf
     gpus = (choice for choice in ranked if _card(choice.instance).kind == "gpu")
     cheaper = [choice for choice in gpus if not choice.fits and choice.usd_h < best]
@@ -114,7 +114,7 @@ def ceiling(facts: ModelFacts, load: Load, choice: Choice) -> Ceiling | None:
 def tensor_parallel_degrees(facts: ModelFacts, gpus: int) -> Iterator[int]:
     """Yield the numbers of GPUs that can share the model, smallest first: they divide its heads.
 
-    The heads of a guessed shape say nothing about the model: any power of two is possible.
+    The heads of a guessed architecture are not those of the model: any power of two is possible.
     """
     kv_heads = facts.num_key_value_heads
     for degree in range(1, gpus + 1):

@@ -42,13 +42,13 @@ def text(sized: Sizing) -> str:
         lines += _table([c.instance.name, price(c.instance), c.reason] for c in nearest(sized))
     lines += ["confidence  " + confidence(sized)]
     if advice := sized.advice():
-        lines += ["", "What would make it cheaper:" if sized.best else "What would make it fit:"]
+        lines += ["", "Ways to reduce the cost:" if sized.best else "Ways to make it fit:"]
         lines += [f"  {number}. {advice_line(item)}" for number, item in enumerate(advice, start=1)]
     return "\n".join(lines)
 
 
 def headline(sized: Sizing) -> list[str]:
-    """Return what was sized, in two lines."""
+    """Return the model and its load, in two lines."""
     load, facts, constants = sized.load, sized.facts, catalog.memory()
     engine = constants.engines[load.engine]
     count = parameters.count(facts).total
