@@ -184,7 +184,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"deployment_config": "transformers-x", "model_name": MODEL}, "'transformers-x' is not available"),
     ({"deployment_config": "transformers-vllm"}, "model_name: is not in the context"),
     ({"framework": "pytorch"}, "framework: 'pytorch' is not available"),
-    ({"framework": ["x"]}, r"framework: \['x'\] is not a text"),
+    ({"framework": ["x"]}, r"framework: \['x'\] is not text"),
     (KNOWN | {"model_name": "meta-llama/Llama-3.1-405B-Instruct", "max_concurrency": 9999}, "none serves"),
 ]
 
