@@ -76,7 +76,7 @@ def test_layers_of_an_unknown_type_are_reported() -> None:
     assert "16 of 32 layers are of an unknown type. They count as full attention." in found.note
     assert found.shape and found.shape.full_layers == 32
     judged = size_module.of_model(found)
-    assert "low for layers of an unknown type" in sizing_view.confidence(judged)
+    assert "low for layers of unknown type" in sizing_view.confidence(judged)
 
 
 def test_a_model_on_s3_is_not_looked_up() -> None:
