@@ -55,7 +55,7 @@ async def _talk(mode: str) -> None:
         wrong = await client.call_tool("instance_facts", {"instance_type": "ml.g5.huge"})
         assert wrong.is_error and "ml.g5.huge' is not in the catalog. Nearest: ml.g5." in str(wrong.content)
         wrong = await client.call_tool("size_model", {"model": MODEL, "engine": "x", "offline": True})
-        assert wrong.is_error and "engine: 'x' is not known" in str(wrong.content)
+        assert wrong.is_error and "engine: 'x' is unknown" in str(wrong.content)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
