@@ -1,4 +1,4 @@
-"""What AWS states of the instance types for hosting: botocore's list, EC2's descriptions, the Price List API.
+"""Instance types for hosting in AWS: botocore's list, EC2's descriptions, the Price List API.
 
 For refresh_instances.py, in the terms of instances.yml.
 """
@@ -37,7 +37,7 @@ def hosting_types() -> list[str]:
 
 
 def described(names: list[str]) -> Iterator[tuple[str, Entry]]:
-    """Yield SageMaker's name and EC2's description of each type EC2 knows.
+    """Yield SageMaker's name and EC2's description of each type in EC2.
 
     Names go as a filter, because a single unknown one in InstanceTypes makes EC2 refuse the whole call.
     """
@@ -52,7 +52,7 @@ def described(names: list[str]) -> Iterator[tuple[str, Entry]]:
 
 
 def specification(item: Any) -> Entry:
-    """Return what EC2 tells of a type, in the file's terms; the accelerator is None when EC2 names none."""
+    """Return EC2's description of a type, in the terms of the file. The accelerator can be None."""
     try:
         architectures = item["ProcessorInfo"]["SupportedArchitectures"]
         return {
@@ -86,12 +86,12 @@ def hosting_prices() -> dict[str, float]:
 
 
 def report(line: str) -> None:
-    """Say on stderr what stays as it was, and why."""
+    """Report on stderr an entry that stays unchanged, and why."""
     print(line, file=sys.stderr)
 
 
 def listed(page: Any, key: str) -> list[Any]:
-    """Return the list `key` of a page. What is no answer of AWS, a proxy's say, parses as an empty one."""
+    """Return the list `key` of a page. A page from a proxy parses as an empty list."""
     if key not in page:
         raise UnexpectedAnswer(f"the answer has no {key}; is a proxy in between?")
     return list(page[key])

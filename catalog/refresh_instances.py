@@ -1,4 +1,4 @@
-"""Rewrite instances.yml: specifications and prices as AWS tells them today.
+"""Rewrite instances.yml with the specifications and prices that AWS publishes today.
 
 A maintainer's script, run by hand with credentials that may call ec2:DescribeInstanceTypes and
 pricing:GetProducts; both only read.
@@ -7,10 +7,10 @@ pricing:GetProducts; both only read.
     python catalog/refresh_instances.py --dry-run    # print what would change
     python catalog/refresh_instances.py              # and write it
 
-The types are those botocore lists for SageMaker hosting, in its order; upgrade boto3 to learn new ones.
-Prices are of us-east-1. Facts AWS does not tell (compute capability, memory bandwidth, what the driver leaves
-visible, ...) stay, and a new type takes them from a type with the same accelerator. Whatever AWS does not
-answer for stays as it was, said on stderr. Review the diff, then run the unit tests.
+The types are those botocore lists for SageMaker hosting, in its order; upgrade boto3 for new ones.
+Prices are of us-east-1. Facts that AWS does not publish (compute capability, memory bandwidth, visible
+memory, ...) stay, and a new type takes them from a type with the same accelerator. Whatever AWS does not
+answer for stays unchanged, with a line on stderr. Review the diff, then run the unit tests.
 """
 
 import argparse
@@ -51,7 +51,7 @@ FIELDS = ("vcpu", "memory_gib", "arch", "burstable", "price", "accelerator", "so
 
 
 def main(arguments: list[str] | None = None, path: Path = INSTANCES) -> None:
-    """Ask AWS, print what changes and write it. When AWS cannot say: one line, exit 1, nothing written."""
+    """Query AWS, print and write the changes. On failure: one line, exit 1, nothing written."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dry-run", action="store_true", help="print what would change, write nothing")
     dry_run = parser.parse_args(arguments).dry_run
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None, path: Path = INSTANCES) -> None:
 
 
 def explained(error: Exception) -> str:
-    """Return what went wrong with a call, in one line, and what to do about it."""
+    """Return the cause of a failed call and the next step, in one line."""
     said = " ".join(str(error).split())[:300]
     if isinstance(error, NoCredentialsError):
         return f"{said}. Log in (aws sso login) or set AWS_PROFILE, then run this again"
@@ -106,8 +106,8 @@ def header(document: dict[str, Any], instances: dict[str, Entry]) -> dict[str, A
     used |= {entry["price"]["source"] for entry in instances.values() if "price" in entry}
     sources = {**document["sources"], **SOURCES}
     return {
-        "source": f"the instance types botocore {botocore.__version__} knows; "
-        "specifications and prices as the ids below say",
+        "source": f"the instance types of botocore {botocore.__version__}; "
+        "specifications and prices from the sources below",
         "date": datetime.now(UTC).date(),
         "sources": {key: text for key, text in sources.items() if key in used},
     }
@@ -136,17 +136,17 @@ def refreshed(
             report(f"{name}: EC2 does not describe it; its specification stays")
             entry = old[name]
         else:
-            report(f"{name}: neither EC2 nor the file knows it; it is left out")
+            report(f"{name}: not in EC2 or the file; skipped")
             continue
         new[name] = priced(name, entry, prices)
     return new
 
 
-def merged(name: str, old: Entry, told: Entry, measured: dict[tuple[str, float], Entry]) -> Entry:
-    """Return the entry of a type EC2 describes; what EC2 does not tell is of the old or a like one."""
-    seen, kept = told["accelerator"], old.get("accelerator")
+def merged(name: str, old: Entry, fresh: Entry, measured: dict[tuple[str, float], Entry]) -> Entry:
+    """Return the entry of a type EC2 describes; other facts come from the old entry or a similar type."""
+    seen, kept = fresh["accelerator"], old.get("accelerator")
     if kept and not seen:
-        report(f"{name}: EC2 tells of no accelerator; the old one stays")
+        report(f"{name}: EC2 lists no accelerator; the old one stays")
     elif kept:
         # A name once given stays, for people search for it.
         kept = {**kept, "count": seen["count"], "memory_gib": seen["memory_gib"]}
@@ -155,7 +155,7 @@ def merged(name: str, old: Entry, told: Entry, measured: dict[tuple[str, float],
         if facts is None:
             report(f"{name}: nothing more is known of {seen['name']}; add {', '.join(MEASURED)}")
         kept = {**seen, **(facts or {})}
-    return {**old, **told, "accelerator": kept, "source": "ec2-api"}
+    return {**old, **fresh, "accelerator": kept, "source": "ec2-api"}
 
 
 def priced(name: str, entry: Entry, prices: dict[str, float]) -> Entry:
@@ -174,10 +174,10 @@ def changes(old: dict[str, Entry], new: dict[str, Entry]) -> Iterator[str]:
     count = 0
     for name, entry in new.items():
         before, after = flat(old.get(name, {})), flat(entry)
-        told = [f"{key} {before.get(key)} -> {after.get(key)}" for key in differing(before, after)]
-        if told:
+        differences = [f"{key} {before.get(key)} -> {after.get(key)}" for key in differing(before, after)]
+        if differences:
             count += 1
-            yield f"{name}: {', '.join(told)}" if name in old else f"{name}: new"
+            yield f"{name}: {', '.join(differences)}" if name in old else f"{name}: new"
     yield f"{count} of {len(new)} types change"
 
 
@@ -187,7 +187,7 @@ def differing(before: Entry, after: Entry) -> Iterable[str]:
 
 
 def flat(entry: Entry) -> Entry:
-    """Return `entry` with the fields of price and accelerator beside the others."""
+    """Return `entry` with the fields of price and accelerator next to the others."""
     flattened: Entry = {}
     for key, value in entry.items():
         flattened.update(

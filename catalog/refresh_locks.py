@@ -1,4 +1,4 @@
-"""Rewrite every `requirements:` of frameworks, web servers, targets and Triton from the `direct:` beside it.
+"""Rewrite every `requirements:` of frameworks, web servers, targets and Triton from the `direct:` next to it.
 
 A maintainer's script, run by hand when a version is added or its dependencies should move forward:
 
@@ -43,7 +43,7 @@ LINUX_ARM = {"sys_platform": "linux", "platform_machine": "aarch64"}
 MAC_ARM = {"sys_platform": "darwin", "platform_machine": "arm64"}
 TARGETS = [LINUX_X86, LINUX_ARM, MAC_ARM]
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")  # the same, for uv
-# What an old library is resolved with as of its own time. The others keep their newest pins.
+# Old libraries are resolved with packages of their own time. The others keep their newest pins.
 OF_THE_TIME = ("numpy", "scipy", "threadpoolctl")
 DAYS_AFTER = 8  # with 90, some libraries are given a numpy that they cannot be imported with
 # The plainest marker that is true on the same targets replaces the long one uv prints.
@@ -59,7 +59,7 @@ MARKERS = [
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What is locked: `pythons` and `requirements` are nodes to fill in, `pythons` where they are wanted."""
+    """An entry to lock: `pythons` and `requirements` are nodes to fill in."""
 
     name: str
     direct: list[str]
@@ -213,7 +213,7 @@ def with_plain_marker(line: str, pythons: Sequence[str]) -> str:
     for text in MARKERS:
         if [holds(Marker(text), target, pythons) for target in TARGETS] == wanted_by:
             return f"{pin} ; {text}"
-    raise SystemExit(f"no marker in MARKERS says what this line does: {line}")
+    raise SystemExit(f"no marker in MARKERS matches this line: {line}")
 
 
 def holds(marker: Marker, target: dict[str, str], pythons: Sequence[str]) -> bool:

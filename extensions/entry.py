@@ -1,7 +1,7 @@
-"""The one file Copier loads. It loads the package beside it and offers its filters to the templates.
+"""Load the package mcc and register its filters. This is the only file that Copier loads.
 
-The package gets a module name made from this checkout's path: an update runs the old and the new
-version of the template in one process, and each must see its own code.
+The module name of the package depends on the path of this checkout: an update runs the old and the new
+version of the template in one process, and each must use its own code.
 """
 
 import hashlib
@@ -33,16 +33,16 @@ def load_package(directory: Path) -> ModuleType:
 def compile_once(environment: Environment) -> None:
     """Let an environment compile each text once.
 
-    Copier compiles the name of every file and the rules of every question anew at each use, which would be
-    a third of the time of a copy.
+    Copier compiles the name of every file and the rules of every question at each use, which takes a third
+    of the time of a copy.
     """
-    compile_anew = environment.from_string
-    compiled = cache(compile_anew)
+    compile_text = environment.from_string
+    compiled = cache(compile_text)
 
     def from_string(source: str, *more: Any, **named: Any) -> Template:
         if more or named:
-            return compile_anew(source, *more, **named)
-        environment.preprocess(source)  # by which Copier forgets the `yield` tag of the text before
+            return compile_text(source, *more, **named)
+        environment.preprocess(source)  # resets Copier's `yield` tag of the previous text
         return compiled(source)
 
     vars(environment)["from_string"] = from_string
@@ -58,3 +58,5 @@ class Filters(Extension):
         filters = importlib.import_module(".face.filters", package.__name__)
         environment.filters.update(filters.FILTERS)
         environment.globals.update(filters.FUNCTIONS)
+        quiet_copy = importlib.import_module(".face.quiet_copy", package.__name__)
+        quiet_copy.hide_files(sys.modules.get("copier._main"))

@@ -1,8 +1,8 @@
-"""What Copier runs once, after a copy: bring the model into the project, or train the sample.
+"""Run once after a copy: add the model to the project, or train the sample model.
 
 Called as `after_copy.py MODEL_PATH MODEL_FILE` in the new project, with an empty MODEL_FILE where the project
 itself reads the model to make a repository of it. It always ends with 0, for Copier
-would delete the whole project otherwise; what did not work is said in a line.
+would delete the whole project otherwise. A failure is reported in one line.
 """
 
 import os
@@ -41,7 +41,7 @@ def main(model_path: str, model_file: str) -> None:
 
 
 def bring(source: Path, target: Path) -> None:
-    """Copy a model file or directory; say so when that fails."""
+    """Copy a model file or directory; report a failure."""
     try:
         if leaving := model_folders.link_that_leaves(source):
             raise OSError(f"{leaving} is a link that leaves the folder; copy the model with cp -rL first")
@@ -50,20 +50,20 @@ def bring(source: Path, target: Path) -> None:
         else:
             shutil.copy2(source, target)
     except OSError as error:
-        print(f"The model was not copied ({error}). Later: cp -r {source} {target}", file=sys.stderr)
+        print(f"Could not copy the model ({error}). To try again: cp -r {source} {target}", file=sys.stderr)
 
 
 def train() -> None:
-    """Train with the project's own code; say how to do it later when that fails."""
+    """Train with the project's own code; report how to do it later if that fails."""
     if not call("train"):
         again = "do/build" if Path("model_repository").is_dir() else "do/run --local"
-        print(f"The sample model was not trained. `{again}` tries again.", file=sys.stderr)
+        print(f"Could not train the sample model. To try again: {again}", file=sys.stderr)
 
 
 def read(model: Path) -> None:
-    """Have the project make its model repository; say how to do it later when that fails."""
+    """Let the project build its model repository; report how to do it later if that fails."""
     if not call("take", str(model)):
-        print(f"The model was not taken. Later: do/repository {model}", file=sys.stderr)
+        print(f"Could not import the model. To try again: do/repository {model}", file=sys.stderr)
 
 
 def call(function: str, *arguments: str) -> bool:

@@ -1,1 +1,1 @@
-"""What ML Container Creator knows and computes: plain Python, importable without Copier."""
+"""The logic of ML Container Creator: plain Python, importable without Copier."""

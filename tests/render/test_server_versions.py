@@ -44,7 +44,7 @@ def test_a_copy_warns_of_an_old_version_and_of_risky_arguments(
     }
     copier.run_copy(str(template), tmp_path / "chat", data=data, **OFFLINE)
     said = capfd.readouterr().err
-    shown = said[said.index("  warning ") :]
+    shown = said[said.index("  Warning:") : said.index("Next:")]
     assert "CVE-2026-22807" in shown and "--trust-remote-code runs code" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
 

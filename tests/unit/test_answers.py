@@ -39,7 +39,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"instance_type": "ml.m5.huge"}, ("instance_type", "'ml.m5.huge'", "ml.m5.")),
     ({"instance_type": "ml.inf2.xlarge"}, ("instance_type", "ml.inf2.xlarge")),
     ({"serving_profile": "fast"}, ("serving_profile", "throughput, latency")),
-    ({"project_name": "My_Model"}, ("project_name", "lower-case", "abalone-age")),
+    ({"project_name": "My_Model"}, ("project_name", "lowercase", "abalone-age")),
     ({"project_name": ""}, ("project_name", "2 to 63")),
     ({"project_name": "a" * 64}, ("project_name", "2 to 63")),
     ({"project_name": "-x"}, ("project_name",)),
@@ -66,7 +66,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"include_tests": "maybe"}, ("include_tests", "true")),
     ({"frmaework": "sklearn"}, ("'frmaework'", "framework")),
     ({"flask": "."}, ("'flask'", "not a question")),
-    ({"framework": ["sklearn"]}, ("framework", "not a text")),
+    ({"framework": ["sklearn"]}, ("framework", "not text")),
     ({"model_name": "Qwen/Qwen3-8B"}, ("model_name", "http-fastapi", "transformers-vllm")),
     (triton("fil", model_format="onnx"), ("model_format", "'onnx'", "triton-fil", "json, ubj, txt, tl")),
     (triton("fil", framework="xgboost"), ("framework", "not a question of deployment_config triton-fil")),
@@ -93,7 +93,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (triton("pytorch", model_inputs="eight"), ("model_inputs", "FP32[8]")),
     (triton("pytorch", model_inputs="FP32[0]"), ("model_inputs", "FP32[8]")),
     (triton("vllm", instance_type="ml.m5.large"), ("instance_type", "no accelerator")),
-    (triton("python", project_name="a/b"), ("project_name", "lower-case")),
+    (triton("python", project_name="a/b"), ("project_name", "lowercase")),
     (llm(framework="sklearn"), ("framework", "transformers-vllm")),
     (llm(model_name="../x"), ("model_name", "Qwen/Qwen3-8B")),
     (llm(model_name="a/b/c"), ("model_name",)),
@@ -111,14 +111,14 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (llm(instance_type="ml.m5.large"), ("instance_type", "no accelerator", "ml.g6e.xlarge")),
     (llm(instance_type="ml.inf2.xlarge"), ("instance_type", "vLLM does not run on")),
     (llm(instance_type="ml.p2.xlarge"), ("instance_type", "compute capability")),
-    (llm(instance_type="ml.g5.xlarge"), ("instance_type", "lacks", "room for 3 of 16", "ml.g6e.xlarge")),
+    (llm(instance_type="ml.g5.xlarge"), ("instance_type", "lacks", "fits 3 of 16", "ml.g6e.xlarge")),
     (llm(model_name="nobody/knows-this"), ("model_name", "cannot be sized", "model_parameters=8")),
     (llm(model_name="nobody/knows-this", model_parameters="many"), ("model_parameters", "7.6")),
     (llm(model_name="nobody/knows-this", model_dtype="fp3"), ("model_dtype", "fp8")),
     (llm(serving_profile="fast"), ("serving_profile", "balanced, latency")),
     (llm(offline="perhaps"), ("offline", "true")),
     (llm(hf_token_secret_arn="hf_literal"), ("hf_token_secret_arn", "arn:aws:secretsmanager")),
-    (llm(model_facts={}), ("model_facts", "Leave it out")),
+    (llm(model_facts={}), ("model_facts", "Remove it")),
     (llm(hf_token="hf secret"), ("hf_token: what was given is not a token",)),
     ({"deployment_target": "slurm"}, ("deployment_target", "managed-inference, hyperpod-eks")),
     ({"deployment_target": "hyperpod-eks"}, ("hyperpod_cluster: ''", "ml-cluster")),
@@ -130,31 +130,31 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (pods(hyperpod_namespace=""), ("hyperpod_namespace",)),
     (pods(hyperpod_namespace="x" * 64), ("hyperpod_namespace",)),
     (pods(hyperpod_mode="helm"), ("hyperpod_mode", "deployment, operator")),
-    (pods(hyperpod_mode="operator"), ("hyperpod_model_source", "cannot be in the image", "s3://")),
+    (pods(hyperpod_mode="operator"), ("hyperpod_model_source", "mounts the model", "s3://")),
     (pods(hyperpod_replicas=0), ("hyperpod_replicas", "from 1 to 1000")),
     (pods(hyperpod_replicas=1.5), ("hyperpod_replicas", "1.5")),
     (pods(hyperpod_replicas=3, hyperpod_max_replicas=2), ("hyperpod_max_replicas: 2 is less than",)),
     (
         pods(hyperpod_mode="operator", hyperpod_model_source="s3://bkt/x", hyperpod_max_replicas=2),
-        ("hyperpod_max_replicas", "not for hyperpod_mode operator"),
+        ("hyperpod_max_replicas", "needs hyperpod_mode=deployment"),
     ),
     (pods(hyperpod_queue="team_a"), ("hyperpod_queue", "LocalQueue")),
-    (pods(hyperpod_model_source="gs://bucket/x"), ("hyperpod_model_source", "pvc://fsx-claim")),
+    (pods(hyperpod_model_source="gs://bucket/x"), ("hyperpod_model_source", "s3://bucket/models/chat/")),
     (pods(hyperpod_model_source="pvc://claim/../../etc"), ("hyperpod_model_source",)),
-    (pods(hyperpod_model_source="fsx://fs-0123456789abcdef0"), ("hyperpod_model_source", "mountname")),
+    (pods(hyperpod_model_source="fsx://fs-0123456789abcdef0"), ("hyperpod_model_source", "fsx:")),
     (pods(hyperpod_token_secret="x"), ("hyperpod_token_secret", "transformers-vllm")),
     (
         pods(**llm(), hyperpod_token_secret="hf_aBcDeFgHiJkLmNoPqRsTuVwXyZ"),
-        ("hyperpod_token_secret", "what was given is not the name of a Secret", "never a token itself"),
+        ("hyperpod_token_secret", "what was given is not the name of a Secret", "not a token"),
     ),
     (pods(**llm(), hyperpod_max_replicas=2), ("hyperpod_max_replicas", "http-fastapi")),
     (
         pods(**llm(model_name="gpt2", model_parameters="1"), hyperpod_mode="operator"),
-        ("hyperpod_model_source", "gpt2", "organisation/name"),
+        ("hyperpod_model_source", "gpt2", "an organization"),
     ),
-    (pods(instance_type="ml.m4.xlarge"), ("instance_type", "not offered on HyperPod")),
-    (pods(**llm(), instance_type="ml.p3.2xlarge"), ("instance_type", "not offered on HyperPod")),
-    (pods(pod_resources={}), ("pod_resources", "Leave it out")),
+    (pods(instance_type="ml.m4.xlarge"), ("instance_type", "not available on HyperPod")),
+    (pods(**llm(), instance_type="ml.p3.2xlarge"), ("instance_type", "not available on HyperPod")),
+    (pods(pod_resources={}), ("pod_resources", "Remove it")),
 ]
 
 
@@ -200,7 +200,7 @@ def test_the_command_line_says_it_in_a_line_and_fails(template: Path, tmp_path: 
         text=True,
     )
     assert answer.returncode != 0
-    assert "Traceback" not in answer.stderr and "framework: 'pytorch' is not offered" in answer.stderr
+    assert "Traceback" not in answer.stderr and "framework: 'pytorch' is not available" in answer.stderr
     assert not (tmp_path / "project").exists()
 
 

@@ -41,7 +41,7 @@ def test_llama_8b_goes_where_it_truly_fits() -> None:
     assert ranked[0].instance.name == "ml.g6e.xlarge"
     assert (ranked[0].headroom_gib or 0) > 0 and ranked[0].tensor_parallel == 1
     nearest = gpu_sizer.cheaper_that_fail(ranked)[0]
-    assert nearest.usd_h < ranked[0].usd_h and "room for 4 of 16 requests" in nearest.reason
+    assert nearest.usd_h < ranked[0].usd_h and "fits 4 of 16 requests" in nearest.reason
 
 
 def test_deepseek_r1_needs_eight_h200() -> None:
@@ -64,7 +64,7 @@ def test_a_small_model_is_not_sent_to_a_large_gpu() -> None:
 @pytest.mark.parametrize(
     ("name", "load", "said"),
     [
-        ("ml.g4dn.xlarge", Load(4096, 4), "T4 does not compute in bfloat16"),
+        ("ml.g4dn.xlarge", Load(4096, 4), "T4 does not support bfloat16"),
         ("ml.p2.xlarge", Load(4096, 4), "needs compute capability 7"),
         ("ml.inf2.xlarge", Load(4096, 4), "vLLM does not run on AWS inferentia2"),
         ("ml.g5.xlarge", Load(4096, 4, kv_cache_dtype="fp8"), "FP8 KV cache needs compute capability 8.9"),

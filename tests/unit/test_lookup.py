@@ -77,7 +77,7 @@ def test_layers_of_an_unknown_type_are_reported() -> None:
     assert "16 of 32 layers are of an unknown type. They count as full attention." in found.note
     assert found.shape and found.shape.full_layers == 32
     judged = size_module.of_model(found)
-    assert "low for layers of an unknown type" in sizing_view.confidence(judged)
+    assert "low for layers of unknown type" in sizing_view.confidence(judged)
 
 
 def test_a_model_on_s3_is_not_looked_up() -> None:
@@ -168,7 +168,7 @@ def test_make_size_as_json_adds_up() -> None:
         (["../x"], 2, "model_name"),
         ([KNOWN, "--context", "999999"], 2, "max_model_len"),
         ([KNOWN, "--engine", "ollama"], 2, "engine"),
-        ([KNOWN, "--context", "131072", "--concurrency", "5000"], 1, "What would make it fit"),
+        ([KNOWN, "--context", "131072", "--concurrency", "5000"], 1, "Ways to make it fit"),
     ],
 )
 def test_make_size_of_what_cannot_be(arguments: list[str], code: int, said: str) -> None:

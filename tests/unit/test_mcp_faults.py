@@ -79,7 +79,7 @@ LIES: list[tuple[str, str]] = [
     ('{"content": "region"}', "its tool get_ml_config gave no JSON object"),
     ('{"content": [1, {"text": 2}, {"text": "{"}, {"text": "[]"}]}', "its tool get_ml_config gave no JSON"),
     ('{"content": [{"text": "%s"}]}' % ("[" * 100_000), "its tool get_ml_config gave no JSON object"),
-    ('{"isError": true, "content": []}', "its tool get_ml_config (toolName) failed: it does not say why"),
+    ('{"isError": true, "content": []}', "its tool get_ml_config (toolName) failed: no reason given"),
     ('["values"]', "tools/call failed: neither a result nor an error came"),
 ]
 

@@ -55,7 +55,7 @@ async def _talk(mode: str) -> None:
         wrong = await client.call_tool("instance_facts", {"instance_type": "ml.g5.huge"})
         assert wrong.is_error and "ml.g5.huge' is not in the catalog. Nearest: ml.g5." in str(wrong.content)
         wrong = await client.call_tool("size_model", {"model": MODEL, "engine": "x", "offline": True})
-        assert wrong.is_error and "engine: 'x' is not known" in str(wrong.content)
+        assert wrong.is_error and "engine: 'x' is unknown" in str(wrong.content)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
@@ -181,10 +181,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"model_name": 5}, "^model_name: 5 "),
     ({"model_name": MODEL, "max_model_len": "many"}, "max_model_len: 'many' is not a whole number"),
     ({"model_name": MODEL, "max_concurrency": -1}, "max_concurrency: -1 is not a whole number"),
-    ({"deployment_config": "transformers-x", "model_name": MODEL}, "'transformers-x' is not offered"),
+    ({"deployment_config": "transformers-x", "model_name": MODEL}, "'transformers-x' is not available"),
     ({"deployment_config": "transformers-vllm"}, "model_name: is not in the context"),
-    ({"framework": "pytorch"}, "framework: 'pytorch' is not offered"),
-    ({"framework": ["x"]}, r"framework: \['x'\] is not a text"),
+    ({"framework": "pytorch"}, "framework: 'pytorch' is not available"),
+    ({"framework": ["x"]}, r"framework: \['x'\] is not text"),
     (KNOWN | {"model_name": "meta-llama/Llama-3.1-405B-Instruct", "max_concurrency": 9999}, "none serves"),
 ]
 
@@ -215,7 +215,7 @@ def test_facts_are_those_of_the_catalog() -> None:
         with pytest.raises(InvalidAnswer, match=r"not in the catalog\. Nearest: ml\.") as caught:
             mcp_tools.instance_facts(wrong)
         assert len(str(caught.value)) < 200
-    with pytest.raises(InvalidAnswer, match="'x' is not offered"):
+    with pytest.raises(InvalidAnswer, match="'x' is not available"):
         mcp_tools.base_images("x")
 
 

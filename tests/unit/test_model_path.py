@@ -99,8 +99,8 @@ def test_a_copy_takes_version_python_and_image_from_the_model(template: Path, tm
 def test_a_project_carries_the_reader_as_it_is(render: Render) -> None:
     own, carried = REPOSITORY / "extensions" / "mcc" / "artifacts", render() / "serving" / "runtime"
     for name in ("artifact_facts", "artifacts", "model_reader", "pickle_opcodes", "pickles", "streams"):
-        assert (carried / f"{name}.py").read_text() == (own / f"{name}.py").read_text()
-    assert (carried / "xgboost_files.py").read_text() == (own / "xgboost_files.py").read_text()
+        assert (carried / f"{name}.py").read_text().endswith((own / f"{name}.py").read_text())
+    assert (carried / "xgboost_files.py").read_text().endswith((own / "xgboost_files.py").read_text())
 
 
 def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
@@ -116,8 +116,8 @@ def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Pat
         text=True,
     )
     assert answer.returncode == 0
-    assert "The sample model was not trained. `do/run --local` tries again." in answer.stderr
-    assert "the sample model is not trained yet" in answer.stderr and "Traceback" not in answer.stderr
+    assert "Could not train the sample model. To try again: do/run --local" in answer.stderr
+    assert "the sample model; do/run --local trains it" in answer.stderr and "Traceback" not in answer.stderr
     assert (project / "Dockerfile").exists() and not (project / "model" / "examples.json").exists()
 
 

@@ -47,15 +47,15 @@ def stored_in(project: Path) -> dict[str, Any]:
     return stored
 
 
-def test_the_environment_is_the_default_of_the_prompt_and_gives_way_to_it(
+def test_the_environment_is_the_default_of_the_prompt_and_yields_to_it(
     template: Path, tmp_path: Path
 ) -> None:
     child = spawn(template, tmp_path / "made", *given_but("project_name"), MCC_PROJECT_NAME="from-outside")
     child.expect("Project name")
     child.expect("from-outside")
     child.send("\x15typed\r")
-    child.expect("from the prompt: project_name")
     child.expect(pexpect.EOF)
+    assert "Defaults:" not in child.before
     assert stored_in(tmp_path / "made")["project_name"] == "typed"
 
 
@@ -87,7 +87,7 @@ def test_a_token_can_be_typed_and_is_not_shown(
     models, known = {"team/gated": Model(files={"config.json": LLAMA}, gated="manual")}, {"hf_typed"}
     with Hub(models, tokens=known, granted=known) as hub:
         child = spawn(template, tmp_path / "made", *words, HF_ENDPOINT=hub.url)
-        child.expect("A Hugging Face token")
+        child.expect("Hugging Face token")
         child.send("hf_typed\r")
         child.expect(pexpect.EOF)
         assert "hf_typed" not in child.before
@@ -95,7 +95,7 @@ def test_a_token_can_be_typed_and_is_not_shown(
     assert stored_in(tmp_path / "made")["model_facts"]["gated"] is True
 
 
-def test_a_data_file_is_not_asked_for_and_gives_way_to_d(template: Path, tmp_path: Path) -> None:
+def test_a_data_file_is_not_asked_for_and_yields_to_d(template: Path, tmp_path: Path) -> None:
     file = tmp_path / "data.yml"
     file.write_text("project_name: of-the-file\nregion: eu-west-1\n")
     arguments = [*given_but("project_name", "region"), "-d", "region=us-west-2", "--data-file", str(file)]
@@ -106,7 +106,7 @@ def test_a_data_file_is_not_asked_for_and_gives_way_to_d(template: Path, tmp_pat
     assert (stored["project_name"], stored["region"]) == ("of-the-file", "us-west-2")
 
 
-def test_the_summary_names_the_origin_of_what_is_no_default(template: Path, tmp_path: Path) -> None:
+def test_the_summary_names_the_source_of_a_default_from_outside(template: Path, tmp_path: Path) -> None:
     file = tmp_path / "team.yml"
     file.write_text("serving_profile: latency\nmcpServers: {}\n")
     command = [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--skip-tasks"]
@@ -114,7 +114,7 @@ def test_the_summary_names_the_origin_of_what_is_no_default(template: Path, tmp_
     outside = {"MCC_CONFIG": str(file), "MCC_REGION": "eu-west-1"}
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **outside})
     assert done.returncode == 0, done.stderr
-    assert "from -d or --data-file: framework\n" in done.stderr
-    assert "from MCC_REGION: region\n" in done.stderr
-    assert f"from {file}: serving_profile\n" in done.stderr
-    assert "project_name" not in done.stderr
+    printed = " ".join(done.stderr.split())
+    assert "Defaults: region from MCC_REGION " in printed
+    assert f"Defaults: serving_profile from {file} " in printed
+    assert "framework" not in printed and "project_name" not in printed

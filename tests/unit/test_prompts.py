@@ -64,7 +64,7 @@ def language_model(*asked: str, **answers: str) -> list[str]:
 
 def test_a_region_is_typed_and_not_another_one_picked(template: Path, tmp_path: Path) -> None:
     child = spawn(template, tmp_path / "made", *given_but("region"))
-    child.expect("Which AWS region")
+    child.expect("AWS Region")
     child.send(f"{CLEAR}tokyo\r")
     child.expect(re.escape("Matches: ap-northeast-1 (Asia Pacific (Tokyo))"))
     child.send(f"{CLEAR}eu-\r")
@@ -113,7 +113,7 @@ def test_a_wrong_path_is_refused_at_its_question(template: Path, tmp_path: Path)
 @pytest.mark.parametrize("wrong", ["", "0", "many", "9999"])
 def test_a_wrong_size_is_refused_at_its_question(template: Path, tmp_path: Path, wrong: str) -> None:
     child = spawn(template, tmp_path / "made", *language_model("model_parameters"))
-    child.expect("How many billion parameters")
+    child.expect("The size of this model is unknown")
     child.send(f"{CLEAR}{wrong}\r")
     child.expect(r"is not a number of billions")
     child.send(f"{CLEAR}8\r")
@@ -129,5 +129,5 @@ def test_no_token_is_asked_for_when_the_hub_is_not_asked(template: Path, tmp_pat
     outside = {"environment": {"MCC_OFFLINE": "1"}, "file": {"MCC_CONFIG": str(tmp_path / "team.yml")}}
     child = spawn(template, tmp_path / "made", *arguments, **outside.get(how, {}))
     child.expect(pexpect.EOF)
-    assert "A Hugging Face token" not in child.before, child.before
+    assert "Hugging Face token" not in child.before, child.before
     assert yaml.safe_load((tmp_path / "made" / ".copier-answers.yml").read_text())["project_name"] == "chat"

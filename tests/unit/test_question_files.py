@@ -32,7 +32,7 @@ def documents() -> list[dict[str, Any]]:
 GIVEN_BY_COPIER = {"var_name", "answers", "context", "jinja_env", "settings"}
 
 
-def test_every_question_is_known_to_the_check_and_has_a_line_of_help() -> None:
+def test_every_question_is_known_to_the_check_and_has_help_that_fits() -> None:
     """Copier ignores an attribute that it does not know: use_search_filter did nothing."""
     allowed = {field.name for field in dataclasses.fields(Question)} - GIVEN_BY_COPIER
     assert {"type", "help", "default", "choices", "validator", "when", "ask", "secret"} <= allowed
@@ -42,7 +42,8 @@ def test_every_question_is_known_to_the_check_and_has_a_line_of_help() -> None:
             assert set(question) <= allowed, f"{name} has an attribute Copier would ignore"
             if question.get("when") is not False and name not in (*DERIVED, *NEVER_ASKED):
                 assert name in QUESTIONS, f"{name} is missing in QUESTIONS"
-                assert len(question["help"]) <= 120
+                lines = question["help"].split("\n   ")
+                assert len(lines) <= 2 and max(map(len, lines)) <= 75, name
 
 
 def test_an_included_file_is_listed_and_a_setting_is_one_copier_knows() -> None:

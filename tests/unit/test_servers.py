@@ -219,7 +219,8 @@ def test_labels_say_which_tags_were_not_checked() -> None:
         assert next(iter(labels.values())) == server.default_image.image
         for text, image in labels.items():
             known = server.image(image)
-            assert ("CUDA" in text) and ("not checked" in text or known.verified or known.warning in text)
+            assert (known.warning or f"CUDA {known.cuda}") in text
+            assert "not checked" in text or known.verified or known.warning
     assert any("does not exist" in text for text in engines.image_choices("transformers-djl"))
 
 

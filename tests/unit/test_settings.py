@@ -61,9 +61,9 @@ BAD: list[tuple[Any, dict[str, str], str]] = [
         "MCC_FRAMEWROK is not a setting of this template. Did you mean MCC_FR",
     ),
     (None, {"MCC_POLL_SECONDS": "5"}, "A setting of the do/ commands is called MCC_DO_POLL_SECONDS"),
-    ({"framework": "pytorch"}, {}, "'pytorch' is not offered"),
+    ({"framework": "pytorch"}, {}, "'pytorch' is not available"),
     (None, {"MCC_FRAMEWORK": "pytorch"}, "(framework is from MCC_FRAMEWORK)"),
-    (None, {"MCC_INCLUDE_TESTS": "perhaps"}, "neither true nor false"),
+    (None, {"MCC_INCLUDE_TESTS": "perhaps"}, "not true or false"),
     ({"hf_token": "hf_literal"}, {}, "a secret does not belong in a file. Write $HF_TOKEN"),
     ({"hfToken": "hf_literal"}, {}, "a secret does not belong in a file"),
     ({"hf_token": "$NOT_SET_ANYWHERE"}, {}, "$NOT_SET_ANYWHERE is not set"),
@@ -160,7 +160,7 @@ def test_what_a_server_gives_wrongly_costs_a_line(copied: Any, capsys: pytest.Ca
     assert (stored["region"], stored["framework"]) == ("us-east-1", "xgboost")
     said = capsys.readouterr().err
     assert "MCP server team: region: 'mars' is not an AWS region's name" in said
-    assert "MCP server team: serving_profile: 'fast' is not offered" in said
+    assert "MCP server team: serving_profile: 'fast' is not available" in said
     assert "MCP server gone:" in said and len(said.splitlines()) == 3
 
 

@@ -127,8 +127,8 @@ def test_a_data_file_that_looks_like_an_update_is_checked(template: Path, tmp_pa
     data = {name: "https://example.com/x", "hosting": {"memory_mib": "512\nevil = 1"}}
     with pytest.raises(UserMessageError) as refused:
         copier.run_copy(str(template), tmp_path / "made", data=data, **OPTIONS)
-    assert f"{name}: is written by Copier, not given. Leave it out." in str(refused.value)
-    assert "hosting: is worked out by the template" in str(refused.value)
+    assert f"{name}: is written by Copier. Remove it." in str(refused.value)
+    assert "hosting: is computed by the template" in str(refused.value)
     assert not (tmp_path / "made").exists()
 
 

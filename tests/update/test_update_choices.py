@@ -28,8 +28,8 @@ def test_an_answer_can_be_changed_by_an_update(project: tuple[Path, Path]) -> No
     ("data", "words"),
     [
         ({"frmaework": "sklearn"}, "Did you mean framework?"),
-        ({"framework": "pytorch"}, "'pytorch' is not offered"),
-        ({"framework_version": "{{ 7 * 7 }}"}, "not offered for sklearn and pkl"),
+        ({"framework": "pytorch"}, "'pytorch' is not available"),
+        ({"framework_version": "{{ 7 * 7 }}"}, "not available for sklearn and pkl"),
         ({"instance_type": "x\ny"}, "instance_type"),
         ({"project_name": "$(id)"}, "project_name"),
         ({"max_model_len": 4096}, "not a question of deployment_config http-fastapi"),

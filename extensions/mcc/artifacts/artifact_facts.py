@@ -1,4 +1,4 @@
-"""What a model's file can state, and the errors of reading one."""
+"""Facts that a model file can state, and the errors of reading one."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ SCIKIT_LEARN, XGBOOST, NUMPY = "scikit-learn", "xgboost", "numpy"
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a model's file states; empty where it states nothing.
+    """Facts that a model file states; empty where it states nothing.
 
     `library` is the package that wrote it, `version` that package's version, `root` the pickled class and
     `modules` the packages that loading it imports. `complete` is false when limits ended the search.

@@ -56,7 +56,7 @@ VERSION_WARNING = re.compile(r"Trying to unpickle estimator \w+ from version (\S
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why the installed libraries cannot serve a model, or only with a warning; `fix` says what can."""
+    """Why the installed libraries cannot serve a model, or only with a warning; `fix` names what can."""
 
     problem: str = ""
     warning: str = ""
@@ -97,7 +97,7 @@ def judge(model: Artifact, name: str, installed: Mapping[str, str], ending: str 
 
 
 def judge_warning(text: str, name: str, installed: Mapping[str, str]) -> Verdict:
-    """Return what scikit-learn's warning of another version means, for files that did not state theirs."""
+    """Return the meaning of scikit-learn's warning about another version."""
     found = VERSION_WARNING.search(text)
     return judge(Artifact(PICKLE, SCIKIT_LEARN, found[1]), name, installed) if found else Verdict()
 
@@ -188,7 +188,7 @@ def _wrong_kind(model: Artifact, name: str) -> Verdict:
     if model.library == XGBOOST and model.kind == PICKLE:
         return Verdict(f"{name} holds {_described(model)}, not a model file.", fix=_conversion(model))
     ending = ENDINGS.get(model.kind, ".pkl")
-    cause = f"{name} is not what its ending says; its content is {model.kind}."
+    cause = f"{name} does not match its extension; its content is {model.kind}."
     return Verdict(cause, fix=f"Rename it to end in {ending} (model_format={ending[1:]}).")
 
 

@@ -1,4 +1,4 @@
-"""What belongs to a model besides the file that is named, and whether all of it is there."""
+"""The other files of a model, and whether all of them exist."""
 
 import re
 from glob import escape

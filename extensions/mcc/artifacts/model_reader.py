@@ -31,7 +31,7 @@ KERAS_VERSION = re.compile(rb"(?<![0-9.])[23]\.\d{1,3}\.\d{1,3}(?![0-9])")
 
 
 def look(path: Path) -> Artifact:
-    """Return what the model at `path` states. Raises OSError when it cannot be read."""
+    """Return the facts in the model at `path`. Raise OSError if it cannot be read."""
     if path.is_dir():
         return Artifact(SAVED_MODEL) if (path / "saved_model.pb").is_file() else Artifact()
     with path.open("rb") as file:
@@ -43,7 +43,7 @@ def look(path: Path) -> Artifact:
 
 
 def _of_head(path: Path, file: BinaryIO, head: bytes) -> Artifact:
-    """Return what a file states that begins with `head`."""
+    """Return the facts in a file that begins with `head`."""
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return _hdf5(file)
     if head.startswith(b"PK\x03\x04"):

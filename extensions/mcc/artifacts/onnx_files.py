@@ -45,7 +45,7 @@ class External:
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """What an ONNX file states of itself."""
+    """Facts that an ONNX file states."""
 
     ir: int
     opset: int
@@ -124,7 +124,7 @@ def _inside(model: Path, location: str, size: int) -> Path:
             "folder: copy the file itself there (cp -L)"
         )
     if file.samefile(model):
-        raise ValueError(f"its weights are said to be in {shown}, which is the model itself")
+        raise ValueError(f"its weights refer to {shown}, which is the model itself")
     if (there := file.stat().st_size) < size:
         raise ValueError(f"its weights are in {shown}, which is cut off: {there} bytes of {size}")
     return Path(path)

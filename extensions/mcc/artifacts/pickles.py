@@ -19,7 +19,7 @@ SKLEARN_VERSION = re.compile(
 
 
 def read(stream: Stream) -> Artifact:
-    """Return what a pickle states, as far as it can be followed within the limits."""
+    """Return the facts in a pickle, as far as the limits allow reading it."""
     walk = _Walk(stream)
     complete = True
     try:
@@ -50,7 +50,7 @@ class _Global:
 
 @dataclass
 class _Node:
-    """What a pickle would make by calling `made_by`, and the state it would give that."""
+    """An object that a pickle would create by calling `made_by`, and its state."""
 
     made_by: Any
     arguments: Any
@@ -181,7 +181,7 @@ class _Walk:
             self.memo[place] = self.stack[-1]
 
     def _marked(self) -> list[Any]:
-        """Return what is above the last mark, and forget the mark."""
+        """Return the items above the last mark, and remove the mark."""
         above, self.stack = self.stack, self.marks.pop()
         return above
 

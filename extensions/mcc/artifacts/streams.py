@@ -22,7 +22,7 @@ COMPRESSED: dict[bytes, Any] = {
 
 
 class Zlib(io.RawIOBase):
-    """What a stream of zlib holds, a little at a time."""
+    """The content of a zlib stream, in chunks."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._inflate, self._rest = file, zlib.decompressobj(), b""

@@ -1,4 +1,4 @@
-"""Which version of a framework serves a person's model, judged by what the file states."""
+"""Choose the version of a framework that serves a model, by the facts in its file."""
 
 import os
 from functools import lru_cache
@@ -65,7 +65,7 @@ def _verdict(facts: Framework, version: Version, model_path: str, model_format: 
 
 
 def _model(model_path: str) -> artifacts.Artifact | None:
-    """Return what a model's file states, None when there is none that can be read."""
+    """Return the facts in a model file, or None if no file can be read."""
     if not model_path:
         return None
     path = Path(os.path.expanduser(model_path))

@@ -18,13 +18,13 @@ VERSIONS = {
 }
 ENDS = {JSON: re.compile(rb"\s*\}\s*"), UBJSON: re.compile(rb"\}")}
 LEAF_SIZE = re.compile(rb'"?(?:\s*:\s*"|SL\0{7}.)(\d+)', re.DOTALL)
-# DART scales each tree by a weight, which stands in another place in XGBoost 3.3 and again in 3.4.
+# DART scales each tree by a weight, whose place changed in XGBoost 3.3 and again in 3.4.
 WEIGHTS_OF_DART = {JSON: b'"weight_drop"', UBJSON: b"weight_drop"}
 
 
 @dataclass(frozen=True)
 class XGBoostFile:
-    """What a file states; `version` is empty where it states none.
+    """Facts in a file; `version` is empty where it states none.
 
     `is_complete` is true when the file ends with its version, as XGBoost writes it. `is_multi_output` is for
     trees with several numbers a leaf, `is_gamma` for reg:gamma.
@@ -42,7 +42,7 @@ def kind_of(head: bytes) -> str:
 
 
 def read(path: Path) -> XGBoostFile:
-    """Return what a file states. Raises OSError, or ValueError for an empty file."""
+    """Return the facts in a file. Raise OSError, or ValueError for an empty file."""
     with path.open("rb") as file:
         if not path.stat().st_size:
             raise ValueError("it is empty")

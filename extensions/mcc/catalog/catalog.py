@@ -31,7 +31,7 @@ def memory(directory: Path = CATALOG) -> MemoryConstants:
 
 @lru_cache
 def hyperpod(directory: Path = CATALOG) -> HyperPod:
-    """Return what is known of HyperPod clusters."""
+    """Return the facts of HyperPod clusters."""
     return build(HyperPod, document(directory / "hyperpod.yml")["hyperpod"], "hyperpod.yml")
 
 
@@ -44,7 +44,7 @@ def hyperpod_nodes(directory: Path = CATALOG) -> tuple[Instance, ...]:
 
 @lru_cache
 def hosting(directory: Path = CATALOG) -> Hosting:
-    """Return what limits of an endpoint are worked out from."""
+    """Return the constants for the limits of an endpoint."""
     return build(Hosting, document(directory / "hosting.yml")["hosting"], "hosting.yml")
 
 
@@ -61,7 +61,7 @@ def triton(directory: Path = CATALOG) -> Mapping[str, TritonBackend]:
 
 
 def language_model_server(deployment_config: str, directory: Path = CATALOG) -> Any:
-    """Return what serves a language model: a server of its own, or a backend of Triton."""
+    """Return the server of a language model: an inference server or a Triton backend."""
     known = servers(directory)
     return known[deployment_config] if deployment_config in known else triton(directory)[deployment_config]
 
@@ -73,7 +73,7 @@ def formats(served: str, directory: Path = CATALOG) -> Mapping[str, Format | Tri
 
 
 def server_memory(served: str, directory: Path = CATALOG) -> Memory:
-    """Return what a server needs besides the model, of a framework or of a Triton backend."""
+    """Return the memory that a server needs in addition to the model."""
     if served in frameworks(directory):
         return frameworks(directory)[served].memory
     found = triton(directory)[served].memory
@@ -126,7 +126,7 @@ def architectures_date(directory: Path = CATALOG) -> date:
 
 @lru_cache
 def model_types(directory: Path = CATALOG) -> Mapping[str, ModelType]:
-    """Return what knows each model_type."""
+    """Return the releases that support each model_type."""
     return read(directory / "model_types.yml", ModelType)[0]
 
 
@@ -168,7 +168,7 @@ def models_date(directory: Path = CATALOG) -> date:
 
 @lru_cache
 def models(directory: Path = CATALOG) -> Mapping[str, Mapping[str, Any]]:
-    """Return what is known of language models by their Hub id, each as its config.json has it."""
+    """Return the config.json of language models by Hub id."""
     return MappingProxyType(document(directory / "models.yml")["models"])
 
 

@@ -1,6 +1,6 @@
 """Reads the files of catalog/ as the classes of entries/, and checks all of them.
 
-A file that is not as the classes say raises CatalogError, which names the file, the entry and the field.
+A file that does not match the classes raises CatalogError, which names the file, the entry and the field.
 """
 
 import dataclasses

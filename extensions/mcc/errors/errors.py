@@ -1,4 +1,4 @@
-"""What can go wrong in words of the person it happens to. Each message says what to do next."""
+"""Errors for the user. Each message states the next step."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ HubErrorKind = Literal[
 
 
 class MccError(Exception):
-    """Base of all errors here; its text is shown to the person as it is."""
+    """Base of all errors here; its text is shown to the user unchanged."""
 
 
 class CatalogError(MccError):

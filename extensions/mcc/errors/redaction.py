@@ -1,4 +1,4 @@
-"""What messages show of a value: never a token or a password that was put there by mistake."""
+"""Redact tokens and passwords in values that messages show."""
 
 import re
 
@@ -48,6 +48,6 @@ def holds_secret(text: str) -> bool:
 
 
 def kind(value: object) -> str:
-    """Return what kind of value it is, for a message that must not show it."""
+    """Return the kind of a value, for a message that must not show it."""
     names = {"str": "a text", "list": "a list", "dict": "a mapping", "int": "a number", "float": "a number"}
     return "empty" if value is None else names.get(type(value).__name__, f"a {type(value).__name__}")

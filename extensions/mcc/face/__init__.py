@@ -1,1 +1,1 @@
-"""What Copier, the command line and MCP clients call."""
+"""Functions for Copier, the command line and MCP clients."""

@@ -1,4 +1,4 @@
-"""What stands between Jinja and the functions behind its filters: errors, argument types and their order."""
+"""Adapters between Jinja filters and functions: errors, argument types and argument order."""
 
 from collections.abc import Callable
 from functools import wraps

@@ -1,4 +1,4 @@
-"""What the MCP server offers: sizing, the facts of the catalog, and the interview's own defaults.
+"""Tools of the MCP server: sizing, the facts of the catalog, and the interview's own defaults.
 
 A docstring here is what an assistant reads of a tool.
 """
@@ -66,7 +66,7 @@ def size_model(
 
     `model` is an id on the Hugging Face Hub, `max_model_len` the tokens of a request (prompt and answer),
     `max_concurrency` the requests at once, `engine` vllm, sglang, tensorrt-llm, lmi or djl. `best` is the
-    cheapest type that fits, `cheaper` says why others do not, `advice` what would change that.
+    cheapest type that fits, `cheaper` states why others do not, `advice` what would change that.
     """
     found = lookup.model(model, offline=offline or None)
     judged = size.of_model(found, engine, "", max_model_len, max_concurrency)
@@ -79,7 +79,7 @@ def model_facts(model: str, revision: str = "", offline: bool = False) -> dict[s
 
 
 def instance_facts(instance_type: str) -> dict[str, Any]:
-    """Tell what a SageMaker instance type has, such as ml.g5.xlarge: CPUs, memory, GPUs, price an hour."""
+    """Describe a SageMaker instance type such as ml.g5.xlarge: CPUs, memory, GPUs, hourly price."""
     known = catalog.instances()
     if instance_type not in known:
         near = difflib.get_close_matches(instance_type, known, n=3, cutoff=0.4) or ["ml.g5.xlarge"]
@@ -181,7 +181,7 @@ OFFERS: Mapping[str, Callable[[Mapping[str, Any]], Offer]] = {
 
 
 def _known(context: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return what a context says of our questions, and its deployment config. Raises InvalidAnswer."""
+    """Return the answers in a context, and its deployment config. Raise InvalidAnswer if they are wrong."""
     known = _translated(context)
     predictive = "framework" in known or "model_name" not in known
     config = str(known.get("deployment_config") or questions.PREDICTIVE[0])
@@ -194,7 +194,7 @@ def _known(context: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
 
 
 def _translated(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is said of the questions that matter here, those of the predecessor included."""
+    """Return the relevant answers, including those in the names of the predecessor."""
     old = {name for name, key in catalog.predecessor().items() if key.question}
     said = {name: value for name, value in context.items() if name in READ or name in old}
     values, _ = settings.translated(said, READ, "context")

@@ -107,7 +107,7 @@ def _options() -> argparse.Namespace:
     add("model", help="Hugging Face id, such as meta-llama/Llama-3.1-8B-Instruct")
     add("--revision", default="", help="branch, tag or commit (default: the newest)")
     add("--context", type=int, help="tokens a request may have, prompt and answer together (default: 8192)")
-    add("--concurrency", type=int, help="requests at once (default: 16)")
+    add("--concurrency", type=int, help="concurrent requests (default: 16)")
     add("--engine", default="vllm", help=f"one of {', '.join(catalog.memory().engines)}")
     add("--engine-version", default="", help="its version (default: the one projects get)")
     add("--parameters", type=float, help="billions of parameters, for a model that is unknown")

@@ -1,4 +1,4 @@
-"""How a free-text answer or a number must look, and what to say of others."""
+"""Formats of free-text answers and numbers, and the messages about wrong ones."""
 
 import os
 import re
@@ -33,11 +33,11 @@ FORMATS = {
     "project_id": AnswerFormat(re.compile(r"[0-9a-f]{8}"), "eight hexadecimal digits", "c0ffee42"),
     "project_name": AnswerFormat(
         re.compile(r"(?=.{2,63}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*"),
-        "2 to 63 lower-case letters, digits and single dashes, first a letter, last no dash",
+        "2 to 63 lowercase letters, digits and single dashes, starting with a letter",
         "abalone-age",
     ),
     "region": AnswerFormat(
-        re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"), "an AWS region's name", "eu-west-1"
+        re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"), "the name of an AWS Region", "eu-west-1"
     ),
     "base_image": AnswerFormat(
         re.compile(
@@ -77,11 +77,11 @@ FORMATS = {
             r"|pvc://[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(/(?![.]{1,2}(/|\Z))[A-Za-z0-9_.-]+)*/?"
         ),
         "an s3://, fsx:// or pvc:// address",
-        "s3://bucket/models/chat/, fsx://fs-0123456789abcdef0/mountname/models/chat, pvc://fsx-claim/models/chat",
+        "s3://bucket/models/chat/",
     ),
     "hyperpod_token_secret": AnswerFormat(
         re.compile(r"|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
-        "the name of a Secret in the cluster, never a token itself",
+        "the name of a Secret in the cluster (not a token)",
         "hf-token",
     ),
     "hf_token": AnswerFormat(re.compile(r"[\x21-\x7e]{0,500}"), "a token", "hf_…, or set HF_TOKEN"),
@@ -98,7 +98,7 @@ FORMATS = {
     ),
     "chat_template": AnswerFormat(
         re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"),
-        "a path, a model of the Hub or none, on one line",
+        "a path, a model on the Hub or none, on one line",
         "~/chat_template.jinja",
     ),
     "role_arn": AnswerFormat(
@@ -115,22 +115,23 @@ FORMATS = {
 
 
 def problem(question: str, value: object) -> str:
-    """Return what is wrong with the format of a free-text answer, or '' when nothing is.
+    """Return the problem with the format of a free-text answer, or ''.
 
-    Looks at the text alone: it runs on every keystroke.
+    Checks only the text, because it runs on every keystroke.
     """
     expected = FORMATS[question]
     if not expected.pattern.fullmatch(str(value)):
         return f"{question}: {shown(question, value)} is not {expected.rule}. Example: {expected.example}"
     if not isinstance(value, str) and question != "model_parameters":
-        return f"{question}: {shown(question, value)} was read as a number. Put it in quotes."
+        return f"{question}: {shown(question, value)} was read as a number. Put it in quotes: '{value}'"
     if question not in SECRETS and redaction.holds_secret(str(value)):
-        return f"{question}: what was given holds a token or a password, and would be stored. Leave it out."
+        reason = "the answer contains a token or password, and answers are stored"
+        return f"{question}: {reason}. Example: {expected.example}"
     return _size_problem(str(value)) if question == "model_parameters" else ""
 
 
 def region_problem(value: object, suggested: Sequence[str] = ()) -> str:
-    """Return what is wrong with a region, and the regions that match a part of a name or place, or ''."""
+    """Return the problem with a Region and the Regions that match part of a name or place, or ''."""
     wrong = problem("region", value)
     if not wrong:
         return ""
@@ -143,17 +144,17 @@ def region_problem(value: object, suggested: Sequence[str] = ()) -> str:
     names = [text.partition(" ")[0] for text in found[:MATCHES]]
     more = ", …" if len(found) > MATCHES else ""
     listed = found[0] if len(found) == 1 else ", ".join(names) + more
-    return f"region: {shown('region', value)} is not a region's name. Matches: {listed}"
+    return f"region: {shown('region', value)} is not the name of an AWS Region. Matches: {listed}"
 
 
 def default_region(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the region that the person's environment names, or us-east-1."""
+    """Return the Region of the environment, or us-east-1."""
     named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
     return named if problem("region", named) == "" else "us-east-1"
 
 
 def whole_number(question: str, value: object) -> str:
-    """Return what is wrong with a count, or ''."""
+    """Return the problem with a count, or ''."""
     smallest = 0 if question in MAY_BE_ZERO else 1
     largest = LARGEST_COUNT if question in COUNTS else LARGEST_NUMBER
     if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest:
@@ -163,12 +164,12 @@ def whole_number(question: str, value: object) -> str:
 
 
 def number(value: object) -> object:
-    """Return a count given as text as the number it is, and anything else as it is."""
+    """Return a count in text as a number, and other values unchanged."""
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
 
 
 def shown(question: str, value: object) -> str:
-    """Return the value of a question as a message shows it: never one that may be a secret."""
+    """Return an answer for a message, redacted if it can be a secret."""
     return redaction.GIVEN if question in NEVER_SHOWN else redaction.shown(value)
 
 

@@ -1,4 +1,4 @@
-"""What is said of answers that cannot be used, before anything is rendered."""
+"""Check answers before anything is rendered."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -43,7 +43,9 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
 def check_destination(destination: Path) -> None:
     """Refuse to render into a place where something is already. Raises InvalidAnswer."""
     if destination.is_file():
-        raise InvalidAnswer(f"destination: {destination} is a file. Give the name of a new folder.")
+        raise InvalidAnswer(
+            f"destination: {destination} is a file. Give the name of a new folder. Example: ./my-model"
+        )
     if destination.is_dir() and any(path.name != ".git" for path in destination.iterdir()):
         raise InvalidAnswer(
             f"destination: {destination} exists and is not empty. Give the name of a new folder, "
@@ -52,7 +54,7 @@ def check_destination(destination: Path) -> None:
 
 
 def check_complete(known: Mapping[str, Any]) -> None:
-    """Refuse answers that lack what only a person can tell, when nobody is asked. Raises InvalidAnswer."""
+    """Raise InvalidAnswer if a required answer is missing and no prompt can ask for it."""
     if known.get("deployment_target") == questions.HYPERPOD and not known.get("hyperpod_cluster"):
         raise InvalidAnswer(answer_formats.problem("hyperpod_cluster", ""))
 
@@ -72,15 +74,15 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
     problems = []
     for key in data:
         if key in questions.DERIVED:
-            problems.append(f"{key}: is worked out by the template, not given. Leave it out.")
+            problems.append(f"{key}: is computed by the template. Remove it.")
         elif key in OF_COPIER:
-            problems.append(f"{key}: is written by Copier, not given. Leave it out.")
+            problems.append(f"{key}: is written by Copier. Remove it.")
         elif key not in (*questions.QUESTIONS, *questions.NEVER_ASKED):
             near = difflib.get_close_matches(key, questions.QUESTIONS, n=1, cutoff=0.5)
             hint = (
                 f"Did you mean {near[0]}?"
                 if near
-                else f"Known are {', '.join(questions.QUESTIONS[:5])}, …. See docs/reference/questions.md."
+                else f"docs/reference/questions.md lists all questions, such as {', '.join(questions.QUESTIONS[:3])}."
             )
             problems.append(f"{redaction.shown(key)} is not a question of this template. {hint}")
     return problems
@@ -92,7 +94,7 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     others = questions.not_asked(config) if config in questions.DEPLOYMENT_CONFIGS else set()
     examples = ("http-fastapi", "transformers-vllm", "triton-fil")
     problems = [
-        f"{question}: not a question of deployment_config {config}. Leave it out, or choose "
+        f"{question}: not a question of deployment_config {config}. Remove it, or choose "
         f"{next(name for name in examples if question not in questions.not_asked(name))}."
         for question in given
         if question in others
@@ -104,12 +106,14 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         )
         needed = "managed-inference" if target == questions.HYPERPOD else questions.HYPERPOD
         problems += [
-            f"{question}: not a question of deployment_target {target}. Leave it out, or choose {needed}."
+            f"{question}: not a question of deployment_target {target}. Remove it, or choose {needed}."
             for question in given
             if question in elsewhere and question not in others
         ]
     if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
-        problems.append("codebuild_compute_type: only for build_target codebuild. Add it, or leave this out.")
+        problems.append(
+            "codebuild_compute_type: needs build_target=codebuild. Set it, or remove this answer."
+        )
     return problems
 
 
@@ -119,11 +123,13 @@ def _wrong_types(data: Mapping[str, Any]) -> list[str]:
         if question in SWITCHES:
             if str(value).lower() not in BOOLEANS:
                 shown = answer_formats.shown(question, value)
-                problems.append(f"{question}: {shown} is neither true nor false. Example: true")
+                problems.append(f"{question}: {shown} is not true or false. Example: true")
         elif question in answer_formats.NUMBERS:
             problems.append(answer_formats.whole_number(question, answer_formats.number(value)))
         elif not isinstance(value, (str, int, float)) or isinstance(value, bool):
-            problems.append(f"{question}: {answer_formats.shown(question, value)} is not a text.")
+            problems.append(
+                f"{question}: {answer_formats.shown(question, value)} is not text. Put it in quotes."
+            )
     return [problem for problem in problems if problem]
 
 
@@ -138,7 +144,7 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
         if question in given:
             listed = ", ".join(options) if len(options) < 20 else _nearest(value, options)
             shown = answer_formats.shown(question, value)
-            problems.append(f"{question}: {shown} is not offered{of}. Choose one of {listed}.")
+            problems.append(f"{question}: {shown} is not available{of}. Choose one of {listed}.")
         return False
 
     on_nodes = check_choice("deployment_target", catalog.targets()) and (

@@ -1,4 +1,4 @@
-"""Which image a project's own is built from: one that the chosen server is in."""
+"""The base image of a project: one that contains the chosen server."""
 
 import re
 from collections.abc import Sequence
@@ -17,8 +17,7 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
 
     `pythons` are the versions of Python that the requirements of a predictive project have wheels for.
 
-    Judged by its repository, where that is another server's, and by the tag of a Triton image. One that the
-    catalog does not know, like a team's copy, is the person's own to know.
+    Checks the repository, and the tag of a Triton image. An image that is not in the catalog is accepted.
     """
     if wrong := answer_formats.problem("base_image", image):
         return wrong
@@ -31,7 +30,8 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
     tag = PYTHON_TAG.search(image)
     if tag and pythons and tag[1] not in pythons:
         listed = ", ".join(pythons)
-        return f"base_image: {image} has Python {tag[1]}, and the libraries need one of {listed}."
+        reason = f"{image} has Python {tag[1]}, and the libraries need one of {listed}"
+        return f"base_image: {reason}. Example: python:{pythons[-1]}-slim"
     return ""
 
 

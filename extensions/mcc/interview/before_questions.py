@@ -1,4 +1,4 @@
-"""What is checked before the first question: the destination, and the answers that were given beforehand."""
+"""Checks before the first question: the destination and the answers from -d and --data-file."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What to know before an update: files that it deletes, and library files that were edited."""
+"""Notes before an update: files that it deletes, and library files that were edited."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from . import copier_run
 
 
 def before_update(conf: Mapping[str, Any]) -> str:
-    """Return what to know before an update: files of a choice that is given up, library files edited here."""
+    """Return notes before an update: files that a new choice removes, and library files edited here."""
     return "\n".join(filter(None, (_changes_of_stack(conf), _edited_library(conf))))
 
 

@@ -1,4 +1,4 @@
-"""The chat template of a model whose tokenizer brings none: a file, or that of another model's tokenizer."""
+"""Chat templates for models whose tokenizer has none: from a file, or from the tokenizer of another model."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def look_up(answer: str, token: str, offline: bool, deployment_config: str) -> d
     if answer in ("", NONE):
         return {}
     if deployment_config == "transformers-djl":
-        raise InvalidAnswer("chat_template: transformers-djl takes no chat requests. Leave it out.")
+        raise InvalidAnswer("chat_template: transformers-djl does not support chat requests. Example: none")
     path = Path(os.path.expanduser(answer))
     if path.is_file():
         text = path.read_text("utf-8", "replace")

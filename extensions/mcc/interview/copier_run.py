@@ -14,7 +14,7 @@ COPY = re.compile(r"copier\..*\.(old|new)_copy\..+")  # temporary folders of `co
 
 
 def is_new_project(conf: Mapping[str, Any]) -> bool:
-    """Return whether this is a person's `copier copy` to a new place."""
+    """Return whether this is a user's `copier copy` to a new folder."""
     exists = (Path(conf["dst_path"]) / conf["answers_file"]).exists()
     return not made_by_update(conf) and not conf["overwrite"] and not exists
 
@@ -23,7 +23,7 @@ def made_by_update(conf: Mapping[str, Any]) -> bool:
     """Return whether this is one of the two copies an update makes for itself.
 
     It renders the old answers and the new ones into temporary folders whose names nothing else has; what the
-    answers say of it does not count, for anybody can write them.
+    stored answers do not count, because anyone can write them.
     """
     return any(COPY.fullmatch(part) for part in Path(conf["dst_path"]).parts)
 

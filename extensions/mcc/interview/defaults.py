@@ -1,4 +1,4 @@
-"""What stands in for an answer that nobody gives: a setting from outside, or what the template works out.
+"""Defaults of questions: a setting from outside, or a value that the template computes.
 
 The environment, the file of MCC_CONFIG and MCP servers are read once a run, and checked like answers.
 """
@@ -59,9 +59,9 @@ def _read(own: tuple[tuple[str, str], ...], written: float) -> Defaults:
 
 
 def check(given: Mapping[str, Any], ask_servers: bool, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Check the settings from outside as answers are, and ask the MCP servers; return notes for the person.
+    """Check the settings from outside like answers, and query the MCP servers. Return notes for the user.
 
-    Raises InvalidAnswer, which names the origin, for a setting that cannot be used beside `given`.
+    Raises InvalidAnswer, which names the origin, for a setting that contradicts `given`.
     """
     run = of_run(environ)
     notes = list(run.outside.notes)
@@ -101,7 +101,7 @@ def _ask(run: Defaults, given: Mapping[str, Any]) -> list[str]:
     values, origins = dict(run.outside.values), dict(run.outside.origins)
     for name, value in told.values.items():
         if name == "instance_type" and questions.serves_language_model(config):
-            continue  # the sizer knows what holds a language model; servers may suggest by their choices
+            continue  # the sizer chooses the type of a language model; servers can suggest choices
         try:
             answers.check(questions.relevant({**known, name: value}, config, target))
         except InvalidAnswer as refused:

@@ -7,7 +7,7 @@ from . import answer_formats, questions
 
 
 def problems(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    """Return what does not go together among the answers for a HyperPod cluster."""
+    """Return the problems of answers for a HyperPod cluster that contradict each other."""
     mode = str(known.get("hyperpod_mode", "deployment"))
     source = str(known.get("hyperpod_model_source", ""))
     language_model = questions.serves_language_model(
@@ -27,18 +27,18 @@ def problems(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
 
 
 def replicas_problem(replicas: int, largest: object, mode: str = "deployment") -> str:
-    """Return what is wrong with the most copies that may run, or ''."""
+    """Return the problem with the maximum number of replicas, or ''."""
     if wrong := answer_formats.whole_number("hyperpod_max_replicas", largest):
         return wrong
     if mode == "operator" and largest != replicas:
-        return "hyperpod_max_replicas: not for hyperpod_mode operator. Leave it out, or choose deployment."
+        return "hyperpod_max_replicas: needs hyperpod_mode=deployment. Set it, or remove this answer."
     if isinstance(largest, int) and largest < replicas:
         return f"hyperpod_max_replicas: {largest} is less than hyperpod_replicas. Example: {2 * replicas}"
     return ""
 
 
 def source_problem(value: str, model_name: str, mode: str, language_model: bool) -> str:
-    """Return why a model cannot come to a pod from an address, or ''."""
+    """Return why a pod cannot load its model from an address, or ''."""
     if wrong := answer_formats.problem("hyperpod_model_source", value):
         return wrong
     if model_name.startswith("s3://") and not value:
@@ -46,12 +46,12 @@ def source_problem(value: str, model_name: str, mode: str, language_model: bool)
     if mode == "operator" and not value:
         if not language_model:
             return (
-                "hyperpod_model_source: the inference operator mounts the model, it cannot be in the image. "
-                "Give an address, or choose hyperpod_mode deployment. Example: s3://bucket/models/mine/"
+                "hyperpod_model_source: the inference operator mounts the model from an address. "
+                "Enter one, or set hyperpod_mode=deployment. Example: s3://bucket/models/mine/"
             )
         if "/" not in model_name:
             return (
-                f"hyperpod_model_source: the inference operator takes no model called {model_name} from the "
-                "Hub, only organisation/name. Give an address, or choose hyperpod_mode deployment."
+                f"hyperpod_model_source: the inference operator needs a Hub id with an organization, not "
+                f"{model_name}. Enter an address. Example: s3://bucket/models/mine/"
             )
     return ""

@@ -1,4 +1,4 @@
-"""The interview's answers about a language model: what is known of it, where it fits, how to run it there."""
+"""Answers about a language model: its facts, its instance types and the settings of its server."""
 
 import sys
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from .answer_formats import whole_number
 from .questions import HYPERPOD
 from .requirements import LanguageModelRequirements
 
-OFFERED = 20
-SHOWN_IMPOSSIBLE = 5
+OFFERED = 12
+SHOWN_IMPOSSIBLE = 3
 
 
 def look_up(name: str, revision: str, token: str, offline: bool, secret: str = "") -> dict[str, Any]:
-    """Return what is known of a model, to be stored; say on stderr what could not be found out.
+    """Return the facts of a model to store. Print a note if the lookup failed.
 
     `secret` is the ARN of the token that the container will have.
 
@@ -50,13 +50,13 @@ def default_max_model_len(profile: str, model_facts: Mapping[str, Any]) -> int:
 
 
 def length_problem(value: Any, model_facts: Mapping[str, Any]) -> str:
-    """Return what is wrong with a request's length, or ''."""
+    """Return the problem with the length of a request, or ''."""
     if problem := whole_number("max_model_len", value):
         return problem
     longest = _longest(model_facts)
     if longest and value > longest:
         return (
-            f"max_model_len: the model takes {longest} tokens at most, {value} were given. Example: {longest}"
+            f"max_model_len: the model supports {longest} tokens, {value} were requested. Example: {longest}"
         )
     return ""
 
@@ -73,7 +73,7 @@ def sized(requirements: LanguageModelRequirements) -> Sizing:
         engine=server.engine,
         version=server.image(requirements.image).version,
         kv_cache_dtype=requirements.kv_cache_dtype,
-        # Where prompts are not read in chunks, an engine refuses steps that are shorter than a request.
+        # Without chunked prefill, a server rejects steps that are shorter than a request.
         max_num_batched_tokens=batched if batched >= length else 0,
     )
     instances = catalog.hyperpod_nodes() if requirements.target == HYPERPOD else None
@@ -89,7 +89,7 @@ def choices(requirements: LanguageModelRequirements, kept: str) -> dict[str, Any
     offered: dict[str, Any] = {_label(choice): choice.instance.name for choice in judged.fitting[:OFFERED]}
     if kept and kept not in offered.values():
         choice = judged.choice(kept)
-        offered[_label(choice) if choice else f"{kept} (no longer in the catalog)"] = kept
+        offered[_label(choice) if choice else f"{kept}: no longer in the catalog"] = kept
     for choice in judged.cheaper[:SHOWN_IMPOSSIBLE]:
         if choice.instance.name != kept:
             offered[_label(choice)] = {"value": choice.instance.name, "validator": choice.reason}
@@ -100,12 +100,14 @@ def default_instance(requirements: LanguageModelRequirements) -> str:
     """Return the cheapest type that meets the requirements. Raises UnsizableModel if none does."""
     judged = sized(requirements)
     if judged.best is None:
-        raise UnsizableModel(f"instance_type: none serves {judged.name} for this load. {judged.way_out()}")
+        raise UnsizableModel(
+            f"instance_type: no type can serve {judged.name} with this load. {judged.way_out()}"
+        )
     return judged.best.instance.name
 
 
 def settings(requirements: LanguageModelRequirements, instance_type: str) -> dict[str, Any]:
-    """Return how to run the engine on a type, with what that was worked out for, to be stored."""
+    """Return the settings of the inference server on a type, with their inputs, to store."""
     judged = sized(requirements)
     choice = judged.choice(instance_type)
     if choice is None or not choice.tensor_parallel:
@@ -116,7 +118,7 @@ def settings(requirements: LanguageModelRequirements, instance_type: str) -> dic
 
 
 def sized_for(requirements: LanguageModelRequirements, instance_type: str) -> dict[str, Any]:
-    """Return what settings are worked out for: the model at its commit, its load, its image, its type."""
+    """Return the inputs of the settings: model, commit, load, image and instance type."""
     model = requirements.model
     return {
         "model": model["name"],
@@ -139,7 +141,7 @@ def stale_settings(
 
 
 def gpu_needs(requirements: LanguageModelRequirements) -> Mapping[str, float]:
-    """Return what -> the compute capability it needs of a GPU, where requirements are met."""
+    """Return feature -> the compute capability that it needs."""
     judged, server = sized(requirements), catalog.language_model_server(requirements.server)
     return engines.gpu_needs(server, requirements.image, judged.facts, requirements.kv_cache_dtype)
 
@@ -148,10 +150,7 @@ def token_problem(model_facts: Mapping[str, Any], secret: str) -> str:
     """Return why the container will not get the model from the Hub, or ''."""
     if not model_facts.get("gated") or secret:
         return ""
-    return (
-        f"{model_facts['name']} is gated: the container ends at once unless it is given HF_TOKEN. "
-        "Give hf_token_secret_arn, the ARN of a secret with a token"
-    )
+    return f"{model_facts['name']} is gated; set hf_token_secret_arn to the ARN of a secret with a token"
 
 
 def default_chat_template(model_facts: Mapping[str, Any], deployment_config: str) -> str:
@@ -207,17 +206,17 @@ def _not_sized(judged: Sizing, instance_type: str) -> str:
 
 
 def known_size(parameters: str, name: str, conf: Mapping[str, Any]) -> str:
-    """Return a model's number of parameters as it is; refuse none where nobody can be asked for it."""
+    """Return the number of parameters. Raise UnsizableModel if it is missing and no prompt can ask for it."""
     if not parameters and conf["defaults"]:
         raise UnsizableModel(unknown_size(name))
     return parameters
 
 
 def unknown_size(name: str) -> str:
-    """Return what to say of a model that cannot be sized for want of its number of parameters."""
+    """Return the message for a model whose number of parameters is unknown."""
     return (
-        f"model_name: {name} cannot be sized, its architecture is unknown. Give its number of parameters in "
-        "billions and how its weights are stored. Example: -d model_parameters=8 -d model_dtype=none"
+        f"model_name: {name} cannot be sized: its architecture is unknown. Set its number of parameters in "
+        "billions and the data type of its weights. Example: -d model_parameters=8 -d model_dtype=none"
     )
 
 
@@ -233,8 +232,8 @@ def _longest(model_facts: Mapping[str, Any]) -> int:
 
 
 def _label(choice: Choice) -> str:
-    """Return a type with its price and GPUs; Copier adds the reason of one that cannot be chosen."""
-    shown = [sizing_view.price(choice.instance), sizing_view.gpus(choice)]
+    """Return a type with its price and GPUs. Copier adds the reason why a type cannot be chosen."""
+    shown = [sizing_view.price(choice.instance)]
     if choice.fits:
-        shown.append(f"{choice.headroom_gib:.1f} GiB spare a GPU")
-    return f"{choice.instance.name} ({', '.join(shown)})"
+        shown += [sizing_view.gpus(choice), f"{choice.headroom_gib:.1f} GiB free/GPU"]
+    return f"{choice.instance.name}: {', '.join(shown)}"

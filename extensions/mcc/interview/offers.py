@@ -1,4 +1,4 @@
-"""What questions offer, with the settings from outside: MCC_ variables, a file, MCP servers."""
+"""Choices of questions, with the settings from outside: MCC_ variables, a file, MCP servers."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -45,6 +45,6 @@ def wants_token() -> bool:
 
 
 def region_problem(region: str) -> str:
-    """Return what is wrong with a region, or ''. Regions that an MCP server suggests are listed first."""
+    """Return the problem with a Region, or ''. Regions that an MCP server suggests are listed first."""
     suggested = defaults.of_run().outside.choices.get("region", [])
     return answer_formats.region_problem(region, [name for name in suggested if isinstance(name, str)])

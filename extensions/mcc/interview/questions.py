@@ -1,4 +1,4 @@
-"""Which questions there are, for which server and target each is asked, and what it offers."""
+"""The questions, the servers and targets that each applies to, and their choices."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,32 +7,32 @@ from ..catalog import catalog
 from ..servers import engines, triton
 
 DEPLOYMENT_CONFIGS = {
-    "http-fastapi": "FastAPI on uvicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
-    "http-flask": "Flask on gunicorn, behind nginx: scikit-learn, XGBoost, TensorFlow",
-    "transformers-vllm": "vLLM: language models",
-    "transformers-sglang": "SGLang: language models",
-    "transformers-tensorrt-llm": "TensorRT-LLM: language models, on NVIDIA's own engine",
-    "transformers-lmi": "LMI: language models, in AWS's image of vLLM under DJL Serving",
-    "transformers-djl": "DJL Serving: language models by plain transformers, one request at a time",
-    "triton-fil": "Triton with FIL: forests of XGBoost, LightGBM and scikit-learn",
-    "triton-onnxruntime": "Triton with ONNX Runtime: ONNX",
-    "triton-tensorflow": "Triton with TensorFlow: SavedModel",
-    "triton-pytorch": "Triton with PyTorch: TorchScript",
-    "triton-python": "Triton with Python: a model.py of your own, here for scikit-learn",
-    "triton-vllm": "Triton with vLLM: language models",
-    "triton-tensorrtllm": "Triton with TensorRT-LLM: language models",
+    "http-fastapi": "scikit-learn, XGBoost or TensorFlow with FastAPI",
+    "http-flask": "scikit-learn, XGBoost or TensorFlow with Flask",
+    "transformers-vllm": "language models with vLLM",
+    "transformers-sglang": "language models with SGLang",
+    "transformers-tensorrt-llm": "language models with TensorRT-LLM",
+    "transformers-lmi": "language models with the AWS LMI image",
+    "transformers-djl": "language models, one request at a time",
+    "triton-fil": "XGBoost, LightGBM, scikit-learn forests",
+    "triton-onnxruntime": "ONNX models",
+    "triton-tensorflow": "TensorFlow SavedModel",
+    "triton-pytorch": "PyTorch TorchScript",
+    "triton-python": "scikit-learn, or your own model.py",
+    "triton-vllm": "language models with vLLM in Triton",
+    "triton-tensorrtllm": "language models with TensorRT-LLM in Triton",
 }
 
 PREDICTIVE = ("http-fastapi", "http-flask")
 HYPERPOD = "hyperpod-eks"
 HYPERPOD_MODES = {
-    "deployment": "deployment: a Deployment and what belongs to it, of Kubernetes alone",
-    "operator": "operator: an InferenceEndpointConfig, for HyperPod's inference operator",
+    "deployment": "a Deployment, Service and autoscaler",
+    "operator": "an InferenceEndpointConfig for the HyperPod operator",
 }
 
 SERVING_PROFILES = {
-    "throughput": "throughput: many callers, one process a CPU",
-    "latency": "latency: few callers with large batches, one process that uses every CPU",
+    "throughput": "many clients; one worker process per vCPU",
+    "latency": "few clients with large batches; one process uses all vCPUs",
 }
 
 PREDICTIVE_QUESTIONS = (
@@ -99,13 +99,13 @@ QUESTIONS = (
 MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 
-# Stored, but worked out by the template alone.
+# Stored, but computed by the template.
 DERIVED = (*("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources"),)
 
-# Never asked, and random unless given: with it a copy is the same again.
+# Never asked, and random unless given. With it, a copy can be repeated exactly.
 NEVER_ASKED = ("project_id",)
 
-# What an MCP server may be asked for: not secrets, and not what is of one run or one folder only.
+# Questions for MCP servers: no secrets, and nothing that concerns one run or one folder only.
 ASKABLE = (
     "deployment_config",
     "framework",
@@ -123,37 +123,45 @@ ASKABLE = (
 
 KEPT = ("framework_version", "base_image")  # questions that take more than they offer
 SECRETS = ("hf_token",)
-KV_CACHE_DTYPES = {"auto": "auto: the model's own", "fp8": "fp8: half as large"}
+KV_CACHE_DTYPES = {"auto": "data type of the model", "fp8": "half the size"}
 
 
 def choices(question: str, framework: str = "", model_format: str = "", kept: str = "") -> dict[str, str]:
-    """Return label -> value of what `question` offers.
+    """Return label -> value of each choice of `question`. A label starts with the value that -d accepts.
 
-    `kept` is an answer given before; it stays on offer even when the catalog has dropped it since,
-    so that an update never undoes a decision.
+    `kept` is an earlier answer. It is offered even if the catalog no longer lists it, so that an update
+    keeps it.
     """
     values = _values(question, framework, model_format)
     if kept and kept not in values.values():
-        values[f"{kept} (not in the catalog)"] = kept
+        values[labeled(kept, "not in the catalog")] = kept
     return values
+
+
+def labeled(value: str, title: str) -> str:
+    """Return the label of a choice: the value that -d accepts, and its title."""
+    return f"{value}: {title}"
+
+
+def _labels(titles: Mapping[str, str]) -> dict[str, str]:
+    return {labeled(value, title): value for value, title in titles.items()}
 
 
 def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
     if question == "deployment_config":
-        return {label: name for name, label in DEPLOYMENT_CONFIGS.items()}
+        return _labels(DEPLOYMENT_CONFIGS)
     if question == "deployment_target":
-        return {target.title: name for name, target in catalog.targets().items()}
+        return _labels({name: target.title for name, target in catalog.targets().items()})
     if question == "build_target":
-        return {builder.title: name for name, builder in catalog.builders().items()}
+        return _labels({name: builder.title for name, builder in catalog.builders().items()})
     if question == "codebuild_compute_type":
-        types = catalog.builders()["codebuild"].compute_types
-        return {f"{name} ({title})": name for name, title in types.items()}
+        return _labels(catalog.builders()["codebuild"].compute_types)
     if question == "hyperpod_mode":
-        return {label: name for name, label in HYPERPOD_MODES.items()}
+        return _labels(HYPERPOD_MODES)
     if question == "serving_profile" and serves_language_model(framework):
-        return {profile.title: name for name, profile in catalog.profiles().items()}
+        return _labels({name: profile.title for name, profile in catalog.profiles().items()})
     if question == "serving_profile":
-        return {label: name for name, label in SERVING_PROFILES.items()}
+        return _labels(SERVING_PROFILES)
     if question == "base_image" and framework in triton.CONFIGS:
         return triton.image_choices(framework)
     if question == "base_image":
@@ -162,14 +170,14 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return {image: image for image in catalog.python_images()}
     if question == "kv_cache_dtype":
         server = catalog.servers().get(framework)
-        kept = server is None or catalog.memory().engines[server.engine].fp8_kv_cache
-        return {label: name for name, label in KV_CACHE_DTYPES.items() if kept or name == "auto"}
+        fp8 = server is None or catalog.memory().engines[server.engine].fp8_kv_cache
+        return _labels({name: title for name, title in KV_CACHE_DTYPES.items() if fp8 or name == "auto"})
     if question == "model_dtype":
-        return {entry.title: name for name, entry in catalog.memory().quantizations.items()}
+        return _labels({name: entry.title for name, entry in catalog.memory().quantizations.items()})
     if question == "framework":
-        return {facts.title: name for name, facts in catalog.frameworks().items()}
+        return _labels({name: facts.title for name, facts in catalog.frameworks().items()})
     if question == "model_format":
-        return {f"{name} ({fmt.title})": name for name, fmt in catalog.formats(framework).items()}
+        return _labels({name: item.title for name, item in catalog.formats(framework).items()})
     facts = catalog.frameworks()[framework]
     if question == "framework_version":
         return {version.number: version.number for version in facts.versions_for(model_format)}

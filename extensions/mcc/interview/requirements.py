@@ -1,4 +1,4 @@
-"""What an instance type is chosen for: a predictive model, or a language model and its load."""
+"""Requirements for an instance type: a predictive model, or a language model and its load."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class LanguageModelRequirements:
         return self.server
 
     def known_model(self) -> KnownModel:
-        """Return what is known of the model. Raises UnsizableModel when the stored answer is damaged."""
+        """Return the model. Raise UnsizableModel if the stored answer is damaged."""
         return lookup.from_answer(self.model)
 
 

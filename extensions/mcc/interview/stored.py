@@ -106,7 +106,7 @@ def check(answers: Mapping[str, Any], file: str) -> None:
 
 
 def _problem(name: str, value: Any) -> str:
-    """Return what is wrong with a stored answer, or ''."""
+    """Return the problem with a stored answer, or ''."""
     if name == "model_facts" and isinstance(value, Mapping) and value.get("shape"):
         value, shape = {**value, "shape": None}, value["shape"]
         try:

@@ -1,4 +1,4 @@
-"""What a person is told after a copy: what was made, on which machine, and what to do next."""
+"""The summary after a copy: the project, its instance and price, missing parts, and the next commands."""
 
 import os
 import textwrap
@@ -8,15 +8,13 @@ from typing import Any
 
 from ..catalog import catalog
 from ..servers import advisories
-from . import language_model
+from ..sizing import sizing_view
+from . import language_model, next_commands
+from .defaults import GIVEN, PROMPT
 from .requirements import LanguageModelRequirements, ServingRequirements
 
+WIDTH = 80
 NOT_MODELS = ("README.md",)
-CONTAINER_STEPS = [
-    "  do/build   builds the image",
-    "  do/run     serves it on port 8080",
-    "  do/test    calls it",
-]
 
 
 def after_copy(
@@ -25,124 +23,112 @@ def after_copy(
     requirements: ServingRequirements,
     origins: Mapping[str, str],
 ) -> str:
-    """Return the lines to show.
+    """Return the summary of the project at `destination`.
 
-    `requirements` are what the instance type was chosen for. `origins` is where each answer is from that is
-    not the template's own.
-
-    Looks for the model in the project at `destination`, so that nothing is called done that is not.
+    `requirements` are those that the instance type meets. `origins` has the source of each answer that is
+    not the template's own. The project is read, so that a model that could not be added is listed as missing.
     """
     project = Path(destination)
+    rows = [("Instance", _instance(answers))]
+    if cluster := answers.get("hyperpod_cluster"):
+        rows.append(("Cluster", f"{cluster} (HyperPod), namespace {answers['hyperpod_namespace']}"))
     if isinstance(requirements, LanguageModelRequirements):
-        lines = [*_language_model(project, answers, requirements), *_origin_lines(origins)]
-        return "\n".join([*lines, "", f"  cd {_shown(project)}"])
+        rows.append(("Load", _load(answers, requirements)))
+    rows += [("Missing", text) for text in _missing(project, answers)]
+    rows += [("Defaults", text) for text in _defaults(origins)]
+    rows += [("Warning", text) for text in _warnings(answers)]
+    lines = _wrapped("", _title(answers))
+    for name, text in rows:
+        lines += _wrapped(f"  {name}:", text)
+    return "\n".join([*lines, *next_commands.lines(project, answers)])
+
+
+def has_model(project: Path, answers: Mapping[str, Any]) -> bool:
+    """Return whether a project has a model, in addition to the files of the template."""
     if answers["deployment_config"] in catalog.triton():
-        lines = [*_triton(project, answers), *_origin_lines(origins)]
-        return "\n".join([*lines, "", f"  cd {_shown(project)}", *CONTAINER_STEPS])
-    facts = catalog.frameworks()[answers["framework"]]
-    lines = [
-        "",
-        f"{answers['project_name']}: {facts.title} {answers['framework_version']} "
-        f"({answers['model_format']}), {catalog.web_servers()[answers['deployment_config']].title}",
-        f"  runs on    {_machine(answers['instance_type'], predictive=True)}",
-    ]
-    lines += _place(answers)
-    if not has_model(project):
-        lines.append(f"  no model   {_what_is_missing(answers)}")
-    lines += [
-        *_origin_lines(origins),
-        "",
-        f"  cd {_shown(project)}",
-        "  do/run --local   serves it on port 8080",
-        "  do/test          calls it",
-    ]
-    return "\n".join(lines)
-
-
-def _triton(project: Path, answers: Mapping[str, Any]) -> list[str]:
-    backend = catalog.triton()[answers["deployment_config"]]
-    title = backend.formats[answers["model_format"]].title
-    lines = ["", f"{answers['project_name']}: {title}, Triton's {backend.title} backend"]
-    lines.append(f"  runs on    {_machine(answers['instance_type'], predictive=not backend.gpu)}")
-    lines += _place(answers)
-    if not any((project / "model_repository").glob("*/config.pbtxt")):
-        missing = "do/repository MODEL makes a repository of yours"
-        if answers.get("include_sample_model"):
-            missing = "the sample model is not trained yet: do/build does it first"
-        lines.append(f"  no model   {missing}")
-    return [*lines, *_warnings(answers)]
-
-
-def _warnings(answers: Mapping[str, Any]) -> list[str]:
-    """Return what to know before this is exposed, indented like the lines before."""
-    first, rest = "  warning    ", " " * 13
-    return [
-        line
-        for text in advisories.lines(answers)
-        for line in textwrap.wrap(text, 80, initial_indent=first, subsequent_indent=rest)
-    ]
-
-
-def _language_model(
-    project: Path, answers: Mapping[str, Any], requirements: LanguageModelRequirements
-) -> list[str]:
-    server, known = catalog.language_model_server(answers["deployment_config"]), answers["model_facts"]
-    at = f"commit {known['commit'][:7]}" if known.get("commit") else "not pinned to a commit"
-    lines = ["", f"{answers['project_name']}: {answers['model_name']} ({at}), {server.title}"]
-    lines.append(f"  runs on    {_machine(answers['instance_type'])}")
-    lines += _place(answers)
-    lines.append(
-        "  chosen for {max_concurrency} requests at once of {max_model_len} tokens".format(**answers)
-    )
-    if problem := language_model.token_problem(known, answers["hf_token_secret_arn"]):
-        lines.append(f"  no token   {problem}")
-    lines += [f"  {line}" for line in language_model.summary(requirements, answers["instance_type"])]
-    return [*lines, *_warnings(answers)]
-
-
-def _origin_lines(origins: Mapping[str, str]) -> list[str]:
-    by_origin: dict[str, list[str]] = {}
-    for name, origin in origins.items():
-        by_origin.setdefault(origin, []).append(name)
-    return [f"  from {origin}: {', '.join(names)}" for origin, names in by_origin.items()]
-
-
-def has_model(project: Path) -> bool:
-    """Return whether model/ holds anything but what the template puts there."""
+        return any((project / "model_repository").glob("*/config.pbtxt"))
     directory = project / "model"
     return directory.is_dir() and any(path.name not in NOT_MODELS for path in directory.iterdir())
 
 
-def _what_is_missing(answers: Mapping[str, Any]) -> str:
-    if answers.get("model_path"):
-        return f"{answers['model_path']} was not copied: copy it into model/"
-    if answers.get("include_sample_model"):
-        return "the sample model is not trained yet: do/run --local does it first"
-    return "copy yours into model/"
+def _wrapped(label: str, text: str) -> list[str]:
+    first = label.ljust(12) if label else ""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
-def _place(answers: Mapping[str, Any]) -> list[str]:
-    """Return in which cluster it runs, and a warning for a region that nobody knows."""
-    lines = []
-    if cluster := answers.get("hyperpod_cluster"):
-        lines.append(f"  cluster    {cluster} (HyperPod), namespace {answers['hyperpod_namespace']}")
-    if answers["region"] not in catalog.regions():
-        lines.append(f"  region     {answers['region']} is not in the catalog; check its spelling")
-    return lines
+def _title(answers: Mapping[str, Any]) -> str:
+    name, config = answers["project_name"], answers["deployment_config"]
+    if "model_facts" in answers:
+        commit = answers["model_facts"].get("commit")
+        pinned = f"commit {commit[:7]}" if commit else "not pinned to a commit"
+        server = catalog.language_model_server(config).title
+        inside = " in Triton" if config in catalog.triton() else ""
+        return f"{name}: {answers['model_name']} ({pinned}) with {server}{inside}"
+    if config in catalog.triton():
+        backend = catalog.triton()[config]
+        return f"{name}: {backend.formats[answers['model_format']].title} with Triton ({backend.title})"
+    library = f"{catalog.frameworks()[answers['framework']].title} {answers['framework_version']}"
+    return f"{name}: {library} ({answers['model_format']}) with {catalog.web_servers()[config].title}"
 
 
-def _machine(name: str, predictive: bool = False) -> str:
+def _instance(answers: Mapping[str, Any]) -> str:
+    name = str(answers["instance_type"])
     instance = catalog.instances().get(name)
-    if instance is None or instance.price is None:
-        return name
-    about = "about " if instance.price.estimated else ""
-    text = f"{name} at {about}${instance.price.usd_h:.3f} an hour in us-east-1"
-    if instance.kind != "cpu" and predictive:
-        text += "; you pay for a GPU that this server does not use"
-    elif instance.arch == "arm64":
-        text += "; its image is built for arm64"
-    return text
+    return name if instance is None else f"{name}, {sizing_view.price(instance)} in us-east-1"
 
 
-def _shown(project: Path) -> str:
-    return os.path.relpath(project)
+def _load(answers: Mapping[str, Any], requirements: LanguageModelRequirements) -> str:
+    load = "{max_concurrency:,} concurrent requests of up to {max_model_len:,} tokens".format(**answers)
+    choice = language_model.sized(requirements).choice(answers["instance_type"])
+    return f"{load}; {choice.headroom_gib:.1f} GiB free per GPU" if choice and choice.fits else load
+
+
+def _missing(project: Path, answers: Mapping[str, Any]) -> list[str]:
+    missing = []
+    if "model_facts" in answers:
+        missing += [language_model.token_problem(answers["model_facts"], answers["hf_token_secret_arn"])]
+    elif not has_model(project, answers):
+        missing += [_missing_model(answers)]
+    if answers.get("role_arn") == "":
+        missing += ["an IAM role for do/deploy; iam/stack.yml creates one"]
+    return [text for text in missing if text]
+
+
+def _missing_model(answers: Mapping[str, Any]) -> str:
+    in_triton = answers["deployment_config"] in catalog.triton()
+    if path := answers.get("model_path"):
+        how = f"run do/repository {path}" if in_triton else "copy it to model/"
+        return f"{path} was not copied; {how}"
+    if answers.get("include_sample_model"):
+        return f"the sample model; {'do/build' if in_triton else 'do/run --local'} trains it"
+    return "a model; run do/repository MODEL" if in_triton else "a model; copy yours to model/"
+
+
+def _defaults(origins: Mapping[str, str]) -> list[str]:
+    """Return the answers that come from the environment, a file or an MCP server, one text per source."""
+    by_origin: dict[str, list[str]] = {}
+    for name, origin in origins.items():
+        if origin not in (GIVEN, PROMPT):
+            by_origin.setdefault(origin, []).append(name)
+    return [f"{', '.join(names)} from {origin}" for origin, names in by_origin.items()]
+
+
+def _warnings(answers: Mapping[str, Any]) -> list[str]:
+    found = []
+    instance = catalog.instances().get(answers["instance_type"])
+    backend = catalog.triton().get(answers["deployment_config"])
+    uses_gpu = "model_facts" in answers or (backend is not None and backend.gpu)
+    if instance and instance.kind != "cpu" and not uses_gpu:
+        found.append("you pay for a GPU that this server does not use")
+    if answers["region"] not in catalog.regions():
+        found.append(f"Region {answers['region']} is not in the catalog; check its spelling")
+    if "model_facts" in answers or backend:
+        found += advisories.lines(answers)
+    return found

@@ -35,7 +35,7 @@ def model_problem(
 ) -> str:
     """Return why an image that was chosen at a prompt cannot load the model, or ''.
 
-    What is given beforehand is refused by check_for_model, with a message of its own.
+    check_for_model rejects answers from -d with another message.
     """
     if conf["defaults"] or "base_image" in conf["data"] or not copier_run.is_new_project(conf):
         return ""

@@ -16,7 +16,7 @@ LINEAR_TYPES = ("linear_attention", "mamba", "mamba2", "conv", "recurrent")
 
 
 def layer_types(fields: Fields, model_type: str, layers: int) -> Counter[str]:
-    """Return how many layers there are of each type, however the config tells it."""
+    """Return how many layers there are of each type, in any of the forms of a config."""
     raw = fields.raw
     if isinstance(pattern := raw.get("hybrid_override_pattern"), str):
         signs = Counter(pattern)
@@ -106,7 +106,7 @@ def experts(fields: Fields) -> dict[str, Any]:
 
 def mlp_layers(fields: Fields, types: Counter[str], layers: int, has_experts: bool) -> dict[str, Any]:
     """Return how many layers have a dense MLP and how many have experts."""
-    if types["moe"] or types["mlp"]:  # layers of their own, beside those of attention
+    if types["moe"] or types["mlp"]:  # layers of their own, in addition to those of attention
         return {"expert_layers": types["moe"], "dense_layers": types["mlp"]}
     if not has_experts:
         return {"dense_layers": layers}

@@ -1,4 +1,4 @@
-"""How a config.json says that weights and KV cache are quantized."""
+"""Read the quantization of weights and KV cache from a config.json."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import redaction
 from ..errors.errors import UnsizableModel
 
-MODULES = {  # that a quantization may leave at 16 bits, and how their names end or go on
+MODULES = {  # that a quantization may leave at 16 bits, and the parts of their names
     "self_attn": r"self_attn",
     "shared_experts": r"shared_expert",
     "linear_attn": r"linear_attn",
@@ -38,7 +38,7 @@ def weights(raw: Mapping[str, Any]) -> str:
 
 
 def unquantized(raw: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    """Return what a quantized checkpoint keeps at 16 bits: modules in all layers, or the MLP in some."""
+    """Return the 16-bit parts of a quantized checkpoint: modules in all layers, or the MLP in some."""
     given = raw.get("quantization_config")
     kept = (
         (given.get("modules_to_not_convert") or given.get("ignore")) if isinstance(given, Mapping) else None

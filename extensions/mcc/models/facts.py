@@ -1,4 +1,4 @@
-"""What a language model is made of, as far as its memory goes."""
+"""The architecture of a language model, as far as it determines memory."""
 
 import dataclasses
 import math
@@ -90,7 +90,7 @@ class ModelFacts:
         return "sliding" if self.sliding_layers else "dense"
 
     def answer(self) -> dict[str, Any]:
-        """Return the facts as a stored answer: plain values, without those that say nothing."""
+        """Return the facts as a stored answer: plain values, without empty ones."""
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)

@@ -24,7 +24,7 @@ OFFLINE_SWITCHES = ("MCC_OFFLINE", "HF_HUB_OFFLINE")
 
 @dataclass(frozen=True)
 class HubModel:
-    """What the Hub says of one model at one commit.
+    """The Hub's facts about one model at one commit.
 
     `config` is config.json as it is. `weights_bytes` is the size of the safetensors tensors, None when
     unknown. `parameters` maps a safetensors dtype to the Hub's count of parameters, {} when unknown.
@@ -54,7 +54,7 @@ def lookup(
     environ: Mapping[str, str] = os.environ,
     deadline: float = 5.0,
 ) -> HubModel:
-    """Return what the Hub says of model `name` at the commit that `revision` is now.
+    """Return the Hub's facts about model `name` at the current commit of `revision`.
 
     `token` goes before HF_TOKEN, and HF_ENDPOINT names the server. All requests together take at most
     `deadline` seconds. Raises InvalidAnswer for a name or revision that cannot exist, before any request,

@@ -1,4 +1,4 @@
-"""The requests of one look-up on the Hugging Face Hub, and what to say when they fail."""
+"""The requests of one lookup on the Hugging Face Hub, and the messages of their failures."""
 
 import json
 import re
@@ -18,13 +18,13 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 TOKEN = re.compile(r"[\x21-\x7e]+")
 RESET = re.compile(r";\s*t\s*=\s*([0-9]{1,6})")  # seconds, in a RateLimit header: "api";r=0;t=55
 # The names of exceptions of the library's HTTP client. That is httpx in 1.x and httpx2 in 2.x; both use these
-# names, and only the library knows which one is installed.
+# names, and only the library can name the installed one.
 TIMED_OUT, BAD_ADDRESS, NO_CONNECTION = "TimeoutException", "InvalidURL", "TransportError"
 BAD_ANSWER = {"RemoteProtocolError", "TooManyRedirects", "DecodingError"}
 
 
 class HubClient:
-    """The requests of one lookup, and what to say when they fail."""
+    """The requests of one lookup, and the messages of their failures."""
 
     def __init__(self, name: str, revision: str, token: str, endpoint: str) -> None:
         check_name(name)
@@ -43,7 +43,7 @@ class HubClient:
             )
 
     def info(self, end: float) -> Listing:
-        """Return what the Hub lists for the model. Raises HubError."""
+        """Return the Hub's listing of the model. Raise HubError if it fails."""
         path = f"api/models/{self.name}/revision/{quote(self.revision, safe='')}?blobs=true"
         data = self._get(path, "model info", end)
         commit, siblings = data.get("sha"), data.get("siblings")
@@ -98,7 +98,7 @@ class HubClient:
         return data
 
     def _body(self, path: str, what: str, end: float) -> bytes:
-        """Return what is at `path`, read no further than LARGEST_BODY bytes."""
+        """Return the content at `path`, up to LARGEST_BODY bytes."""
         headers = {"User-Agent": "ml-container-creator"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -115,7 +115,7 @@ class HubClient:
                     body += chunk
                     if len(body) > LARGEST_BODY:
                         raise self._malformed(what, f"it is over {LARGEST_BODY // 10**6} MB")
-                    if time.monotonic() > end:  # nobody waits any more: end this thread too
+                    if time.monotonic() > end:  # no caller waits any longer: end this thread too
                         raise self.timed_out()
         except HubError:
             raise
@@ -183,7 +183,7 @@ class HubClient:
         else:
             problem, then = "no token was sent", "then set HF_TOKEN to a token of that account"
         return self._error(
-            "gated", f"the model is gated and {problem} ({seen})", f"Accept its licence at {page}, {then}"
+            "gated", f"the model is gated and {problem} ({seen})", f"Accept its license at {page}, {then}"
         )
 
     def _malformed(self, what: str, why: str) -> HubError:

@@ -1,4 +1,4 @@
-"""What the Hugging Face Hub lists of a repository, and how large its weights are by that."""
+"""The Hugging Face Hub's listing of a repository, and the size of its weights."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ BYTES = {
 
 @dataclass(frozen=True)
 class Listing:
-    """What the Hub's list says of a repository: `files` maps its files to bytes, None when unknown."""
+    """The Hub's listing of a repository: `files` maps its files to bytes, None when unknown."""
 
     commit: str
     gated: bool

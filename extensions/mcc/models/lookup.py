@@ -1,4 +1,4 @@
-"""What is known of a language model: asked of the Hugging Face Hub, else read in the shipped catalog."""
+"""Look up a language model on the Hugging Face Hub, or else in the catalog."""
 
 import dataclasses
 import os
@@ -14,10 +14,10 @@ from .facts import ModelFacts
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model, pinned to a commit where the Hub told it, and its shape, None when nobody knows it.
+    """A model, pinned to a commit if the Hub returned one, and its shape, None if it is unknown.
 
     `chat_template` is None when that is not known; `architecture` and `model_type`, of its config.json, are
-    empty then. `own_code` is True when its repository has code of its own. `note` says in a line what went
+    empty then. `own_code` is True when its repository has code of its own. `note` states in a line what went
     wrong, or is empty.
     """
 
@@ -34,7 +34,7 @@ class KnownModel:
     note: str = ""
 
     def answer(self) -> dict[str, Any]:
-        """Return the model as a stored answer: plain values, without those that say nothing."""
+        """Return the model as a stored answer: plain values, without empty ones."""
         silent = {name for name, value in vars(self).items() if value in (None, "")}
         silent |= set() if self.own_code else {"own_code"}
         kept = {name: value for name, value in vars(self).items() if name not in silent}
@@ -58,7 +58,7 @@ def model(
     offline: bool | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> KnownModel:
-    """Return what is known of a model at a revision.
+    """Return the facts of a model at a revision.
 
     Asks the Hub unless `offline`, or the environment when that is None, forbids it. Raises InvalidAnswer
     for a name that no model has. What fails otherwise ends in a note, and in the catalog's facts.

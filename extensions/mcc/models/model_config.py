@@ -13,7 +13,7 @@ from .facts import ModelFacts
 
 GIB = 1024**3
 IN_OUR_WORDS = {"w8a8": "int8", "w4a16": "gptq"}
-# Families, as their class is called, whose MLP is two matrices, up and down; others have a gate beside them.
+# Families, as their class is called, whose MLP is two matrices, up and down; others also have a gate.
 UNGATED = {"bloom", "falcon", "gpt2", "gptbigcode", "gptj", "gptneox", "mpt", "nemotronh", "opt", "phi", "rw"}
 UNGATED |= {"starcoder2"}
 
@@ -23,7 +23,7 @@ def from_config(
 ) -> ModelFacts:
     """Read a config.json, with the text part of multimodal models merged into it.
 
-    `quantization` overrides what the config says. Raises UnsizableModel, which names the field, when a
+    `quantization` overrides the config. Raises UnsizableModel, which names the field, when a
     size is missing, is no positive whole number, or contradicts another.
     """
     if not isinstance(config, Mapping):

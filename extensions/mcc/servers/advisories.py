@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..catalog import catalog
-from ..catalog.entries.servers import LanguageModelServer, Vulnerability
+from ..catalog.entries.servers import LanguageModelServer
 from ..catalog.entries.triton import TritonBackend
 from ..catalog.entries.versions import version_key
 from . import compatibility, extra_arguments
@@ -43,16 +43,10 @@ def vulnerabilities(deployment_config: str, image: str, multimodal: bool = False
         reachable = [item for item in entries if item.reach in reach]
         severe = [item for item in (entries if older else reachable) if not 0 < item.score < SEVERE]
         if severe:
-            yield _told(
-                title, version, entries, max(severe, key=lambda item: (item.reach in reach, item.score))
-            )
-
-
-def _told(title: str, version: str, entries: list[Vulnerability], worst: Vulnerability) -> str:
-    count = sum(len(item.ids) for item in entries)
-    several = "ies" if count > 1 else "y"
-    what = f"{worst.ids[0]} ({worst.what}; fixed in {worst.before})"
-    return f"{title} {version} has {count} published vulnerabilit{several}, such as {what}"
+            worst = max(severe, key=lambda item: (item.reach in reach, item.score))
+            count = sum(len(item.ids) for item in entries)
+            noun = "vulnerabilities" if count > 1 else "vulnerability"
+            yield f"{title} {version}: {count} {noun}, {worst.ids[0]} (fixed in {worst.before})"
 
 
 def _engines(server: LanguageModelServer | TritonBackend, image: Any) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """Whether a release of an inference server can load a model: works, works with a warning, or is refused.
 
 Two conditions are checked: the server has a class for the model's architecture, and something in its image
-knows the model's type. Kernels, memory and drivers are checked elsewhere. What the catalog does not know is
+supports the model's type. Kernels, memory and drivers are checked elsewhere. Anything not in the catalog is
 never refused.
 """
 
@@ -24,7 +24,7 @@ POOLING_FORMS = re.compile(r"(For(SequenceClassification|TokenClassification|Emb
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """What a model's config.json says of its classes; empty where that is not known.
+    """The classes in a model's config.json; empty if they are unknown.
 
     `own_code` is True when its repository has code of its own (auto_map).
     """
@@ -162,7 +162,7 @@ def _other_server(model: Model, name: str) -> str:
 
 
 def _with_configuration(model: Model, engine: str, version: str) -> Verdict:
-    """Judge a model whose architecture the release has: does anything know the model's type?"""
+    """Judge a model whose architecture the release has: does a library support the model's type?"""
     kind = catalog.model_types().get(model.model_type)
     if kind is not None and not _knows_type(kind, engine, version):
         what = f"{TITLES[engine]} {version} has no configuration for model_type {model.model_type}"

@@ -14,6 +14,7 @@ OWN_IMAGE = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<rest>.+)"
 )
 POOLING = re.compile(r"--(runner[= ]pooling|task[= ](embed|score|classify|reward)|is-embedding)\b")
+OFFERED = 8  # images in a list
 PARTITION_HOSTS = {"aws-cn": "amazonaws.com.cn"}
 
 
@@ -21,14 +22,17 @@ def image_choices(deployment_config: str) -> dict[str, str]:
     """Return label -> image of the versions a server is offered in, the default first."""
     server = catalog.servers()[deployment_config]
     ranked = sorted(server.images, key=lambda image: not image.default)
-    return {_label(server, image): image.image for image in ranked}
+    return {_label(image): image.image for image in ranked[:OFFERED]}
 
 
-def _label(server: LanguageModelServer, image: ServerImage) -> str:
-    known = [f"CUDA {image.cuda}"]
-    if not image.verified:
-        known.append(image.warning or "this tag was not checked")
-    return f"{server.title} {image.version}: {image.image.rpartition(':')[2]} ({', '.join(known)})"
+def _label(image: ServerImage) -> str:
+    checked = "" if image.verified else ", tag not checked"
+    return f"{short_image(image.image)}: {image.warning or f'CUDA {image.cuda}{checked}'}"
+
+
+def short_image(image: str) -> str:
+    """Return an image reference that fits a screen: one in Amazon ECR without its registry."""
+    return f"…/{image.partition('/')[2]}" if OWN_IMAGE.fullmatch(image) else image
 
 
 def image_in(image: str, region: str, deployment_config: str) -> str:
@@ -135,7 +139,7 @@ def ami_for(cuda: str) -> str:
 def gpu_needs(
     server: LanguageModelServer, image: str, shape: ModelFacts, kv_cache_dtype: str
 ) -> Mapping[str, float]:
-    """Return what -> the compute capability it needs, of the engine, the model and its KV cache."""
+    """Return feature -> the compute capability that the server, the model or its KV cache needs."""
     constants = catalog.memory()
     engine = constants.engines[server.engine].release(server.image(image).version)
     needs = {server.title: engine.compute_capability[0]}

@@ -20,7 +20,7 @@ def parsed(text: str) -> list[str]:
 
 
 def problem(text: object, deployment_config: str) -> str:
-    """Return what is wrong with extra arguments for a server, or ''."""
+    """Return the problem with extra arguments for a server, or ''."""
     example = catalog.servers()[deployment_config].example
     if not isinstance(text, str):
         return f"extra_arguments: what was given is not a text. Write it as in a shell. Example: {example}"
@@ -31,7 +31,9 @@ def problem(text: object, deployment_config: str) -> str:
     except ValueError as error:
         return f"extra_arguments: {str(error).lower()}. Quote as in a shell. Example: {example}"
     if redaction.holds_secret(text):
-        return "extra_arguments: this holds a secret, and would be stored. Give hf_token_secret_arn instead."
+        return (
+            "extra_arguments: the answer contains a secret, and answers are stored. Use hf_token_secret_arn."
+        )
     if _by_environment(deployment_config):
         said = next(filter(None, (_of_variable(word, deployment_config) for word in words)), "")
     else:

@@ -23,6 +23,7 @@ CONFIGS = (  # in order of offer; catalog/triton.yml has the facts
 )
 LANGUAGE_MODEL_CONFIGS = ("triton-vllm", "triton-tensorrtllm")
 MODEL_CONFIGS = tuple(name for name in CONFIGS if name not in LANGUAGE_MODEL_CONFIGS)
+OFFERED = 8  # images in a list
 QUEUE_DELAY_US = {"throughput": 500, "latency": 0}
 TENSOR = r"(BOOL|U?INT(8|16|32|64)|FP(16|32|64)|BF16)\[(-1|[1-9][0-9]{0,8})(,(-1|[1-9][0-9]{0,8}))*\]"
 TAG = re.compile(r":(?P<release>[0-9]{2}\.[0-9]{2})-(?P<variant>[a-z0-9-]+)(@sha256:[0-9a-f]+)?$")
@@ -31,7 +32,7 @@ TAG = re.compile(r":(?P<release>[0-9]{2}\.[0-9]{2})-(?P<variant>[a-z0-9-]+)(@sha
 def image_problem(deployment_config: str, model_format: str, image: str) -> str:
     """Return why an image cannot serve a backend and format, or ''.
 
-    Judged by a tag like NVIDIA's; an image with another is the person's own to know.
+    Judged by a tag like NVIDIA's; other tags are not checked.
     """
     backend, tag = catalog.triton()[deployment_config], TAG.search(image)
     if tag is None:
@@ -53,7 +54,7 @@ def image_problem(deployment_config: str, model_format: str, image: str) -> str:
 def image_choices(deployment_config: str) -> dict[str, str]:
     """Return label -> image of the releases a backend is offered in, the default first."""
     ranked = sorted(catalog.triton()[deployment_config].images, key=lambda image: not image.default)
-    return {_label(image): image.image for image in ranked}
+    return {_label(image): image.image for image in ranked[:OFFERED]}
 
 
 def artefact_problem(path: Path, deployment_config: str, model_format: str, image: str) -> str:
@@ -82,7 +83,7 @@ def artefact_problem(path: Path, deployment_config: str, model_format: str, imag
 
 
 def reads(deployment_config: str, image: str) -> TritonReads | None:
-    """Return what a backend of an image reads, None where the tag is not NVIDIA's or the release too old."""
+    """Return the versions that a backend reads, or None for a tag of another vendor or an old release."""
     tag = TAG.search(image)
     known = catalog.triton()[deployment_config].reads
     suitable = [facts for since, facts in sorted(known.items()) if tag and since <= tag["release"]]
@@ -92,10 +93,10 @@ def reads(deployment_config: str, image: str) -> TritonReads | None:
 
 
 def inputs_problem(value: str, needed: bool = False) -> str:
-    """Return what is wrong with the declared inputs of a model, or ''."""
+    """Return the problem with the declared inputs of a model, or ''."""
     example = "Example: FP32[8], or FP32[3,224,224] INT64[-1] for two; without the dimension of the batch"
     if not value:
-        reason = "model_inputs: a TorchScript file does not hold the shapes of its inputs. Give them."
+        reason = "model_inputs: a TorchScript file does not store the shapes of its inputs. Example: FP32[8]"
         return f"{reason} {example}" if needed else ""
     if re.fullmatch(rf"{TENSOR}( {TENSOR})*", value):
         return ""
@@ -133,7 +134,7 @@ def checked_file(deployment_config: str, model_format: str) -> str:
 def settings(
     deployment_config: str, model_format: str, image: str, profile: str, instance_type: str
 ) -> dict[str, Any]:
-    """Return what a project's builder of the model repository is told of the backend."""
+    """Return the backend settings for the builder of a model repository."""
     backend = catalog.triton()[deployment_config]
     on_gpu, known = uses_gpu(deployment_config, instance_type), reads(deployment_config, image)
     limited = {backend.thread_parameter: "1"} if backend.thread_parameter else {}
@@ -178,8 +179,8 @@ def _torchscript_problem(path: Path) -> str:
 
 
 def _label(image: TritonImage) -> str:
-    unchecked = "" if image.verified else ", this tag was not checked"
-    return f"Triton {image.release}: {image.image.rpartition(':')[2]} (CUDA {image.cuda}{unchecked})"
+    unchecked = "" if image.verified else ", tag not checked"
+    return f"{image.image}: CUDA {image.cuda}{unchecked}"
 
 
 def _name(deployment_config: str) -> str:

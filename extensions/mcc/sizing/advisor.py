@@ -1,4 +1,4 @@
-"""What would let a language model be served by a cheaper instance type, or by any when none fits."""
+"""Advice to serve a language model on a cheaper instance type, or on any if none fits."""
 
 import dataclasses
 import math
@@ -23,7 +23,7 @@ class Advice:
 
 
 def ladder(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None = None) -> list[Advice]:
-    """Return what would make a model fit that does not, the least change first; each step was tried."""
+    """Return the changes that make a model fit, the smallest first; each one was tried."""
     offered = list(catalog.instances().values() if instances is None else instances)
     advice = []
 
@@ -65,7 +65,7 @@ def alternatives(
 def cheaper(
     facts: ModelFacts, load: Load, best: Choice, instances: Iterable[Instance] | None = None
 ) -> list[Advice]:
-    """Return what would do with a cheaper type than `best`: less of the load, or other number formats."""
+    """Return the changes that allow a cheaper type than `best`: a lower load, or other data types."""
     offered = list(catalog.instances().values() if instances is None else instances)
     advice = []
     if load.max_concurrency > 1:

@@ -13,7 +13,8 @@ from ..errors.errors import InvalidAnswer
 GIB = 1024**3
 USABLE_SHARE = 0.7  # the rest is for the system, request bodies and page cache
 COPIES_OF_ARTEFACT = 3  # a loaded model is 2 to 4 times its file
-OFFERED = 25
+OFFERED = 12
+OFFERED_OTHERS = 4  # of them arm64, burstable or with a GPU
 UNKNOWN_ARTEFACT_BYTES = 100 * 1024**2  # room for this much is kept until the model is known
 
 
@@ -56,21 +57,17 @@ def default_instance(
 
     Raises InvalidAnswer when there is none.
     """
-    plain = [
-        item
-        for item in (catalog.instances().values() if instances is None else instances)
-        if item.kind == "cpu" and item.arch == "x86_64" and not item.burstable
-    ]
+    plain = list(filter(_plain, catalog.instances().values() if instances is None else instances))
     choices = cpu_choices(framework, artefact_bytes, profile, plain)
     if choices[0].reason is None:
         return choices[0].instance
     nearest = max(choices, key=lambda choice: choice.headroom_gib)
-    advice = "serve a smaller model"
+    advice = "Use a smaller model"
     if profile == "throughput" and cpu_choices(framework, artefact_bytes, "latency", plain)[0].reason is None:
-        advice = "choose serving_profile latency, which runs one worker"
+        advice = "Set serving_profile=latency, which runs one worker"
     raise InvalidAnswer(
         f"model_path: no instance type holds this model with serving_profile {profile}; the nearest is "
-        f"{nearest.instance.name}: {nearest.reason}. Please {advice}."
+        f"{nearest.instance.name}: {nearest.reason}. {advice}."
     )
 
 
@@ -83,22 +80,26 @@ def labels(
 ) -> dict[str, str]:
     """Return label -> instance type of the cheapest that hold the model, in ranked order.
 
-    Copier renders every label as a template, so all 264 would cost each copy a third of a second.
-    `kept`, an answer given before or by -d, is offered even when it would not be chosen today.
+    A list without a filter is only usable when it is short. Most are of the kind of the default, so that
+    it is on the list. `kept`, an earlier answer or one from -d, is always on it.
     """
     choices = cpu_choices(framework, artefact_bytes, profile, instances)
-    offered = {_label(choice): choice.instance.name for choice in choices[:OFFERED] if choice.reason is None}
+    fitting = [choice for choice in choices if choice.reason is None]
+    plain = [choice for choice in fitting if _plain(choice.instance)][: OFFERED - OFFERED_OTHERS]
+    others = [choice for choice in fitting if not _plain(choice.instance)][:OFFERED_OTHERS]
+    shown = sorted([*plain, *others], key=_rank)
+    offered = {_label(choice): choice.instance.name for choice in shown}
     if kept and kept not in offered.values():
         known = {choice.instance.name: choice for choice in choices}.get(kept)
         if known is None:
-            offered[f"{kept} (no longer in the catalog)"] = kept
+            offered[f"{kept}: no longer in the catalog"] = kept
         else:
-            offered[f"{kept} ({known.reason})" if known.reason else _label(known)] = kept
+            offered[f"{kept}: {known.reason}" if known.reason else _label(known)] = kept
     return offered
 
 
 def model_bytes(model_path: str) -> int | None:
-    """Return the size of the person's model, or None when it is not known yet."""
+    """Return the size of a model file or folder in bytes, or None if it does not exist."""
     path = Path(os.path.expanduser(model_path))
     if not model_path or not os.path.exists(path):
         return None
@@ -119,6 +120,11 @@ def _choice(memory: Memory, artefact_bytes: int, profile: str, instance: Instanc
     return Choice(instance, workers, need, usable - need, reason)
 
 
+def _plain(instance: Instance) -> bool:
+    """Return whether a type is x86_64 with steady CPUs and no GPU, like the default."""
+    return instance.kind == "cpu" and instance.arch == "x86_64" and not instance.burstable
+
+
 def _rank(choice: Choice) -> tuple[bool, float, float, int, str]:
     instance = choice.instance
     return choice.reason is not None, choice.usd_h, -choice.headroom_gib, -instance.generation, instance.name
@@ -135,8 +141,8 @@ def _label(choice: Choice) -> str:
     if instance.burstable:
         parts.append("burstable")
     if instance.kind == "gpu":
-        parts.append("GPU is not used by this server")
-    return f"{instance.name} ({', '.join(parts)})"
+        parts.append("its GPU is not used")
+    return f"{instance.name}: {', '.join(parts)}"
 
 
 def _count(number: int, noun: str) -> str:

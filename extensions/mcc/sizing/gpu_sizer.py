@@ -22,7 +22,7 @@ LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of a model: tokens a request may have, requests at once, and the engine for it.
+    """The load of a model: maximum tokens per request, concurrent requests and the inference server.
 
     `max_num_batched_tokens` are those computed in a step; 0 leaves them to the engine.
     """
@@ -37,7 +37,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Choice:
-    """An instance type as a home for a model; `reason` says why it is none, and is empty when it is.
+    """An instance type for a model; `reason` states why it cannot serve it, or is empty.
 
     `headroom_gib` is left on each GPU, negative where memory lacks; None where memory is not the reason.
     """
@@ -66,7 +66,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What decoding can reach at best, on all of an instance's GPUs: no promise, an upper bound."""
+    """The upper limit of decoding speed on all GPUs of an instance."""
 
     tokens_s: float
     usd_per_million: float
@@ -84,7 +84,7 @@ def choices(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None 
 
 
 def cheaper_that_fail(ranked: list[Choice]) -> list[Choice]:
-    """Return the types below the best one's price, nearest first: each says why it does not do."""
+    """Return the types below the best one's price, nearest first, with the reasons why they do not fit."""
     best = ranked[0].usd_h if ranked and ranked[0].fits else math.inf
     gpus = (choice for choice in ranked if _card(choice.instance).kind == "gpu")
     cheaper = [choice for choice in gpus if not choice.fits and choice.usd_h < best]
@@ -114,7 +114,7 @@ def ceiling(facts: ModelFacts, load: Load, choice: Choice) -> Ceiling | None:
 def tensor_parallel_degrees(facts: ModelFacts, gpus: int) -> Iterator[int]:
     """Yield the numbers of GPUs that can share the model, smallest first: they divide its heads.
 
-    The heads of a guessed shape say nothing about the model: any power of two is possible.
+    The heads of a guessed architecture are not those of the model: any power of two is possible.
     """
     kv_heads = facts.num_key_value_heads
     for degree in range(1, gpus + 1):
@@ -147,7 +147,7 @@ def _judged(facts: ModelFacts, load: Load, instance: Instance) -> Choice:
         lacking = found.lacking(load.max_concurrency)
         spare = found.spare(load.max_concurrency) if lacking <= 0 else -lacking
         if nearest is None or spare > (nearest.headroom_gib or 0):
-            nearest = Choice(instance, _shortfall(found, lacking, load, degree), degree, found, spare)
+            nearest = Choice(instance, _shortfall(found, lacking, load), degree, found, spare)
         if lacking <= 0:
             break
     assert nearest is not None  # every model can be on one GPU
@@ -161,7 +161,7 @@ def _impossible(facts: ModelFacts, load: Load, instance: Instance) -> str:
     if card.kind != "gpu" or card.compute_capability is None:
         return f"{engine.title} does not run on {card.name}"
     if instance.arch == "arm64":
-        return f"{engine.title}'s image is for x86_64, this type is arm64"
+        return f"{engine.title} has an x86_64 image, this type is arm64"
     capability = card.compute_capability
     oldest, newest = engine.release(load.version).compute_capability
     if capability < oldest:
@@ -169,29 +169,29 @@ def _impossible(facts: ModelFacts, load: Load, instance: Instance) -> str:
     if capability > newest:
         return f"this {engine.title} has no kernels for {card.name} (compute capability {capability:g})"
     if facts.dtype == "bfloat16" and not card.bf16:
-        return f"{card.name} does not compute in bfloat16, the model's type"
+        return f"{card.name} does not support bfloat16, the model's data type"
     quantization = constants.quantizations[facts.quantization]
     if capability < quantization.compute_capability:
         needed = quantization.compute_capability
         return f"{quantization.title} needs compute capability {needed:g}, {card.name} has {capability:g}"
     if load.kv_cache_dtype == "fp8" and not engine.fp8_kv_cache:
-        return f"{engine.title} keeps no KV cache in FP8"
+        return f"{engine.title} does not support an FP8 KV cache"
     needed = constants.formats["fp8_kv_cache"].compute_capability
     if load.kv_cache_dtype == "fp8" and capability < needed:
         return f"an FP8 KV cache needs compute capability {needed:g}, {card.name} has {capability:g}"
     return ""
 
 
-def _shortfall(found: Estimate, lacking: float, load: Load, degree: int) -> str:
+def _shortfall(found: Estimate, lacking: float, load: Load) -> str:
     if lacking <= 0:
         return ""
-    on = "the GPU" if degree == 1 else f"each of {degree} GPUs"
+    short = f"lacks {lacking:.1f} GiB per GPU"
     if found.pool.cache <= 0:
-        return f"lacks {lacking:.1f} GiB on {on}: weights and working memory alone are too large"
+        return f"{short} even without KV cache"
     if lacking == -found.pool.beside:
-        return f"lacks {lacking:.1f} GiB on {on} for CUDA graphs"
+        return f"{short} for CUDA graphs"
     shown = int(max(0.0, found.pool.cache - found.margin) / found.request)
-    return f"lacks {lacking:.1f} GiB on {on}: room for {shown:,} of {load.max_concurrency:,} requests"
+    return f"{short}; fits {shown:,} of {load.max_concurrency:,} requests"
 
 
 def _serving(load: Load, degree: int) -> Serving:
@@ -220,7 +220,7 @@ def _check(facts: ModelFacts, load: Load) -> None:
     if load.max_model_len > facts.max_position_embeddings:
         raise UnsizableModel(
             f"max_model_len: {load.max_model_len} is more than the {facts.max_position_embeddings} tokens "
-            f"the model takes. Give {facts.max_position_embeddings} or less."
+            f"the model supports. Example: {facts.max_position_embeddings}"
         )
 
 

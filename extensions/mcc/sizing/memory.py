@@ -23,7 +23,7 @@ LONG = 32_768  # tokens; longer prompts were read in chunks even before that was
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU as an engine sees it: the GiB its driver shows, and how it is linked to its neighbours."""
+    """A GPU as an engine sees it: the GiB its driver shows, and how it is linked to the others."""
 
     memory_gib: float
     nvlink: bool = False
@@ -58,7 +58,7 @@ class FixedMemory:
 
 @dataclass(frozen=True)
 class Pool:
-    """GiB for KV cache on each GPU, negative where memory lacks, and what is left beside the budget."""
+    """GiB for KV cache on each GPU, negative where memory lacks, and the memory outside the budget."""
 
     cache: float
     beside: float
@@ -97,7 +97,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Batch:
-    """What an engine computes at once: tokens of a request at most, sequences, and tokens of a step."""
+    """Limits of an inference server: tokens per request, sequences, and tokens per step."""
 
     length: int
     sequences: int
@@ -107,7 +107,7 @@ class Batch:
 def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
     """Estimate the memory of one GPU of those that serve a model.
 
-    Raises CatalogError for an engine or a quantization that memory.yml does not know.
+    Raises CatalogError for an engine or a quantization that is not in memory.yml.
     """
     release = catalog.memory().engines[serving.engine].release(serving.version)
     batch = _batch(facts, gpu, serving, release)

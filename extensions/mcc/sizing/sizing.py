@@ -1,4 +1,4 @@
-"""What a model needs: the best instance type, why, and how to serve the model there."""
+"""Size a model: the best instance type, the reason, and the settings to serve the model there."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Sizing:
         return next((choice for choice in self.ranked if choice.instance.name == instance_type), None)
 
     def advice(self) -> list[Advice]:
-        """Return what would make it cheaper, or possible when nothing fits."""
+        """Return the changes that make it cheaper, or possible if no type fits."""
         if self.best:
             return advisor.cheaper(self.facts, self.load, self.best, self.instances)
         return advisor.ladder(self.facts, self.load, self.instances)
@@ -99,11 +99,11 @@ def size(
 ) -> Sizing:
     """Judge every instance type, or those of `instances`, for a model and its load.
 
-    `source` says where the facts are from. Raises UnsizableModel for a load the model cannot have.
+    `source` is the source of the facts. Raises UnsizableModel for a load the model cannot have.
     """
     if load.engine not in catalog.memory().engines:
         known = ", ".join(catalog.memory().engines)
-        raise UnsizableModel(f"engine: {redaction.shown(load.engine)} is not known. Choose one of {known}.")
+        raise UnsizableModel(f"engine: {redaction.shown(load.engine)} is unknown. Choose one of {known}.")
     ranked = gpu_sizer.choices(facts, load, instances)
     return Sizing(name, source, facts, load, ranked, instances)
 
@@ -154,7 +154,7 @@ def choice_json(sizing: Sizing, choice: Choice) -> Mapping[str, Any]:
 
 
 def parts(sizing: Sizing, choice: Choice) -> dict[str, float]:
-    """Return what fills one GPU of a type, in GiB: they add up to what its driver shows.
+    """Return the memory use of one GPU of a type, in GiB. The parts add up to its visible memory.
 
     `kv_cache` is what the load takes, `free` all that is left, the engine's spare pool included. Where
     memory lacks, `free` is 0 and the parts are larger than the GPU.

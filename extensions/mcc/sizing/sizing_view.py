@@ -44,13 +44,13 @@ def text(sized: Sizing) -> str:
         lines += _table([c.instance.name, price(c.instance), c.reason] for c in nearest(sized))
     lines += ["confidence  " + confidence(sized)]
     if advice := sized.advice():
-        lines += ["", "What would make it cheaper:" if sized.best else "What would make it fit:"]
+        lines += ["", "Ways to reduce the cost:" if sized.best else "Ways to make it fit:"]
         lines += [f"  {number}. {advice_line(item)}" for number, item in enumerate(advice, start=1)]
     return "\n".join(lines)
 
 
 def headline(sized: Sizing) -> list[str]:
-    """Return what was sized, in two lines."""
+    """Return the model and its load, in two lines."""
     load, facts, constants = sized.load, sized.facts, catalog.memory()
     engine = constants.engines[load.engine]
     count = parameters.count(facts).total
@@ -77,15 +77,16 @@ def gpus(choice: Choice) -> str:
     """Return a type's GPUs, and how many copies of the model they hold if more than one."""
     card = choice.instance.accelerator
     assert card is not None
-    shown = f"{card.count} x {card.name.removeprefix('NVIDIA ')}"
+    shown = f"{card.count} x {card.name.removeprefix('NVIDIA ').removesuffix(' Server')}"
     return f"{shown} ({choice.replicas} copies)" if choice.replicas > 1 else shown
 
 
 def price(instance: Instance) -> str:
-    """Return a type's price an hour, and that it is estimated when it is."""
+    """Return the hourly price of a type, marked when it is an estimate."""
     if instance.price is None:
         return "price unknown"
-    return f"{'about ' if instance.price.estimated else ''}${instance.price.usd_h:.2f}/h"
+    digits = 2 if instance.price.usd_h >= 1 else 3
+    return f"{'about ' if instance.price.estimated else ''}${instance.price.usd_h:.{digits}f}/h"
 
 
 def bar(sized: Sizing, choice: Choice) -> list[str]:

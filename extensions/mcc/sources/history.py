@@ -14,7 +14,7 @@ SWITCH = re.compile(r"\{\{ [a-z_0-9]+ \}\}/")
 def edited(project: Path, template: Path, commit: str) -> list[str]:
     """Return the library files of `project`, by relative path, that differ from `template` at `commit`.
 
-    Files that are rendered from Jinja are not compared. The list is empty when git does not know the commit.
+    Files that are rendered from Jinja are not compared. The list is empty if git has no such commit.
     """
     rendered = blobs(template, commit)
     files = [path for folder in LIBRARY for path in sorted((project / folder).rglob("*")) if path.is_file()]

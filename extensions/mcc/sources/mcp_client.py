@@ -30,7 +30,7 @@ LISTED = 3  # of what was left out
 
 @dataclass(frozen=True)
 class McpAnswer:
-    """What servers gave: `origins` names the server of each value, `warnings` hold a line a problem."""
+    """Values from servers: `origins` names the server of each value, `warnings` hold a line a problem."""
 
     values: dict[str, Value] = field(default_factory=dict)
     choices: dict[str, list[Value]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ def ask(
 ) -> McpAnswer:
     """Ask all servers at once for `parameters`, and return what they gave within `deadline` seconds.
 
-    `servers` is the mapping under mcpServers. Each is told `context`, and asked by our names and by those of
+    `servers` is the mapping under mcpServers. Each gets `context`, and questions by our names and by those of
     the predecessor. The first server of the mapping wins a value; choices are put together. Raises
     McpConfigError for a mapping that is malformed, before anything is started.
     """
@@ -56,12 +56,12 @@ def ask(
     names = _names(parameters)
     if not names:
         return McpAnswer()
-    told = {name: context[question] for name, question in _names(context).items()}
+    answers = {name: context[question] for name, question in _names(context).items()}
     stop = time.monotonic() + deadline
     answer, calls = McpAnswer(), dict[_Server, Call]()
     try:
         for server in known:
-            arguments = {"parameters": list(names), "limit": server.limit, "context": told}
+            arguments = {"parameters": list(names), "limit": server.limit, "context": answers}
             try:
                 calls[server] = Call(server.request(arguments, environ))
             except InvalidAnswer as reason:
@@ -88,7 +88,7 @@ class _Server:
     limit: int
 
     def request(self, arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Request:
-        """Return what to start and to call. Raises InvalidAnswer for a variable that is not set."""
+        """Return the command and the tool. Raise InvalidAnswer for a variable that is not set."""
         kept = {name: environ[name] for name in INHERITED if name in environ}
         own = {name: settings.dereferenced(name, value, environ) for name, value in self.env.items()}
         trusted = {name: value for name, value in self.env.items() if settings.REFERENCE.fullmatch(value)}
@@ -98,7 +98,7 @@ class _Server:
 
 @dataclass
 class _Given:
-    """What can be used of a server's answer, by our names, and what is wrong with the rest."""
+    """The valid part of a server's answer, by our names, and the problems of the rest."""
 
     server: str
     values: dict[str, Value] = field(default_factory=dict)
@@ -158,7 +158,7 @@ def _check_variable(where: str, variable: Any, value: Any) -> None:
 
 
 def _names(parameters: Iterable[str]) -> dict[str, str]:
-    """Return name -> question: our names first, then those that servers of the predecessor know."""
+    """Return name -> question: our names first, then those of the predecessor's servers."""
     ours = {name: name for name in parameters}
     old = {name: key.question for name, key in catalog.predecessor().items() if key.mcp}
     return {**ours, **{name: question for name, question in old.items() if question in ours}}
@@ -177,7 +177,7 @@ def _add(given: _Given, answer: McpAnswer) -> None:
 
 
 def _read(server: _Server, call: Call, names: Mapping[str, str], deadline: float) -> _Given:
-    """Return what can be used of a call."""
+    """Return the valid part of the result of a call."""
     given = _Given(server.name)
     if call.result is None:
         given.problems.append(call.problem or f"no answer within {deadline:g} s, it was ended")
@@ -193,7 +193,7 @@ def _read_result(server: _Server, result: Mapping[str, Any], names: Mapping[str,
     blocks = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
     texts = [block["text"] for block in blocks if isinstance(block.get("text"), str)]
     if result.get("isError"):
-        reason = said(texts[0]) if texts else "it does not say why"
+        reason = said(texts[0]) if texts else "no reason given"
         given.problems.append(f"its tool {server.tool} (toolName) failed: {reason}")
         return
     found = next(filter(_is_answer, [result.get("structuredContent"), *map(_parsed, texts)]), None)
@@ -213,15 +213,15 @@ def _read_result(server: _Server, result: Mapping[str, Any], names: Mapping[str,
         offered = given.choices.setdefault(names[name], [])
         offered += [item for item in dict.fromkeys(usable[: server.limit]) if item not in offered]
     if left:
-        told = [f"{redaction.shown(name)} ({reason})" for name, reason in left.items()]
-        more = f" and {len(told) - LISTED} more" if len(told) > LISTED else ""
-        given.problems.append(f"left out {', '.join(told[:LISTED])}{more}")
+        skipped = [f"{redaction.shown(name)} ({reason})" for name, reason in left.items()]
+        more = f" and {len(skipped) - LISTED} more" if len(skipped) > LISTED else ""
+        given.problems.append(f"left out {', '.join(skipped[:LISTED])}{more}")
 
 
 def _asked(
     found: Mapping[str, Any], part: str, names: Mapping[str, str], left: dict[str, str]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield what was asked for of a part of an answer, by our names first; note the rest in `left`."""
+    """Yield the requested values in part of an answer, by our names first; add the rest to `left`."""
     fields = found.get(part)
     if not isinstance(fields, dict):
         if fields is not None:

@@ -20,13 +20,13 @@ VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # newest fi
 LARGEST_OUTPUT = 1_000_000  # bytes
 CHUNK = 65536  # bytes
 GRACE = 0.3  # seconds between asking a server to end and killing it
-SHOWN = 150  # characters of what a server says of itself
+SHOWN = 150  # characters of a server's own description
 HIDDEN = b"***"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to start, all it may know of the environment, and what to call. `secrets` are not heard back."""
+    """A server's command, its environment and tool. `secrets` are redacted in its answers."""
 
     command: str
     args: tuple[str, ...]
@@ -43,8 +43,8 @@ class NoAnswer(Exception):
 class Call:
     """A server that is started and called in a thread of its own.
 
-    `result` is what the tool gave, None without an answer; `problem` says then why, or is empty while the
-    server is still busy. `noise` tells whether it wrote lines that are no messages.
+    `result` is the tool's answer or None; `problem` then states why, or is empty while the
+    server is still busy. `noise` is True if it wrote lines that are not messages.
     """
 
     def __init__(self, request: Request) -> None:
@@ -168,7 +168,7 @@ def end(calls: Iterable[Call]) -> None:
 
 
 def said(text: Any) -> str:
-    """Return what somebody else wrote as a piece of one line."""
+    """Return text from a server as part of one line."""
     line = " ".join(str(text).split())[:SHOWN]
     return "".join(letter if letter.isprintable() else "?" for letter in line).rstrip(".")
 

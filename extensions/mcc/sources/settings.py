@@ -1,7 +1,7 @@
 """Defaults from outside the interview: the environment, the file that MCC_CONFIG names, MCP servers.
 
-Strongest first: MCC_<KEY> in the environment, the file, the servers named in the file. All of them give
-way to what a person says (-d, --data-file, the prompt) and to the answers of before.
+Strongest first: MCC_<KEY> in the environment, the file, the servers named in the file. All of them yield
+to the user's answers (-d, --data-file, the prompt) and to earlier answers.
 """
 
 import difflib
@@ -30,9 +30,9 @@ SERVERS = {"flask": "http-flask", "fastapi": "http-fastapi"}
 
 @dataclass(frozen=True)
 class Settings:
-    """Values by question, where each is from, what the file says of MCP servers, and choices of theirs.
+    """Values by question with their sources, the file's MCP servers, and the choices from them.
 
-    `notes` are lines for the person: what was left out, and why.
+    `notes` are lines for the user about skipped settings.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Settings:
 
 
 def read(questions: Iterable[str], environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return what the environment and the file say of `questions`.
+    """Return the settings of `questions` in the environment and the file.
 
     Raises InvalidAnswer, a line a problem, for a file that cannot be used, for keys that are no questions,
     and for a secret that is written out.

@@ -1,4 +1,4 @@
-"""What an endpoint of SageMaker is told: memory and GPUs of a copy, time limits, driver, price.
+"""Settings of a SageMaker endpoint: memory and GPUs of a copy, time limits, driver, price.
 
 Worked out once for a model on an instance type and stored, so that an update changes none of it silently.
 """
@@ -73,7 +73,7 @@ def hosting(
 
 
 def sized_for(requirements: ServingRequirements, instance_type: str, instances: int) -> dict[str, Any]:
-    """Return what hosting is worked out for."""
+    """Return the inputs of the hosting settings."""
     if isinstance(requirements, PredictiveRequirements):
         named = {
             "framework": requirements.framework,

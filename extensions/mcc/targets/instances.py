@@ -14,7 +14,7 @@ from . import pods
 def choices(requirements: ServingRequirements, kept: str, conf: Mapping[str, Any]) -> dict[str, Any]:
     """Return label -> instance type, cheapest first, of what meets the requirements.
 
-    Raises when a person's own choice for a new project cannot serve a language model.
+    Raise InvalidAnswer if the user's choice for a new project cannot serve a language model.
     """
     outside = defaults.of_run().outside
     suggested = outside.choices.get("instance_type", [])
@@ -49,7 +49,7 @@ def stale(
 ) -> str:
     """Return why a kept instance type was chosen for another language model, or ''.
 
-    `settings` are the engine settings of before. A type that a person names now is theirs to name.
+    `settings` are the engine settings of before. A type that the user names now is kept.
     """
     before = settings.get("sized_for", {})
     kept = instance_type == before.get("instance_type") and "instance_type" not in conf["data"]

@@ -1,4 +1,4 @@
-"""What a pod on a HyperPod node is given: its share of the node, time to start, and a model from a volume."""
+"""Settings of a pod on a HyperPod node: its share of the node, time to start, and a model from a volume."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ def nodes(requirements: ServingRequirements) -> Sequence[Instance] | None:
 def resources(
     requirements: ServingRequirements, instance_type: str, engine_settings: Mapping[str, Any], source: str
 ) -> dict[str, Any]:
-    """Return what one pod asks for on a node of a type, with what that was worked out for, to be stored.
+    """Return the resource requests of a pod on a type of node, with their inputs, to store.
 
     `cpu` in cores, `memory` and `shared_memory` in Mi or Gi, `gpus` a number. A start may take
     `start_seconds`, which are `start_probes` probes, and a rollout `progress_seconds`. `source` is where the
@@ -55,7 +55,7 @@ def resources(
     """
     instance = catalog.instances().get(instance_type)
     if instance is None:
-        raise InvalidAnswer(f"instance_type: {instance_type} is not in the catalog. Choose another.")
+        raise InvalidAnswer(f"instance_type: {instance_type} is not in the catalog. Example: ml.c6i.large")
     facts, gpus = catalog.hyperpod(), _gpus(requirements, instance, engine_settings)
     share = gpus / instance.accelerator.count if gpus and instance.accelerator else 1.0
     cpu = share * (facts.room.node_share * instance.vcpu - facts.room.daemons_cpu)
@@ -137,7 +137,7 @@ def model_volume(source: str, project: str, namespace: str, region: str) -> dict
 def sized_for(
     requirements: ServingRequirements, instance_type: str, engine_settings: Mapping[str, Any], source: str
 ) -> dict[str, Any]:
-    """Return what the resources of a pod follow from."""
+    """Return the inputs of the resources of a pod."""
     return {
         "server": requirements.served_by,
         "instance_type": instance_type,

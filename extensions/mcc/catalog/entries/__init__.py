@@ -1,1 +1,1 @@
-"""What the entries of the files in catalog/ hold; the names of the fields are those of the files."""
+"""Classes for the entries of the files in catalog/, with the same field names."""

@@ -1,4 +1,4 @@
-"""What endpoints and the nodes of HyperPod clusters provide."""
+"""Entries about endpoints and the nodes of HyperPod clusters."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 @dataclasses.dataclass(frozen=True)
 class NodeRoom:
-    """What pods may have of a node: a share of its CPUs and memory, less what the cluster's daemons take."""
+    """The share of a node's CPUs and memory for pods, less that of the cluster's daemons."""
 
     node_share: float
     daemons_cpu: float
@@ -25,7 +25,7 @@ class SharedMemory:
 
 @dataclasses.dataclass(frozen=True)
 class StartTime:
-    """What a start in a pod takes that it does not take on an endpoint; hosting.yml has the rest."""
+    """Start-up time of a pod in addition to that of an endpoint; see hosting.yml."""
 
     fsx_mb_s: float
     image_pull_s: int
@@ -34,7 +34,7 @@ class StartTime:
 
 @dataclasses.dataclass(frozen=True)
 class HyperPod:
-    """What is known of HyperPod clusters: the sizes of their nodes by family, and what pods get there."""
+    """HyperPod clusters: node sizes by family, and the resources for pods."""
 
     nodes: Mapping[str, tuple[str, ...]]
     room: NodeRoom

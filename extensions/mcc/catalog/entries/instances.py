@@ -17,7 +17,7 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Price:
-    """US dollars an hour, on demand in us-east-1; `source` says where the figure is from."""
+    """US dollars an hour, on demand in us-east-1; `source` is the source of the figure."""
 
     usd_h: float
     estimated: bool
@@ -55,7 +55,7 @@ class Instance:
 
     @property
     def kind(self) -> Literal["cpu", "gpu", "neuron", "gaudi"]:
-        """What computes: `cpu` for types without an accelerator."""
+        """The kind of processor: `cpu` for types without an accelerator."""
         return self.accelerator.kind if self.accelerator else "cpu"
 
     @property

@@ -9,7 +9,7 @@ from .versions import version_key
 
 @dataclasses.dataclass(frozen=True)
 class EngineRelease:
-    """An engine's memory constants from a version on; memory.yml says what each means."""
+    """An engine's memory constants from a version on; memory.yml explains each."""
 
     since: str
     budget: Literal["total", "static", "free"]

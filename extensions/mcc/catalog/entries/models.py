@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """The releases of inference servers that have an architecture; architectures.yml says what each means."""
+    """The releases of inference servers that have an architecture; architectures.yml explains each."""
 
     vllm: tuple[str, ...] = ()
     vllm_gap: tuple[str, ...] = ()
@@ -17,7 +17,7 @@ class Architecture:
 
 @dataclasses.dataclass(frozen=True)
 class ModelType:
-    """What knows a model_type, by release; model_types.yml says what the fields mean."""
+    """The releases that support a model_type; model_types.yml explains the fields."""
 
     transformers: str = ""
     vllm: tuple[str, ...] = ()

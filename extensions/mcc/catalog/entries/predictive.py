@@ -17,7 +17,7 @@ class Format:
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """What a server needs besides the model, in MiB; `model_per_worker` when workers cannot share it."""
+    """Memory of a server without the model, in MiB; `model_per_worker` when workers cannot share it."""
 
     base_mib: int
     worker_mib: int

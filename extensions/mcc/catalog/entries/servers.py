@@ -9,7 +9,7 @@ from .versions import version_key
 
 @dataclasses.dataclass(frozen=True)
 class ServerImage:
-    """An image of a server of language models; servers.yml says what the fields mean."""
+    """An image of a server of language models; servers.yml explains the fields."""
 
     image: str
     version: str
@@ -28,7 +28,7 @@ class ServerImage:
 
 @dataclasses.dataclass(frozen=True)
 class ServerSetting:
-    """What carries one of our settings to a server, its type, and since which version: one of three."""
+    """The flag, variable or key of a server for one of our settings, its type and first version."""
 
     type: Literal["int", "float", "str", "text"]
     since: str
@@ -48,7 +48,7 @@ class ServerEnvironment:
 
 @dataclasses.dataclass(frozen=True)
 class ServerHealth:
-    """How the releases since one answer health checks; servers.yml says what the fields mean."""
+    """How the releases since one answer health checks; servers.yml explains the fields."""
 
     since: str
     ping: Literal["alive", "health"]
@@ -58,7 +58,7 @@ class ServerHealth:
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelServer:
-    """A server of language models; servers.yml says what the fields mean. `images` are newest first.
+    """A server of language models; servers.yml explains the fields. `images` are newest first.
 
     `regional` images are AWS's own and lie in an account of each region. `user` is who the server runs as.
     """
@@ -84,15 +84,15 @@ class LanguageModelServer:
 
     @property
     def default_image(self) -> ServerImage:
-        """The image a project gets when nothing else is said."""
+        """The default image of a project."""
         return next(image for image in self.images if image.default)
 
     def image(self, image: str) -> ServerImage:
-        """Return what is known of an image; for one of the person's own, what the default is like."""
+        """Return the entry of an image; for an image of the user, the entry of the default."""
         return next((entry for entry in self.images if entry.image == image), self.default_image)
 
     def settings_of(self, image: str) -> dict[str, ServerSetting]:
-        """Return the settings that the version in an image knows."""
+        """Return the settings that the version in an image supports."""
         version = version_key(self.image(image).version)
         return {name: item for name, item in self.settings.items() if version_key(item.since) <= version}
 
@@ -106,7 +106,7 @@ class LanguageModelServer:
 
 @dataclasses.dataclass(frozen=True)
 class Vulnerability:
-    """A published vulnerability of an engine; vulnerabilities.yml says what the fields mean."""
+    """A published vulnerability of an engine; vulnerabilities.yml explains the fields."""
 
     ids: tuple[str, ...]
     before: str

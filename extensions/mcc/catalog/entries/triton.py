@@ -25,7 +25,7 @@ class TritonImage:
 
 @dataclasses.dataclass(frozen=True)
 class TritonFormat:
-    """A file format that a Triton backend loads, and what its config.pbtxt says of it."""
+    """A file format that a Triton backend loads, and its part of config.pbtxt."""
 
     title: str
     file: str
@@ -56,7 +56,7 @@ class TritonReads:
 
 @dataclasses.dataclass(frozen=True)
 class TritonBackend:
-    """A backend of Triton; triton.yml says what the fields mean. `images` are newest first.
+    """A backend of Triton; triton.yml explains the fields. `images` are newest first.
 
     Those that serve language models have an `engine`; the others have formats, environments and `memory`.
     """
@@ -80,7 +80,7 @@ class TritonBackend:
 
     @property
     def default_image(self) -> TritonImage:
-        """The image a project gets when nothing else is said."""
+        """The default image of a project."""
         return next(image for image in self.images if image.default)
 
     def image_for(self, model_format: str) -> TritonImage:
@@ -91,5 +91,5 @@ class TritonBackend:
         return [image for image in self.images if image.release >= since][-1]
 
     def image(self, image: str) -> TritonImage:
-        """Return what is known of an image; for one of the person's own, what the default is like."""
+        """Return the entry of an image; for an image of the user, the entry of the default."""
         return next((entry for entry in self.images if entry.image == image), self.default_image)
