@@ -82,7 +82,7 @@ def _unknown(data: Mapping[str, Any]) -> list[str]:
             hint = (
                 f"Did you mean {near[0]}?"
                 if near
-                else f"docs/reference/questions.md lists all questions, such as {', '.join(questions.QUESTIONS[:3])}."
+                else f"See docs/reference/questions.md. Examples: {', '.join(questions.QUESTIONS[:3])}."
             )
             problems.append(f"{redaction.shown(key)} is not a question of this template. {hint}")
     return problems
