@@ -20,6 +20,7 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.words
 
 test-real: $(READY)  ## build and run the rendered images with a container engine
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/real

@@ -1,4 +1,4 @@
-"""How well the memory estimate holds on measured start-ups, beside other ways to estimate: `make accuracy`.
+"""The accuracy of the memory estimate on measured start-ups, compared with other methods: `make accuracy`.
 
 Reads a table of start-ups (tests/data/startups.csv, or the file given), estimates each from the model's
 facts, the GPU and the engine's settings alone, and compares weights, tokens of KV cache and the decision
@@ -23,7 +23,7 @@ from extensions.mcc.sizing.memory import GIB, Gpu, Serving
 
 STARTUPS = Path(__file__).parent / "data" / "startups.csv"
 NVLINK = ("H100", "H200", "A100", "B200", "GH200")
-UNSTATED = {"0.1x": "0.10", "0.2x": "0.22"}  # versions as far as a report tells them
+UNSTATED = {"0.1x": "0.10", "0.2x": "0.22"}  # versions as precise as a report gives them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Prediction:
 
 @dataclasses.dataclass(frozen=True)
 class Startup:
-    """A measured start-up, as an estimate may know it before, and what came of it."""
+    """A measured start-up: the input of an estimate, and the outcome."""
 
     row: dict[str, str]
     facts: ModelFacts
@@ -124,7 +124,7 @@ def accelerate(startup: Startup) -> Prediction:
 
 
 def always(startup: Startup) -> Prediction:
-    """Say that everything fits, without looking."""
+    """Report that everything fits, without a check."""
     return Prediction(float("nan"), None, True)
 
 
@@ -201,7 +201,7 @@ def main(arguments: list[str]) -> None:
     print(f"{'':<27} {'weights':>14} {'KV tokens':>16} {'caught':>9} {'refused':>9} {'right':>9}")
     for name, method in METHODS.items():
         print(_row(name, startups, method))
-    print("\ncaught: start-ups that failed and were said to; refused: that worked, but were said to fail")
+    print("\ncaught: failed start-ups that were predicted; refused: working start-ups predicted to fail")
     made = decisions(startups, ours)
     print(f"missed: {', '.join(made['missed']) or 'none'}; refused: {', '.join(made['refused']) or 'none'}")
     if unsized:

@@ -1,4 +1,4 @@
-"""What all lanes share: rendering a project the way a person does."""
+"""Shared by all lanes: render a project the way a user does."""
 
 import os
 import shutil
@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name in one line the tests that were left out for want of nginx."""
+    """Name in one line the tests that were left out because nginx is missing."""
     skipped = terminalreporter.stats.get("skipped", [])
     names = [report.nodeid for report in skipped if WITHOUT_NGINX in str(report.longrepr)]
     if names:
@@ -79,7 +79,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session")
 def copier_template_paths() -> list[str]:
-    """Tell pytest-copier what the template consists of."""
+    """Return the parts of the template, for pytest-copier."""
     return [*TEMPLATE]
 
 

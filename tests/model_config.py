@@ -32,7 +32,7 @@ FILES = {
 
 
 def parsed(path: Path) -> Any:
-    """Return a config.pbtxt as Triton's ModelConfig. Raises ParseError for what the schema does not know."""
+    """Return a config.pbtxt as Triton's ModelConfig. Raises ParseError for unknown fields."""
     return text_format.Parse(path.read_text("utf-8"), model_config_pb2.ModelConfig())
 
 
@@ -42,7 +42,7 @@ def type_name(value: int) -> str:
 
 
 def problems(directory: Path) -> list[str]:
-    """Return what is wrong with a model of a repository, beyond what the schema says."""
+    """Return the problems of a model in a repository, beyond the schema."""
     config = parsed(directory / "config.pbtxt")
     parameters = {name: value.string_value for name, value in config.parameters.items()}
     kind = config.backend or config.platform

@@ -39,13 +39,13 @@ def onnx(*tensors: bytes, opset: int = 17, ir: int = 8, nodes: bytes = b"") -> b
 
 
 def xgboost_json(version: tuple[int, int, int], dart: bool = False) -> bytes:
-    """Return what an XGBoost model in JSON begins and ends with."""
+    """Return the beginning and end of an XGBoost model in JSON."""
     booster = {"gbtree": {}, "weight_drop": [1.0]} if dart else {"model": {}}
     return json.dumps({"learner": {"gradient_booster": booster}, "version": version}).encode()
 
 
 def xgboost_ubj(version: tuple[int, int, int], dart: bool = False) -> bytes:
-    """Return what an XGBoost model in UBJSON begins and ends with."""
+    """Return the beginning and end of an XGBoost model in UBJSON."""
     booster = b"L" + bytes(7) + b"\x0bweight_drop[]" if dart else b""
     numbers = b"".join(b"i" + bytes([part]) for part in version)
     learner = b"L" + bytes(7) + b"\x07learner{" + booster + b"}"

@@ -26,7 +26,7 @@ def files(project: Path) -> dict[str, bool]:
 
 
 def of_library(name: str, patterns: list[tuple[str, bool]]) -> bool:
-    """Return what the last pattern that matches a name says, False without one."""
+    """Return the value of the last pattern that matches a name, False without one."""
     return next((value for pattern, value in reversed(patterns) if fnmatch(name, pattern)), False)
 
 
@@ -37,7 +37,7 @@ def assert_small(project: Path) -> None:
 
 
 def unmarked(project: Path) -> list[str]:
-    """Return the Python files of the library that do not say in their first lines that they are its."""
+    """Return the Python files of the library whose first lines lack the header."""
     found = []
     for name in (name for name, library in files(project).items() if library):
         first, *rest = (project / name).read_bytes().splitlines() or [b""]

@@ -1,4 +1,4 @@
-"""What is rendered when: the switches of questions/, and the paths of template/ that each chooses.
+"""The switches of questions/, and the paths of template/ that each renders.
 
 `python -m tests.switches` prints the table of docs/development.md.
 """

@@ -72,7 +72,8 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
         return
     strings = {"STRING", "COMMENT", "FSTRING_MIDDLE"}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if tokenize.tok_name[token.type] in strings:
+        # A string without a space is a name, not a sentence.
+        if tokenize.tok_name[token.type] in strings and " " in token.string:
             yield from enumerate(token.string.splitlines(), start=token.start[0])
 
 

@@ -98,7 +98,7 @@ def _for_site(page: Path, text: str) -> tuple[str, list[str]]:
 
 @dataclass
 class _Page(HTMLParser):
-    """What one HTML file links to, and which anchors it has."""
+    """The links and anchors of one HTML file."""
 
     links: list[str] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)

@@ -223,7 +223,7 @@ print(json.dumps(result))
 
 @dataclass(frozen=True)
 class Command:
-    """What `--help` of a command shows."""
+    """The `--help` output of a command."""
 
     about: str
     options: tuple[tuple[str, str], ...]

@@ -54,7 +54,7 @@ def release(repository: Path, version: str, kinds: Mapping[str, Mapping[str, Any
 
 
 def check(repository: Path, version: str, last: str) -> list[str]:
-    """Return what is wrong with a version before anything is run, one line a problem."""
+    """Return the problems of a version before anything runs, one per line."""
     if not VERSION.fullmatch(version):
         return [f"{version} is not a version. Example: make release VERSION=1.2.3"]
     problems = []
@@ -100,7 +100,7 @@ def update_lane(
 
 
 def update(clone: Path, project: Path, last: str, tag: str, answers: Mapping[str, Any]) -> str:
-    """Update one new project from a tag to another; return what is wrong afterwards, or an empty string."""
+    """Update one new project from a tag to another; return the problem, or an empty string."""
     options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
     copier.run_copy(str(clone), project, data={**projects.FIXED, **answers}, vcs_ref=last, **options)
     git(project, "init", "--quiet")

@@ -2,7 +2,7 @@
 
 Requests come from wrk with 8 connections, the servers take turns, and each figure is the median of
 ROUNDS rounds. Answers are compared with the model's own predict before anything is timed. The processor
-time of a server a request says the same as its rate, and still does when other programs run, too.
+time per request is equivalent to the request rate, and stays valid when other programs run.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def _rows(python: Path, npy: bytes) -> list[list[float]]:
 
 @dataclass
 class Figures:
-    """What a server does in one round: requests a second, their 99th percentile and processor time in ms."""
+    """Results of one round: requests per second, their 99th percentile and processor time in ms."""
 
     rate: float
     p99: float
@@ -163,7 +163,7 @@ def _report(load: Load, figures: dict[str, Figures]) -> None:
 
 
 def start_up(framework: str) -> None:
-    """Print seconds to the first /ping 200 beside those to import the framework and load the model."""
+    """Print seconds to the first /ping 200, and seconds to import the framework and load the model."""
     for name in SERVERS:
         folder = project(name, framework)
         command, environment = server_command(name, framework, folder, 2)

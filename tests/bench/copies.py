@@ -86,7 +86,7 @@ def prepared(ref: str, source: Path) -> Path:
 
 
 def command(*arguments: str) -> Taken:
-    """Return what a command of Copier takes, its start and its calls of git included."""
+    """Return the seconds of a Copier command, including its start and its git calls."""
     started, before = time.perf_counter(), processor_seconds()
     subprocess.run([sys.executable, "-m", "copier", *arguments], check=True, capture_output=True)
     return time.perf_counter() - started, processor_seconds() - before
@@ -99,7 +99,7 @@ def processor_seconds() -> float:
 
 
 def copied(source: Path, made: Path) -> Taken:
-    """Return what a copy takes."""
+    """Return the seconds of a copy."""
     with tempfile.TemporaryDirectory(dir=source.parent) as folder:
         return command(
             *("copy", "--trust", "--defaults", "--quiet", "--skip-tasks", str(source), f"{folder}/made")
@@ -107,7 +107,7 @@ def copied(source: Path, made: Path) -> Taken:
 
 
 def updated(source: Path, made: Path) -> Taken:
-    """Return what an update of a project to the second version takes."""
+    """Return the seconds of an update to the second version."""
     git(made, "reset", "--hard", "made")
     git(made, "clean", "-fd")
     return command("update", "--trust", "--defaults", "--quiet", "--skip-tasks", str(made))

@@ -1,4 +1,4 @@
-"""The command blocks of README.md and docs/, and what a comment right before each says about its test."""
+"""The command blocks of README.md and docs/, and the comment about its test right before each."""
 
 import re
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""Every command block of README.md and docs/ is run here, is run by the test it names, or says why it is not.
+"""Every command block of README.md and docs/ is run here or by the test it names, or states why it is not.
 
-A comment right before a block says so: `<!-- tested: tests/…py::test_… -->` or `<!-- not tested: reason -->`.
+A comment before a block names it: `<!-- tested: tests/…py::test_… -->` or `<!-- not tested: reason -->`.
 A block without one is run as it is, in a clone of this repository, with the prompts of Copier left at their
 defaults.
 """

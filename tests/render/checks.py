@@ -1,4 +1,4 @@
-"""What every rendered project is held to, and what the tests of them look up."""
+"""Checks of every rendered project, and helpers of their tests."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What is rendered for HyperPod: valid objects, as kustomize builds them, and nothing of the other target."""
+"""Files rendered for HyperPod: valid objects, as kustomize builds them, and nothing of the other target."""
 
 import json
 import re

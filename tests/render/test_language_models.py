@@ -23,7 +23,7 @@ NEUTRAL = {
     ("lmi", "vllm"),
     ("djl", "vllm"),
     ("djl", "lmi"),
-}  # LMI has vLLM in it, DJL Serving says what it lacks
+}  # LMI has vLLM in it, DJL Serving's note names what it lacks
 
 
 @pytest.mark.parametrize("variant", LANGUAGE_MODELS)

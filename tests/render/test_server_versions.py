@@ -1,4 +1,4 @@
-"""The version of a server as a person chooses it: refused where it cannot load the model, or warned of."""
+"""The version of a server that a user selects: rejected or warned about if it cannot load the model."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def test_a_copy_warns_of_an_old_version_and_of_risky_arguments(
 
 
 def test_what_was_decided_is_kept_with_a_warning(render: Render, capfd: pytest.CaptureFixture[str]) -> None:
-    """A project of before, whose facts say by now that its version cannot load its model."""
+    """An older project whose version cannot load its model by today's facts."""
     project = render("chat", deployment_config="transformers-lmi", offline=True)
     answers = project / ".copier-answers.yml"
     stored = yaml.safe_load(answers.read_text())

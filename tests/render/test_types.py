@@ -43,7 +43,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def problems(folder: Path, cache: Path, paths: list[str], *arguments: str, modules: str = "") -> str:
-    """Return what mypy --strict finds; `modules` are the folders whose files are modules of their own."""
+    """Return the findings of mypy --strict; `modules` are the folders whose files are separate modules."""
     rules = ["--strict", "--explicit-package-bases", "--ignore-missing-imports", "--cache-dir", str(cache)]
     command = ["mypy", *rules, *arguments, *paths]
     environment = {**os.environ, "MYPYPATH": modules}

@@ -1,4 +1,4 @@
-"""What the tests of look-ups on the Hub share."""
+"""Shared by the tests of lookups on the Hub."""
 
 from typing import Any
 

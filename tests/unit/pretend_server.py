@@ -128,7 +128,7 @@ DECODERS: dict[str, Callable[[bytes], Any]] = {
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Reads a request and writes what `answer` says."""
+    """Reads a request and writes the response from `answer`."""
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "nginx", ""

@@ -1,4 +1,4 @@
-"""What the interview refuses, in which words, and that nothing is left on disk."""
+"""Answers that the interview rejects, its messages, and that nothing remains on disk."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a model's file states is read without running it, and decides which versions can serve it."""
+"""The facts in a model's file are read without running it and determine the versions that can serve it."""
 
 import bz2
 import gzip
@@ -38,7 +38,7 @@ STATED: dict[str, dict[str, Any]] = {
     "keras-2.15.0.h5": {"library": "keras", "version": "2.15.0", "has_model": True},
     "weights.h5": {"library": "keras", "has_model": False},
 }
-JUDGED = [  # a model, installed versions, what the refusal says, or "" when it is served
+JUDGED = [  # a model, installed versions, the message, or "" if it is served
     ("sklearn-1.9.1.joblib", {"scikit-learn": "1.7.1"}, "saved by scikit-learn 1.9.1; 1.7.1 can fail"),
     ("sklearn-1.4.2.joblib", {"scikit-learn": "1.5.2"}, "saved by scikit-learn 1.4.2; 1.5.2 can fail"),
     ("sklearn-1.4.2.joblib", {"scikit-learn": "1.4.0", "numpy": "2.4.6"}, ""),

@@ -1,4 +1,4 @@
-"""Which release of a server loads which model: the catalog's facts, and what a person reads of them."""
+"""Which release of a server loads which model: the catalog's facts, and the messages for users."""
 
 import subprocess
 import sys

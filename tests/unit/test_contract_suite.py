@@ -133,7 +133,7 @@ WRONG: dict[str, tuple[Break, set[int]]] = {
     "NaN in the answer": (nan_answers, {23}),
     "connections closed": (lambda q, a: a._replace(keep=False), {38, 39}),
     "an error now and then": (sometimes(), {38, 39}),
-    "ping says 503": (
+    "ping returns 503": (
         lambda q, a: a._replace(status=503) if q.path == "/ping" else a,
         {3, 40, 41, 42, 60, 63, 64},
     ),
@@ -172,7 +172,7 @@ def test_a_server_that_waits_for_each_client_fails(monkeypatch: pytest.MonkeyPat
 def test_a_server_that_is_not_there_fails() -> None:
     """A port on which nothing listens."""
     context = kind.Checks(servers.Server(client.Client("127.0.0.1", servers.free_port())), OPTIONS)
-    known = HTTP_CHECKS - {62} | {4}  # no /ping tells how many rows are too many
+    known = HTTP_CHECKS - {62} | {4}  # no /ping states the maximum rows
     assert set(failed(context, known)) == known
 
 
@@ -221,7 +221,7 @@ def started(soak: int = 1000) -> Iterator[Any]:
 
 BREAKS = {
     "listens on another port": {5},
-    "labelled for many models": {44},
+    "labeled for many models": {44},
     "replaces no worker": {45},
     "exits with 1": {46},
     "drops requests": {47},
@@ -255,7 +255,7 @@ def test_a_wrong_project_fails_the_matching_checks(
     """Each way to be wrong is found by the checks that are about it."""
     monkeypatch.setenv("BREAK", name)
     monkeypatch.setattr(kind, "REPLACED_SECONDS", 1)
-    if name == "labelled for many models":
+    if name == "labeled for many models":
         Path("Dockerfile").write_text("LABEL com.amazonaws.sagemaker.capabilities.multi-models=true")
     with started() as context:
         outcomes = [registry.run(number, context) for number in registry.in_order(BREAKS[name])]
@@ -286,7 +286,7 @@ def test_a_failed_check_exits_6(project: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_server_that_does_not_start_exits_3(project: Path) -> None:
-    """With what the server said."""
+    """With the server's output."""
     Path("model/model.txt").unlink()
     done = run_suite("--local", "--only", "9")
     assert done.returncode == 3

@@ -139,7 +139,7 @@ def test_an_edit_in_a_moved_file_is_dropped(source: Path) -> None:
 
 
 def test_a_recopy_keeps_what_the_template_has_lost(source: Path) -> None:
-    """So docs/how-to/updates.md says `copier update`."""
+    """So docs/how-to/updates.md shows `copier update`."""
     version(source, "v1")
     made = made_from(source)
     git(source, "mv", "template/folder", "template/moved")
@@ -149,7 +149,7 @@ def test_a_recopy_keeps_what_the_template_has_lost(source: Path) -> None:
 
 
 def test_a_template_takes_the_place_of_a_plain_file_next_to_it(source: Path) -> None:
-    """So `served.py` may stand beside `served.py.jinja`."""
+    """So `served.py` can be next to `served.py.jinja`."""
     write(source / "template", {"file": "plain", "file.jinja": "rendered"})
     version(source, "v1")
     assert (made_from(source) / "file").read_text() == "rendered"

@@ -1,4 +1,4 @@
-"""A model's size to instance types: what fits, in which order, and what is said of the rest."""
+"""A model's size to instance types: types that fit, their order, and the message for the rest."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""What engines are asked beside their settings: extra arguments, a chat template, a token."""
+"""Other inputs of inference servers: extra arguments, a chat template, a token."""
 
 from pathlib import Path
 from typing import Any

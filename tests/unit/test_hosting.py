@@ -1,4 +1,4 @@
-"""What an endpoint is told: limits from the model's bytes, memory and GPUs from the sizing, the price."""
+"""Settings of an endpoint: limits from the model's bytes, memory and GPUs from the sizing, the price."""
 
 import re
 from dataclasses import replace

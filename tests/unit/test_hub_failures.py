@@ -161,7 +161,7 @@ def library_problem(hub: Hub) -> HubError:
 
 
 def test_no_http_client_but_the_librarys_own_is_imported() -> None:
-    """huggingface_hub 1.x brings httpx and 2.x brings httpx2: neither can be relied on."""
+    """huggingface_hub 1.x installs httpx and 2.x installs httpx2: code can rely on neither."""
     sources = [*(REPOSITORY / "extensions").rglob("*.py"), *(REPOSITORY / "hooks").glob("*.py")]
     clients = re.compile(r"^\s*(import|from) +(httpx2?|requests|urllib3|aiohttp)\b", re.MULTILINE)
     assert sources and not [source for source in sources if clients.search(source.read_text("utf-8"))]

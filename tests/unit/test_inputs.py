@@ -1,8 +1,7 @@
 """Bad and awkward input from outside: it is refused with nothing on disk, or it arrives byte for byte.
 
-What each question refuses in which words, combinations that do not go together, used targets and misspelt
-questions are in test_answers.py; the faults of the Hub one by one in test_hub_failures.py; quoting in
-test_quoting.py.
+Rejected answers and their messages, invalid combinations, used targets and misspelled questions are in
+test_answers.py; the faults of the Hub one by one in test_hub_failures.py; quoting in test_quoting.py.
 """
 
 import importlib

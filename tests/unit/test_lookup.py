@@ -1,4 +1,4 @@
-"""What is known of a model: of the Hub, of the catalog, of nobody."""
+"""Facts about a model: from the Hub, from the catalog, or none."""
 
 import json
 import re

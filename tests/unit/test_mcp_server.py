@@ -1,4 +1,4 @@
-"""The server by the clients that others wrote, and what its tools say."""
+"""The server with clients by others, and the output of its tools."""
 
 import json
 import os

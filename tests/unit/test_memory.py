@@ -60,7 +60,7 @@ def test_fp8_with_attention_at_16_bits() -> None:
 
 
 def test_a_predictor_of_further_tokens_is_not_loaded() -> None:
-    """DeepSeek-R1's index says 688,586,727,753 bytes, 671 B parameters and the predictor's."""
+    """DeepSeek-R1's index states 688,586,727,753 bytes, 671 B parameters and the predictor's."""
     model = known("deepseek-ai/DeepSeek-R1")
     stored = dataclasses.replace(model, checkpoint_bytes=688_586_727_753)
     assert memory.weights(stored, tensor_parallel=8) == pytest.approx(
@@ -75,7 +75,7 @@ def test_weights_of_a_later_stage_of_a_pipeline() -> None:
 
 
 def test_accuracy_on_measured_start_ups() -> None:
-    """The figures to reach; `make accuracy` prints them beside those of other methods."""
+    """The figures to reach; `make accuracy` prints them with those of other methods."""
     startups, unsized = accuracy.read(accuracy.STARTUPS)
     assert (len(startups), len(unsized)) == (61, 1)
     of_weights, of_tokens = accuracy.errors(startups, accuracy.ours)

@@ -1,4 +1,4 @@
-"""What is read in a model's file without its libraries: all that belongs to it, and who wrote it."""
+"""Facts read from a model's file without its libraries: its parts, and the library that wrote it."""
 
 import random
 import struct

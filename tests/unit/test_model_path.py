@@ -40,7 +40,7 @@ CHOSEN = [  # framework, format, model, the version that is chosen for it
     ("xgboost", "json", "xgboost-2.1.3-multi-output.json", "2.1.3"),
     ("xgboost", "json", "xgboost-2.0.3-gamma.json", "2.0.3"),
 ]
-REFUSED = [  # framework, format, version, model, what the refusal says
+REFUSED = [  # framework, format, version, model, the message
     ("sklearn", "joblib", "1.7.1", "sklearn-1.9.1.joblib", "Choose framework_version=1.9.1, or leave it out"),
     ("xgboost", "json", "2.1.3", "xgboost-3.4.1.json", "wrong numbers. Choose framework_version=3.4.1"),
     ("xgboost", "ubj", "3.3.0", "xgboost-3.4.1.ubj", "wrong numbers. Choose framework_version=3.4.1"),

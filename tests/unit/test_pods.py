@@ -1,4 +1,4 @@
-"""What a pod is given on a node, and where its model comes from."""
+"""Resources of a pod on a node, and the source of its model."""
 
 import dataclasses
 from pathlib import Path

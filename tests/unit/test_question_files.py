@@ -1,4 +1,4 @@
-"""The files of the questions, and the check of answers, know the same questions."""
+"""The question files and the check of answers have the same questions."""
 
 import dataclasses
 from typing import Any
@@ -33,7 +33,7 @@ GIVEN_BY_COPIER = {"var_name", "answers", "context", "jinja_env", "settings"}
 
 
 def test_every_question_is_known_to_the_check_and_has_help_that_fits() -> None:
-    """Copier ignores an attribute that it does not know: use_search_filter did nothing."""
+    """Copier ignores an unknown attribute: use_search_filter did nothing."""
     allowed = {field.name for field in dataclasses.fields(Question)} - GIVEN_BY_COPIER
     assert {"type", "help", "default", "choices", "validator", "when", "ask", "secret"} <= allowed
     assert "use_search_filter" not in allowed

@@ -1,4 +1,4 @@
-"""What goes into a literal comes out of the real parser of its language."""
+"""A value in a literal comes out of the real parser of its language unchanged."""
 
 import ast
 import importlib
@@ -31,7 +31,7 @@ AWKWARD = [
     " two  spaces ",
     "# no comment",
     "it's",
-    'say "hi"',
+    'call "hi"',
     "$HOME ${HOME} $$ $(id) `id`",
     "%s %%",
     "\\ \\\\ \\n \\$ \\",
@@ -107,7 +107,7 @@ def test_nginx_answers_with_each_text(texts: list[str]) -> None:
 
 
 def nginx_answers(literals: list[str]) -> list[str]:
-    """Return what a real nginx sends for each of these arguments of `return 200`."""
+    """Return the response of a real nginx to each of these arguments of `return 200`."""
     locations = "".join(f"location = /{n} {{ return 200 {text}; }}\n" for n, text in enumerate(literals))
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "nginx.conf"

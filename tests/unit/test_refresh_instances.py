@@ -1,4 +1,4 @@
-"""instances.yml is refreshed from what AWS says, keeps what AWS does not say, and survives AWS's bad days."""
+"""instances.yml is refreshed from AWS, keeps facts that AWS does not state, and survives AWS's failures."""
 
 import os
 import shutil
@@ -95,7 +95,7 @@ def test_specifications_and_prices_are_refreshed(aws: AwsCatalog, path: Path) ->
         "accelerator",
         "source",
     ]
-    # Not offered in the region that prices are of, but told of all the same.
+    # Not offered in the Region of the prices, but still described.
     assert after["ml.p6-b300.48xlarge"]["source"] == "ec2-api"
 
 
@@ -124,7 +124,7 @@ def test_what_aws_does_not_answer_for_stays_and_is_named(
     assert after["ml.c7g.large"]["price"] == before["ml.c7g.large"]["price"]
     assert "ml.c7g.large: several prices, [0.087, 0.099]; the old one stays" in said
     assert after["ml.p5.48xlarge"]["accelerator"] == before["ml.p5.48xlarge"]["accelerator"]
-    assert "ml.p5.48xlarge: EC2 tells of no accelerator; the old one stays" in said
+    assert "ml.p5.48xlarge: EC2 lists no accelerator; the old one stays" in said
     assert not [line for line in said if line.startswith("ml.m5.xlarge")]
 
 
@@ -169,7 +169,7 @@ def test_a_new_type_takes_facts_from_one_with_the_same_accelerator(
     assert after["ml.r1.large"]["accelerator"]["name"] == "NVIDIA R100"
     assert "ml.g5n.large: new" in said.out
     assert "ml.r1.large: nothing more is known of NVIDIA R100; add driver_visible_gib" in said.err
-    assert "ml.ghost.large: neither EC2 nor the file knows it; it is left out" in said.err
+    assert "ml.ghost.large: not in EC2 or the file; skipped" in said.err
 
 
 def test_a_type_that_botocore_does_not_list_stays_at_the_end(
@@ -270,7 +270,7 @@ def test_without_credentials_the_command_fails_in_one_line(aws: AwsCatalog) -> N
 
 
 def test_the_catalog_has_every_hosting_type_botocore_knows() -> None:
-    """When this fails, boto3 knows new types: run catalog/refresh_instances.py, which adds them."""
+    """If this fails, boto3 has new types: run catalog/refresh_instances.py, which adds them."""
     known = aws_instances.hosting_types()
     assert len(known) >= 277
     assert not set(known) - set(instances())

@@ -23,7 +23,7 @@ KEPT = REPOSITORY / ".demo" / "engines"
 SERVERS = catalog.servers()
 IMAGES = [(name, image) for name, server in SERVERS.items() for image in server.images]
 READABLE = [(name, image) for name, image in IMAGES if image.package]
-# trtllm-serve's options, as TensorRT-LLM's documentation and source have them: nobody publishes a package
+# trtllm-serve's options, as TensorRT-LLM's documentation and source list them: there is no package
 # that can be read without NVIDIA's index. Dashed forms do not exist.
 TRTLLM_SERVE = (
     *(

@@ -1,4 +1,4 @@
-"""What a project has stored is held to the rules of given answers before it is rendered again."""
+"""Stored answers of a project must pass the rules of new answers before it is rendered again."""
 
 import copy
 import shutil

@@ -1,4 +1,4 @@
-"""A Hugging Face token serves its look-up and is found nowhere afterwards, whichever way it was given."""
+"""A Hugging Face token is used for its lookup and is stored nowhere, however it was given."""
 
 import json
 import os
@@ -52,7 +52,7 @@ class Processes:
 
 
 class Person:
-    """A home and a temp folder of one's own, in which copier is run; everything that is said is kept."""
+    """A separate home and temp folder in which copier runs; all output is kept."""
 
     def __init__(self, folder: Path, hub: Hub) -> None:
         self.folder, self.said = folder, ""
@@ -80,14 +80,14 @@ class Person:
                 text=True,
             )
             self.said += process.communicate()[0]
-        # What a person types is shown by the process itself, and by a child until it has become git.
+        # The process shows its arguments, and so does a child until it has become git.
         typed = b"\0".join(word.encode() for word in command) + b"\0"
         assert (typed in processes.seen) == (self.mark.encode() in typed), "the watch does not see"
         self.showing |= processes.seen - {typed}
         return process.returncode
 
     def traces(self, *repositories: Path) -> list[str]:
-        """Return where the mark is found: files, objects of git, command lines of children, what was said."""
+        """Return where the mark is found: files, objects of git, command lines of children, output."""
         files = (path for path in self.folder.rglob("*") if path.is_file() and path.name != "given.json")
         found = [str(path) for path in files if self.mark.encode() in path.read_bytes()]
         for repository in repositories:

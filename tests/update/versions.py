@@ -19,7 +19,7 @@ def new_version(template: Path) -> None:
 
 
 def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run copier as a person does, in a project."""
+    """Run copier as a user does, in a project."""
     words = [sys.executable, "-m", "copier", *arguments]
     return subprocess.run(words, cwd=folder, capture_output=True, text=True)
 
