@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import REPOSITORY
-from tools import docs, gallery, pictures, reference
+from tools import docs, gallery, pictures, projects, question_page, reference
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -46,7 +46,7 @@ def test_a_link_to_a_file_that_does_not_exist_is_found(
 
 @pytest.mark.parametrize("page", ["questions.md", "commands.md", "settings.md"])
 def test_generated_pages_are_up_to_date(page: str, generated: dict[str, str]) -> None:
-    current = (reference.FOLDER / page).read_text("utf-8")
+    current = (projects.FOLDER / page).read_text("utf-8")
     assert current == generated[page], "run make reference and commit docs/reference"
 
 
@@ -56,8 +56,8 @@ def generated() -> dict[str, str]:
 
 
 def test_every_question_has_a_note() -> None:
-    notes = yaml.safe_load((reference.FOLDER / "question_notes.yml").read_text("utf-8"))
-    assert set(notes) == {name for file in reference.PHASES for name in reference.visible(file)}
+    notes = yaml.safe_load((projects.FOLDER / "question_notes.yml").read_text("utf-8"))
+    assert set(notes) == {name for file in question_page.PHASES for name in question_page.visible(file)}
 
 
 @pytest.mark.parametrize("name", ["architecture.svg", "memory.svg"])

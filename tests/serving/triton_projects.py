@@ -96,3 +96,9 @@ def do(project: Path, verb: str, *arguments: str, **environ: str) -> "subprocess
     """Run a command of a project."""
     command, variables = [sys.executable, f"do/{verb}", *arguments], {**os.environ, **environ}
     return subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True)
+
+
+def model_of(project: Path) -> Path:
+    """Return the folder of the only model in a project's repository."""
+    [config] = (project / "model_repository").glob("*/config.pbtxt")
+    return config.parent

@@ -297,5 +297,4 @@ def test_a_server_that_does_not_start_exits_3(project: Path) -> None:
     "arguments", [["--local", "--only", "99"], ["--url", "ftp://x"], [], ["--local", "--model-dir", "no"]]
 )
 def test_wrong_usage_exits_2(project: Path, arguments: list[str]) -> None:
-    """Nothing is started."""
     assert run_suite(*arguments).returncode == 2
