@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from tests.standins.aws.server import AwsStandIn
+from tests.fakes.aws.server import FakeAws
 
 TRUST = {
     "Statement": [
@@ -27,7 +27,7 @@ def source(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def project(aws: AwsStandIn, files: dict[str, str], rights: list[Any]) -> Callable[..., Any]:
+def project(aws: FakeAws, files: dict[str, str], rights: list[Any]) -> Callable[..., Any]:
     """Create the resources of a build, and return a function that runs one."""
     iam, s3, codebuild = (aws.boto3_client(name) for name in ("iam", "s3", "codebuild"))
     role = iam.create_role(RoleName="builder", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
@@ -62,7 +62,7 @@ def project(aws: AwsStandIn, files: dict[str, str], rights: list[Any]) -> Callab
     return build
 
 
-def log_of(aws: AwsStandIn, build: Any) -> list[str]:
+def log_of(aws: FakeAws, build: Any) -> list[str]:
     logs = build["logs"]
     events = aws.boto3_client("logs").get_log_events(
         logGroupName=logs["groupName"], logStreamName=logs["streamName"], startFromHead=True

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.standins.aws.server import AwsStandIn
+from tests.fakes.aws.server import FakeAws
 
 NAME = "abalone-age"
 ROLE = "arn:aws:iam::123456789012:role/service-role/exec"
@@ -72,7 +72,7 @@ class Project:
     """A rendered project with an image in ECR and a role, and the environment of its commands."""
 
     path: Path
-    aws: AwsStandIn
+    aws: FakeAws
     environment: dict[str, str] = field(default_factory=dict)
     made_by_the_test: list[str] = field(init=False)
 
@@ -134,7 +134,7 @@ def serving(arns: Iterable[str]) -> list[str]:
     return [arn for arn in arns if any(f":{kind}/" in arn or f":{kind}:" in arn for kind in SERVING)]
 
 
-def mutations(aws: AwsStandIn) -> list[str]:
+def mutations(aws: FakeAws) -> list[str]:
     """Return the operations that changed a resource, in order."""
     return [call.operation for call in aws.mutations]
 

@@ -12,22 +12,22 @@ from typing import Any
 import copier
 import pytest
 
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, ROLE, Project, clean_environment
 from tests.lifecycle.deployment import Deployment
-from tests.standins.aws.server import AwsStandIn
 
 
 @pytest.fixture(scope="session")
-def aws_server() -> Iterator[AwsStandIn]:
+def aws_server() -> Iterator[FakeAws]:
     """Return the fake AWS of this session."""
-    aws = AwsStandIn()
+    aws = FakeAws()
     aws.start()
     yield aws
     aws.stop()
 
 
 @pytest.fixture
-def aws(aws_server: AwsStandIn) -> Iterator[AwsStandIn]:
+def aws(aws_server: FakeAws) -> Iterator[FakeAws]:
     """Return an empty AWS: `calls`, `fault(...)`, `enforce(...)`, `boto3_client(...)`, `environment()`."""
     aws_server.reset()
     yield aws_server
@@ -35,7 +35,7 @@ def aws(aws_server: AwsStandIn) -> Iterator[AwsStandIn]:
 
 
 @pytest.fixture
-def deployment(aws: AwsStandIn) -> Deployment:
+def deployment(aws: FakeAws) -> Deployment:
     """Return a deployment to an empty AWS, call by call."""
     return Deployment(aws)
 
@@ -51,13 +51,13 @@ def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> Project:
+def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> Project:
     """Return a project of a predictive model, ready to be deployed to an AWS without endpoints."""
     return Project(copied(rendered, tmp_path / NAME), aws)
 
 
 @pytest.fixture
-def chat(template: Path, rendered: Path, aws: AwsStandIn, tmp_path: Path) -> Project:
+def chat(template: Path, rendered: Path, aws: FakeAws, tmp_path: Path) -> Project:
     """Return a project of a language model, ready to be deployed."""
     path = tmp_path / NAME
     render(template, path, deployment_config="transformers-vllm", offline=True)

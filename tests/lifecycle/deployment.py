@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.standins.aws.images import MemoryStore
-from tests.standins.aws.server import AwsStandIn
+from tests.fakes.aws.images import MemoryStore
+from tests.fakes.aws.server import FakeAws
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/model:v1"
 ROLE = "arn:aws:iam::123456789012:role/exec"
@@ -20,7 +20,7 @@ TAGS = [{"Key": "project", "Value": "demo"}]
 class Deployment:
     """The calls of a deployment, with their requests."""
 
-    aws: AwsStandIn
+    aws: FakeAws
     sagemaker: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ def refused(call: Callable[[], object]) -> tuple[str, str]:
     return error["Code"], error["Message"]
 
 
-def invoke(aws: AwsStandIn, body: bytes, **more: str) -> Any:
+def invoke(aws: FakeAws, body: bytes, **more: str) -> Any:
     details = {
         "EndpointName": "endpoint",
         "InferenceComponentName": "component",

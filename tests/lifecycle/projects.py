@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.fakes import engine_stub
+from tests.fakes.aws.ecr import PASSWORD
+from tests.fakes.aws.images import Manifest, MemoryStore
 from tests.lifecycle.commands import Project
-from tests.standins import engine_stub
-from tests.standins.aws.ecr import PASSWORD
-from tests.standins.aws.images import Manifest, MemoryStore
 
 
 class PushedStore(MemoryStore):

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME
 from tests.lifecycle.conftest import copied
 from tests.lifecycle.projects import StubbedProject
-from tests.standins.aws.server import AwsStandIn
 
 BASE = "763104351884.dkr.ecr.us-west-2.amazonaws.com"
 
 
 @pytest.fixture
-def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> StubbedProject:
+def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> StubbedProject:
     folder = copied(rendered, tmp_path / NAME)
     (folder / "model" / "model.pkl").write_bytes(b"a model")
     return StubbedProject(folder, aws)

@@ -11,8 +11,8 @@ from typing import Literal
 
 import pytest
 
+from tests.fakes.aws.world import Region
 from tests.lifecycle.commands import NAME, TRUST, Project, mutations, serving
-from tests.standins.aws.world import Region
 
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 OTHERS = [{"Key": "mcc-project", "Value": NAME}, {"Key": "mcc-project-id", "Value": "someone1"}]

@@ -4,9 +4,9 @@ import signal
 import subprocess
 import time
 
+from tests.fakes.aws.containers import Answer
 from tests.lifecycle.commands import NAME, Project
 from tests.lifecycle.deployed import configure, image_of
-from tests.standins.aws.containers import Answer
 
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{NAME}"
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.aws.images import OCI_INDEX
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project, mutations
 from tests.lifecycle.conftest import copied
 from tests.lifecycle.deployment import Deployment
 from tests.lifecycle.projects import StubbedProject
-from tests.standins.aws.images import OCI_INDEX
-from tests.standins.aws.server import AwsStandIn
 
 
 @pytest.fixture
-def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> StubbedProject:
+def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> StubbedProject:
     """Return a valid project: a role, and an image here and in ECR."""
     project = StubbedProject(copied(rendered, tmp_path / NAME), aws)
     roles = aws.boto3_client("iam")

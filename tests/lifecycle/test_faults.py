@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.aws.calls import Call, Kind
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, Done, Project, serving
 from tests.lifecycle.conftest import copied
 from tests.lifecycle.forks import Forks
-from tests.standins.aws.calls import Call, Kind
-from tests.standins.aws.server import AwsStandIn
 
 KINDS: tuple[Kind, ...] = ("throttle", "deny", "expire", "no capacity", "reset", "hang")
 ARGUMENTS: dict[str, list[str]] = {"deploy": [], "clean": ["--yes"]}
@@ -100,7 +100,7 @@ def without_ids(arn: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def lane(rendered: Path, aws_server: AwsStandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
+def lane(rendered: Path, aws_server: FakeAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
     aws_server.reset()
     project = Project(copied(rendered, tmp_path_factory.mktemp("faults") / NAME), aws_server)
     forks = Forks(rendered / ".venv" / "bin" / "python")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Render
+from tests.fakes.engine_stub import noting_docker
 from tests.servers import free_port, listening
 from tests.serving import llm
-from tests.standins.engine_stub import noting_docker
 
 TOKEN = "hf_CanaryOfThisTest"
 
@@ -121,7 +121,7 @@ def test_without_a_gpu_it_says_so_and_what_to_do(render: Render, tmp_path: Path)
 def docker(tmp_path: Path) -> Path:
     """Return a folder with a docker that records its calls, and with a GPU."""
     tools = noting_docker(tmp_path)
-    (tools / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: a stand-in'\n")
+    (tools / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: a fake'\n")
     (tools / "nvidia-smi").chmod(0o755)
     return tools
 

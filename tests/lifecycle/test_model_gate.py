@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY, Render
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, imported
 from tests.lifecycle.conftest import copied
 from tests.lifecycle.projects import StubbedProject
-from tests.standins.aws.server import AwsStandIn
 
 NEWER = REPOSITORY / "tests" / "data" / "models" / "sklearn-1.9.1.joblib"
 
 
 @pytest.fixture
-def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> StubbedProject:
+def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> StubbedProject:
     """Return a project with the model of another version of scikit-learn."""
     folder = copied(rendered, tmp_path / NAME)
     shutil.copy(NEWER, folder / "model" / "model.pkl")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME
 from tests.lifecycle.conftest import copied, render
 from tests.lifecycle.projects import StubbedProject
-from tests.standins.aws.server import AwsStandIn
 
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "a-key",
@@ -21,7 +21,7 @@ SECRETS = {
 }
 
 
-def standing_in(project: Path, seen: Path) -> None:
+def with_fake(project: Path, seen: Path) -> None:
     """Replace the Python of .venv-model with a program that writes its variables to a file."""
     python = project / ".venv-model" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -33,10 +33,10 @@ def standing_in(project: Path, seen: Path) -> None:
 
 @pytest.mark.parametrize("command", [("run", "--local"), ("test", "--contract", "--local", "--only", "9")])
 def test_a_model_on_this_machine_gets_no_credentials(
-    rendered: Path, aws: AwsStandIn, tmp_path: Path, command: tuple[str, ...]
+    rendered: Path, aws: FakeAws, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     project = StubbedProject(copied(rendered, tmp_path / NAME), aws)
-    standing_in(project.path, tmp_path / "seen")
+    with_fake(project.path, tmp_path / "seen")
     kept = {"SERVING_WORKERS": "3", "OMP_NUM_THREADS": "2", "LC_ALL": "C.UTF-8"}
     project.do(command[0], *command[1:], **SECRETS, **kept)
     seen = dict(line.split("=", 1) for line in (tmp_path / "seen").read_text().splitlines() if "=" in line)
@@ -48,7 +48,7 @@ def test_a_model_on_this_machine_gets_no_credentials(
 @pytest.mark.parametrize("place", ["model", "model/words"])
 @pytest.mark.parametrize("verb", ["build", "submit"])
 def test_a_link_that_leaves_what_is_built_is_refused(
-    template: Path, rendered: Path, aws: AwsStandIn, tmp_path: Path, verb: str, place: str
+    template: Path, rendered: Path, aws: FakeAws, tmp_path: Path, verb: str, place: str
 ) -> None:
     folder = tmp_path / NAME
     render(template, folder, build_target="codebuild")
@@ -67,7 +67,7 @@ def test_a_link_that_leaves_what_is_built_is_refused(
     assert not [call for call in project.engine_calls if call[0] == "build"] and not aws.mutations
 
 
-def test_a_link_within_a_model_is_built(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> None:
+def test_a_link_within_a_model_is_built(rendered: Path, aws: FakeAws, tmp_path: Path) -> None:
     project = StubbedProject(copied(rendered, tmp_path / NAME), aws)
     (project.path / "model" / "model.pkl").write_bytes(b"a model")
     (project.path / "model" / "same.pkl").symlink_to("model.pkl")

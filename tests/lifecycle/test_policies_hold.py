@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.aws.permissions import DOCKER_PUSH
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project
 from tests.lifecycle.conftest import render, write_examples
 from tests.lifecycle.projects import StubbedProject
-from tests.standins.aws.permissions import DOCKER_PUSH
-from tests.standins.aws.server import AwsStandIn
 
 # Actions without a call of a command: the container engine pushes, and AWS creates service roles.
 UNSEEN = {"push": set(DOCKER_PUSH), "deploy": {"iam:CreateServiceLinkedRole"}}
@@ -53,7 +53,7 @@ class Recorder:
 
 @pytest.mark.slow
 def test_calls_and_policies_are_the_same(
-    template: Path, rendered: Path, aws: AwsStandIn, tmp_path: Path
+    template: Path, rendered: Path, aws: FakeAws, tmp_path: Path
 ) -> None:
     recorder = Recorder()
     predictive(recorder, made(template, rendered, aws, tmp_path / "one", build_target="codebuild"))
@@ -76,7 +76,7 @@ def given(**settings: str) -> list[str]:
     return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
 
 
-def made(template: Path, rendered: Path, aws: AwsStandIn, folder: Path, **answers: Any) -> StubbedProject:
+def made(template: Path, rendered: Path, aws: FakeAws, folder: Path, **answers: Any) -> StubbedProject:
     """Return a project with a model and examples, in an account with only a role."""
     path = folder / NAME
     render(template, path, **answers)

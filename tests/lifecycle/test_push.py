@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.aws.ecr import PASSWORD
+from tests.fakes.aws.images import OCI_INDEX, OCI_MANIFEST
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME
 from tests.lifecycle.conftest import copied
 from tests.lifecycle.projects import StubbedProject
-from tests.standins.aws.ecr import PASSWORD
-from tests.standins.aws.images import OCI_INDEX, OCI_MANIFEST
-from tests.standins.aws.server import AwsStandIn
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/abalone-age"
 TAG = "3f" * 6
 
 
 @pytest.fixture
-def project(rendered: Path, aws: AwsStandIn, tmp_path: Path) -> StubbedProject:
+def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> StubbedProject:
     return StubbedProject(copied(rendered, tmp_path / NAME), aws)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Render
+from tests.fakes.engine_stub import noting_docker
 from tests.servers import free_port
-from tests.standins.engine_stub import noting_docker
 
 PREDICTIVE = {"framework": "sklearn"}
 LANGUAGE_MODEL = {"deployment_config": "transformers-vllm", "offline": True}

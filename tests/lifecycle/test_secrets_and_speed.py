@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.aws.server import SECRET_KEY
 from tests.lifecycle.commands import Project, clean_environment
 from tests.lifecycle.deployed import configure
-from tests.standins.aws.server import SECRET_KEY
 
 CANARY = "hf_canary0123456789abcdefghijklmnopq"
 VERBS = ("build", "clean", "deploy", "doctor", "logs", "plan", "push", "run", "status", "test")

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME
 from tests.lifecycle.conftest import copied, render
 from tests.lifecycle.projects import StubbedProject
-from tests.standins.aws.server import AwsStandIn
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def folder(template: Path, rendered: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def project(folder: Path, aws: AwsStandIn, tmp_path: Path) -> Iterator[StubbedProject]:
+def project(folder: Path, aws: FakeAws, tmp_path: Path) -> Iterator[StubbedProject]:
     with ready(StubbedProject(copied(folder, tmp_path / NAME), aws)) as project:
         yield project
 
@@ -161,9 +161,7 @@ def test_what_arrived_is_checked(project: StubbedProject) -> None:
     assert (answer["code"], answer["findings"][0]["id"]) == (6, "image-platform")
 
 
-def test_graviton_is_built_on_graviton(
-    template: Path, rendered: Path, aws: AwsStandIn, tmp_path: Path
-) -> None:
+def test_graviton_is_built_on_graviton(template: Path, rendered: Path, aws: FakeAws, tmp_path: Path) -> None:
     folder = built_in_codebuild(template, rendered, tmp_path / NAME, instance_type="ml.c7g.large")
     with ready(StubbedProject(folder, aws)) as project:
         aws.settings.build_environment["STUB_PLATFORM"] = "linux/arm64"

@@ -1,4 +1,4 @@
-"""The container engine of tests/standins/up, and images that projects build with it."""
+"""The container engine of tests/fakes/up, and images that projects build with it."""
 
 import os
 import subprocess
@@ -11,27 +11,27 @@ import copier
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.standins.aws.docker_runner import DockerRunner
-from tests.standins.aws.registry_store import RegistryStore
-from tests.standins.aws.server import AwsStandIn
+from tests.fakes.aws.docker_runner import DockerRunner
+from tests.fakes.aws.registry_store import RegistryStore
+from tests.fakes.aws.server import FakeAws
 
 Image = tuple[Path, str]
 
 
 @pytest.fixture(scope="session")
 def engine() -> dict[str, str]:
-    """Return the environment in which `docker` is the engine of tests/standins/up."""
-    answer = subprocess.run([REPOSITORY / "tests" / "standins" / "up"], capture_output=True, text=True)
+    """Return the environment in which `docker` is the engine of tests/fakes/up."""
+    answer = subprocess.run([REPOSITORY / "tests" / "fakes" / "up"], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     exports = (line.removeprefix("export ").split("=", 1) for line in answer.stdout.splitlines())
     return {**os.environ, **dict(exports), "PATH": f"/usr/bin:{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="session")
-def real_aws_server(engine: dict[str, str]) -> Iterator[AwsStandIn]:
-    """Return a fake AWS with the registry and the container engine of tests/standins/up."""
+def real_aws_server(engine: dict[str, str]) -> Iterator[FakeAws]:
+    """Return a fake AWS with the registry and the container engine of tests/fakes/up."""
     runner = DockerRunner(engine)
-    aws = AwsStandIn(runner, RegistryStore())
+    aws = FakeAws(runner, RegistryStore())
     aws.start()
     yield aws
     aws.stop()
@@ -50,7 +50,7 @@ def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def real_aws(real_aws_server: AwsStandIn, engine: dict[str, str], aws_cli: Path) -> Iterator[AwsStandIn]:
+def real_aws(real_aws_server: FakeAws, engine: dict[str, str], aws_cli: Path) -> Iterator[FakeAws]:
     """Return the fake AWS, empty. Its builds have the container engine and `aws`."""
     real_aws_server.reset()
     real_aws_server.settings.build_environment |= {

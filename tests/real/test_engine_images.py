@@ -24,7 +24,7 @@ from tests.serving.test_language_model_contract import EXPECTED
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:hf-token-a1b2c3"
 TOKEN = "hf_CanaryOfTheImages"
-STAND_IN = """\
+FAKE = """\
 FROM python:3.12-slim
 COPY . /opt/engine/
 RUN useradd --create-home djl
@@ -48,7 +48,7 @@ def build(engine: dict[str, str], template: Path, tmp_path_factory: pytest.TempP
         base = catalog.servers()[config].default_image.image
         command = ["docker", "build", "--quiet", "--tag", base, "--file", "-", str(project / "do" / "stub")]
         made = subprocess.run(
-            command, input=STAND_IN, env={**engine, "DOCKER_BUILDKIT": "0"}, capture_output=True, text=True
+            command, input=FAKE, env={**engine, "DOCKER_BUILDKIT": "0"}, capture_output=True, text=True
         )
         assert made.returncode == 0, made.stderr
         answer = subprocess.run(

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.aws.images import DOCKER_MANIFEST
+from tests.fakes.aws.registry_store import HOST
+from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import QUICK
 from tests.lifecycle.conftest import render
-from tests.standins.aws.images import DOCKER_MANIFEST
-from tests.standins.aws.registry_store import HOST
-from tests.standins.aws.server import AwsStandIn
 
 Do = Callable[..., dict[str, Any]]
 DOCKERFILE = 'FROM python:3.12-slim\nCOPY serving/ /opt/program/\nENTRYPOINT ["/opt/program/serve"]\n'
@@ -31,7 +31,7 @@ def project(template: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def do(project: Path, real_aws: AwsStandIn, engine: dict[str, str], tmp_path: Path) -> Do:
+def do(project: Path, real_aws: FakeAws, engine: dict[str, str], tmp_path: Path) -> Do:
     """Return a function that runs a command of the project and returns its JSON."""
     config = tmp_path / "docker"
     here = {"DOCKER_HOST": engine["DOCKER_HOST"], "DOCKER_CONFIG": str(config), "PATH": engine["PATH"]}
@@ -47,7 +47,7 @@ def do(project: Path, real_aws: AwsStandIn, engine: dict[str, str], tmp_path: Pa
     return run
 
 
-def test_what_was_built_here_is_in_the_registry(do: Do, real_aws: AwsStandIn, tmp_path: Path) -> None:
+def test_what_was_built_here_is_in_the_registry(do: Do, real_aws: FakeAws, tmp_path: Path) -> None:
     do("build")
     pushed = do("push")["result"]
     assert pushed["media_type"] == DOCKER_MANIFEST and pushed["platform"] == "linux/amd64"
@@ -60,7 +60,7 @@ def test_what_was_built_here_is_in_the_registry(do: Do, real_aws: AwsStandIn, tm
     assert (checks["image"], checks["pushed-image"], checks["role"]) == ("ok", "ok", "error")
 
 
-def test_what_codebuild_built_is_in_the_registry(do: Do, real_aws: AwsStandIn) -> None:
+def test_what_codebuild_built_is_in_the_registry(do: Do, real_aws: FakeAws) -> None:
     built = do("submit")["result"]
     assert built["media_type"] == DOCKER_MANIFEST and built["platform"] == "linux/amd64"
     assert built["tags"][0] in real_aws.world.images.tags("abalone-age")
@@ -76,7 +76,7 @@ def test_a_build_that_fails_says_which_phase(do: Do, project: Path) -> None:
 
 
 def test_an_image_of_another_builder_is_refused(
-    do: Do, project: Path, real_aws: AwsStandIn, engine: dict[str, str]
+    do: Do, project: Path, real_aws: FakeAws, engine: dict[str, str]
 ) -> None:
     """Push an index, like builders with attestations, in the protocol of the registry."""
     do("build")
@@ -103,7 +103,7 @@ def test_an_image_of_another_builder_is_refused(
 
 def put(host: str, repository: str, tag: str, manifest: dict[str, Any]) -> None:
     """Push a manifest to the registry."""
-    state = Path(os.environ.get("MCC_STANDINS_DIR", "/var/tmp/mcc-standins")) / "registry"
+    state = Path(os.environ.get("MCC_FAKES_DIR", "/var/tmp/mcc-fakes")) / "registry"
     url, user = f"https://{host}/v2/{repository}/manifests/{tag}", "AWS:123456789012-auth-token"
     command = [
         str(shutil.which("curl")),

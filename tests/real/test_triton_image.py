@@ -16,7 +16,7 @@ from tests.conftest import REPOSITORY, TRITON_LANGUAGE_MODELS, TRITON_MODELS
 from tests.servers import CONTRACT
 from tests.serving.triton_projects import rendered, trained
 
-STANDINS = REPOSITORY / "tests" / "standins"
+FAKES = REPOSITORY / "tests" / "fakes"
 IMAGES = [catalog.default_image(config, model_format) for config, model_format in TRITON_MODELS]
 TAGS = sorted({*IMAGES, *map(catalog.default_image, TRITON_LANGUAGE_MODELS)})
 Engine = dict[str, str]
@@ -31,8 +31,8 @@ def triton(engine: Engine) -> Engine:
     """Return a container engine with fakes under the tags of the Triton images."""
     if run(engine, "docker", "image", "inspect", *TAGS).returncode:
         tags = [word for tag in TAGS for word in ("--tag", tag)]
-        file = STANDINS / "tritonserver.Dockerfile"
-        done = run(engine, "docker", "build", *tags, "--file", file, STANDINS / "engines")
+        file = FAKES / "tritonserver.Dockerfile"
+        done = run(engine, "docker", "build", *tags, "--file", file, FAKES / "engines")
         assert done.returncode == 0, done.stderr[-3000:]
     return engine
 

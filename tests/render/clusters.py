@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from tests.standins.kubectl import kubectl
+from tests.fakes.kubectl import kubectl
 
 Object = dict[str, Any]
 HYPERPOD: Object = {

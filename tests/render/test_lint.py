@@ -118,7 +118,7 @@ def test_nginx_configurations_are_clean(distinct_files: dict[str, list[Path]]) -
 def test_shell_scripts_of_this_repository_are_clean() -> None:
     repository = Path(__file__).resolve().parents[2]
     scripts = [repository / ".ci" / "run", repository / "tests" / "install_nginx"]
-    scripts += [*(repository / "tests" / "standins").glob("*")]
+    scripts += [*(repository / "tests" / "fakes").glob("*")]
     shell = [
         str(p)
         for p in scripts

@@ -16,7 +16,7 @@ from tests.serving.triton_projects import KEPT, do, rendered
 from tests.serving.triton_served import served
 
 pytestmark = pytest.mark.xdist_group("tritonserver")
-ENGINES = Path(__file__).resolve().parent.parent / "standins" / "engines"
+ENGINES = Path(__file__).resolve().parent.parent / "fakes" / "engines"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The rendered serve of Triton projects, with a real tritonserver and its Python backend.
 
-Fakes of TensorRT-LLM and vLLM (tests/standins/engines) have the part of their API that projects use, and
+Fakes of TensorRT-LLM and vLLM (tests/fakes/engines) have the part of their API that projects use, and
 return a fixed text.
 """
 

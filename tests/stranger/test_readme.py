@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from tests.conftest import REPOSITORY, git, release
+from tests.fakes.hub import Hub, Model
 from tests.servers import free_port, wait_until_ready
-from tests.standins.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stranger")]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.standins.hub import Hub
+from tests.fakes.hub import Hub
 from tests.unit.hub_lookups import NAME, TINY, TOKEN
 
 

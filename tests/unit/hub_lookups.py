@@ -6,7 +6,7 @@ import pytest
 
 from extensions.mcc.errors.errors import HubError
 from extensions.mcc.models import hub as lookups
-from tests.standins.hub import Hub, Model
+from tests.fakes.hub import Hub, Model
 
 NAME = "acme/tiny"
 CONFIG = {"model_type": "llama", "num_hidden_layers": 2}

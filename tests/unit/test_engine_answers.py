@@ -10,7 +10,7 @@ import yaml
 from extensions.mcc.errors.errors import InvalidAnswer
 from extensions.mcc.interview import chat_templates
 from extensions.mcc.servers import extra_arguments
-from tests.standins.hub import Hub, Model
+from tests.fakes.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 
 VLLM, LMI = "transformers-vllm", "transformers-lmi"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import Render
-from tests.standins.hub import INFO, Answer, Hub, Model
+from tests.fakes.hub import INFO, Answer, Hub, Model
 from tests.unit.test_facts import LLAMA
 from tests.unit.test_inputs import KNOWN, LANGUAGE_MODEL
 

@@ -18,7 +18,7 @@ from extensions.mcc.errors.errors import HubError, InvalidAnswer
 from extensions.mcc.models import hub as lookups
 from extensions.mcc.models import hub_listing
 from tests.conftest import REPOSITORY
-from tests.standins.hub import INFO, Answer, Hub, Model
+from tests.fakes.hub import INFO, Answer, Hub, Model
 from tests.unit.hub_lookups import CONFIG, FILES, INFO_PATH, NAME, TINY, TOKEN, failure, file_path, look
 
 

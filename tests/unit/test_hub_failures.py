@@ -11,7 +11,7 @@ import pytest
 
 from extensions.mcc.errors.errors import HubError, MccError
 from tests.conftest import REPOSITORY
-from tests.standins.hub import INFO, Answer, Hub, Model
+from tests.fakes.hub import INFO, Answer, Hub, Model
 from tests.unit.hub_lookups import INFO_PATH, NAME, TINY, TOKEN, failure, look
 
 STATUSES = [

@@ -16,7 +16,7 @@ from extensions.mcc.face import size as size_module
 from extensions.mcc.models import lookup, model_config
 from extensions.mcc.sizing import parameters, sizing_view
 from tests.conftest import REPOSITORY
-from tests.standins.hub import INFO, Answer, Hub, Model
+from tests.fakes.hub import INFO, Answer, Hub, Model
 from tests.unit.test_facts import LLAMA
 
 NAME = "some-team/tiny-llama"

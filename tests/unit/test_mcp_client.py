@@ -15,15 +15,15 @@ from extensions.mcc.errors.errors import MccError, McpConfigError
 from extensions.mcc.sources import mcp_client
 from extensions.mcc.sources.mcp_client import McpAnswer
 from tests.conftest import REPOSITORY
-from tests.standins import npm
+from tests.fakes import npm
 
-STANDINS = REPOSITORY / "tests" / "standins"
+FAKES = REPOSITORY / "tests" / "fakes"
 QUESTIONS = ("region", "instance_type", "model_name", "base_image")
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
 
 
 def python(script: str, *arguments: str, **more: Any) -> dict[str, Any]:
-    return {"command": sys.executable, "args": [str(STANDINS / script), *arguments], **more}
+    return {"command": sys.executable, "args": [str(FAKES / script), *arguments], **more}
 
 
 def faulty(*arguments: str, **more: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def test_a_tool_of_the_python_sdk_that_fails_or_is_missing() -> None:
 
 @pytest.mark.parametrize("tool", ["get_ml_config", "as_text"])
 def test_a_server_on_the_typescript_sdk(tmp_path: Path, tool: str) -> None:
-    script = npm.with_sdk(STANDINS / "mcp_sdk_server.mjs", tmp_path)
+    script = npm.with_sdk(FAKES / "mcp_sdk_server.mjs", tmp_path)
     server = {"command": "node", "args": [str(script)], "toolName": tool, "limit": 2, "type": "stdio"}
     expected = McpAnswer({"region": "eu-west-3"}, {"region": ["eu-west-1", "eu-west-3"]}, {"region": "ts"})
     assert ask({"ts": server}, context={"region": "eu-west-3"}) == expected

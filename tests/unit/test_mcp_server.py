@@ -19,10 +19,10 @@ from extensions.mcc.face import mcp_tools, size
 from extensions.mcc.models import lookup
 from extensions.mcc.sources import mcp_client
 from tests.conftest import REPOSITORY
-from tests.standins import npm
+from tests.fakes import npm
 
 SERVER = str(REPOSITORY / "extensions" / "mcp_server.py")
-STANDINS = REPOSITORY / "tests" / "standins"
+FAKES = REPOSITORY / "tests" / "fakes"
 MODEL = "Qwen/Qwen3-8B"
 KNOWN = {"model_name": MODEL, "offline": True}
 TOOLS = ["get_ml_config", "size_model", "model_facts", "instance_facts", "regions", "base_images"]
@@ -71,7 +71,7 @@ def node(tmp_path: Path) -> Node:
     """Return a function that runs a script, which asks our server, and returns the JSON it prints."""
 
     def run(script: str, *arguments: Any) -> Any:
-        copy = npm.with_sdk(STANDINS / script, Path(tempfile.mkdtemp(dir=tmp_path)))
+        copy = npm.with_sdk(FAKES / script, Path(tempfile.mkdtemp(dir=tmp_path)))
         given = [argument if isinstance(argument, str) else json.dumps(argument) for argument in arguments]
         command = ["node", str(copy), sys.executable, json.dumps([SERVER]), *given]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)

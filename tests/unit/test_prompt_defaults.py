@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from extensions.mcc.catalog import catalog
-from tests.standins.hub import Hub, Model
+from tests.fakes.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 
 

@@ -17,7 +17,7 @@ from botocore.config import Config
 from catalog import aws_instances, refresh_instances
 from extensions.mcc.catalog.catalog import instances
 from tests.conftest import REPOSITORY
-from tests.standins.aws_catalog import AwsCatalog, described, product, serving
+from tests.fakes.aws_catalog import AwsCatalog, described, product, serving
 
 NVIDIA = {"manufacturer": "NVIDIA", "count": 1}
 A10G = {**NVIDIA, "name": "A10G", "memoryInfo": {"sizeInMiB": 22888}}

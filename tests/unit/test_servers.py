@@ -124,7 +124,7 @@ def test_the_parsers_of_several_versions_are_read() -> None:
 
 @pytest.mark.parametrize("flag", [*engines.carriers("", "transformers-tensorrt-llm", "flag").values()])
 def test_trtllm_serve_takes_the_option(flag: str) -> None:
-    """By click itself, on a command with the options that are documented: a stand-in for the real one."""
+    """By click itself, on a command with the options that are documented: a fake for the real one."""
     parameters: list[click.Parameter] = [click.Argument(["model"])]
     parameters += [click.Option([option, f"p{number}"]) for number, option in enumerate(TRTLLM_SERVE)]
     command = click.Command("serve", params=parameters)

@@ -140,8 +140,8 @@ def test_the_predecessors_file_makes_the_project_it_made(copied: Any) -> None:
 
 
 def server(**result: Any) -> dict[str, Any]:
-    """Return an entry of mcpServers for a stand-in that answers with this."""
-    script = REPOSITORY / "tests" / "standins" / "mcp_faults.py"
+    """Return an entry of mcpServers for a fake that answers with this."""
+    script = REPOSITORY / "tests" / "fakes" / "mcp_faults.py"
     return {
         "command": sys.executable,
         "args": [str(script), "result", json.dumps({"structuredContent": result, "content": []})],

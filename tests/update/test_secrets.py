@@ -14,7 +14,7 @@ from typing import Self
 import pytest
 
 from tests.conftest import git, release
-from tests.standins.hub import Hub, Model
+from tests.fakes.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 
 SMUGGLED = "$(touch${IFS}pwned)`id`'\"%s\\;&|{{7}}"

@@ -7,7 +7,7 @@ import copier
 import pytest
 
 from tests.conftest import git, release
-from tests.standins.hub import Hub, Model
+from tests.fakes.hub import Hub, Model
 from tests.unit.test_facts import LLAMA
 from tests.update.versions import OPTIONS, answers_of, command, make
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+from tests.fakes.aws.server import FakeAws
+from tests.fakes.kubernetes.actor import OPERATOR, POLICY, Actor
+from tests.fakes.kubernetes.api import KubernetesApi
 from tests.lifecycle.forks import Forks
-from tests.standins.aws.server import AwsStandIn
-from tests.standins.kubernetes.actor import OPERATOR, POLICY, Actor
-from tests.standins.kubernetes.api import KubernetesApi
 
 Object = dict[str, Any]
 NAMESPACE = "hyperpod-ns-team"
@@ -117,9 +117,7 @@ class AnyPod(dict[str, int]):
 class Cluster:
     """A cluster of two nodes, and the project whose commands run against it."""
 
-    def __init__(
-        self, aws: AwsStandIn, api: KubernetesApi, actor: Actor, project: Path, forks: Forks
-    ) -> None:
+    def __init__(self, aws: FakeAws, api: KubernetesApi, actor: Actor, project: Path, forks: Forks) -> None:
         self.aws, self.api, self.actor, self.project, self.forks = aws, api, actor, project, forks
         self.server = Server()
         self.api.ports = AnyPod(self.server.port)

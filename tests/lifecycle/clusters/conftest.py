@@ -9,14 +9,14 @@ from pathlib import Path
 import copier
 import pytest
 
+from tests.fakes.aws.server import ACCESS_KEY, SECRET_KEY, FakeAws
+from tests.fakes.aws.world import Cluster as HyperPodCluster
+from tests.fakes.kubernetes.actor import Actor
+from tests.fakes.kubernetes.api import KubernetesApi
+from tests.fakes.kubernetes.real import ADMIN, RealApiServer
+from tests.fakes.kubernetes.store import EXTENSIONS
 from tests.lifecycle.clusters.cluster import ANSWERS, GPU_ANSWERS, NAMESPACE, OPTIONS, Cluster
 from tests.lifecycle.forks import Forks
-from tests.standins.aws.server import ACCESS_KEY, SECRET_KEY, AwsStandIn
-from tests.standins.aws.world import Cluster as HyperPodCluster
-from tests.standins.kubernetes.actor import Actor
-from tests.standins.kubernetes.api import KubernetesApi
-from tests.standins.kubernetes.real import ADMIN, RealApiServer
-from tests.standins.kubernetes.store import EXTENSIONS
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def servers() -> Iterator[list[RealApiServer]]:
 @pytest.fixture
 def cluster(
     request: pytest.FixtureRequest,
-    aws: AwsStandIn,
+    aws: FakeAws,
     projects: dict[str, Path],
     tmp_path: Path,
     certificates: Path,

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from tests.fakes.kubernetes.actor import wait
 from tests.lifecycle.clusters.cluster import NAMESPACE, Cluster, Object
 from tests.lifecycle.clusters.marks import with_gpus
-from tests.standins.kubernetes.actor import wait
 
 FAILURES = {
     "image": (3, "image-not-pulled", "ImagePullBackOff"),

@@ -1,8 +1,8 @@
 """Deployments through HyperPod's inference operator."""
 
+from tests.fakes.kubernetes.actor import wait
 from tests.lifecycle.clusters.cluster import Cluster
 from tests.lifecycle.clusters.marks import in_process, with_operator
-from tests.standins.kubernetes.actor import wait
 
 
 @with_operator

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.kubernetes.store import EXTENSIONS
 from tests.lifecycle.clusters.cluster import NAMESPACE, Cluster
 from tests.lifecycle.clusters.marks import in_process
-from tests.standins.kubernetes.store import EXTENSIONS
 
 
 def test_what_others_have_set_is_not_overruled_unasked(cluster: Cluster) -> None:

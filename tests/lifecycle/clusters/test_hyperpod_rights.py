@@ -6,9 +6,9 @@ from pathlib import Path
 import copier
 import pytest
 
+from tests.fakes.aws.server import SECRET_KEY
+from tests.fakes.kubernetes.actor import wait
 from tests.lifecycle.clusters.cluster import ANSWERS, OPTIONS, Cluster, Object
-from tests.standins.aws.server import SECRET_KEY
-from tests.standins.kubernetes.actor import wait
 
 
 @pytest.mark.parametrize(

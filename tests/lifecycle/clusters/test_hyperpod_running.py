@@ -4,8 +4,8 @@ import json
 import subprocess
 import sys
 
+from tests.fakes.kubernetes.actor import wait
 from tests.lifecycle.clusters.cluster import NAMESPACE, Cluster
-from tests.standins.kubernetes.actor import wait
 
 
 def test_status_tells_pods_and_why_they_do_not_serve(cluster: Cluster) -> None:

@@ -1,0 +1,225 @@
+"""SageMaker: endpoint configurations, endpoints and tags."""
+
+from typing import Any
+
+from extensions.mcc.catalog import catalog
+from tests.fakes.aws.listing import listed
+from tests.fakes.aws.resources import Endpoint, EndpointConfig, Tags, tags_of
+from tests.fakes.aws.wire import Refusal, Request, invalid, operation
+from tests.fakes.aws.world import Region, World
+
+NO_CAPACITY = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
+    "Please retry using a different ML instance type."
+)
+
+
+@operation("sagemaker", "CreateEndpointConfig")
+def create_endpoint_config(world: World, request: Request) -> dict[str, Any]:
+    region, parameters = world.region(request.region), request.parameters
+    name = parameters["EndpointConfigName"]
+    arn = request.arn("sagemaker", f"endpoint-config/{name.lower()}")
+    if name in region.configs:
+        raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
+    without_model = [v for v in parameters["ProductionVariants"] if "ModelName" not in v]
+    if without_model and "ExecutionRoleArn" not in parameters:
+        raise invalid("ExecutionRoleArn is required for an endpoint that hosts inference components.")
+    if len(without_model) != len(parameters["ProductionVariants"]):
+        raise invalid("The fake hosts inference components alone: leave ModelName out of the variant.")
+    for variant in without_model:
+        _check_variant(variant)
+    role = parameters["ExecutionRoleArn"]
+    if role in world.settings.missing_roles:
+        raise invalid(
+            f"Could not assume role {role}. Please ensure that the role exists and allows principal "
+            "'sagemaker.amazonaws.com' to assume the role."
+        )
+    region.configs[name] = EndpointConfig(name, arn, parameters, tags_of(parameters))
+    return {"EndpointConfigArn": arn}
+
+
+def _check_variant(variant: dict[str, Any]) -> None:
+    scaling, count = variant.get("ManagedInstanceScaling", {}), variant.get("InitialInstanceCount", 0)
+    if "InstanceType" not in variant or not count:
+        raise invalid("InstanceType and InitialInstanceCount are required for a variant with instances.")
+    least, most = scaling.get("MinInstanceCount", 0), scaling.get("MaxInstanceCount", count)
+    if least > most or count > most:
+        raise invalid("MaxInstanceCount must not be less than MinInstanceCount and InitialInstanceCount.")
+    instance = catalog.instances()[variant["InstanceType"]]
+    if variant.get("InferenceAmiVersion") and instance.kind == "cpu":
+        raise invalid(f"InferenceAmiVersion is not supported for {variant['InstanceType']}.")
+
+
+@operation("sagemaker", "DescribeEndpointConfig")
+def describe_endpoint_config(world: World, request: Request) -> dict[str, Any]:
+    config = find_config(world.region(request.region), request)
+    described = {name: value for name, value in config.request.items() if name != "Tags"}
+    return described | {"EndpointConfigArn": config.arn, "CreationTime": config.created}
+
+
+@operation("sagemaker", "DeleteEndpointConfig")
+def delete_endpoint_config(world: World, request: Request) -> None:
+    region = world.region(request.region)
+    del region.configs[find_config(region, request).name]
+
+
+@operation("sagemaker", "ListEndpointConfigs")
+def list_endpoint_configs(world: World, request: Request) -> dict[str, Any]:
+    def summary(config: EndpointConfig) -> dict[str, Any]:
+        names = {"EndpointConfigName": config.name, "EndpointConfigArn": config.arn}
+        return names | {"CreationTime": config.created}
+
+    configs = world.region(request.region).configs.values()
+    return listed(configs, request.parameters, summary, "EndpointConfigs")
+
+
+@operation("sagemaker", "CreateEndpoint")
+def create_endpoint(world: World, request: Request) -> dict[str, Any]:
+    region, name = world.region(request.region), request.parameters["EndpointName"]
+    arn = request.arn("sagemaker", f"endpoint/{name.lower()}")
+    if name in region.endpoints:
+        raise invalid(f'Cannot create already existing endpoint "{arn}".')
+    config = find_config(region, request)
+    for variant in config.variants:
+        _check_quota(world, region, variant)
+    endpoint = Endpoint(name, arn, config, tags_of(request.parameters))
+    shortage = NO_CAPACITY if world.short_of_capacity else None
+    endpoint.begin("Creating", "InService", world.settings.endpoint_seconds, shortage)
+    region.endpoints[name] = endpoint
+    return {"EndpointArn": arn}
+
+
+def _check_quota(world: World, region: Region, variant: dict[str, Any]) -> None:
+    kind, wanted = variant["InstanceType"], variant["InitialInstanceCount"]
+    limit = world.settings.quotas.get(kind, world.settings.default_quota)
+    used = region.instances(kind)
+    if used + wanted > limit:
+        raise Refusal(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{kind} for endpoint usage' is {limit:g} Instances, with "
+            f"current utilization of {used} Instances and a request delta of {wanted} Instances. Please "
+            "use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not "
+            "available, contact AWS support to request an increase for this quota.",
+        )
+
+
+@operation("sagemaker", "UpdateEndpoint")
+def update_endpoint(world: World, request: Request) -> dict[str, Any]:
+    region = world.region(request.region)
+    endpoint = find_endpoint(region, request.parameters["EndpointName"], request)
+    placing = _is_placing(world, region, endpoint) and world.settings.endpoint_while_placing == "Updating"
+    if placing or endpoint.status not in ("InService", "Failed"):
+        raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+    if endpoint.config.name not in region.configs:
+        raise invalid(f'Could not find endpoint configuration "{endpoint.config.arn}".')
+    endpoint.config = find_config(region, request)
+    endpoint.failure_reason = None
+    shortage = NO_CAPACITY if world.short_of_capacity else None
+    endpoint.begin("Updating", "InService", world.settings.endpoint_seconds, shortage)
+    return {"EndpointArn": endpoint.arn}
+
+
+def _is_placing(world: World, region: Region, endpoint: Endpoint) -> bool:
+    """Return whether the number of instances of an endpoint changes for its components."""
+    hosted = [item for item in region.components.values() if item.endpoint is endpoint]
+    return endpoint.status == "InService" and any(item.status in ("Creating", "Updating") for item in hosted)
+
+
+@operation("sagemaker", "DescribeEndpoint")
+def describe_endpoint(world: World, request: Request) -> dict[str, Any]:
+    region = world.region(request.region)
+    endpoint = find_endpoint(region, request.parameters["EndpointName"], request)
+    described = _summary(endpoint) | {"EndpointConfigName": endpoint.config.name}
+    if _is_placing(world, region, endpoint):
+        described["EndpointStatus"] = world.settings.endpoint_while_placing
+    if endpoint.failure_reason:
+        described["FailureReason"] = endpoint.failure_reason
+    if endpoint.status in ("InService", "Updating"):
+        described["ProductionVariants"] = [_variant_summary(variant) for variant in endpoint.config.variants]
+    return described
+
+
+def _variant_summary(variant: dict[str, Any]) -> dict[str, Any]:
+    count = variant["InitialInstanceCount"]
+    summary = {"VariantName": variant["VariantName"], "CurrentWeight": 1.0, "DesiredWeight": 1.0}
+    summary |= {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
+    kept = ("ManagedInstanceScaling", "RoutingConfig")
+    return summary | {name: variant[name] for name in kept if name in variant}
+
+
+@operation("sagemaker", "ListEndpoints")
+def list_endpoints(world: World, request: Request) -> dict[str, Any]:
+    endpoints = world.region(request.region).endpoints.values()
+    return listed(endpoints, request.parameters, _summary, "Endpoints")
+
+
+def _summary(endpoint: Endpoint) -> dict[str, Any]:
+    names = {"EndpointName": endpoint.name, "EndpointArn": endpoint.arn, "EndpointStatus": endpoint.status}
+    return names | {"CreationTime": endpoint.created, "LastModifiedTime": endpoint.modified}
+
+
+@operation("sagemaker", "DeleteEndpoint")
+def delete_endpoint(world: World, request: Request) -> None:
+    region = world.region(request.region)
+    endpoint = find_endpoint(region, request.parameters["EndpointName"], request)
+    if endpoint.status in ("Creating", "Updating", "Deleting"):
+        raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+    hosted = [c for c in region.components.values() if c.endpoint is endpoint]
+    if hosted and world.settings.endpoint_with_components == "refused":
+        raise invalid(
+            f'Cannot delete endpoint "{endpoint.arn}" while it hosts inference components: '
+            f"{', '.join(component.name for component in hosted)}."
+        )
+    for component in hosted:  # they remain, without instances
+        component.abandoned.set()
+        world.dispose(component.container)
+        component.container, component.current_copies = None, 0
+    endpoint.begin("Deleting", "Gone", world.settings.deletion_seconds)
+
+
+@operation("sagemaker", "AddTags")
+def add_tags(world: World, request: Request) -> dict[str, Any]:
+    tags = _tags(world, request)
+    tags |= tags_of(request.parameters)
+    return {"Tags": _listed_tags(tags)}
+
+
+@operation("sagemaker", "DeleteTags")
+def delete_tags(world: World, request: Request) -> None:
+    tags = _tags(world, request)
+    for key in request.parameters["TagKeys"]:
+        tags.pop(key, None)
+
+
+@operation("sagemaker", "ListTags")
+def list_tags(world: World, request: Request) -> dict[str, Any]:
+    return {"Tags": _listed_tags(_tags(world, request))}
+
+
+def _tags(world: World, request: Request) -> Tags:
+    arn = request.parameters["ResourceArn"]
+    for found, tags in world.region(arn.split(":")[3]).sagemaker_tags():
+        if found == arn.lower():
+            return tags
+    raise invalid(f"Could not find resource {arn}.")
+
+
+def _listed_tags(tags: Tags) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def find_config(region: Region, request: Request) -> EndpointConfig:
+    """Return the configuration of a request. Raise Refusal if it does not exist."""
+    name = request.parameters["EndpointConfigName"]
+    if name not in region.configs:
+        arn = request.arn("sagemaker", f"endpoint-config/{name.lower()}")
+        raise invalid(f'Could not find endpoint configuration "{arn}".')
+    return region.configs[name]
+
+
+def find_endpoint(region: Region, name: str, request: Request) -> Endpoint:
+    """Return an endpoint. Raise Refusal if it does not exist."""
+    if name not in region.endpoints:
+        arn = request.arn("sagemaker", f"endpoint/{name.lower()}")
+        raise invalid(f'Could not find endpoint "{arn}".')
+    return region.endpoints[name]

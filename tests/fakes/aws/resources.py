@@ -1,0 +1,113 @@
+"""The SageMaker resources: endpoint configurations, models, endpoints and components."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from extensions.mcc.catalog import catalog
+from extensions.mcc.catalog.entries.instances import Instance
+from tests.fakes.aws.containers import Container
+
+Tags = dict[str, str]
+
+
+@dataclass
+class EndpointConfig:
+    name: str
+    arn: str
+    request: dict[str, Any]
+    tags: Tags
+    created: datetime = field(default_factory=lambda: now())
+
+    @property
+    def variants(self) -> list[dict[str, Any]]:
+        """Return the production variants of the request."""
+        variants: list[dict[str, Any]] = self.request["ProductionVariants"]
+        return variants
+
+
+@dataclass
+class Model:
+    name: str
+    arn: str
+    request: dict[str, Any]
+    tags: Tags
+    created: datetime = field(default_factory=lambda: now())
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """Return the container in the format of a component, with the address of its files."""
+        primary = self.request["PrimaryContainer"]
+        source = primary.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
+        kept = {name: primary[name] for name in ("Image", "Environment") if name in primary}
+        return kept | ({"ArtifactUrl": source} if source else {})
+
+
+@dataclass
+class Endpoint:
+    """An endpoint. While it changes, `due` is the time and `becomes` the next status."""
+
+    name: str
+    arn: str
+    config: EndpointConfig
+    tags: Tags
+    status: str = "Creating"
+    failure_reason: str | None = None
+    due: float = 0.0
+    becomes: str | None = "InService"
+    failing: str | None = None
+    created: datetime = field(default_factory=lambda: now())
+    modified: datetime = field(default_factory=lambda: now())
+
+    def begin(self, status: str, becomes: str, seconds: float, failing: str | None = None) -> None:
+        """Enter a transitional state that ends after some seconds, with a failure if there is a reason."""
+        self.status, self.becomes, self.failing = status, becomes, failing
+        self.due, self.modified = time.monotonic() + seconds, now()
+
+    def settle(self) -> None:
+        """Leave a transitional state after its time."""
+        if self.becomes is None or time.monotonic() < self.due:
+            return
+        self.status = "Failed" if self.failing else self.becomes
+        self.failure_reason, self.becomes, self.modified = self.failing, None, now()
+
+
+@dataclass
+class Component:
+    """An inference component, and the container that serves it."""
+
+    name: str
+    arn: str
+    endpoint: Endpoint
+    variant: str
+    specification: dict[str, Any]
+    copies: int
+    tags: Tags
+    status: str = "Creating"
+    current_copies: int = 0
+    failure_reason: str | None = None
+    deployment: dict[str, Any] | None = None
+    container: Container | None = None
+    resolved_image: str | None = None
+    abandoned: threading.Event = field(default_factory=threading.Event)
+    gone_at: float | None = None
+    created: datetime = field(default_factory=lambda: now())
+    modified: datetime = field(default_factory=lambda: now())
+
+    @property
+    def instance(self) -> Instance:
+        """Return the instance type of the component."""
+        variants = {variant["VariantName"]: variant for variant in self.endpoint.config.variants}
+        return catalog.instances()[variants[self.variant]["InstanceType"]]
+
+
+def now() -> datetime:
+    """Return the time of day."""
+    return datetime.now(UTC)
+
+
+def tags_of(request: dict[str, Any]) -> Tags:
+    """Return the tags of a SageMaker request."""
+    return {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
