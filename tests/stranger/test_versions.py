@@ -13,8 +13,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stranger")]
 UV = Path(sys.executable).with_name("uv")
 # The tests of what uses these libraries; the others are plain Python.
 TESTS = (
-    *("answers", "catalog", "entry", "hub", "hub_failures", "language_model", "lookup", "model_path"),
-    "refresh_instances",
+    *("catalog", "entry", "hub", "hub_failures", "language_model", "lookup", "quiet_copy"),
+    *("refresh_instances", "summary"),
 )
 TOOLS = ["hypothesis", "pytest", "pytest-copier", "pytest-xdist"]
 

@@ -222,7 +222,7 @@ def test_the_client_needs_no_sdk() -> None:
 
 
 def test_the_example_of_the_documentation_is_accepted() -> None:
-    page = (REPOSITORY / "docs" / "mcp.md").read_text()
+    page = (REPOSITORY / "docs" / "how-to" / "mcp.md").read_text()
     example, ours = (block.partition("```")[0] for block in page.split("```json\n")[1:])
     assert mcp_client.ask(json.loads(example)["mcpServers"], [], {}) == McpAnswer()
     (entry,) = json.loads(ours)["mcpServers"].values()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extensions.mcc.sources import mcp_client
@@ -110,6 +110,7 @@ RESULTS = st.fixed_dictionaries(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # other tests share the processors
 @given(RESULTS)
 def test_whatever_a_tool_gives_only_plain_values_arrive(result: Any) -> None:
     server = SimpleNamespace(name="x", tool="t", limit=2)

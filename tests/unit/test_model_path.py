@@ -201,7 +201,7 @@ def test_weights_without_code_are_no_torchscript(template: Path, tmp_path: Path)
     data = {"deployment_config": "triton-pytorch", "model_path": str(tmp_path / "own.pt")}
     for inputs, words in (
         ({"model_inputs": "FP32[8]"}, "weights without code"),
-        ({}, "does not hold the shapes"),
+        ({}, "does not store the shapes"),
     ):
         if not inputs:
             with zipfile.ZipFile(tmp_path / "own.pt", "a") as archive:

@@ -159,7 +159,7 @@ def test_what_a_server_gives_wrongly_costs_a_line(copied: Any, capsys: pytest.Ca
     stored = copied({"mcpServers": {"team": told, "gone": {"command": "no-such-command"}}})
     assert (stored["region"], stored["framework"]) == ("us-east-1", "xgboost")
     said = capsys.readouterr().err
-    assert "MCP server team: region: 'mars' is not an AWS region's name" in said
+    assert "MCP server team: region: 'mars' is not the name of an AWS Region" in said
     assert "MCP server team: serving_profile: 'fast' is not available" in said
     assert "MCP server gone:" in said and len(said.splitlines()) == 3
 
@@ -191,7 +191,7 @@ def test_the_predecessors_example_makes_an_sglang_project(copied: Any, tmp_path:
 
 
 def test_the_docs_list_every_key_of_the_predecessor() -> None:
-    text = (REPOSITORY / "docs" / "configuration.md").read_text()
+    text = (REPOSITORY / "docs" / "how-to" / "configuration.md").read_text()
     for name, key in catalog.predecessor().items():
         shown = f"`{key.question}`" if key.question else "not in this version"
         flag = f"`{key.flag}`" if key.flag else ""
