@@ -103,7 +103,7 @@ def test_make_size_explains_its_choice(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for said in (
         "ml.g6e.xlarge",
-        "cheaper, but:",
+        "Cheaper types, and why they do not fit:",
         "lacks",
         "W weights 15.0",
         "high for dense",
@@ -113,13 +113,22 @@ def test_make_size_explains_its_choice(tmp_path: Path) -> None:
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 
 
+@pytest.mark.parametrize("name", [KNOWN, "deepseek-ai/DeepSeek-R1", "meta-llama/Llama-3.1-405B-Instruct"])
+def test_make_size_fits_80_columns(name: str) -> None:
+    printed = size(name).stdout
+    assert printed and [line for line in printed.splitlines() if len(line) > 80] == []
+
+
 def test_the_totals_of_make_size_add_up() -> None:
     printed = size(KNOWN).stdout
     total = re.search(r"one GPU of .*, ([0-9.]+) GiB:", printed)
-    legend = re.search(r"^W weights .*$", printed, re.M)
-    spare = re.search(r"ml.g6e.xlarge .* ([0-9.]+) GiB spare a GPU", printed)
+    legend = re.search(r"^W weights .*\n?.* spare [0-9.]+$", printed, re.M)
+    spare = re.search(r"ml.g6e.xlarge .* ([0-9.]+) GiB ", printed)
     assert total and legend and spare, printed
-    values = {name: float(value) for name, value in re.findall(r"([a-zA-Z]+) ([0-9.]+)(?:,|$)", legend[0])}
+    values = {
+        name: float(value)
+        for name, value in re.findall(r"([a-zA-Z]+) ([0-9.]+)(?:,|$)", legend[0].replace("\n", " "))
+    }
     assert sum(values.values()) == pytest.approx(float(total[1]), abs=0.3)
     assert values["spare"] == float(spare[1])
     assert not re.search(r"^settings .* 0(,|$)", printed, re.M)

@@ -165,7 +165,7 @@ def summary(requirements: LanguageModelRequirements, instance_type: str) -> list
     choice = judged.choice(instance_type)
     if choice is None or choice.estimate is None:
         return [_not_sized(judged, instance_type)]
-    lines = ["  ".join(sizing_view.choice_row(judged, choice)), *sizing_view.bar(judged, choice)]
+    lines = [*sizing_view.choice_table(judged, choice), *sizing_view.bar(judged, choice)]
     lines.append(f"confidence {sizing_view.confidence(judged)}")
     if choice is not judged.best:
         return lines

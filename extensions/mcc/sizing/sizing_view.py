@@ -1,5 +1,6 @@
 """A sizing as people look at it: a table and a bar in text, and the bar as a picture."""
 
+import textwrap
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
@@ -11,6 +12,9 @@ from .gpu_sizer import Choice
 from .sizing import Sizing
 
 BAR = 60  # characters
+COLUMNS = 80
+PRICES = "on demand in us-east-1 (~ estimated); $/M: per million tokens; tokens/s: upper limit"
+HEADINGS = ["type", "per hour", "GPUs", "spare/GPU", "tokens/s", "$/M"]  # dollars per million tokens
 LETTERS = {"weights": "W", "activation": "A", "runtime": "R", "kv_cache": "K", "reserve": "-", "spare": "."}
 NAMES = {
     "weights": "weights",
@@ -34,43 +38,52 @@ def text(sized: Sizing) -> str:
     """Return the whole sizing in lines for a terminal."""
     lines = [*headline(sized), ""]
     if sized.best:
-        lines += _table(choice_row(sized, choice) for choice in sized.fitting[: sizing.SHOWN])
+        lines += _table([HEADINGS, *(choice_row(sized, c) for c in sized.fitting[: sizing.SHOWN])])
         if failing := sized.cheaper[: sizing.SHOWN_CHEAPER]:
-            lines += ["", "cheaper, but:"]
+            lines += ["", "Cheaper types, and why they do not fit:"]
             lines += _table([c.instance.name, price(c.instance), c.reason] for c in failing)
-        lines += ["", *bar(sized, sized.best), "", f"settings    {settings(sized, sized.best)}"]
+        lines += ["", *bar(sized, sized.best), "", *_labeled("settings", settings(sized, sized.best))]
     else:
-        lines += ["No instance type serves this. Nearest:"]
+        lines += ["No instance type can serve this. Nearest types:"]
         lines += _table([c.instance.name, price(c.instance), c.reason] for c in nearest(sized))
-    lines += ["confidence  " + confidence(sized)]
+    lines += _labeled("confidence", confidence(sized))
+    lines += _labeled("prices", PRICES)
     if advice := sized.advice():
         lines += ["", "Ways to reduce the cost:" if sized.best else "Ways to make it fit:"]
-        lines += [f"  {number}. {advice_line(item)}" for number, item in enumerate(advice, start=1)]
+        for number, item in enumerate(advice, start=1):
+            shown = f"  {number}. {advice_line(item)}"
+            lines += textwrap.wrap(shown, COLUMNS, subsequent_indent=" " * 5)
     return "\n".join(lines)
 
 
 def headline(sized: Sizing) -> list[str]:
-    """Return the model and its load, in two lines."""
+    """Return the model, its size and its load, in three lines."""
     load, facts, constants = sized.load, sized.facts, catalog.memory()
     engine = constants.engines[load.engine]
     count = parameters.count(facts).total
     number = f"{count / 1e12:.2f} T" if count >= 1e12 else f"{count / 1e9:.3g} B"
     return [
-        f"{sized.name}: {number} parameters, {constants.quantizations[facts.quantization].title}, "
-        f"{constants.kinds[facts.kind].title} ({sized.source})",
-        f"for {load.max_concurrency:,} requests at once of {load.max_model_len:,} tokens, "
+        f"{sized.name} ({sized.source})",
+        f"{number} parameters, {constants.quantizations[facts.quantization].title}, "
+        f"{constants.kinds[facts.kind].title}",
+        f"{load.max_concurrency:,} concurrent requests of {load.max_model_len:,} tokens, "
         f"{engine.title} {load.version or engine.default_version}",
     ]
 
 
 def choice_row(sized: Sizing, choice: Choice) -> list[str]:
-    """Return a type's cells: name, price, GPUs, headroom or what lacks, and the ceiling of its speed."""
+    """Return a type's cells under HEADINGS; the spare memory is the reason if the model does not fit."""
     best = gpu_sizer.ceiling(sized.facts, sized.load, choice)
-    speed = f"at most {best.tokens_s:,.0f} tokens/s" if best else ""
-    if best and choice.instance.price:
-        speed += f", ${best.usd_per_million:.2f} per million"
-    left = f"{choice.headroom_gib:.1f} GiB spare a GPU" if choice.fits else choice.reason
-    return [choice.instance.name, price(choice.instance), gpus(choice), left, speed]
+    speed = f"{best.tokens_s:,.0f}" if best else ""
+    cost = f"{best.usd_per_million:.2f}" if best and choice.instance.price else ""
+    left = f"{choice.headroom_gib:.1f} GiB" if choice.fits else choice.reason
+    hourly = price(choice.instance).removesuffix("/h").replace("about ", "~").replace("price ", "")
+    return [choice.instance.name, hourly, gpus(choice), left, speed, cost]
+
+
+def choice_table(sized: Sizing, choice: Choice) -> list[str]:
+    """Return one type as a table."""
+    return _table([HEADINGS, choice_row(sized, choice)])
 
 
 def gpus(choice: Choice) -> str:
@@ -95,7 +108,8 @@ def bar(sized: Sizing, choice: Choice) -> list[str]:
     total = sum(filled.values())
     drawn = "".join(LETTERS[part] * width for part, width in _widths(filled, BAR).items())
     legend = ", ".join(f"{LETTERS[part]} {NAMES[part]} {value:.1f}" for part, value in filled.items())
-    return [f"one GPU of {choice.instance.name}, {total:.1f} GiB:", f"[{drawn}]", legend]
+    head = f"one GPU of {choice.instance.name}, {total:.1f} GiB:"
+    return [head, f"[{drawn}]", *textwrap.wrap(legend, COLUMNS)]
 
 
 def settings(sized: Sizing, choice: Choice) -> str:
@@ -106,7 +120,7 @@ def settings(sized: Sizing, choice: Choice) -> str:
 def confidence(sized: Sizing) -> str:
     """Return how far the estimate of this kind of model can be trusted, and what is kept because of it."""
     kind = catalog.memory().kinds[sized.facts.kind]
-    kept = f"{kind.margin:.1%} of each GPU is kept free for the estimate's error"
+    kept = f"{kind.margin:.1%} of each GPU stays free for the estimate's error"
     return f"{kind.confidence} for {kind.title}: {kept}"
 
 
@@ -159,6 +173,11 @@ def note_svg(text: str) -> str:
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 40" role="img" font-family="sans-serif" '
         f'font-size="13">\n<title>{escape(text)}</title>\n<text x="20" y="25">{escape(text)}</text>\n</svg>\n'
     )
+
+
+def _labeled(label: str, value: str) -> list[str]:
+    """Return a label and its value, wrapped to the columns of a terminal."""
+    return textwrap.wrap(value, COLUMNS, initial_indent=f"{label:<12}", subsequent_indent=" " * 12)
 
 
 def _widths(filled: dict[str, float], width: int) -> dict[str, int]:
