@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-
 from runtime.codec import CSV, DECODERS, JSON, JSON_LINES, RequestError
 
 
