@@ -100,18 +100,18 @@ def nothing_pushed(cluster: Cluster) -> None:
 
 
 BAD = [
-    (wrong_cluster, 3, "no-cluster", "known there: ml-cluster"),
+    (wrong_cluster, 3, "no-cluster", "available: ml-cluster"),
     (slurm, 3, "not-eks", "Slurm"),
     (failed_cluster, 3, "cluster-not-usable", "Failed"),
     (eks_in_creation, 3, "cluster-not-usable", "CREATING"),
     (no_namespace, 3, "no-namespace", "ml-cluster-eks"),
-    (too_much_memory, 2, "pod-too-large", "asks for 80.0 GiB memory, a node gives 7.0 GiB"),
+    (too_much_memory, 2, "pod-too-large", "requests 80.0 GiB memory, a node has 7.0 GiB"),
     (wrong_nodes, 3, "no-such-nodes", "it has ml.c5.xlarge, ml.g6e.xlarge"),
     pytest.param(no_queue, 3, "no-queue", "Kueue is not installed", marks=in_process),
     (no_claim, 3, "no-claim", NAMESPACE),
     (token_as_a_setting, 2, "secret-in-manifests", "sets HF_TOKEN"),
     (token_as_a_value, 2, "secret-in-manifests", "sets SERVING_EXTRA"),
-    (a_patch, 2, "bad-manifest", "patches is not understood"),
+    (a_patch, 2, "bad-manifest", "do not support patches"),
     (no_yaml, 2, "bad-manifest", "flow"),
     (misspelt_field, 2, "invalid-object", "targetport"),
     (somebody_elses, 7, "not-ours", "labels"),
