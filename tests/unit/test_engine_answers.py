@@ -23,7 +23,7 @@ REFUSED = {
     "ours, cut short": (VLLM, "--max-model 4096", "is set by the container, from max_model_len"),
     "ours, after others": (VLLM, "--seed 1 --port 9", "is set by the container, from port"),
     "a flag for secrets": (VLLM, "--api-key x", "takes a secret"),
-    "a secret": (VLLM, "--served hf_abcdefghijklmnopqrst", "holds a secret"),
+    "a secret": (VLLM, "--served hf_abcdefghijklmnopqrst", "contains a secret"),
     "an open quote": (VLLM, "--override '{", "no closing quotation"),
     "two lines": (VLLM, "--seed 1\n--x", "not one line"),
     "no text": (VLLM, 7, "is not a text"),

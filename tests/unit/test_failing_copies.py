@@ -54,7 +54,7 @@ def test_a_failing_hub_costs_a_line_and_no_project(
         seconds = time.monotonic() - start
     told = capfd.readouterr().err.splitlines()
     assert len(told) == 1 and words in told[0] and len(told[0]) < 400, told
-    assert seconds < 8  # 5 s for the Hub, and the copy itself
+    assert seconds < 15  # 5 s for the Hub, and the copy itself on a busy machine
     stored = yaml.safe_load((project / ".copier-answers.yml").read_text())
     assert stored["model_facts"]["source"].startswith("catalog") and not stored["model_facts"]["commit"]
 

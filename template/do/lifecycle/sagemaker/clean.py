@@ -162,8 +162,9 @@ def _reporting(settings: Target, remaining: list[Resource]) -> Iterator[None]:
         stopped = _stopped("deletions continue in AWS", "do/clean")
         failure = error if isinstance(error, Failure) else stopped
         remains = [cost.described(settings, item) for item in remaining]
-        unknown = f"resources of {settings.project_name} might exist (could not verify)"
-        possible = inventory.possible(settings) if journal.read() else [unknown]
+        possible = inventory.possible(settings)
+        if failure.finding.id == "no-credentials" and not journal.read():  # perhaps it was never deployed
+            possible = [f"resources of {settings.project_name} might exist (could not verify)"]
         failure.left = failure.left or remains or possible
         raise failure from None
 
