@@ -123,7 +123,7 @@ def problem(question: str, value: object) -> str:
     if not expected.pattern.fullmatch(str(value)):
         return f"{question}: {shown(question, value)} is not {expected.rule}. Example: {expected.example}"
     if not isinstance(value, str) and question != "model_parameters":
-        example = "" if question in NEVER_SHOWN else f": '{value}'"
+        example = "." if question in NEVER_SHOWN else f": '{value}'"
         return f"{question}: {shown(question, value)} was read as a number. Put it in quotes{example}"
     if question not in SECRETS and redaction.holds_secret(str(value)):
         reason = "the answer contains a token or password, and answers are stored"
