@@ -78,7 +78,7 @@ def test_the_python_that_suits_is_found(
         with pytest.raises(lifecycle.project.Failure) as refused:
             choose(None, pins, ("3.98", "3.99"))
         assert refused.value.finding.id == "unsuitable-python"
-        assert "Python 3.98, 3.99" in str(refused.value) and "python3.99 is on PATH" in str(refused.value)
+        assert "Python 3.98, 3.99" in str(refused.value) and "put python3.99 on PATH" in str(refused.value)
         assert choose("/bin/uv", pins, ("3.98", "3.99")) == "3.99"
         for version, status in (
             ("3.98", 0),
