@@ -82,6 +82,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "pythons": selected.pythons,
     "region_problem": offers.region_problem,
     "replicas_problem": piped_second(hyperpod_answers.replicas_problem),
+    "request_kinds": engines.request_kinds,
     "requirements": catalog.requirements,
     "routes_of": engines.routes,
     "server": selected.server,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import catalog
+from ..servers import engines
 from . import questions
 
 WIDTH = 76
@@ -62,11 +63,8 @@ def _request(answers: Mapping[str, Any]) -> list[str]:
 
 
 def _prompt(answers: Mapping[str, Any]) -> str:
-    """Return the kind of request that a language model answers, as in the project's README."""
+    """Return the kind of request that a language model answers."""
     config = answers["deployment_config"]
     if config in catalog.triton():
         return "generate"
-    accepted = catalog.servers()[config].requests
-    if "chat" in accepted and answers["chat_template"] != "none":
-        return "chat"
-    return "inputs" if "inputs" in accepted else "completion"
+    return engines.request_kinds(config, answers["chat_template"])[0]

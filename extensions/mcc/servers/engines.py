@@ -50,6 +50,16 @@ def image_in(image: str, region: str, deployment_config: str) -> str:
     return f"{known.containers}.dkr.ecr.{region}.{host}/{found['rest']}"
 
 
+def request_kinds(deployment_config: str, chat_template: str) -> list[str]:
+    """Return the kinds of requests that /invocations accepts, the default first; chats need a template.
+
+    A server with chats alone has completions behind a route that the request names.
+    """
+    accepted = catalog.servers()[deployment_config].requests
+    kinds = [kind for kind in accepted if kind != "chat" or chat_template != "none"]
+    return [*kinds, "completion"] if list(accepted) == ["chat"] else kinds
+
+
 def carriers(image: str, deployment_config: str, kind: str) -> dict[str, str]:
     """Return setting -> what carries it (`kind`: flag, variable or key) for the version in an image."""
     settings = catalog.servers()[deployment_config].settings_of(image)
