@@ -4,47 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
-import yaml
 
-from extensions.mcc.catalog import catalog
 from tests.fakes.hub import Hub, Model
+from tests.unit.interviews import given_but, language_model, spawn, stored_in
 from tests.unit.test_facts import LLAMA
-
-
-def spawn(template: Path, destination: Path, *arguments: str, **environ: str) -> Any:
-    """Start copier on a terminal."""
-    command = ["-m", "copier", "copy", "--trust", "--skip-tasks", *arguments, str(template), str(destination)]
-    return pexpect.spawn(sys.executable, command, env={**os.environ, **environ}, timeout=60, encoding="utf-8")
-
-
-def given_but(*asked: str) -> list[str]:
-    """Return -d for every question of a default project but these."""
-    known = {
-        "deployment_config": "http-fastapi",
-        "framework": "sklearn",
-        "model_format": "pkl",
-        "model_path": "",
-        "deployment_target": "managed-inference",
-        "serving_profile": "throughput",
-        "region": "us-east-1",
-        "instance_type": "ml.m5.large",
-        "role_arn": "",
-        "build_target": "local",
-        "framework_version": catalog.frameworks()["sklearn"].default_version().number,
-        "include_sample_model": "true",
-        "include_tests": "true",
-        "project_name": "given",
-    }
-    return [word for name, value in known.items() if name not in asked for word in ("-d", f"{name}={value}")]
-
-
-def stored_in(project: Path) -> dict[str, Any]:
-    stored: dict[str, Any] = yaml.safe_load((project / ".copier-answers.yml").read_text())
-    return stored
 
 
 def test_the_environment_is_the_default_of_the_prompt_and_yields_to_it(
@@ -63,27 +29,8 @@ def test_a_token_can_be_typed_and_is_not_shown(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    answers_given = {
-        "deployment_config": "transformers-vllm",
-        "model_name": "team/gated",
-        "model_revision": "",
-        "hf_token_secret_arn": "",
-        "deployment_target": "managed-inference",
-        "serving_profile": "balanced",
-        "max_model_len": "4096",
-        "max_concurrency": "4",
-        "kv_cache_dtype": "auto",
-        "base_image": "vllm/vllm-openai:v0.10.1",
-        "include_tests": "false",
-        "chat_template": "none",
-        "extra_arguments": "",
-        "region": "us-east-1",
-        "instance_type": "ml.g6e.xlarge",
-        "role_arn": "",
-        "build_target": "local",
-        "project_name": "chat",
-    }
-    words = [word for name, value in answers_given.items() for word in ("-d", f"{name}={value}")]
+    asked = ("hf_token", "offline", "model_parameters", "model_dtype")
+    words = language_model(*asked, model_name="team/gated", base_image="vllm/vllm-openai:v0.10.1")
     models, known = {"team/gated": Model(files={"config.json": LLAMA}, gated="manual")}, {"hf_typed"}
     with Hub(models, tokens=known, granted=known) as hub:
         child = spawn(template, tmp_path / "made", *words, HF_ENDPOINT=hub.url)

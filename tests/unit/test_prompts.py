@@ -1,65 +1,16 @@
 """The interview at a terminal: a wrong answer is refused at its own question, and can be typed again."""
 
-import os
 import re
-import sys
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
 import yaml
 
-from extensions.mcc.catalog import catalog
 from extensions.mcc.interview import answer_formats
-from tests.unit.test_prompt_defaults import given_but, stored_in
+from tests.unit.interviews import given_but, language_model, spawn, stored_in
 
 CLEAR = "\x15"  # Ctrl-U: the line is empty again
-PROMPT_S = 120  # generous: other tests share the machine
-
-
-def spawn(template: Path, destination: Path, *arguments: str, **environ: str) -> Any:
-    """Start copier on a terminal that is wide enough for a message on one line."""
-    command = ["-m", "copier", "copy", "--trust", "--skip-tasks", *arguments, str(template), str(destination)]
-    environment = {name: value for name, value in os.environ.items() if name != "HF_TOKEN"}
-    return pexpect.spawn(
-        sys.executable,
-        command,
-        env={**environment, **environ},
-        timeout=PROMPT_S,
-        encoding="utf-8",
-        dimensions=(40, 250),
-    )
-
-
-def language_model(*asked: str, **answers: str) -> list[str]:
-    """Return -d for every question of a language model but these."""
-    known = {
-        "deployment_config": "transformers-vllm",
-        "model_name": "team/unheard-of",
-        "model_revision": "",
-        "hf_token": "",
-        "hf_token_secret_arn": "",
-        "offline": "true",
-        "model_parameters": "8",
-        "model_dtype": "none",
-        "deployment_target": "managed-inference",
-        "serving_profile": "balanced",
-        "max_model_len": "4096",
-        "max_concurrency": "4",
-        "kv_cache_dtype": "auto",
-        "base_image": catalog.default_image("transformers-vllm"),
-        "include_tests": "false",
-        "chat_template": "none",
-        "extra_arguments": "",
-        "region": "us-east-1",
-        "instance_type": "ml.g6e.xlarge",
-        "role_arn": "",
-        "build_target": "local",
-        "project_name": "chat",
-        **answers,
-    }
-    return [word for name, value in known.items() if name not in asked for word in ("-d", f"{name}={value}")]
 
 
 def test_a_region_is_typed_and_not_another_one_picked(template: Path, tmp_path: Path) -> None:
