@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from ..catalog import catalog
-from ..catalog.entries.instances import Instance
+from ..catalog.entries.instances import Instance, Price
 from . import gpu_sizer, parameters, sizing
 from .advisor import Advice
 from .gpu_sizer import Choice
@@ -77,8 +77,7 @@ def choice_row(sized: Sizing, choice: Choice) -> list[str]:
     speed = f"{best.tokens_s:,.0f}" if best else ""
     cost = f"{best.usd_per_million:.2f}" if best and choice.instance.price else ""
     left = f"{choice.headroom_gib:.1f} GiB" if choice.fits else choice.reason
-    hourly = price(choice.instance).removesuffix("/h").replace("about ", "~").replace("price ", "")
-    return [choice.instance.name, hourly, gpus(choice), left, speed, cost]
+    return [choice.instance.name, _per_hour(choice.instance), gpus(choice), left, speed, cost]
 
 
 def choice_table(sized: Sizing, choice: Choice) -> list[str]:
@@ -98,8 +97,18 @@ def price(instance: Instance) -> str:
     """Return the hourly price of a type, marked when it is an estimate."""
     if instance.price is None:
         return "price unknown"
-    digits = 2 if instance.price.usd_h >= 1 else 3
-    return f"{'about ' if instance.price.estimated else ''}${instance.price.usd_h:.{digits}f}/h"
+    return f"{'about ' if instance.price.estimated else ''}{_dollars(instance.price)}/h"
+
+
+def _per_hour(instance: Instance) -> str:
+    """Return the hourly price of a type for a column, with ~ if it is an estimate."""
+    if instance.price is None:
+        return "unknown"
+    return f"{'~' if instance.price.estimated else ''}{_dollars(instance.price)}"
+
+
+def _dollars(price: Price) -> str:
+    return f"${price.usd_h:.{2 if price.usd_h >= 1 else 3}f}"
 
 
 def bar(sized: Sizing, choice: Choice) -> list[str]:
