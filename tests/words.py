@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHECKED = (".py", ".jinja", ".md", ".toml", ".yml", ".yaml", ".sh", ".cfg", "Makefile")
-# Real logs, data with words of others, and the pages that quote the banned forms.
+# Real logs, data with texts of others, and this list.
 EXEMPT = ("tests/lifecycle/logs/", "tests/data/", "tests/words.py", "LICENSE")
 
 BANNED = {

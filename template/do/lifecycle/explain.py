@@ -11,6 +11,7 @@ import contextlib
 import re
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def followed(
     stdin: str = "",
 ) -> tuple[int, list[str]]:
     """Run a command that prints to standard error; return its exit code and last lines, for `explained`."""
-    pipe, lines = subprocess.PIPE, list[str]()
+    pipe, lines = subprocess.PIPE, deque[str](maxlen=LAST_LINES)
     with subprocess.Popen(
         command,
         cwd=cwd,
@@ -86,5 +87,5 @@ def followed(
             process.stdin.close()
         for line in process.stdout:
             print(line, end="", file=sys.stderr, flush=True)
-            lines = [*lines, line.rstrip()][-LAST_LINES:]
-    return process.returncode, lines
+            lines.append(line.rstrip())
+    return process.returncode, list(lines)

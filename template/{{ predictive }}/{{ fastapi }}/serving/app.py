@@ -79,9 +79,9 @@ large, NOTHING = asyncio.Lock(), contextlib.nullcontext()
 
 
 @app.head("/ping", include_in_schema=False)
-@app.get("/ping", response_class=Response, summary="Is the model loaded and warm?")
+@app.get("/ping", response_class=Response, summary="Check that the model is loaded")
 async def ping(_request: Request) -> Response:
-    """Answer 200: this process only takes requests once its model is loaded and warm."""
+    """Return 200: this process accepts requests only after its model is loaded and warm."""
     return Response(inference.status(), headers={"content-type": JSON})
 
 
@@ -92,7 +92,7 @@ async def invocations(request: Request) -> Response:
     async with large if int(headers.get("content-length", MAX_BODY_BYTES)) > LARGE_BODY_BYTES else NOTHING:
         body = await read_body(request)
         arguments = (body, headers.get("content-type"), headers.get("accept"), headers.get("x-arrived"))
-        if inference.is_quick(body):  # then a thread would cost more time than it saves
+        if inference.is_quick(body):  # a thread would take longer than the request
             status, answer, media_type = inference.answer(*arguments)
         else:
             loop = asyncio.get_running_loop()
