@@ -35,8 +35,9 @@ __all__ = [
     "judge_warning",
     "look",
     "numbers",
+    "pinned",
+    "require",
 ]
-__all__ += ["pinned", "require"]
 
 TITLES = {SCIKIT_LEARN: "scikit-learn", XGBOOST: "XGBoost", "keras": "Keras", NUMPY: "numpy"}
 # A library reads a file by its ending, whatever is in it. Files of no known kind are left to the library.
