@@ -216,7 +216,7 @@ def test_declared_inputs_of_torchscript_are_tried_out(template: Path, tmp_path: 
     settings = project / "model_repository" / "settings.toml"
     settings.write_text(settings.read_text().replace(inputs, "FP32[3,-1]"))
     refused = do(project, "repository", "own.pt")
-    assert refused.returncode == 1 and "cannot read what" in refused.stderr
+    assert refused.returncode == 1 and "cannot read the inputs and outputs" in refused.stderr
 
 
 BROKEN = {
@@ -238,7 +238,7 @@ def test_a_model_that_cannot_be_read_costs_a_line_and_leaves_the_repository(
     refused = do(project, "repository", str(tmp_path / "broken"))
     said = refused.stderr.splitlines()
     assert refused.returncode == 1 and "Traceback" not in refused.stderr, refused.stderr
-    reasons = ("cannot read what", "cannot use ")
+    reasons = ("cannot read the inputs and outputs", "cannot use ")
     assert sum(line.startswith(reasons) for line in said) == 1, refused.stderr
     assert not list((project / "model_repository").rglob("config.pbtxt"))
 
