@@ -23,7 +23,7 @@ from .rows import ANY_NUMBER, CSV, NPY, Row, of_shape, predictions, same
 from .servers import Server
 
 REPLACED_SECONDS, GROWTH_MB = 6, 20
-QUICK_PING_SECONDS = 1.0  # half of SageMaker's limit
+QUICK_PING_SECONDS = 2.0  # SageMaker's limit
 HUNG_SECONDS = 5  # from the time limit of a request to the end of its worker
 AGAIN_SECONDS = 30  # until the next worker has loaded the model
 NAN, NOT_5XX = math.nan, set(range(200, 500))
