@@ -149,7 +149,7 @@ def test_other_arguments_are_refused(project: Path) -> None:
 
 @each_server
 def test_serve_imports_only_the_standard_library(render: Render, config: str) -> None:
-    # Imports are most of the time before the inference server starts. -S leaves out those of this environment.
+    # Imports take most of the time of serve. -S leaves out those of this environment.
     project = render("chat", deployment_config=config, offline=True)
     done = subprocess.run(
         [sys.executable, "-S", "-X", "importtime", "serving/serve", "serve"],

@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def model_python() -> Path:
 
 def check_model(directory: Path) -> None:
     """Raise Failure for a model that the pinned libraries cannot serve, judged by its file."""
+    _check_packages_of_script(directory / "code" / "requirements.txt")
     named = directory / MODEL.name
     installed = artifacts.pinned(REQUIREMENTS.read_text("utf-8").splitlines())
     for path in [named] if named.exists() else sorted(directory.glob(f"*{MODEL.suffix}")):
@@ -95,6 +97,26 @@ def check_model(directory: Path) -> None:
             raise Failure(PRECONDITION, "unsuitable-model", what, verdict.problem, next_step)
         if verdict.warning:
             print(verdict.warning, file=sys.stderr)
+
+
+def _check_packages_of_script(listed: Path) -> None:
+    """Raise Failure if the packages next to an inference.py are not in the project's requirements.txt."""
+    if not listed.exists():
+        return
+    installed = set(map(_package, REQUIREMENTS.read_text("utf-8").splitlines()))
+    missing = [
+        line for line in listed.read_text("utf-8").splitlines() if _package(line) not in {"", *installed}
+    ]
+    if missing:
+        what, seen = f"{listed} lists packages that are not installed", ", ".join(missing)
+        next_step = "add them to requirements.txt, pinned, with the packages they need"
+        raise Failure(PRECONDITION, "missing-packages", what, seen, next_step)
+
+
+def _package(line: str) -> str:
+    """Return the normalized name of the package in a line of a requirements file, "" if it has none."""
+    found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
+    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
 
 
 def _has_model() -> bool:

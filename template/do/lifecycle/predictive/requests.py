@@ -50,7 +50,10 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
         what = f"/invocations returned {answer.status}"
         next_step = "fix the data, or preprocess() in serving/model_handler.py"
         raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), next_step)
-    predictions = json.loads(answer.body)["predictions"]
+    predictions = _predictions(answer.body)
+    if predictions is None:
+        text = answer.body.decode("utf-8", "replace")
+        return {"answer": text, "text": text}
     return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
 
 
@@ -79,6 +82,15 @@ def _ping(server: Server) -> dict[str, Any]:
         seen, next_step = f"/ping returned {answer.status}", "wait, or read the server log"
         raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
     return dict(json.loads(answer.body))
+
+
+def _predictions(body: bytes) -> list[Any] | None:
+    """Return the predictions in a body, None for an answer in the format of an inference.py."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document.get("predictions") if isinstance(document, dict) else None
 
 
 def _examples() -> dict[str, Any]:

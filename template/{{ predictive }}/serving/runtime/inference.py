@@ -16,6 +16,7 @@ import orjson
 from model_handler import ModelHandler
 from runtime.answers import encode, negotiate
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
+from runtime.script import InvalidScript, Script, find_script
 
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
@@ -46,8 +47,13 @@ class Inference:
         # The request of each thread: start time, content type and size of the body.
         self.at_work: dict[int, tuple[float, str | None, int]] = {}
         model_dir = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
+        self.model_dir = model_dir
+        self.script: Script | None = None  # of a model with code/inference.py, in place of the handler
         try:
-            self.path = find_model(model_dir, self.handler.MODEL_FILE)
+            self.script_path = find_script(model_dir)
+            self.path = self.script_path or find_model(model_dir, self.handler.MODEL_FILE)
+        except InvalidScript as error:
+            give_up(str(error))
         except FileNotFoundError as error:
             give_up(f"no model in {model_dir}: {error}")
         except PermissionError as error:
@@ -57,13 +63,21 @@ class Inference:
 
     def status(self) -> bytes:
         """Return the body of /ping: the shape of a row, and the maximum number of rows in a request."""
+        if self.script:
+            return orjson.dumps({"row_shape": None, "max_rows": MAX_ROWS, "script": self.script.name})
         return orjson.dumps({"row_shape": self.handler.row_shape, "max_rows": MAX_ROWS})
 
     def load(self) -> None:
         """Load and warm up the model. Exit with code 3 if that fails."""
         try:
-            self.handler.load(self.path)
-            self._warm_up()
+            if self.script_path:
+                self.script = Script(self.script_path, self.model_dir)
+                print(f"serve: {self.script.name} of the model answers requests", file=sys.stderr)
+            else:
+                self.handler.load(self.path)
+                self._warm_up()
+        except InvalidScript as error:
+            give_up(str(error))
         except Exception as error:
             log.debug("loading failed", exc_info=True)
             reason = " ".join(str(error).split())[:300]
@@ -89,13 +103,12 @@ class Inference:
         self.at_work[thread] = work
         try:
             time_to_wait = _time_to_wait(arrived) if arrived else WAIT_SECONDS
+            if self.script:
+                return self._answer_by_script(self.script, body, content_type, accept, time_to_wait)
             media_type = negotiate(accept)
             features = self.handler.preprocess(decode(body, content_type))
             if not self.turn.acquire(blocking=False):
-                del self.at_work[thread]  # waiting has its own time limit
-                if not self.turn.acquire(timeout=time_to_wait):
-                    raise RequestError(503, BUSY)
-                self.at_work[thread] = (monotonic(), *work[1:])
+                self._wait_for_turn(work, time_to_wait)
             try:
                 predictions = self.handler.predict(features)
             finally:
@@ -109,6 +122,23 @@ class Inference:
         finally:
             self.at_work.pop(thread, None)
             self._learn(monotonic() - started, len(body))
+
+    def _answer_by_script(
+        self, script: Script, body: bytes, content_type: str | None, accept: str | None, time_to_wait: float
+    ) -> tuple[int, bytes, str]:
+        self._wait_for_turn((monotonic(), content_type, len(body)), time_to_wait)
+        try:
+            return 200, *script.answer(body, content_type, accept)
+        finally:
+            self.turn.release()
+
+    def _wait_for_turn(self, work: tuple[float, str | None, int], seconds: float) -> None:
+        """Acquire `turn`. The time limit of the request starts after the wait. Raise RequestError 503."""
+        thread = get_ident()
+        del self.at_work[thread]
+        if not self.turn.acquire(timeout=seconds):
+            raise RequestError(503, BUSY)
+        self.at_work[thread] = (monotonic(), *work[1:])
 
     def _warm_up(self) -> None:
         if self.handler.row_shape is None:
