@@ -65,3 +65,31 @@ def test_a_build_that_fails_names_a_known_cause(project: StubbedProject) -> None
     assert failed.code == 1 and "build-failed" in failed.err and error in failed.err
     assert "cause: images, layers or downloads fill the disk" in failed.err
     assert "docker system prune" in failed.err
+
+
+def test_the_private_index_of_pip_is_a_secret_of_the_build(project: StubbedProject) -> None:
+    corporate = {
+        "PIP_INDEX_URL": "https://user:secret@pypi.example.com/simple",
+        "HTTPS_PROXY": "http://proxy.example",
+    }
+    built = project.do("build", **corporate)
+    assert built.code == 0 and "-d private_index=true" in built.err
+    dockerfile = project.path / "Dockerfile"
+    mount = "RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf "
+    dockerfile.write_text(dockerfile.read_text().replace("RUN python", f"{mount}python"))
+    built = project.do("build", "--build-arg", "VERSION=2", **corporate)
+    assert built.code == 0 and "private" not in built.err
+    (_, build) = [call for call in project.engine_calls if call[0] == "build"]
+    assert "type=env,id=pip.conf,src=MCC_PIP_CONF" in build and build[-1] == "."
+    assert [build[at + 1] for at, word in enumerate(build) if word == "--build-arg"][:2] == [
+        "VERSION=2",
+        "HTTPS_PROXY",
+    ]
+    assert "secret@" not in f"{build} {built.out} {built.err}"
+
+
+def test_secrets_need_buildkit(project: StubbedProject) -> None:
+    (project.path / "Dockerfile").write_text("FROM scratch\nRUN --mount=type=secret,id=pip.conf true\n")
+    refused = project.do("build", STUB_BUILDX="missing")
+    assert refused.code == 3 and "no-buildkit" in refused.err and "buildx plugin" in refused.err
+    assert not [call for call in project.engine_calls if call[0] == "build"]

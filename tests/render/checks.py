@@ -6,7 +6,7 @@ from pathlib import Path
 
 VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},
-    "bare": {"include_sample_model": False, "include_tests": False},
+    "bare": {"include_sample_model": False, "include_tests": False, "private_index": True},
     "latency-arm": {
         "serving_profile": "latency",
         "instance_type": "ml.c7g.large",

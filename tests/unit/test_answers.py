@@ -39,6 +39,8 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"instance_type": "ml.m5.huge"}, ("instance_type", "'ml.m5.huge'", "ml.m5.")),
     ({"instance_type": "ml.inf2.xlarge"}, ("instance_type", "ml.inf2.xlarge")),
     ({"serving_profile": "fast"}, ("serving_profile", "throughput, latency")),
+    ({"private_index": "perhaps"}, ("private_index", "'perhaps' is not true or false")),
+    ({"private_index": True, "build_target": "codebuild"}, ("private_index", "build_target=local")),
     ({"project_name": "My_Model"}, ("project_name", "lowercase", "abalone-age")),
     ({"project_name": ""}, ("project_name", "2 to 63")),
     ({"project_name": "a" * 64}, ("project_name", "2 to 63")),

@@ -21,7 +21,7 @@ ROOMS = (
     ("face",),
 )
 FLOORS = (
-    ("project", "chosen"),
+    ("project", "chosen", "package_index"),
     ("console", "journal", "transport", "explain", "policies", "engine", "environment", "links", "listening"),
     ("aws",),
     ("registry", "resources"),

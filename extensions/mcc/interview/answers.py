@@ -12,7 +12,7 @@ from ..errors.errors import InvalidAnswer
 from ..servers import extra_arguments, triton
 from . import answer_formats, base_images, hyperpod_answers, model_path, questions
 
-SWITCHES = ("include_sample_model", "include_tests", "offline")
+SWITCHES = ("include_sample_model", "include_tests", "offline", "private_index")
 OF_COPIER = ("_src_path", "_commit")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
@@ -114,6 +114,8 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         problems.append(
             "codebuild_compute_type: needs build_target=codebuild. Set it, or remove this answer."
         )
+    if known.get("build_target") == "codebuild" and str(given.get("private_index")).lower() in YES:
+        problems.append("private_index: CodeBuild does not have your pip settings. Use build_target=local.")
     return problems
 
 

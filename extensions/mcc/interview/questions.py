@@ -41,6 +41,7 @@ PREDICTIVE_QUESTIONS = (
     "model_path",
     "framework_version",
     "include_sample_model",
+    "private_index",
     "hyperpod_max_replicas",
 )
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lifecycle import package_index
 from lifecycle.explain import explained, followed
 from lifecycle.project import PRECONDITION, PROJECT, Failure
 
@@ -39,7 +40,7 @@ def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) ->
     expected = requirements.read_text()
     if installed.exists() and installed.read_text() == expected:
         return python
-    uv = shutil.which("uv")
+    uv = None if package_index.only_pip_has_index() else shutil.which("uv")
     chosen = suitable_python(uv, requirements, versions)
     named = f"{directory.name} with the libraries of {requirements.relative_to(PROJECT)}"
     print(f"creating {named} ...", file=sys.stderr, flush=True)
