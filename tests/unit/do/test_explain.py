@@ -17,8 +17,12 @@ LINES = {
         "ModuleNotFoundError: No module named 'numpy._core'": "dependency-version",
         "ValueError: numpy.dtype size changed, may indicate binary incompatibility.": "dependency-version",
         "serve: cannot load the model /opt/ml/model/model.keras: TypeError: Could not locate class 'Scale'": (
-            "dependency-version"
+            "own-code"
         ),
+        "cannot load the model /m/m.pkl: MissingCode: m.pkl needs the module pricing. Copy the file to it.": (
+            "own-code"
+        ),
+        "ModuleNotFoundError: No module named 'category_encoders'": "missing-package",
         "serve: cannot load the model /opt/ml/model/m.json: Unsuitable: m.json was saved by XGBoost 3.4.1; "
         "2.1.3 would read it and answer wrong numbers. Use XGBoost 3.4.1 or newer.": "dependency-version",
         "[2026-11-25 09:30:49 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:42)": "worker-killed",
