@@ -46,7 +46,7 @@ REFUSED = [  # framework, format, version, model, the message
     ("xgboost", "ubj", "3.3.0", "xgboost-3.4.1.ubj", "wrong numbers. Choose framework_version=3.4.1"),
     ("xgboost", "model", "3.4.1", "xgboost-1.7.6.model", "old binary format"),
     ("xgboost", "json", "3.2.0", "xgboost-2.1.3-multi-output.json", "Choose framework_version=2.1.3"),
-    ("xgboost", "ubj", "", "xgboost-1.7.6.model", "Rename it to end in .model"),
+    ("xgboost", "ubj", "", "xgboost-1.7.6.model", "not model_format=ubj. Choose model_format=model"),
     ("xgboost", "json", "", "xgboost-2.1.3.pkl", 'call its save_model("model.json")'),
     ("sklearn", "pkl", "", "xgboost-2.1.3.pkl", "a pickled Booster of XGBoost 2.1.3"),
     ("tensorflow", "h5", "", "keras-2.15.0.h5", "tf.saved_model.save"),
@@ -123,7 +123,7 @@ def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Pat
 
 NOT_OF_THEIR_FORMAT = {
     "json": ("triton-fil", "own.json", b"[1, 2]", "does not start like"),
-    "ubj": ("triton-fil", "own.ubj", b"binf", "does not start like"),
+    "ubj": ("triton-fil", "own.ubj", b"binf", "old XGBoost binary, which triton-fil does not"),
     "txt": ("triton-fil", "own.txt", b"a,b,c", "does not start like"),
     "onnx": ("triton-onnxruntime", "own.onnx", b"\x89PNG", "does not start like"),
     "pt": ("triton-pytorch", "own.pt", b"garbage", "not a TorchScript archive"),

@@ -63,6 +63,14 @@ def follow(stream: Stream) -> Followed:
     return Followed(root, named, walk.version, walk.booster_version, walk.needs_numpy, complete)
 
 
+def _unescaped(text: str) -> str:
+    """Return a text of protocol 0, which has its characters as escapes."""
+    try:
+        return text.encode("latin-1").decode("raw-unicode-escape")
+    except UnicodeError:
+        return text
+
+
 @dataclass
 class _Walk:
     """Follows a pickle's opcodes with descriptions in place of objects; nothing is imported or called."""
@@ -155,8 +163,10 @@ class _Walk:
             self.stack.append(0.0)
         elif code == b"P":
             self.stack.append(None)
+        elif code == b"V":
+            self.stack.append(_unescaped(text))
         else:
-            self.stack.append(text.strip("'\"") if code == b"S" else text)
+            self.stack.append(text.strip("'\""))
 
     def _remember(self, code: bytes) -> None:
         width, puts = MEMO[code]

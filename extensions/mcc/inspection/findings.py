@@ -17,6 +17,7 @@ from ..artifacts.artifact_facts import (
 
 LIGHTGBM_TEXT, CATBOOST, ONNX, SKOPS = "LightGBM text", "CatBoost", "ONNX", "skops"
 TORCHSCRIPT, TORCH_SAVE, TORCH_EXPORT = "TorchScript", "torch.save", "torch.export"
+WRAPPERS = ("lightgbm", "catboost")
 TREELITE = "Treelite checkpoint"
 KINDS = (
     *(PICKLE, XGBOOST_JSON, XGBOOST_UBJ, XGBOOST_BINARY, KERAS, HDF5, SAVED_MODEL),
@@ -63,6 +64,18 @@ class Findings:
     problem: str = ""
     fix: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def library(self) -> str:
+        """The library of the model itself; wrappers in the style of scikit-learn state its version."""
+        top = self.artifact.root.partition(".")[0]
+        return top if top in WRAPPERS else self.artifact.library
+
+    @property
+    def kind_name(self) -> str:
+        """The name of the model's kind in catalog/model_kinds.yml."""
+        kind = "joblib dump" if self.is_joblib else self.artifact.kind
+        return f"{self.library} {kind}" if self.artifact.kind == PICKLE and self.library else kind
 
     @property
     def is_understood(self) -> bool:

@@ -19,7 +19,7 @@ NUMBERS = {
     name: re.compile(rb'%s"?(?:\s*:\s*"|S%s)(\d{1,8})' % (name, LENGTH), re.DOTALL)
     for name in (b"num_feature", b"num_class", b"num_target")
 }
-CATBOOST_VERSION = re.compile(rb"\b(?:tags/|[vV]|release[-/])?(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?)\b")
+CATBOOST_VERSION = re.compile(rb"(?:tags/v|Boost release )(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?)")
 
 
 def xgboost(path: Path, artifact: Artifact) -> Findings:
@@ -79,7 +79,7 @@ def catboost(path: Path) -> Findings:
     """Return the facts in CatBoost's own format."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         at = data.find(b"catboost_version_info")
-        nearby = data[at + 21 : at + 1024] if at >= 0 else b""
+        nearby = data[max(0, at - 4096) : at + 4096] if at >= 0 else b""
         at = data.find(b'"loss_function"')
         loss = re.search(rb'"type"\s*:\s*"(\w{1,40})"', data[at : at + 300]) if at >= 0 else None
         at = data.find(b"class_names")

@@ -120,6 +120,5 @@ def _hdf5(path: Path, artifact: Artifact) -> Findings:
         is_keras = data.find(b"keras_version") >= 0 or data.find(b"layer_names") >= 0
     if is_keras or not artifact.has_model:
         return Findings(artifact)
-    return unservable(
-        "HDF5", "is an HDF5 file, but not of Keras.", "Save the model with Keras: model.save(...)."
-    )
+    problem = "holds no Keras model: it has weights only, or data of another program."
+    return unservable(HDF5, problem, 'Save the whole model: model.save("model.keras").')

@@ -16,7 +16,7 @@ from ..artifacts.artifact_facts import NotUnderstood
 from ..artifacts.streams import COMPRESSED
 from .findings import Findings, unservable
 
-KIND = "tar archive"
+KIND, CODE = "tar archive", "code"
 SECONDS = 3.0
 MEMBERS = 10_000
 BLOCK = 1 << 20
@@ -32,7 +32,7 @@ EXTENDED = (
 )
 HOOKS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
 DAMAGED = (lzma.LZMAError, tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
-# Names of models, the most telling first. Others are models if nothing else is.
+# Names of models, the most certain first. Others are models if nothing else is.
 MODELS = (
     *("saved_model.pb", "MLmodel", "xgboost-model"),
     *(".joblib", ".pkl", ".pickle", ".ubj", ".keras", ".h5", ".onnx", ".cbm", ".skops", ".model", ".pt"),
@@ -93,7 +93,9 @@ def of_tar(path: Path, look: Callable[[Path], Findings]) -> Findings:
         listed = contents(path)
     except Unsafe as error:
         return unservable(
-            KIND, f"is not safe to extract: {error}.", "Create the archive again with: tar -czf"
+            KIND,
+            f"is not safe to extract: {error}.",
+            "Create it again from the files themselves: tar -czhf model.tar.gz -C FOLDER .",
         )
     except DAMAGED:
         raise NotUnderstood from None
@@ -104,11 +106,11 @@ def of_tar(path: Path, look: Callable[[Path], Findings]) -> Findings:
         return unservable(KIND, f"holds no model ({held}).", "Add the model's file to it.")
     with TemporaryDirectory() as folder:
         try:
-            extract(path, Path(folder), listed.model, SECONDS)
+            extract(path, Path(folder), listed.model, SECONDS, code=True)
         except (Unsafe, *DAMAGED):
             return unservable(KIND, f"takes more than {SECONDS:g} s to read.", fix)
         found = look(Path(folder) / listed.model)
-        handler = Path(folder) / "code" / "inference.py"
+        handler = Path(folder) / CODE / "inference.py"
         functions = hooks(handler) if handler.is_file() else ()
     return replace(found, model=listed.model, container=KIND, handler=functions)
 
@@ -125,15 +127,14 @@ def contents(path: Path, seconds: float = SECONDS) -> Contents:
     return Contents(tuple(names), _model_of(names), complete)
 
 
-def extract(path: Path, target: Path, model: str, seconds: float = 600.0) -> None:
-    """Extract a model of an archive, with its folder, and `code/`. Raise Unsafe or an error of DAMAGED."""
+def extract(path: Path, target: Path, model: str, seconds: float = 600.0, code: bool = False) -> None:
+    """Extract a model of an archive, and its `code` if wanted. Raise Unsafe or an error of DAMAGED."""
     size, folder = 0, PurePosixPath(model)
     with _opened(path, seconds) as archive:
         for member in _safe(archive):
             name = PurePosixPath(member.name)
-            if not member.isfile() or not (
-                name == folder or folder in name.parents or "code" in name.parts[:1]
-            ):
+            wanted = code if name.parts[:1] == (CODE,) else _belongs(name, folder)
+            if not member.isfile() or not wanted:
                 continue
             size += member.size
             if size > LARGEST:
@@ -144,6 +145,10 @@ def extract(path: Path, target: Path, model: str, seconds: float = 600.0) -> Non
             with place.open("xb") as file:
                 while content and (block := content.read(BLOCK)):
                     file.write(block)
+
+
+def _belongs(name: PurePosixPath, model: PurePosixPath) -> bool:
+    return name == model or model in name.parents
 
 
 def hooks(path: Path) -> tuple[str, ...]:
@@ -187,7 +192,7 @@ def _model_of(names: list[str]) -> str:
     found = []
     for name in names:
         path = PurePosixPath(name)
-        if path.parts[:1] == ("code",) or path.name.lower() in NOT_MODELS or path.name.startswith("."):
+        if path.parts[:1] == (CODE,) or path.name.lower() in NOT_MODELS or path.name.startswith("."):
             continue
         rank = next((place for place, end in enumerate(MODELS) if path.name.endswith(end)), len(MODELS))
         version = path.parent.name
