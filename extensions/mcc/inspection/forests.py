@@ -53,11 +53,11 @@ def lightgbm(path: Path) -> Findings:
         file.seek(max(0, size - HEAD_BYTES))
         tail = file.read()
     fields = {}
-    for line in head.partition(b"\n\n")[0].splitlines():
+    for line in head.partition(b"\n\n")[0].split(b"\n", SHOWN)[:SHOWN]:
         key, _, value = line.partition(b"=")
         fields[key] = value.decode("utf-8", "replace")
-    names = fields.get(b"feature_names", "").split()
-    ranges = fields.get(b"feature_infos", "").split()
+    names = fields.get(b"feature_names", "").split(maxsplit=SHOWN)[:SHOWN]
+    ranges = fields.get(b"feature_infos", "").split(maxsplit=SHOWN)[:SHOWN]
     categories = iter(_categories(tail))
     inputs = []
     for name, kind in zip(names, [*ranges, *[""] * (len(names) - len(ranges))], strict=False):

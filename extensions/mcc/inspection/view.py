@@ -66,7 +66,7 @@ def one_line(found: Findings) -> str:
 
 
 def warnings(found: Findings) -> list[str]:
-    """Return what a project needs in addition to the model's file."""
+    """Return a line for each thing that a project needs in addition to the model's file."""
     lines = []
     if found.custom:
         lines.append(_custom(found))
