@@ -46,10 +46,10 @@ def inspect(path: str) -> view.Inspected:
     served = _served(path, found)
     answers = {"deployment_config": served} if served in catalog.triton() else {}
     problem = "".join(model_path.problems({"model_path": path, **answers})).removeprefix("model_path: ")
-    if not problem and not found.is_understood:
+    if not found.is_understood and not found.problem:
         problem = (
             f"the content of {redaction.shown(Path(path).name)} is no model that this template recognizes. "
-            "Check that it is complete, and saved in a format of docs/how-to/inspect.md."
+            "Check that the file is complete, and of a format in docs/how-to/inspect.md."
         )
     if problem:
         return view.Inspected(path, found, problem=problem)
