@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size bench docs reference gallery pictures screenshots release clean
+.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size inspect bench docs reference gallery pictures screenshots release clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
@@ -39,6 +39,9 @@ size: $(READY)  ## list instance types for MODEL=… [CONTEXT= CONCURRENCY= ENGI
 		$(if $(CONTEXT),--context "$(CONTEXT)") $(if $(CONCURRENCY),--concurrency "$(CONCURRENCY)") \
 		$(if $(ENGINE),--engine "$(ENGINE)") $(if $(PARAMETERS),--parameters "$(PARAMETERS)") \
 		$(if $(DTYPE),--dtype "$(DTYPE)") $(if $(OFFLINE),--offline) $(if $(JSON),--json)
+
+inspect: $(READY)  ## show the kind of a predictive MODEL=… and the answers for it [JSON=1]
+	@$(BIN)/python -m extensions.mcc.face.inspect_model $(if $(MODEL),"$(MODEL)",--help) $(if $(JSON),--json)
 
 docs: $(READY)  ## build the documentation site in .site/html; fails on broken links
 	@$(BIN)/python -m tools.docs

@@ -1,7 +1,7 @@
 """Run once after a copy: add the model to the project, or train the sample model.
 
-Called as `after_copy.py MODEL_PATH MODEL_FILE` in the new project, with an empty MODEL_FILE where the project
-itself reads the model to make a repository of it. It always ends with 0, for Copier
+Called as `after_copy.py MODEL_PATH MODEL_FILE FORMAT` in the new project, with an empty MODEL_FILE where the
+project itself reads the model to make a repository of it. It always ends with 0, for Copier
 would delete the whole project otherwise. A failure is reported in one line.
 """
 
@@ -9,10 +9,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from extensions.mcc.artifacts import model_folders
+from extensions.mcc.inspection import about, inspector, tars
+from extensions.mcc.inspection.findings import Findings
 
 CALL = """
 import sys
@@ -27,21 +32,39 @@ except project.Failure as failure:
 """
 
 
-def main(model_path: str, model_file: str) -> None:
+def main(model_path: str, model_file: str, model_format: str) -> None:
     """Copy the model at `model_path` to model/, or train the sample model when it is empty."""
-    if model_path and not model_file:
-        read(Path(os.path.expanduser(model_path)))
-    elif model_path:
-        bring(Path(os.path.expanduser(model_path)), Path("model") / model_file)
-    else:
+    if not model_path:
         print(
             "Training the sample model in .venv-model; the first time takes a minute or two.", file=sys.stderr
         )
         train()
+        return
+    path = Path(os.path.expanduser(model_path))
+    try:
+        found = inspector.inspect(path)
+        with unpacked(path, found) as source:
+            if not model_file:
+                read(source)
+            elif bring(source, target := Path("model") / model_file) and found.is_understood:
+                about.write(found, target, model_format)
+    except (*tars.DAMAGED, tars.Unsafe) as error:
+        print(f"Could not copy the model ({error}). Copy it to model/ yourself.", file=sys.stderr)
 
 
-def bring(source: Path, target: Path) -> None:
-    """Copy a model file or directory; report a failure."""
+@contextmanager
+def unpacked(path: Path, found: Findings) -> Iterator[Path]:
+    """Return the path of a model: itself, within the folder given, or extracted from an archive."""
+    if found.container != tars.KIND:
+        yield path / found.model if path.is_dir() else path
+        return
+    with TemporaryDirectory() as folder:
+        tars.extract(path, Path(folder), found.model)
+        yield Path(folder) / found.model
+
+
+def bring(source: Path, target: Path) -> bool:
+    """Copy a model file or directory; report a failure, and return whether it succeeded."""
     try:
         if leaving := model_folders.link_that_leaves(source):
             raise OSError(f"{leaving} is a link that leaves the folder; copy the model with cp -rL first")
@@ -51,6 +74,8 @@ def bring(source: Path, target: Path) -> None:
             shutil.copy2(source, target)
     except OSError as error:
         print(f"Could not copy the model ({error}). To try again: cp -r {source} {target}", file=sys.stderr)
+        return False
+    return True
 
 
 def train() -> None:

@@ -27,7 +27,10 @@ def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> StubbedProject:
 def test_no_image_is_built_for_a_model_of_another_version(project: StubbedProject) -> None:
     done = project.do("build")
     assert done.code == 3 and "unsuitable-model" in done.err
-    assert "saved by scikit-learn 1.9.1; 1.7.1 can fail" in done.err and "framework_version" in done.err
+    assert (
+        "saved by scikit-learn 1.9.1. Version 1.7.1 might fail" in done.err
+        and "framework_version" in done.err
+    )
     assert not [call for call in project.engine_calls if call[0] == "build"]
 
 
@@ -46,7 +49,7 @@ def test_the_pins_that_count_are_those_of_requirements_txt(project: StubbedProje
     requirements = project.path / "requirements.txt"
     requirements.write_text(requirements.read_text().replace("scikit-learn==1.7.1", "scikit-learn==1.9.0"))
     done = project.do("build")
-    assert done.code == 0 and "1.9.0 serves it" in done.err
+    assert done.code == 0 and "Version 1.9.0 serves it" in done.err
 
 
 def test_examples_are_those_of_the_model_they_were_written_with(

@@ -59,8 +59,8 @@ print("served")
 @pytest.mark.parametrize(
     ("framework", "name", "message"),
     [
-        ("sklearn", "sklearn-1.9.1.joblib", "saved by scikit-learn 1.9.1; 1.7.1 can fail on it"),
-        ("xgboost", "xgboost-3.4.1.json", "saved by XGBoost 3.4.1; 2.1.3 would read it"),
+        ("sklearn", "sklearn-1.9.1.joblib", "saved by scikit-learn 1.9.1. Version 1.7.1 might fail"),
+        ("xgboost", "xgboost-3.4.1.json", "saved by XGBoost 3.4.1. The older version 2.1.3 loads it"),
     ],
 )
 def test_a_model_of_another_version_ends_the_start_in_one_line(

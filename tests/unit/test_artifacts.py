@@ -39,23 +39,31 @@ STATED: dict[str, dict[str, Any]] = {
     "weights.h5": {"library": "keras", "has_model": False},
 }
 JUDGED = [  # a model, installed versions, the message, or "" if it is served
-    ("sklearn-1.9.1.joblib", {"scikit-learn": "1.7.1"}, "saved by scikit-learn 1.9.1; 1.7.1 can fail"),
-    ("sklearn-1.4.2.joblib", {"scikit-learn": "1.5.2"}, "saved by scikit-learn 1.4.2; 1.5.2 can fail"),
+    (
+        "sklearn-1.9.1.joblib",
+        {"scikit-learn": "1.7.1"},
+        "saved by scikit-learn 1.9.1. Version 1.7.1 might fail",
+    ),
+    (
+        "sklearn-1.4.2.joblib",
+        {"scikit-learn": "1.5.2"},
+        "saved by scikit-learn 1.4.2. Version 1.5.2 might fail",
+    ),
     ("sklearn-1.4.2.joblib", {"scikit-learn": "1.4.0", "numpy": "2.4.6"}, ""),
-    ("sklearn-1.2.2.pkl", {"scikit-learn": "1.2.1"}, "saved by scikit-learn 1.2.2; 1.2.1 can fail"),
+    ("sklearn-1.2.2.pkl", {"scikit-learn": "1.2.1"}, "saved by scikit-learn 1.2.2. Version 1.2.1 might fail"),
     ("sklearn-1.2.2.pkl", {"scikit-learn": "1.2.2", "numpy": "1.24.2"}, ""),
     (
         "sklearn-1.5.2.pkl",
         {"scikit-learn": "1.5.2", "numpy": "1.26.4"},
-        "saved with numpy 2, and numpy 1.26.4",
+        "saved with NumPy 2. NumPy 1.26.4",
     ),
     ("sklearn-1.5.2.pkl", {"scikit-learn": "1.5.2", "numpy": "2.4.6"}, ""),
     (
         "xgboost-3.4.1.json",
         {"xgboost": "3.4.0"},
-        "saved by XGBoost 3.4.1; 3.4.0 would read it and answer wrong",
+        "saved by XGBoost 3.4.1. The older version 3.4.0 loads it without",
     ),
-    ("xgboost-3.4.1.ubj", {"xgboost": "2.1.3"}, "answer wrong numbers"),
+    ("xgboost-3.4.1.ubj", {"xgboost": "2.1.3"}, "wrong predictions"),
     ("xgboost-3.4.1.ubj", {"xgboost": "3.10.0"}, ""),
     ("xgboost-1.7.6.model", {"xgboost": "3.0.5"}, ""),
     ("xgboost-1.7.6.model", {"xgboost": "3.1.0"}, "old binary format"),
@@ -67,11 +75,11 @@ JUDGED = [  # a model, installed versions, the message, or "" if it is served
     (
         "xgboost-2.1.3.pkl",
         {"scikit-learn": "1.5.2"},
-        "a pickled Booster of XGBoost 2.1.3, and XGBoost is not",
+        "a pickled Booster of XGBoost 2.1.3, but XGBoost is not",
     ),
     ("keras-2.15.0.h5", {"keras": "3.15.1"}, "saved by Keras 2.15.0"),
     ("keras-2.15.0.h5", {}, ""),
-    ("weights.h5", {"keras": "3.15.1"}, "weights only"),
+    ("weights.h5", {"keras": "3.15.1"}, "only weights"),
 ]
 
 
@@ -93,7 +101,7 @@ def test_which_versions_serve_it(name: str, installed: dict[str, str], refusal: 
         assert verdict.fix and len(f"{verdict.problem} {verdict.fix}") < 300, (
             "the server cuts longer ones off"
         )
-        with pytest.raises(artifacts.Unsuitable, match=r"scikit-learn|XGBoost|Keras|weights|numpy"):
+        with pytest.raises(artifacts.Unsuitable, match=r"scikit-learn|XGBoost|Keras|weights|NumPy"):
             artifacts.require(MODELS / name, installed)
 
 
@@ -120,10 +128,10 @@ def test_the_warning_of_scikit_learn_decides_as_the_file_does(
 @pytest.mark.parametrize(
     ("name", "called", "told"),
     [
-        ("xgboost-1.7.6.model", "model.ubj", "Rename it to end in .model (model_format=model)"),
-        ("xgboost-3.4.1.json", "model.ubj", "Rename it to end in .json (model_format=json)"),
+        ("xgboost-1.7.6.model", "model.ubj", "Rename the file to end in .model (model_format=model)"),
+        ("xgboost-3.4.1.json", "model.ubj", "Rename the file to end in .json (model_format=json)"),
         ("xgboost-2.1.3.pkl", "model.model", 'with XGBoost 2.1.3, call its save_model("model.json")'),
-        ("keras-2.15.0.h5", "model.keras", "Rename it to end in .h5"),
+        ("keras-2.15.0.h5", "model.keras", "Rename the file to end in .h5"),
     ],
 )
 def test_a_file_that_is_not_what_its_ending_says(name: str, called: str, told: str) -> None:
@@ -137,7 +145,7 @@ def test_a_keras_archive_newer_than_the_library(tmp_path: Path) -> None:
         archive.writestr("metadata.json", json.dumps({"keras_version": "3.16.0"}))
         archive.writestr("config.json", "{}")
     assert artifacts.look(path) == Artifact("Keras archive", "keras", "3.16.0")
-    with pytest.raises(artifacts.Unsuitable, match=r"Keras 3\.15\.1 is older"):
+    with pytest.raises(artifacts.Unsuitable, match=r"is newer than Keras 3\.15\.1"):
         artifacts.require(path, {"keras": "3.15.1"})
     assert artifacts.require(path, {"keras": "3.16.0"}) == ""
 

@@ -14,7 +14,7 @@ LIFECYCLE = REPOSITORY / "template" / "do" / "lifecycle"
 ROOMS = (
     ("errors",),
     ("catalog",),
-    ("artifacts", "models", "sources"),
+    ("artifacts", "inspection", "models", "sources"),
     ("servers", "sizing"),
     ("interview",),
     ("targets",),

@@ -21,11 +21,20 @@ from extensions.mcc.sources import mcp_client
 from tests.conftest import REPOSITORY
 from tests.fakes import npm
 
+OWN = str(REPOSITORY / "tests" / "data" / "models" / "sklearn-1.9.1.joblib")
 SERVER = str(REPOSITORY / "extensions" / "mcp_server.py")
 FAKES = REPOSITORY / "tests" / "fakes"
 MODEL = "Qwen/Qwen3-8B"
 KNOWN = {"model_name": MODEL, "offline": True}
-TOOLS = ["get_ml_config", "size_model", "model_facts", "instance_facts", "regions", "base_images"]
+TOOLS = [
+    "get_ml_config",
+    "size_model",
+    "model_facts",
+    "instance_facts",
+    "regions",
+    "base_images",
+    "inspect_model",
+]
 
 
 def best() -> str:
@@ -47,6 +56,7 @@ async def _talk(mode: str) -> None:
             ("instance_facts", {"instance_type": "ml.g5.xlarge"}),
             ("regions", {}),
             ("base_images", {"deployment_config": "transformers-vllm"}),
+            ("inspect_model", {"path": OWN}),
         ]
         for name, arguments in calls:
             result = await client.call_tool(name, arguments)
@@ -54,6 +64,8 @@ async def _talk(mode: str) -> None:
             assert not result.is_error and result.structured_content == json.loads(json.dumps(expected)), name
         wrong = await client.call_tool("instance_facts", {"instance_type": "ml.g5.huge"})
         assert wrong.is_error and "ml.g5.huge' is not in the catalog. Nearest: ml.g5." in str(wrong.content)
+        wrong = await client.call_tool("inspect_model", {"path": "/nowhere/model.pkl"})
+        assert wrong.is_error and "there is no file '/nowhere/model.pkl'" in str(wrong.content)
         wrong = await client.call_tool("size_model", {"model": MODEL, "engine": "x", "offline": True})
         assert wrong.is_error and "engine: 'x' is unknown" in str(wrong.content)
 

@@ -42,15 +42,15 @@ CHOSEN = [  # framework, format, model, the version that is chosen for it
 ]
 REFUSED = [  # framework, format, version, model, the message
     ("sklearn", "joblib", "1.7.1", "sklearn-1.9.1.joblib", "Choose framework_version=1.9.1, or leave it out"),
-    ("xgboost", "json", "2.1.3", "xgboost-3.4.1.json", "wrong numbers. Choose framework_version=3.4.1"),
-    ("xgboost", "ubj", "3.3.0", "xgboost-3.4.1.ubj", "wrong numbers. Choose framework_version=3.4.1"),
+    ("xgboost", "json", "2.1.3", "xgboost-3.4.1.json", "wrong predictions. Choose framework_version=3.4.1"),
+    ("xgboost", "ubj", "3.3.0", "xgboost-3.4.1.ubj", "wrong predictions. Choose framework_version=3.4.1"),
     ("xgboost", "model", "3.4.1", "xgboost-1.7.6.model", "old binary format"),
     ("xgboost", "json", "3.2.0", "xgboost-2.1.3-multi-output.json", "Choose framework_version=2.1.3"),
-    ("xgboost", "ubj", "", "xgboost-1.7.6.model", "Rename it to end in .model"),
+    ("xgboost", "ubj", "", "xgboost-1.7.6.model", "not model_format=ubj. Choose model_format=model"),
     ("xgboost", "json", "", "xgboost-2.1.3.pkl", 'call its save_model("model.json")'),
     ("sklearn", "pkl", "", "xgboost-2.1.3.pkl", "a pickled Booster of XGBoost 2.1.3"),
     ("tensorflow", "h5", "", "keras-2.15.0.h5", "tf.saved_model.save"),
-    ("tensorflow", "h5", "", "weights.h5", "weights only"),
+    ("tensorflow", "h5", "", "weights.h5", "only weights"),
 ]
 
 
@@ -77,7 +77,7 @@ def test_a_model_that_a_version_cannot_serve_is_refused(
 def test_a_model_of_a_version_that_is_not_offered_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.joblib"
     path.write_bytes((MODELS / "sklearn-1.9.1.joblib").read_bytes().replace(b"1.9.1", b"1.0.2"))
-    with pytest.raises(InvalidAnswer, match=r"saved by scikit-learn 1\.0\.2.*train it with 1\.7\.1"):
+    with pytest.raises(InvalidAnswer, match=r"saved by scikit-learn 1\.0\.2.*retrain the model with 1\.7\.1"):
         answers.check({"model_format": "joblib", "model_path": str(path)})
 
 
@@ -123,7 +123,7 @@ def test_a_failing_training_leaves_a_project_and_says_how_to_go_on(template: Pat
 
 NOT_OF_THEIR_FORMAT = {
     "json": ("triton-fil", "own.json", b"[1, 2]", "does not start like"),
-    "ubj": ("triton-fil", "own.ubj", b"binf", "does not start like"),
+    "ubj": ("triton-fil", "own.ubj", b"binf", "old XGBoost binary, which triton-fil does not"),
     "txt": ("triton-fil", "own.txt", b"a,b,c", "does not start like"),
     "onnx": ("triton-onnxruntime", "own.onnx", b"\x89PNG", "does not start like"),
     "pt": ("triton-pytorch", "own.pt", b"garbage", "not a TorchScript archive"),

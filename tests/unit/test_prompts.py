@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from extensions.mcc.interview import answer_formats
+from tests.conftest import REPOSITORY
 from tests.unit.interviews import given_but, language_model, spawn, stored_in
 
+MODELS = REPOSITORY / "tests" / "data" / "models"
 CLEAR = "\x15"  # Ctrl-U: the line is empty again
 
 
@@ -51,7 +53,7 @@ def test_a_wrong_path_is_refused_at_its_question(template: Path, tmp_path: Path)
     model = tmp_path / "own.pkl"
     model.write_bytes(b"a model")
     child = spawn(template, tmp_path / "made", *given_but("model_path", "include_sample_model"))
-    child.expect("Path of your model file")
+    child.expect("Path of your model")
     child.send("/nowhere/model.pkl\r")
     child.expect("there is no file")
     child.send(f"{CLEAR}{__file__}\r")
@@ -59,6 +61,19 @@ def test_a_wrong_path_is_refused_at_its_question(template: Path, tmp_path: Path)
     child.send(f"{CLEAR}{model}\r")
     child.expect(pexpect.EOF)
     assert stored_in(tmp_path / "made")["model_path"] == str(model)
+
+
+def test_what_the_file_of_a_model_states_is_not_asked(template: Path, tmp_path: Path) -> None:
+    decided = ("framework", "model_format", "framework_version")
+    child = spawn(template, tmp_path / "made", *given_but("model_path", "include_sample_model", *decided))
+    child.expect("Path of your model")
+    child.send(f"{MODELS / 'lightgbm.txt'}\r")
+    child.expect(re.escape("Choose deployment_config=triton-fil"))
+    child.send(f"{CLEAR}{MODELS / 'xgboost-3.4.1.ubj'}\r")
+    child.expect(pexpect.EOF)
+    assert "Which" not in child.before and "XGBoost UBJSON 3.4.1" in child.before
+    stored = stored_in(tmp_path / "made")
+    assert [stored[name] for name in decided] == ["xgboost", "ubj", "3.4.1"]
 
 
 @pytest.mark.parametrize("wrong", ["", "0", "many", "9999"])

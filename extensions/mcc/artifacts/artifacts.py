@@ -86,8 +86,8 @@ def judge(model: Artifact, name: str, installed: Mapping[str, str], ending: str 
     if model.kind != UNKNOWN and kinds and model.kind not in kinds:
         return _wrong_kind(model, name)
     if not model.has_model:
-        fix = "Save the whole model, model.save(...) in place of model.save_weights(...)."
-        return Verdict(f"{name} holds weights only, not the model they belong to.", fix=fix)
+        fix = "Save the whole model: call model.save(...) instead of model.save_weights(...)."
+        return Verdict(f"{name} contains only weights, without the model architecture.", fix=fix)
     if model.library == XGBOOST:
         return _judge_xgboost(model, name, installed)
     if model.library == SCIKIT_LEARN:
@@ -135,15 +135,19 @@ def _judge_sklearn(model: Artifact, name: str, installed: Mapping[str, str]) -> 
     differs = bool(made and has and made != has)
     # From 1.4 on, patch releases read each other's models.
     if differs and (made[:2] != has[:2] or made[:2] in ((1, 2), (1, 3))):
-        saved = f"{name} was saved by scikit-learn {model.version}"
-        cause = f"{saved}; {library} can fail on it or answer wrong numbers."
-        return Verdict(cause, fix=f"Use scikit-learn {model.version}, or train it with {library}.")
+        cause = (
+            f"{name} was saved by scikit-learn {model.version}. Version {library} might fail to load it, "
+            "or return wrong predictions."
+        )
+        return Verdict(cause, fix=f"Use scikit-learn {model.version}, or retrain the model with {library}.")
     if numpy and model.needs_numpy > numbers(numpy):
         needed = ".".join(map(str, model.needs_numpy))
-        cause = f"{name} was saved with numpy 2, and numpy {numpy} cannot read it."
-        return Verdict(cause, fix=f"Use numpy {needed} or newer, or save it with numpy {numpy}.")
+        cause = f"{name} was saved with NumPy 2. NumPy {numpy} cannot load it."
+        return Verdict(cause, fix=f"Use NumPy {needed} or later, or save the model again with {numpy}.")
     if differs:
-        return Verdict(warning=f"{name} was saved by scikit-learn {model.version}; {library} serves it")
+        return Verdict(
+            warning=f"{name} was saved by scikit-learn {model.version}. Version {library} serves it."
+        )
     return Verdict()
 
 
@@ -151,46 +155,54 @@ def _judge_xgboost(model: Artifact, name: str, installed: Mapping[str, str]) -> 
     if XGBOOST not in installed:
         if not model.root or SCIKIT_LEARN not in installed:
             return Verdict()
-        cause = f"{name} holds {_described(model)}, and XGBoost is not installed."
+        cause = f"{name} contains {_described(model)}, but XGBoost is not installed."
         return Verdict(cause, fix=f"{_conversion(model)} Or add xgboost=={model.version}.")
     library, made = installed[XGBOOST], numbers(model.version)
     has = numbers(library)
     if made > has:
         cause = (
-            f"{name} was saved by XGBoost {model.version}; {library} would read it and answer wrong numbers."
+            f"{name} was saved by XGBoost {model.version}. The older version {library} loads it without an "
+            "error, but returns wrong predictions."
         )
-        return Verdict(cause, fix=f"Use XGBoost {model.version} or newer.")
+        return Verdict(cause, fix=f"Use XGBoost {model.version} or later.")
     if model.kind == XGBOOST_BINARY and has >= (3, 1):
-        cause = f"{name} is in XGBoost's old binary format, which {library} does not read."
+        cause = f"{name} is in XGBoost's old binary format, which version {library} no longer supports."
         return Verdict(cause, fix=f"Use XGBoost 3.0.5, or save it as .ubj with XGBoost {made[0]}.{made[1]}.")
     if model.is_multi_output and made < (3, 2) <= has:
-        cause = f"{name} holds multi-output trees of XGBoost {model.version}, on which {library} crashes."
-        return Verdict(cause, fix=f"Use XGBoost {model.version} or 3.1.3, or train it with {library}.")
+        cause = (
+            f"{name} contains multi-output trees of XGBoost {model.version}. Version {library} crashes when "
+            "it loads them."
+        )
+        return Verdict(
+            cause, fix=f"Use XGBoost {model.version} or 3.1.3, or retrain the model with {library}."
+        )
     if model.is_gamma and made < (2, 1) <= has < (3, 1):
-        cause = f"{name} is a reg:gamma model of XGBoost {model.version}, which {library} does not read."
-        return Verdict(cause, fix=f"Use XGBoost {model.version}, or 3.1.3 or newer.")
+        cause = f"{name} is a reg:gamma model of XGBoost {model.version}. Version {library} cannot load it."
+        return Verdict(cause, fix=f"Use XGBoost {model.version}, or 3.1.3 or later.")
     return Verdict()
 
 
 def _judge_keras(model: Artifact, name: str, library: str) -> Verdict:
     made, has = numbers(model.version), numbers(library)
     if made and made[0] < has[0]:
-        cause = f"{name} was saved by Keras {model.version}, which Keras {library} does not read reliably."
+        cause = f"{name} was saved by Keras {model.version}. Keras {library} does not load it reliably."
         loaded = f"tf.keras.models.load_model('{name}')"
         export = f'tf.saved_model.save({loaded}, "SavedModel")'
-        return Verdict(cause, fix=f"Export it with the TensorFlow that made it: {export}")
+        return Verdict(cause, fix=f"Export it with the TensorFlow version that saved it: {export}")
     if made > has:
-        cause = f"{name} was saved by Keras {model.version}, and Keras {library} is older."
-        return Verdict(cause, fix=f"Use Keras {model.version} or newer, or model.export() to a SavedModel.")
+        cause = f"{name} was saved by Keras {model.version}, which is newer than Keras {library}."
+        return Verdict(
+            cause, fix=f"Use Keras {model.version} or later, or export a SavedModel: model.export(FOLDER)."
+        )
     return Verdict()
 
 
 def _wrong_kind(model: Artifact, name: str) -> Verdict:
     if model.library == XGBOOST and model.kind == PICKLE:
-        return Verdict(f"{name} holds {_described(model)}, not a model file.", fix=_conversion(model))
+        return Verdict(f"{name} contains {_described(model)}, not a model file.", fix=_conversion(model))
     ending = ENDINGS.get(model.kind, ".pkl")
-    cause = f"{name} does not match its extension; its content is {model.kind}."
-    return Verdict(cause, fix=f"Rename it to end in {ending} (model_format={ending[1:]}).")
+    cause = f"{name} does not match its file extension: the content is {model.kind}."
+    return Verdict(cause, fix=f"Rename the file to end in {ending} (model_format={ending[1:]}).")
 
 
 def _described(model: Artifact) -> str:
@@ -200,5 +212,5 @@ def _described(model: Artifact) -> str:
 def _conversion(model: Artifact) -> str:
     return (
         f'Load it with XGBoost {model.version}, call its save_model("model.json"), '
-        "and choose framework=xgboost, model_format=json."
+        "and use framework=xgboost, model_format=json."
     )

@@ -9,6 +9,8 @@ import mmap
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +29,8 @@ from .artifact_facts import (
 from .streams import COMPRESSED, HEAD_BYTES, TEXT_BYTES, Stream, Zlib
 
 MEMBER_BYTES = 1_000_000  # of a file within a zip archive
+DIRECTORY_BYTES = 4_000_000  # of a zip archive's list of files
+ZIP_END = re.compile(rb"PK\x06\x06.{36}(.{8})|PK\x05\x06.{8}(.{4})", re.DOTALL)  # the size of that list
 KERAS_VERSION = re.compile(rb"(?<![0-9.])[23]\.\d{1,3}\.\d{1,3}(?![0-9])")
 
 
@@ -54,16 +58,40 @@ def _of_head(path: Path, file: BinaryIO, head: bytes) -> Artifact:
         return Artifact(XGBOOST_BINARY, XGBOOST, version)
     if kind := xgboost_files.kind_of(head):
         return _xgboost(path, XGBOOST_UBJ if kind == xgboost_files.UBJSON else XGBOOST_JSON)
+    with pickle_in(path, file, head) as stream:
+        return pickles.read(stream) if stream else Artifact()
+
+
+@contextmanager
+def pickle_in(path: Path, file: BinaryIO, head: bytes) -> Iterator[Stream | None]:
+    """Open the pickle in a file that begins with `head`, compressed or not; None for other files."""
     for magic, opened in COMPRESSED.items():
         if head.startswith(magic):
-            with opened(path, "rb") as stream:
-                return pickles.read(Stream(stream, None))
+            with opened(path, "rb") as unpacked:
+                yield Stream(unpacked, None)
+            return
     file.seek(0)
     if head[:1] == b"\x78" and int.from_bytes(head[:2], "big") % 31 == 0:
-        return pickles.read(Stream(io.BufferedReader(Zlib(file), HEAD_BYTES), None))
-    if head[:1] in (b"(", b"c") or (head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5")):
-        return pickles.read(Stream(file, path.stat().st_size))
-    return Artifact()
+        yield Stream(io.BufferedReader(Zlib(file), HEAD_BYTES), None)
+    elif head[:1] in (b"(", b"c") or (head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5")):
+        yield Stream(file, path.stat().st_size)
+    else:
+        yield None
+
+
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Open a zip archive. Raise NotUnderstood if it is damaged, or lists more than a model's has."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(max(0, size - HEAD_BYTES))
+            tail = file.read()
+        for found in ZIP_END.finditer(tail):
+            if int.from_bytes(found[1] or found[2], "little") > DIRECTORY_BYTES and found[2] != b"\xff" * 4:
+                raise NotUnderstood
+        return zipfile.ZipFile(path)
+    except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
+        raise NotUnderstood from None
 
 
 def _xgboost(path: Path, kind: str) -> Artifact:
@@ -74,7 +102,7 @@ def _xgboost(path: Path, kind: str) -> Artifact:
 
 def _keras(path: Path) -> Artifact:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             if not {"metadata.json", "config.json"} <= set(archive.namelist()):
                 return Artifact()
             with archive.open("metadata.json") as member:

@@ -5,9 +5,11 @@ copy, and a project of the ONNX Runtime backend before a build and when its serv
 """
 
 import mmap
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 # The fields of ONNX's protobuf messages that lead to tensors, by message: field number -> message inside.
 GRAPH = "graph"
@@ -20,10 +22,17 @@ NESTED: dict[str, dict[int, str]] = {
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: GRAPH, 10: "tensor", 11: GRAPH, 22: "sparse", 23: "sparse"},
 }
+SECONDS = 3.0  # for one file
 MAX_DEPTH = 200  # of messages in messages; graphs in graphs are for `If` and `Loop`
 # Bits of an element by ONNX's number of its type; texts cannot be in another file.
 BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64}
 BITS |= {15: 128, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8}
+
+
+class Mapped(mmap.mmap):
+    """A file of messages, which is read until its time is up."""
+
+    deadline = float("inf")
 
 
 @dataclass(frozen=True)
@@ -57,14 +66,21 @@ def read(model: Path) -> OnnxFile:
     with model.open("rb") as file:
         if not model.stat().st_size:
             raise ValueError("it is empty")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with mapped(file) as data:
             versions = {1: 0, 8: 0}
-            for number, value, start, end in _fields(data, 0, len(data)):
+            for number, value, start, end in fields(data, 0, len(data)):
                 if number == 1 and value is not None:
                     versions[1] = value
                 elif number == 8 and value is None:
                     versions[8] = max(versions[8], _opset(data, start, end))
             return OnnxFile(versions[1], versions[8], tuple(_external(data, "model", 0, len(data), 0)))
+
+
+def mapped(file: BinaryIO) -> Mapped:
+    """Return a file, which is not empty, to be read within a limit of time."""
+    data = Mapped(file.fileno(), 0, access=mmap.ACCESS_READ)
+    data.deadline = time.monotonic() + SECONDS
+    return data
 
 
 def weight_files(model: Path) -> list[Path]:
@@ -130,22 +146,22 @@ def _inside(model: Path, location: str, size: int) -> Path:
     return Path(path)
 
 
-def _external(data: mmap.mmap, kind: str, start: int, end: int, depth: int) -> Iterator[External]:
+def _external(data: Mapped, kind: str, start: int, end: int, depth: int) -> Iterator[External]:
     if depth > MAX_DEPTH:
         raise ValueError("its graphs are nested too deeply to be read")
     if kind == "tensor":
         yield from _tensor(data, start, end)
         return
     inside = NESTED[kind]
-    for number, value, first, last in _fields(data, start, end):
+    for number, value, first, last in fields(data, start, end):
         if number in inside and value is None:
             yield from _external(data, inside[number], first, last, depth + 1)
 
 
-def _tensor(data: mmap.mmap, start: int, end: int) -> Iterator[External]:
+def _tensor(data: Mapped, start: int, end: int) -> Iterator[External]:
     entries: dict[str, str] = {}
     elements, bits, elsewhere = 1, 0, False
-    for number, value, first, last in _fields(data, start, end):
+    for number, value, first, last in fields(data, start, end):
         if number == 1 and value is None:  # dims, packed
             while first < last:
                 size, first = _varint(data, first, last)
@@ -157,8 +173,8 @@ def _tensor(data: mmap.mmap, start: int, end: int) -> Iterator[External]:
         elif number == 14:
             elsewhere = value == 1
         elif number == 13:
-            pair = {name: data[begin:stop] for name, _, begin, stop in _fields(data, first, last)}
-            entries[_text(pair.get(1, b""))] = _text(pair.get(2, b""))
+            pair = {name: data[begin:stop] for name, _, begin, stop in fields(data, first, last)}
+            entries[text(pair.get(1, b""))] = text(pair.get(2, b""))
     if elsewhere:
         length = _number(entries, "length") if "length" in entries else -(-elements * bits // 8)
         yield External(entries.get("location", ""), _number(entries, "offset") + length)
@@ -171,27 +187,30 @@ def _number(entries: dict[str, str], key: str) -> int:
     return int(text)
 
 
-def _text(raw: bytes) -> str:
+def text(raw: bytes) -> str:
+    """Return a text in a message. Raises ValueError."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
         raise ValueError("a name of a file with its weights is not a text") from None
 
 
-def _opset(data: mmap.mmap, start: int, end: int) -> int:
+def _opset(data: Mapped, start: int, end: int) -> int:
     """Return the version of an opset import when it is ONNX's own, else 0."""
     version, domain = 0, ""
-    for number, value, first, last in _fields(data, start, end):
+    for number, value, first, last in fields(data, start, end):
         if number == 1 and value is None:
-            domain = _text(data[first:last])
+            domain = text(data[first:last])
         elif number == 2 and value is not None:
             version = value
     return version if domain in ("", "ai.onnx") else 0
 
 
-def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int | None, int, int]]:
+def fields(data: Mapped, start: int, end: int) -> Iterator[tuple[int, int | None, int, int]]:
     """Yield number, value (of a number), start and end (of anything else) of each field of a message."""
     while start < end:
+        if time.monotonic() > data.deadline:
+            raise ValueError(f"it has more parts than can be read in {SECONDS:g} s")
         key, start = _varint(data, start, end)
         number, wire = key >> 3, key & 7
         if wire == 0:
@@ -210,7 +229,7 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int | 
         start += length
 
 
-def _varint(data: mmap.mmap, start: int, end: int) -> tuple[int, int]:
+def _varint(data: Mapped, start: int, end: int) -> tuple[int, int]:
     """Return a number of protobuf's, and where it ends."""
     value = 0
     for place in range(start, min(start + 10, end)):

@@ -1,5 +1,6 @@
-"""The opcodes of pickles, by what they do."""
+"""The opcodes of pickles, by what they do, and descriptions of the objects that they create."""
 
+from dataclasses import dataclass
 from typing import Any
 
 SIZED = {  # opcode -> bytes of its number, or of the length before its data, and what it is
@@ -41,3 +42,32 @@ MEMO = {
 LINES = (b"c", b"i", b"I", b"L", b"F", b"S", b"V", b"P")
 CONTAINERS = (b"t", b"l", b"d", b"e", b"a", b"u", b"s", b"\x85", b"\x86", b"\x87", b"\x90", b"\x91")
 CALLS = (b"\x93", b"o", b"b", b"R", b"\x81", b"\x92")
+
+
+@dataclass(frozen=True)
+class Global:
+    """A class or function that a pickle names."""
+
+    module: str
+    name: str
+
+
+@dataclass
+class Node:
+    """An object that a pickle would create by calling `made_by`, and its state."""
+
+    made_by: Any
+    arguments: Any
+    state: Any = None
+
+
+def root_class(value: Any) -> str:
+    """Return the class of an unpickled value: its own, or the type of a container."""
+    while isinstance(value, Node):
+        first = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else None
+        # Objects of old protocols are made by a function of copyreg, which is given their class.
+        rebuilt = isinstance(value.made_by, Global) and value.made_by.module in ("copyreg", "copy_reg")
+        value = first if rebuilt and isinstance(first, Global) else value.made_by
+    if isinstance(value, Global):
+        return f"{value.module}.{value.name}"
+    return type(value).__name__

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import xgboost_files
 from .artifact_facts import PICKLE, SCIKIT_LEARN, XGBOOST, Artifact, Exhausted, NotUnderstood
-from .pickle_opcodes import CALLS, CONSTANTS, CONTAINERS, LINES, MEMO, SIZED
+from .pickle_opcodes import CALLS, CONSTANTS, CONTAINERS, LINES, MEMO, SIZED, Global, Node, root_class
 from .streams import HEAD_BYTES, TEXT_BYTES, Stream
 
 OPCODES = 1_000_000  # of one pickle
@@ -20,53 +20,55 @@ SKLEARN_VERSION = re.compile(
 
 def read(stream: Stream) -> Artifact:
     """Return the facts in a pickle, as far as the limits allow reading it."""
-    walk = _Walk(stream)
-    complete = True
+    return follow(stream).artifact()
+
+
+@dataclass(frozen=True)
+class Followed:
+    """The description of a pickled object, and what was found on the way to it."""
+
+    root: Any
+    globals: frozenset[Global]
+    version: str
+    booster_version: str
+    needs_numpy: tuple[int, ...]
+    complete: bool
+
+    def artifact(self) -> Artifact:
+        """Return the facts that decide which libraries can serve it."""
+        if not self.complete and not self.globals and not self.version:
+            return Artifact()
+        name = root_class(self.root)
+        modules = sorted({known.module.partition(".")[0] for known in self.globals})
+        library, version = "", ""
+        if name.startswith("xgboost.") or (self.booster_version and not self.version):
+            library, version = XGBOOST, self.booster_version
+        elif self.version or name.startswith("sklearn."):
+            library, version = SCIKIT_LEARN, self.version
+        return Artifact(
+            PICKLE, library, version, name, tuple(modules), self.needs_numpy, complete=self.complete
+        )
+
+
+def follow(stream: Stream) -> Followed:
+    """Follow a pickle, as far as the limits allow."""
+    walk, complete = _Walk(stream), True
     try:
         root = walk.run()
     except (Exhausted, NotUnderstood, IndexError):
         complete, root = False, walk.first
         if not walk.version and (found := stream.search(SKLEARN_VERSION)):
             walk.version = found[1].decode("ascii", "replace")
-        if not walk.globals and not walk.version:
-            return Artifact()
-    name = _root(root)
-    modules = sorted({known.module.partition(".")[0] for known in walk.globals})
-    library, version = "", ""
-    if name.startswith("xgboost.") or (walk.booster_version and not walk.version):
-        library, version = XGBOOST, walk.booster_version
-    elif walk.version or name.startswith("sklearn."):
-        library, version = SCIKIT_LEARN, walk.version
-    return Artifact(PICKLE, library, version, name, tuple(modules), walk.needs_numpy, complete=complete)
+    named = frozenset(walk.globals)
+    return Followed(root, named, walk.version, walk.booster_version, walk.needs_numpy, complete)
 
 
-@dataclass(frozen=True)
-class _Global:
-    """A class or function that a pickle names."""
-
-    module: str
-    name: str
-
-
-@dataclass
-class _Node:
-    """An object that a pickle would create by calling `made_by`, and its state."""
-
-    made_by: Any
-    arguments: Any
-    state: Any = None
-
-
-def _root(value: Any) -> str:
-    """Return the class of an unpickled value: its own, or the type of a container."""
-    while isinstance(value, _Node):
-        first = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else None
-        # Objects of old protocols are made by a function of copyreg, which is given their class.
-        rebuilt = isinstance(value.made_by, _Global) and value.made_by.module in ("copyreg", "copy_reg")
-        value = first if rebuilt and isinstance(first, _Global) else value.made_by
-    if isinstance(value, _Global):
-        return f"{value.module}.{value.name}"
-    return type(value).__name__
+def _unescaped(text: str) -> str:
+    """Return a text of protocol 0, which has its characters as escapes."""
+    try:
+        return text.encode("latin-1").decode("raw-unicode-escape")
+    except UnicodeError:
+        return text
 
 
 @dataclass
@@ -76,7 +78,7 @@ class _Walk:
     stream: Stream
     depth: int = 0
     opcodes: list[int] = field(default_factory=lambda: [0])  # shared with the pickles within
-    globals: set[_Global] = field(default_factory=set)
+    globals: set[Global] = field(default_factory=set)
     version: str = ""
     booster_version: str = ""
     needs_numpy: tuple[int, ...] = ()
@@ -154,15 +156,17 @@ class _Walk:
         elif code == b"i":
             named = self._named(text, self.stream.line())
             arguments = tuple(self._marked())
-            self.stack.append(_Node(named, arguments))
+            self.stack.append(Node(named, arguments))
         elif code in b"IL":
             self.stack.append(int(text.rstrip("L")) if re.fullmatch(r"-?\d{1,18}L?", text) else 0)
         elif code == b"F":
             self.stack.append(0.0)
         elif code == b"P":
             self.stack.append(None)
+        elif code == b"V":
+            self.stack.append(_unescaped(text))
         else:
-            self.stack.append(text.strip("'\"") if code == b"S" else text)
+            self.stack.append(text.strip("'\""))
 
     def _remember(self, code: bytes) -> None:
         width, puts = MEMO[code]
@@ -216,10 +220,10 @@ class _Walk:
         elif isinstance(target, list):
             target.extend(items[: max(0, ENTRIES - len(target))])
 
-    def _named(self, module: Any, name: Any) -> _Global:
+    def _named(self, module: Any, name: Any) -> Global:
         if not isinstance(module, str) or not isinstance(name, str):
             raise NotUnderstood
-        named = _Global(module, name)
+        named = Global(module, name)
         if len(self.globals) < ENTRIES:
             self.globals.add(named)
         if module.startswith("numpy.random._") and name in BIT_GENERATORS:
@@ -235,33 +239,33 @@ class _Walk:
             stack.append(self._named(module, name))
         elif code == b"o":
             items = self._marked()
-            self.stack.append(_Node(items[0], tuple(items[1:])))
+            self.stack.append(Node(items[0], tuple(items[1:])))
         elif code == b"b":
             state, target = stack.pop(), stack[-1]
-            if isinstance(target, _Node):
+            if isinstance(target, Node):
                 target.state = state
                 self._pass_array(target)
         else:
             if code == b"\x92":
                 stack.pop()
             arguments = stack.pop()
-            made = _Node(stack.pop(), arguments)
+            made = Node(stack.pop(), arguments)
             self.first = self.first or made
             stack.append(made)
 
-    def _pass_array(self, node: _Node) -> None:
+    def _pass_array(self, node: Node) -> None:
         """Pass over the numbers of an array that joblib writes after its description, outside the opcodes."""
         wrapper, state = node.made_by, node.state
-        if not isinstance(wrapper, _Global) or wrapper.name != "NumpyArrayWrapper":
+        if not isinstance(wrapper, Global) or wrapper.name != "NumpyArrayWrapper":
             return
         if not wrapper.module.startswith("joblib.") or not isinstance(state, dict):
             return
         dtype, shape = state.get("dtype"), state.get("shape")
-        code = dtype.arguments[0] if isinstance(dtype, _Node) and isinstance(dtype.arguments, tuple) else None
+        code = dtype.arguments[0] if isinstance(dtype, Node) and isinstance(dtype.arguments, tuple) else None
         if not isinstance(code, str) or not isinstance(shape, tuple):
             raise NotUnderstood
         if code.startswith("O"):
-            self._nested()
+            state["content"] = self._nested()
             return
         size = int(code[1:]) if code[1:].isdecimal() else 0
         count = size * (4 if code[0] == "U" else 1)
@@ -271,13 +275,14 @@ class _Walk:
             self.stream.skip(self.stream.number(1))
         if count < 0:
             raise NotUnderstood
-        self.stream.skip(count)
+        state["content"] = self.stream.head(count, TEXT_BYTES)
 
-    def _nested(self) -> None:
-        """Follow a pickle within this one."""
+    def _nested(self) -> Any:
+        """Return the description of a pickle within this one."""
         if self.depth >= DEPTH:
             raise Exhausted
         inner = _Walk(self.stream, self.depth + 1, self.opcodes, self.globals, self.version)
         inner.needs_numpy = self.needs_numpy
-        inner.run()
+        root = inner.run()
         self.version, self.needs_numpy = inner.version, inner.needs_numpy
+        return root

@@ -1,11 +1,10 @@
 """Choose the version of a framework that serves a model, by the facts in its file."""
 
-import os
-from functools import lru_cache
 from pathlib import Path
 
 from ..catalog import catalog
 from ..catalog.entries.predictive import Framework, Version
+from ..inspection import choices
 from . import artifacts
 
 
@@ -66,17 +65,5 @@ def _verdict(facts: Framework, version: Version, model_path: str, model_format: 
 
 def _model(model_path: str) -> artifacts.Artifact | None:
     """Return the facts in a model file, or None if no file can be read."""
-    if not model_path:
-        return None
-    path = Path(os.path.expanduser(model_path))
-    try:
-        status = path.stat()
-        return _looked_at(path, status.st_mtime_ns, status.st_size)
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=8)
-def _looked_at(path: Path, changed: int, size: int) -> artifacts.Artifact:
-    """Read a file once, as long as it is the same."""
-    return artifacts.look(path)
+    found = choices.of(model_path)
+    return found.artifact if found else None

@@ -13,7 +13,7 @@ from .entries.hosting import Hosting, HyperPod
 from .entries.instances import DriverAmi, Instance, Region
 from .entries.memory import MemoryConstants
 from .entries.models import Architecture, ModelType, TransformersRelease
-from .entries.predictive import IMAGE_PYTHON, Format, Framework, Memory, WebServer
+from .entries.predictive import IMAGE_PYTHON, Format, Framework, Memory, ModelKind, WebServer
 from .entries.projects import Builder, OldKey, Profile, Target
 from .entries.servers import LanguageModelServer, Vulnerability
 from .entries.triton import TritonBackend, TritonFormat
@@ -179,6 +179,12 @@ def frameworks(directory: Path = CATALOG) -> Mapping[str, Framework]:
     for name, framework in entries.items():
         _check_versions(framework, f"frameworks.yml: {name}")
     return entries
+
+
+@lru_cache
+def model_kinds(directory: Path = CATALOG) -> Mapping[str, ModelKind]:
+    """Return the kinds of model files by the names that the inspection gives them."""
+    return read(directory / "model_kinds.yml", ModelKind)[0]
 
 
 @lru_cache

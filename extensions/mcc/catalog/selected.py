@@ -37,11 +37,6 @@ def pythons(framework: str, version: str) -> list[str]:
     return list(catalog.pythons(framework, version))
 
 
-def default_format(served: str) -> str:
-    """Return the first format of a framework or of a Triton backend."""
-    return next(iter(catalog.formats(served)))
-
-
 def model_file(served: str, model_format: str) -> str:
     """Return the name of a project's model, of a framework or of a Triton backend."""
     return catalog.formats(served)[model_format].file

@@ -16,6 +16,7 @@ from ..interview.requirements import LanguageModelRequirements
 from ..models import lookup
 from ..sizing import cpu_sizer, sizing
 from ..sources import settings
+from . import inspect_model as inspect_file
 from . import size
 
 READ = (
@@ -106,6 +107,15 @@ def base_images(deployment_config: str) -> dict[str, Any]:
     return {"default": catalog.default_image(deployment_config), "images": images}
 
 
+def inspect_model(path: str) -> dict[str, Any]:
+    """Read a predictive model's file, folder or archive on this machine, without running anything of it.
+
+    `answers` are those of a project that serves it; `inputs`, `classes` and `libraries` are what the file
+    states; `warnings` name what is missing in it, `problem` why it cannot be served and what to do.
+    """
+    return inspect_file.inspect(path).as_json()
+
+
 # The predecessor's client calls the first tool there is.
 TOOLS: tuple[Callable[..., dict[str, Any]], ...] = (
     get_ml_config,
@@ -114,6 +124,7 @@ TOOLS: tuple[Callable[..., dict[str, Any]], ...] = (
     instance_facts,
     regions,
     base_images,
+    inspect_model,
 )
 
 

@@ -26,6 +26,8 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
     """
     before = last or {}
     known = {**before, **given}
+    if given.get("model_path") and "model_path" not in before:
+        known = model_path.decided(known)
     given = {name: value for name, value in given.items() if name not in before or value != before[name]}
     problems = [*_unknown(given), *_misplaced(given, known), *_wrong_types(given)]
     if not problems:

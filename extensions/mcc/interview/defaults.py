@@ -4,6 +4,7 @@ The environment, the file of MCC_CONFIG and MCP servers are read once a run, and
 """
 
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -77,7 +78,8 @@ def _check(given: Mapping[str, Any], outside: Settings) -> None:
     try:
         answers.check(used)
     except InvalidAnswer as refused:
-        named = [name for name in outside.origins if name not in given and f"{name}:" in str(refused)]
+        shown = [name for name in outside.origins if re.search(rf"\b{name}[:=]", str(refused))]
+        named = [name for name in shown if name not in given]
         origin = "; ".join(f"{name} is from {outside.origins[name]}" for name in named)
         raise InvalidAnswer(f"{refused} ({origin})" if origin else str(refused)) from None
 

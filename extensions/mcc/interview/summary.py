@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import catalog
+from ..inspection import choices, view
 from ..servers import advisories
 from ..sizing import sizing_view
 from . import language_model, next_commands
@@ -14,7 +15,7 @@ from .defaults import GIVEN, PROMPT
 from .requirements import LanguageModelRequirements, ServingRequirements
 
 WIDTH = 80
-NOT_MODELS = ("README.md",)
+NOT_MODELS = ("README.md", "about.json")
 
 
 def after_copy(
@@ -29,7 +30,9 @@ def after_copy(
     not the template's own. The project is read, so that a model that could not be added is listed as missing.
     """
     project = Path(destination)
-    rows = [("Instance", _instance(answers))]
+    found = choices.of(str(answers.get("model_path", "")))
+    rows = [("Model", view.one_line(found))] if found and found.is_understood else []
+    rows += [("Instance", _instance(answers))]
     if cluster := answers.get("hyperpod_cluster"):
         rows.append(("Cluster", f"{cluster} (HyperPod), namespace {answers['hyperpod_namespace']}"))
     if isinstance(requirements, LanguageModelRequirements):
@@ -37,6 +40,7 @@ def after_copy(
     rows += [("Missing", text) for text in _missing(project, answers)]
     rows += [("Defaults", text) for text in _defaults(origins)]
     rows += [("Warning", text) for text in _warnings(answers)]
+    rows += [("Warning", text) for text in (view.warnings(found) if found else ())]
     lines = _wrapped("", _title(answers))
     for name, text in rows:
         lines += _wrapped(f"  {name}:", text)

@@ -16,6 +16,18 @@ class Format:
 
 
 @dataclasses.dataclass(frozen=True)
+class ModelKind:
+    """A kind of model file: the formats in which each framework or Triton backend serves it, the best first.
+
+    Those that the catalog does not have are left out. `fix` is the next step where none serves it.
+    """
+
+    title: str
+    served: Mapping[str, tuple[str, ...]]
+    fix: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Memory:
     """Memory of a server without the model, in MiB; `model_per_worker` when workers cannot share it."""
 

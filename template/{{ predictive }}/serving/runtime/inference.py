@@ -21,6 +21,7 @@ from runtime.script import InvalidScript, Script, find_script
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
 EXAMPLES = "examples.json"  # test rows, in the same folder as the model
+NOT_MODELS = (EXAMPLES, "about.json")
 MAX_BODY_BYTES = 25 * 1024 * 1024
 LARGE_BODY_BYTES = 1024 * 1024
 PREDICT_SECONDS = float(os.environ.get("SERVING_PREDICT_SECONDS", "60"))
@@ -188,7 +189,7 @@ def find_model(directory: Path, name: str) -> Path:
     if (directory / name).exists():
         return directory / name
     if ending := Path(name).suffix:
-        found = sorted(path for path in directory.glob(f"*{ending}") if path.name != EXAMPLES)
+        found = sorted(path for path in directory.glob(f"*{ending}") if path.name not in NOT_MODELS)
     else:
         found = sorted(path.parent for path in directory.glob("**/saved_model.pb"))
     if len(found) == 1:
