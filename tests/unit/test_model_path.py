@@ -39,6 +39,7 @@ CHOSEN = [  # framework, format, model, the version that is chosen for it
     ("xgboost", "model", "xgboost-1.7.6.model", "2.1.3"),
     ("xgboost", "json", "xgboost-2.1.3-multi-output.json", "2.1.3"),
     ("xgboost", "json", "xgboost-2.0.3-gamma.json", "2.0.3"),
+    ("lightgbm", "pkl", "lightgbm-4.5.0.pkl", "4.7.0"),
 ]
 REFUSED = [  # framework, format, version, model, the message
     ("sklearn", "joblib", "1.7.1", "sklearn-1.9.1.joblib", "Choose framework_version=1.9.1, or leave it out"),
@@ -49,6 +50,7 @@ REFUSED = [  # framework, format, version, model, the message
     ("xgboost", "ubj", "", "xgboost-1.7.6.model", "Rename it to end in .model"),
     ("xgboost", "json", "", "xgboost-2.1.3.pkl", 'call its save_model("model.json")'),
     ("sklearn", "pkl", "", "xgboost-2.1.3.pkl", "a pickled Booster of XGBoost 2.1.3"),
+    ("sklearn", "pkl", "", "lightgbm-4.5.0.pkl", "Choose framework=lightgbm, model_format=pkl"),
     ("tensorflow", "h5", "", "keras-2.15.0.h5", "tf.saved_model.save"),
     ("tensorflow", "h5", "", "weights.h5", "weights only"),
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import xgboost_files
-from .artifact_facts import PICKLE, SCIKIT_LEARN, XGBOOST, Artifact, Exhausted, NotUnderstood
+from .artifact_facts import LIGHTGBM, PICKLE, SCIKIT_LEARN, XGBOOST, Artifact, Exhausted, NotUnderstood
 from .pickle_opcodes import CALLS, CONSTANTS, CONTAINERS, LINES, MEMO, SIZED
 from .streams import HEAD_BYTES, TEXT_BYTES, Stream
 
@@ -35,6 +35,8 @@ def read(stream: Stream) -> Artifact:
     library, version = "", ""
     if name.startswith("xgboost.") or (walk.booster_version and not walk.version):
         library, version = XGBOOST, walk.booster_version
+    elif name.startswith("lightgbm."):
+        library = LIGHTGBM  # its version is not in the file; scikit-learn's is that of the encoder of labels
     elif walk.version or name.startswith("sklearn."):
         library, version = SCIKIT_LEARN, walk.version
     return Artifact(PICKLE, library, version, name, tuple(modules), walk.needs_numpy, complete=complete)

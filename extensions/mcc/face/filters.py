@@ -80,6 +80,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "problem": piped_second(answer_formats.problem),
     "python": quoting.python,
     "pythons": selected.pythons,
+    "system_packages": selected.system_packages,
     "region_problem": offers.region_problem,
     "replicas_problem": piped_second(hyperpod_answers.replicas_problem),
     "request_kinds": engines.request_kinds,

@@ -21,6 +21,8 @@ LINES = {
         ),
         "serve: cannot load the model /opt/ml/model/m.json: Unsuitable: m.json was saved by XGBoost 3.4.1; "
         "2.1.3 would read it and answer wrong numbers. Use XGBoost 3.4.1 or newer.": "dependency-version",
+        "OSError: dlopen(x): Library not loaded: @rpath/libomp.dylib": "missing-system-library",
+        "OSError: libgomp.so.1: cannot open shared object file: No such file": "missing-system-library",
         "[2026-11-25 09:30:49 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:42)": "worker-killed",
         "Timeout (0:01:02)!": "prediction-hung",
         '{"method":"POST","path":"/invocations","status":504,"ms":60001}': "invocation-timeout",
