@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from extensions.mcc.artifacts import model_folders
+from extensions.mcc.artifacts import model_folders, onnx_files
 
 CALL = """
 import sys
@@ -41,7 +41,7 @@ def main(model_path: str, model_file: str) -> None:
 
 
 def bring(source: Path, target: Path) -> None:
-    """Copy a model file or directory; report a failure."""
+    """Copy a model file, with an ONNX model's files of weights, or a directory; report a failure."""
     try:
         if leaving := model_folders.link_that_leaves(source):
             raise OSError(f"{leaving} is a link that leaves the folder; copy the model with cp -rL first")
@@ -49,7 +49,12 @@ def bring(source: Path, target: Path) -> None:
             shutil.copytree(source, target)
         else:
             shutil.copy2(source, target)
-    except OSError as error:
+            for name in onnx_files.weight_files(source) if source.suffix == ".onnx" else []:
+                if (weights := target.parent / name).exists():
+                    raise OSError(f"{name} is in model/ already; give the weights another name")
+                weights.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source.parent / name, weights)
+    except (OSError, ValueError) as error:
         print(f"Could not copy the model ({error}). To try again: cp -r {source} {target}", file=sys.stderr)
 
 

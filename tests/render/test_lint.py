@@ -17,7 +17,8 @@ from tests.render.clusters import VARIANTS as HYPERPOD_VARIANTS
 from tests.render.language_models import LANGUAGE_MODELS, language_model
 
 OWN_MODULES = [  # of projects, imported by their names
-    *("lifecycle", "contract", "runtime", "app", "model_handler", "abalone", "backend", "signature"),
+    *("lifecycle", "contract", "runtime", "app", "model_handler", "backend", "signature"),
+    *("abalone", "onnx_file"),
 ]
 # One process renders for all of these.
 LINT = pytest.mark.xdist_group("lint")

@@ -15,6 +15,7 @@ WORDS = {
     "xgboost": ("xgboost",),
     "tensorflow": ("tensorflow",),
     "lightgbm": ("lightgbm",),
+    "onnxruntime": ("onnx",),
 }
 OTHERS = {
     **{name: tuple(word for other in WORDS if other != name for word in WORDS[other]) for name in WORDS},

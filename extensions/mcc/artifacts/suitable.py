@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..catalog import catalog
 from ..catalog.entries.predictive import Framework, Version
-from . import artifacts
+from . import artifacts, onnx_files
 
 
 def best(framework: str, model_format: str = "", model_path: str = "") -> Version:
@@ -55,6 +55,20 @@ def problem(framework: str, model_format: str, model_path: str, version: str = "
     if not _verdict(facts, other, model_path, model_format).problem:
         return f"{verdict.problem} Choose framework_version={other.number}, or leave it out."
     return f"{verdict.problem} {verdict.fix}"
+
+
+def onnx_problem(framework: str, path: Path, version: str = "") -> str:
+    """Return why a version of ONNX Runtime, without a `version` the default, cannot load a model, or ''."""
+    chosen = version or catalog.frameworks()[framework].default_version().number
+    return onnx_files.problem(path, onnx_limits(framework, chosen))
+
+
+def onnx_limits(framework: str, version: str) -> onnx_files.Runtime | None:
+    """Return the limits of a version of ONNX Runtime, None for a version that the catalog does not have."""
+    facts = catalog.frameworks()[framework]
+    known = facts.version(version)
+    newer = "Use a newer ONNX Runtime (framework_version)"
+    return onnx_files.Runtime(f"{facts.title} {version}", known.opset, known.ir, newer) if known else None
 
 
 def _verdict(facts: Framework, version: Version, model_path: str, model_format: str) -> artifacts.Verdict:

@@ -72,6 +72,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "model_problem": version_checks.model_problem,
     "model_volume": pods.model_volume,
     "open_routes": engines.open_routes,
+    "onnx_limits": suitable.onnx_limits,
     "other_names": engines.other_names,
     "path_problem": model_path.path_problem,
     "pod_environment": pods.environment,

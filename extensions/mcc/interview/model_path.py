@@ -60,6 +60,9 @@ def problems(data: Mapping[str, Any]) -> list[str]:
         ]
     elif wrong := model_folders.file_problem(path) if model_format in ("joblib", "pkl") else "":
         return [f"model_path: {redaction.shown(path.name)}: {wrong}."]
+    elif served == "onnxruntime":
+        if wrong := suitable.onnx_problem(served, path, str(data.get("framework_version", ""))):
+            return [f"model_path: {redaction.shown(path.name)}: {wrong}."]
     elif served in triton.CONFIGS:
         image = str(data.get("base_image", ""))
         if wrong := triton.artefact_problem(path, served, model_format, image):

@@ -34,7 +34,8 @@ class Version:
     """A version of a framework: the formats it reads and every package it needs, pinned.
 
     `pythons` are the versions of Python that have wheels for all pins, oldest first. `released` is given
-    where numpy and SciPy have to be of the time of the library.
+    where numpy and SciPy have to be of the time of the library. `opset` and `ir` are the newest versions of
+    ONNX that ONNX Runtime reads, 0 for other frameworks.
     """
 
     number: str
@@ -44,6 +45,8 @@ class Version:
     requirements: tuple[str, ...]
     default: bool = False
     released: date | None = None
+    opset: int = 0
+    ir: int = 0
 
     @property
     def image_python(self) -> str:
