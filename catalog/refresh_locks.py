@@ -9,7 +9,7 @@ A maintainer's script, run by hand when a version is added or its dependencies s
 Each list is complete, transitive dependencies included, because projects install it with
 `pip install --no-deps`. uv resolves it for Linux x86_64 and aarch64 and macOS arm64, from wheels only.
 Servers come first and their pins constrain the frameworks', so any server's list can be joined with any
-framework's.
+framework's. What a framework declares and no server imports is under its `unused:` and is left out.
 
 The versions of Python with wheels for all of `direct` are written to `pythons:`, and one list of pins is made
 that has wheels for all of them. An entry with a `released:` date is resolved as of that date plus 8 days:
@@ -19,6 +19,7 @@ the diff, then run the unit tests.
 
 import argparse
 import dataclasses
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,7 @@ LINUX_ARM = {"sys_platform": "linux", "platform_machine": "aarch64"}
 MAC_ARM = {"sys_platform": "darwin", "platform_machine": "arm64"}
 TARGETS = [LINUX_X86, LINUX_ARM, MAC_ARM]
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")  # the same, for uv
+OLDEST_MACOS = {"MACOSX_DEPLOYMENT_TARGET": "14.0"}  # uv assumes 13, for which there are fewer wheels
 # Old libraries are resolved with packages of their own time. The others keep their newest pins.
 OF_THE_TIME = ("numpy", "scipy", "threadpoolctl")
 DAYS_AFTER = 8  # with 90, some libraries are given a numpy that they cannot be imported with
@@ -66,6 +68,7 @@ class Entry:
     requirements: yaml.SequenceNode
     pythons: yaml.SequenceNode | None
     released: date | None
+    unused: list[str]
 
 
 def main() -> None:
@@ -102,13 +105,14 @@ def locked_entries(path: Path) -> Iterator[Entry]:
     for name, entry in fields_of(root[path.stem]).items():
         fields = fields_of(entry)
         locked = fields["versions"].value if "versions" in fields else [entry]
+        unused = texts(fields["unused"]) if "unused" in fields else []
         if "environments" in fields:
             locked = list(fields_of(fields["environments"]).values())
         for version in locked:
             if "direct" in (found := fields_of(version)):
                 released = date.fromisoformat(found["released"].value) if "released" in found else None
                 pythons = found.get("pythons")
-                yield Entry(name, texts(found["direct"]), found["requirements"], pythons, released)
+                yield Entry(name, texts(found["direct"]), found["requirements"], pythons, released, unused)
 
 
 def lock(entry: Entry, constraints: list[str]) -> tuple[list[str], list[str]]:
@@ -117,7 +121,7 @@ def lock(entry: Entry, constraints: list[str]) -> tuple[list[str], list[str]]:
     pythons = [python for python in PYTHONS if has_wheels(entry.direct, python, as_of)]
     if not pythons:
         raise SystemExit(f"no Python of {', '.join(PYTHONS)} has wheels for {', '.join(entry.direct)}")
-    pins = resolve(entry.direct, constraints, pythons, as_of)
+    pins = resolve(entry.direct, constraints, pythons, as_of, entry.unused)
     for python in pythons:
         if not has_wheels(pins, python, ["--no-deps"]):
             raise SystemExit(f"no wheels on Python {python} for some of {', '.join(pins)}")
@@ -139,6 +143,7 @@ def has_wheels(requirements: list[str], python: str, options: Sequence[str]) -> 
     return not any(
         subprocess.run(
             [*command, "--python-version", python, "--python-platform", platform, "-"],
+            env={**os.environ, **OLDEST_MACOS},
             input=text,
             text=True,
             stdout=subprocess.DEVNULL,
@@ -160,11 +165,16 @@ def texts(node: yaml.SequenceNode) -> list[str]:
 
 
 def resolve(
-    direct: list[str], constraints: list[str], pythons: Sequence[str] = PYTHONS, options: Sequence[str] = ()
+    direct: list[str],
+    constraints: list[str],
+    pythons: Sequence[str] = PYTHONS,
+    options: Sequence[str] = (),
+    unused: Sequence[str] = (),
 ) -> list[str]:
     """Return `direct` and all it depends on as pins for `pythons`, with a marker where a platform lacks one.
 
-    Each package has one version, which has wheels for all of them. `options` are further ones of uv.
+    Each package has one version, which has wheels for all of them. `options` are further ones of uv, and
+    `unused` are packages to leave out, with what only they depend on.
     """
     following = f"3.{int(pythons[-1].partition('.')[2]) + 1}"
     environments = [
@@ -180,10 +190,11 @@ def resolve(
         )
         (here / "direct.in").write_text("\n".join(direct))
         (here / "constraints.txt").write_text("\n".join(constraints))
+        (here / "unused.txt").write_text("\n".join(unused))
         command = ["uv", "pip", "compile", "direct.in", "--constraints", "constraints.txt", "--quiet"]
         command += ["--universal", "--fork-strategy", "fewest", "--python-version", pythons[0]]
         command += ["--no-python-downloads", "--only-binary", ":all:", "--no-header", "--no-annotate"]
-        command += ["--no-emit-index-url", "--no-emit-find-links", *options]
+        command += ["--no-emit-index-url", "--no-emit-find-links", "--excludes", "unused.txt", *options]
         printed = subprocess.run(command, cwd=here, check=True, text=True, stdout=subprocess.PIPE).stdout
     pins = [pin for line in printed.splitlines() if (pin := with_plain_marker(line, pythons))]
     names = [Requirement(pin).name for pin in pins]

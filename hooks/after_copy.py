@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from extensions.mcc.artifacts import model_folders
+from extensions.mcc.artifacts import model_folders, onnx_files
 from extensions.mcc.inspection import about, inspector, tars
 from extensions.mcc.inspection.findings import Findings
 
@@ -64,7 +64,10 @@ def unpacked(path: Path, found: Findings) -> Iterator[Path]:
 
 
 def bring(source: Path, target: Path) -> bool:
-    """Copy a model file or directory; report a failure, and return whether it succeeded."""
+    """Copy a model file, with an ONNX model's files of weights, or a directory.
+
+    Report a failure, and return whether it succeeded.
+    """
     try:
         if leaving := model_folders.link_that_leaves(source):
             raise OSError(f"{leaving} is a link that leaves the folder; copy the model with cp -rL first")
@@ -72,7 +75,12 @@ def bring(source: Path, target: Path) -> bool:
             shutil.copytree(source, target)
         else:
             shutil.copy2(source, target)
-    except OSError as error:
+            for name in onnx_files.weight_files(source) if source.suffix == ".onnx" else []:
+                if (weights := target.parent / name).exists():
+                    raise OSError(f"{name} is in model/ already; give the weights another name")
+                weights.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source.parent / name, weights)
+    except (OSError, ValueError) as error:
         print(f"Could not copy the model ({error}). To try again: cp -r {source} {target}", file=sys.stderr)
         return False
     return True

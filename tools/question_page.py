@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from extensions.mcc.catalog import catalog
 from extensions.mcc.interview import questions
 from tools import projects
 from tools.projects import FOLDER, GENERATED, HYPERPOD, REPOSITORY
@@ -109,7 +110,7 @@ def _asked_for(name: str, asked: Mapping[tuple[str, str], Asked]) -> str:
 
 
 def _choices(name: str) -> list[str]:
-    kinds = ("sklearn", "xgboost", "tensorflow", *questions.DEPLOYMENT_CONFIGS)
+    kinds = (*catalog.frameworks(), *questions.DEPLOYMENT_CONFIGS)
     found: dict[str, None] = {}
     if name in ("base_image", "framework_version"):  # too many, and different for each kind
         return []

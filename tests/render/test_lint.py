@@ -11,13 +11,14 @@ import copier
 import pytest
 import yaml
 
-from tests.conftest import COMBINATIONS, TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
+from tests.conftest import TRIED, TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
 from tests.render.checks import TRITON_VARIANTS, VARIANTS, answers_of, files_of
 from tests.render.clusters import VARIANTS as HYPERPOD_VARIANTS
 from tests.render.language_models import LANGUAGE_MODELS, language_model
 
 OWN_MODULES = [  # of projects, imported by their names
-    *("lifecycle", "contract", "runtime", "app", "model_handler", "abalone", "backend", "signature"),
+    *("lifecycle", "contract", "runtime", "app", "model_handler", "backend", "signature"),
+    *("abalone", "onnx_file"),
 ]
 # One process renders for all of these.
 LINT = pytest.mark.xdist_group("lint")
@@ -28,9 +29,7 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Render all combinations and return their distinct files by kind, each once."""
     seen: set[str] = set()
     kinds: dict[str, list[Path]] = {"python": [], "Dockerfile": [], "yaml": [], "nginx.conf": [], "toml": []}
-    every = [
-        {**answers_of(*combination), **extra} for combination in COMBINATIONS for extra in VARIANTS.values()
-    ]
+    every = [{**answers_of(*combination), **extra} for combination in TRIED for extra in VARIANTS.values()]
     for config, model_format in TRITON_MODELS:
         triton: dict[str, object] = {"deployment_config": config, "model_format": model_format}
         every += [{**triton, **extra} for extra in TRITON_VARIANTS.values()]

@@ -10,10 +10,16 @@ from tests import ownership
 from tests.conftest import COMBINATIONS, REPOSITORY, Render
 from tests.render.checks import VARIANTS, answers_of, check_scripts, check_text, copy_sources, files_of
 
+WORDS = {
+    "sklearn": ("sklearn", "scikit", "joblib"),
+    "xgboost": ("xgboost",),
+    "tensorflow": ("tensorflow",),
+    "lightgbm": ("lightgbm",),
+    "onnxruntime": ("onnx",),
+}
 OTHERS = {
-    "sklearn": ("xgboost", "tensorflow"),
-    "xgboost": ("sklearn", "scikit", "tensorflow", "joblib"),
-    "tensorflow": ("sklearn", "scikit", "xgboost", "joblib"),
+    **{name: tuple(word for other in WORDS if other != name for word in WORDS[other]) for name in WORDS},
+    "lightgbm": ("xgboost", "tensorflow"),  # its pickles need scikit-learn
     "http-flask": ("fastapi", "uvicorn"),
     "http-fastapi": ("flask", "gthread"),
 }

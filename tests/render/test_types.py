@@ -18,6 +18,8 @@ CLUSTER = {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "research"}
 PROJECTS: dict[str, dict[str, Any]] = {
     "http-flask": {"framework": "sklearn"},
     "http-fastapi": {"framework": "tensorflow", **CLUSTER},
+    "http-flask, a pickle of LightGBM": {"framework": "lightgbm", "model_format": "pkl"},
+    "http-fastapi, ONNX": {"framework": "onnxruntime"},
     "http-fastapi, CodeBuild": {"framework": "xgboost", "build_target": "codebuild"},
     "transformers-vllm": OFFLINE,
     "transformers-sglang": {**OFFLINE, **CLUSTER},

@@ -9,6 +9,7 @@ import copier
 import pytest
 from copier.errors import UserMessageError
 
+from extensions.mcc.catalog import catalog
 from tests.conftest import REPOSITORY
 
 
@@ -31,7 +32,7 @@ def triton(backend: str, **data: Any) -> dict[str, Any]:
 
 
 BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
-    ({"framework": "pytorch"}, ("framework", "'pytorch'", "sklearn, xgboost, tensorflow")),
+    ({"framework": "pytorch"}, ("framework", "'pytorch'", ", ".join(catalog.frameworks()))),
     ({"model_format": "ubj"}, ("model_format", "'ubj'", "sklearn", "pkl, joblib")),
     ({"framework": "xgboost", "model_format": "pkl"}, ("model_format", "xgboost", "json, model, ubj")),
     ({"framework_version": "0.1"}, ("framework_version", "'0.1'", "1.7.1")),

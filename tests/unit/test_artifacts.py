@@ -35,6 +35,7 @@ STATED: dict[str, dict[str, Any]] = {
     "xgboost-2.1.3-multi-output.json": {"version": "2.1.3", "is_multi_output": True},
     "xgboost-2.1.3-multi-output.ubj": {"version": "2.1.3", "is_multi_output": True},
     "xgboost-2.0.3-gamma.json": {"version": "2.0.3", "is_gamma": True},
+    "lightgbm-4.5.0.pkl": {"library": "lightgbm", "version": "", "root": "lightgbm.sklearn.LGBMClassifier"},
     "keras-2.15.0.h5": {"library": "keras", "version": "2.15.0", "has_model": True},
     "weights.h5": {"library": "keras", "has_model": False},
 }
@@ -77,6 +78,8 @@ JUDGED = [  # a model, installed versions, the message, or "" if it is served
         {"scikit-learn": "1.5.2"},
         "a pickled Booster of XGBoost 2.1.3, but XGBoost is not",
     ),
+    ("lightgbm-4.5.0.pkl", {"lightgbm": "4.7.0", "scikit-learn": "1.9.1"}, ""),
+    ("lightgbm-4.5.0.pkl", {"scikit-learn": "1.7.1"}, "a pickled LGBMClassifier of LightGBM, which is not"),
     ("keras-2.15.0.h5", {"keras": "3.15.1"}, "saved by Keras 2.15.0"),
     ("keras-2.15.0.h5", {}, ""),
     ("weights.h5", {"keras": "3.15.1"}, "only weights"),
@@ -101,7 +104,7 @@ def test_which_versions_serve_it(name: str, installed: dict[str, str], refusal: 
         assert verdict.fix and len(f"{verdict.problem} {verdict.fix}") < 300, (
             "the server cuts longer ones off"
         )
-        with pytest.raises(artifacts.Unsuitable, match=r"scikit-learn|XGBoost|Keras|weights|NumPy"):
+        with pytest.raises(artifacts.Unsuitable, match=r"scikit-learn|XGBoost|LightGBM|Keras|weights|NumPy"):
             artifacts.require(MODELS / name, installed)
 
 

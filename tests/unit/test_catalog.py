@@ -62,7 +62,9 @@ def test_every_format_has_its_file() -> None:
 
 def test_default_versions() -> None:
     defaults = {name: facts.default_version().number for name, facts in catalog.frameworks().items()}
-    assert defaults == {"sklearn": "1.7.1", "xgboost": "2.1.3", "tensorflow": "2.20.0"}
+    specified = {"sklearn": "1.7.1", "xgboost": "2.1.3", "tensorflow": "2.20.0"}
+    newest = {name: facts.versions[0].number for name, facts in catalog.frameworks().items()}
+    assert defaults == {**newest, **specified}
 
 
 def test_current_and_old_versions_are_offered() -> None:
@@ -79,6 +81,12 @@ def test_numpy_2_is_pinned_where_the_library_allows_it(framework: str, version: 
     numpy = next(pin for pin in catalog.requirements(framework, version, server) if pin.startswith("numpy=="))
     needs_numpy_1 = framework == "sklearn" and version.startswith(("1.2.", "1.3."))
     assert numpy.startswith("numpy==1." if needs_numpy_1 else "numpy==2.")
+
+
+def test_a_format_has_the_packages_that_it_needs() -> None:
+    with_all = names(catalog.requirements("lightgbm", "4.7.0", "http-flask", "pkl"))
+    without = names(catalog.requirements("lightgbm", "4.7.0", "http-flask", "txt"))
+    assert set(with_all) - set(without) == {"cloudpickle", "joblib", "scikit-learn", "threadpoolctl"}
 
 
 def test_each_version_has_its_pythons() -> None:
@@ -199,7 +207,7 @@ def test_pins_that_disagree_are_refused(copy: Path) -> None:
     path = copy / "web_servers.yml"
     path.write_text(path.read_text().replace("- orjson==", "- numpy==9\n      - orjson==", 1))
     with pytest.raises(CatalogError, match=r"pin both numpy==2\.[0-9.]+ and numpy==9"):
-        catalog.requirements("sklearn", "1.7.1", "http-flask", copy)
+        catalog.requirements("sklearn", "1.7.1", "http-flask", directory=copy)
 
 
 def test_what_is_returned_cannot_be_changed() -> None:

@@ -74,7 +74,7 @@ def test_a_copy_with_gpus_reserves_what_every_type_places(instance_type: str) ->
     assert found["memory_mib"] == 1024
 
 
-@pytest.mark.parametrize("framework", ["sklearn", "xgboost", "tensorflow"])
+@pytest.mark.parametrize("framework", catalog.frameworks())
 def test_a_copy_without_gpus_reserves_no_more_than_is_known_to_be_placed(framework: str) -> None:
     for name, instance in catalog.instances().items():
         if instance.kind in ("cpu", "gpu"):

@@ -45,7 +45,7 @@ STATED: dict[str, dict[str, Any]] = {
         "sample": "input_example.json",
     },
     "lightgbm.txt": {"inputs": [{**COLUMNS["inputs"][0], "type": "category"}, *COLUMNS["inputs"][1:]]},
-    "lightgbm.joblib": {"class": "lightgbm.sklearn.LGBMClassifier", "packages": ["lightgbm"]},
+    "lightgbm.joblib": {"class": "lightgbm.sklearn.LGBMClassifier"},
     "catboost.cbm": {"libraries": {"catboost": "1.2.10"}, "classes": ["no", "yes"], "objective": "Logloss"},
     "own-layer.keras": {
         "libraries": {"keras": "3.15.1"},
@@ -69,7 +69,7 @@ CHOSEN = {
     "mlflow": ("Pipeline of scikit-learn 1.9.1 (pickle)", "sklearn", "pkl"),
     "own-layer.keras": ("Keras archive 3.15.1", "tensorflow", "keras"),
     "two-inputs.h5": ("HDF5 of Keras 3.15.1", "tensorflow", "h5"),
-    "lightgbm.txt": ("LightGBM text", "triton-fil", "txt"),
+    "lightgbm.txt": ("LightGBM text", "lightgbm", "txt"),
 }
 
 

@@ -33,10 +33,9 @@ REFUSED = {  # the model, other answers, the message
     "triton": (COLUMNS, {"deployment_config": "triton-fil"}, "Choose deployment_config=triton-python."),
     "lightgbm": (
         INSPECTED / "lightgbm.txt",
-        {},
-        "which http-fastapi does not serve. Choose deployment_config=triton-fil.",
+        {"framework": "sklearn"},
+        "which framework=sklearn does not serve. Choose framework=lightgbm and model_format=txt, or",
     ),
-    "wrapper": (INSPECTED / "lightgbm.joblib", {}, 'call its booster_.save_model("model.txt")'),
     "catboost": (INSPECTED / "catboost.cbm", {}, 'save_model("model.onnx", format="onnx")'),
     "dictionary": (
         INSPECTED / "dictionary.pkl",
@@ -131,7 +130,7 @@ def test_the_file_of_a_project_that_exists_decides_nothing(tmp_path: Path) -> No
     [
         (COLUMNS, 0, "-d framework=sklearn -d model_format=joblib"),
         (INSPECTED / "mlflow", 0, "Saved with: scikit-learn 1.9.1, Python 3.11.7"),
-        (INSPECTED / "lightgbm.txt", 0, "-d deployment_config=triton-fil"),
+        (INSPECTED / "lightgbm.txt", 0, "-d framework=lightgbm -d model_format=txt"),
         (INSPECTED / "main.pkl", 0, "needs code that is not in it: __main__.Clip."),
         (INSPECTED / "own-layer.keras", 0, 'model.export("SavedModel")'),
         (INSPECTED / "make.py", 1, "is no model that this template recognizes"),

@@ -39,6 +39,7 @@ CHOSEN = [  # framework, format, model, the version that is chosen for it
     ("xgboost", "model", "xgboost-1.7.6.model", "2.1.3"),
     ("xgboost", "json", "xgboost-2.1.3-multi-output.json", "2.1.3"),
     ("xgboost", "json", "xgboost-2.0.3-gamma.json", "2.0.3"),
+    ("lightgbm", "pkl", "lightgbm-4.5.0.pkl", "4.7.0"),
 ]
 REFUSED = [  # framework, format, version, model, the message
     ("sklearn", "joblib", "1.7.1", "sklearn-1.9.1.joblib", "Choose framework_version=1.9.1, or leave it out"),
@@ -49,6 +50,7 @@ REFUSED = [  # framework, format, version, model, the message
     ("xgboost", "ubj", "", "xgboost-1.7.6.model", "not model_format=ubj. Choose model_format=model"),
     ("xgboost", "json", "", "xgboost-2.1.3.pkl", 'call its save_model("model.json")'),
     ("sklearn", "pkl", "", "xgboost-2.1.3.pkl", "a pickled Booster of XGBoost 2.1.3"),
+    ("sklearn", "pkl", "", "lightgbm-4.5.0.pkl", "Choose framework=lightgbm and model_format=pkl"),
     ("tensorflow", "h5", "", "keras-2.15.0.h5", "tf.saved_model.save"),
     ("tensorflow", "h5", "", "weights.h5", "only weights"),
 ]
@@ -143,6 +145,36 @@ def test_a_file_that_is_surely_not_of_its_format_is_refused(
     with pytest.raises(UserMessageError, match=words):
         copier.run_copy(str(template), tmp_path / "p", data=data, defaults=True, unsafe=True, quiet=True)
     assert not (tmp_path / "p").exists()
+
+
+TOO_NEW = r", ONNX Runtime 1\.27\.0 reads up to {}\. Use a newer ONNX Runtime"
+ONNX = {  # a model, the message
+    "weights left behind": (model_files.onnx(model_files.tensor({"location": "own.data"})), "'own.data'"),
+    "newer opset": (model_files.onnx(opset=27), TOO_NEW.format(26)),
+    "newer IR version": (model_files.onnx(ir=14), TOO_NEW.format(13)),
+    "another kind": (b"\x89PNG", "it is not an ONNX file"),
+}
+
+
+@pytest.mark.parametrize("name", ONNX)
+def test_an_onnx_model_that_onnx_runtime_would_not_load_is_refused(tmp_path: Path, name: str) -> None:
+    content, told = ONNX[name]
+    path = tmp_path / "own.onnx"
+    path.write_bytes(content)
+    given = {"framework": "onnxruntime", "model_path": str(path), "framework_version": "1.27.0"}
+    with pytest.raises(InvalidAnswer, match=told):
+        answers.check(given)
+
+
+def test_the_weights_of_an_onnx_model_are_copied_with_it(template: Path, tmp_path: Path) -> None:
+    path, project = tmp_path / "own.onnx", tmp_path / "project"
+    path.write_bytes(model_files.onnx(model_files.tensor({"location": "weights/own.data"})))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "own.data").write_bytes(bytes(4096))
+    data = {"framework": "onnxruntime", "model_path": str(path), "include_tests": False}
+    copier.run_copy(str(template), project, data=data, defaults=True, unsafe=True, quiet=True)
+    assert (project / "model" / "model.onnx").read_bytes() == path.read_bytes()
+    assert (project / "model" / "weights" / "own.data").read_bytes() == bytes(4096)
 
 
 NEWER = "nvcr.io/nvidia/tritonserver:26.10-py3"

@@ -12,6 +12,7 @@ from tests.conftest import REPOSITORY
 from tests.unit.interviews import given_but, language_model, spawn, stored_in
 
 MODELS = REPOSITORY / "tests" / "data" / "models"
+INSPECTED = REPOSITORY / "tests" / "data" / "inspected"
 CLEAR = "\x15"  # Ctrl-U: the line is empty again
 
 
@@ -67,8 +68,8 @@ def test_what_the_file_of_a_model_states_is_not_asked(template: Path, tmp_path: 
     decided = ("framework", "model_format", "framework_version")
     child = spawn(template, tmp_path / "made", *given_but("model_path", "include_sample_model", *decided))
     child.expect("Path of your model")
-    child.send(f"{MODELS / 'lightgbm.txt'}\r")
-    child.expect(re.escape("Choose deployment_config=triton-fil"))
+    child.send(f"{INSPECTED / 'only.weights.h5'}\r")
+    child.expect("weights only")
     child.send(f"{CLEAR}{MODELS / 'xgboost-3.4.1.ubj'}\r")
     child.expect(pexpect.EOF)
     assert "Which" not in child.before and "XGBoost UBJSON 3.4.1" in child.before

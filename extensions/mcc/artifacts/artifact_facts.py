@@ -5,7 +5,7 @@ from dataclasses import dataclass
 PICKLE, XGBOOST_JSON, XGBOOST_UBJ = "pickle", "XGBoost JSON", "XGBoost UBJSON"
 XGBOOST_BINARY = "old XGBoost binary"
 KERAS, HDF5, SAVED_MODEL, UNKNOWN = "Keras archive", "HDF5", "SavedModel", "unknown"
-SCIKIT_LEARN, XGBOOST, NUMPY = "scikit-learn", "xgboost", "numpy"
+SCIKIT_LEARN, XGBOOST, LIGHTGBM, NUMPY = "scikit-learn", "xgboost", "lightgbm", "numpy"
 
 
 @dataclass(frozen=True)

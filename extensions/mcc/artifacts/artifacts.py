@@ -13,6 +13,7 @@ from pathlib import Path
 from .artifact_facts import (
     HDF5,
     KERAS,
+    LIGHTGBM,
     NUMPY,
     PICKLE,
     SCIKIT_LEARN,
@@ -90,6 +91,10 @@ def judge(model: Artifact, name: str, installed: Mapping[str, str], ending: str 
         return Verdict(f"{name} contains only weights, without the model architecture.", fix=fix)
     if model.library == XGBOOST:
         return _judge_xgboost(model, name, installed)
+    if model.library == LIGHTGBM and LIGHTGBM not in installed and SCIKIT_LEARN in installed:
+        what = model.root.rpartition(".")[2]
+        cause = f"{name} holds a pickled {what} of LightGBM, which is not installed."
+        return Verdict(cause, fix="Choose framework=lightgbm, model_format=pkl. Or install lightgbm, too.")
     if model.library == SCIKIT_LEARN:
         return _judge_sklearn(model, name, installed)
     if model.library == "keras" and "keras" in installed:

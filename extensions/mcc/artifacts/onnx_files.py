@@ -1,7 +1,7 @@
 """ONNX files, read without the model's libraries: versions, and the files that hold their weights.
 
 Only the standard library is used, and nothing of a model runs: the template reads a model with it before the
-copy, and a project of the ONNX Runtime backend before a build and when its server starts.
+copy, and a project of Triton's ONNX Runtime backend before a build and when its server starts.
 """
 
 import mmap
@@ -37,11 +37,12 @@ class Mapped(mmap.mmap):
 
 @dataclass(frozen=True)
 class Runtime:
-    """The ONNX Runtime of an image and the newest versions that it reads."""
+    """An ONNX Runtime, the newest versions that it reads, and how to get a newer one."""
 
     name: str
     opset: int
     ir: int
+    newer: str = "Use a newer release of Triton (base_image)"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def problem(model: Path, runtime: Runtime | None) -> str:
             lower = f"opset {min(found.opset, runtime.opset)} and IR version {runtime.ir}"
             return (
                 f"it has {what} {seen}, {runtime.name} reads up to {newest}. "
-                f"Use a newer release of Triton (base_image), or export it with {lower}"
+                f"{runtime.newer}, or export it with {lower}"
             )
     return ""
 

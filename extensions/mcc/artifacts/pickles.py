@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import xgboost_files
-from .artifact_facts import PICKLE, SCIKIT_LEARN, XGBOOST, Artifact, Exhausted, NotUnderstood
+from .artifact_facts import LIGHTGBM, PICKLE, SCIKIT_LEARN, XGBOOST, Artifact, Exhausted, NotUnderstood
 from .pickle_opcodes import CALLS, CONSTANTS, CONTAINERS, LINES, MEMO, SIZED, Global, Node, root_class
 from .streams import HEAD_BYTES, TEXT_BYTES, Stream
 
@@ -43,6 +43,8 @@ class Followed:
         library, version = "", ""
         if name.startswith("xgboost.") or (self.booster_version and not self.version):
             library, version = XGBOOST, self.booster_version
+        elif name.startswith("lightgbm."):
+            library = LIGHTGBM  # its version is not in the file; scikit-learn's is of the encoder of labels
         elif self.version or name.startswith("sklearn."):
             library, version = SCIKIT_LEARN, self.version
         return Artifact(

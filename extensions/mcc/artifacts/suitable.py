@@ -5,7 +5,7 @@ from pathlib import Path
 from ..catalog import catalog
 from ..catalog.entries.predictive import Framework, Version
 from ..inspection import choices
-from . import artifacts
+from . import artifacts, onnx_files
 
 
 def best(framework: str, model_format: str = "", model_path: str = "") -> Version:
@@ -47,6 +47,8 @@ def problem(framework: str, model_format: str, model_path: str, version: str = "
     chosen = facts.version(version) if version else best(framework, model_format, model_path)
     if chosen is None or _model(model_path) is None:
         return ""
+    if chosen.opset:
+        return onnx_problem(framework, choices.location(model_path), chosen.number)
     verdict = _verdict(facts, chosen, model_path, model_format)
     if not verdict.problem:
         return ""
@@ -54,6 +56,20 @@ def problem(framework: str, model_format: str, model_path: str, version: str = "
     if not _verdict(facts, other, model_path, model_format).problem:
         return f"{verdict.problem} Choose framework_version={other.number}, or leave it out."
     return f"{verdict.problem} {verdict.fix}"
+
+
+def onnx_problem(framework: str, path: Path, version: str) -> str:
+    """Return why a version of ONNX Runtime cannot load a model, or ''."""
+    wrong = onnx_files.problem(path, onnx_limits(framework, version))
+    return f"{path.name}: {wrong}." if wrong else ""
+
+
+def onnx_limits(framework: str, version: str) -> onnx_files.Runtime | None:
+    """Return the limits of a version of ONNX Runtime, None for a version that the catalog does not have."""
+    facts = catalog.frameworks()[framework]
+    known = facts.version(version)
+    newer = "Use a newer ONNX Runtime (framework_version)"
+    return onnx_files.Runtime(f"{facts.title} {version}", known.opset, known.ir, newer) if known else None
 
 
 def _verdict(facts: Framework, version: Version, model_path: str, model_format: str) -> artifacts.Verdict:

@@ -222,7 +222,9 @@ def regions(directory: Path = CATALOG) -> Mapping[str, Region]:
     return read(directory / "regions.yml", Region)[0]
 
 
-def requirements(framework: str, version: str, server: str, directory: Path = CATALOG) -> list[str]:
+def requirements(
+    framework: str, version: str, server: str, model_format: str = "", directory: Path = CATALOG
+) -> list[str]:
     """Return everything a project installs, as pins sorted by name.
 
     Raises CatalogError when the catalog lacks one of the three, or two pins disagree.
@@ -242,7 +244,8 @@ def requirements(framework: str, version: str, server: str, directory: Path = CA
                 "Run catalog/refresh_locks.py."
             )
         by_name[name] = pin
-    return [by_name[name] for name in sorted(by_name)]
+    unused = facts.formats[model_format].unused if model_format else ()
+    return [by_name[name] for name in sorted(by_name) if name not in unused]
 
 
 def _date(path: Path) -> date:

@@ -37,6 +37,11 @@ def pythons(framework: str, version: str) -> list[str]:
     return list(catalog.pythons(framework, version))
 
 
+def system_packages(framework: str) -> list[str]:
+    """Return the Debian packages that a framework needs in the image, each with a pattern of versions."""
+    return list(catalog.frameworks()[framework].system_packages)
+
+
 def model_file(served: str, model_format: str) -> str:
     """Return the name of a project's model, of a framework or of a Triton backend."""
     return catalog.formats(served)[model_format].file

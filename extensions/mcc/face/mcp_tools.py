@@ -32,7 +32,7 @@ def get_ml_config(
     """Suggest answers for a SageMaker container: instance_type, region, base_image, model_name.
 
     `context` holds what is known: model_name, max_model_len and max_concurrency of a language model, or the
-    framework of a predictive one (sklearn, xgboost, tensorflow), deployment_config, serving_profile.
+    framework of a predictive one (sklearn, xgboost or another), deployment_config, serving_profile.
     The cheapest instance type that serves the model is the value, the next ones are choices.
     """
     given = context or {}

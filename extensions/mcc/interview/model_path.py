@@ -194,6 +194,8 @@ def _of_files(given: str, found: Findings, config: str, served: str, model_forma
         )
     if model_format in ("joblib", "pkl") and (wrong := model_folders.file_problem(path)):
         return f"{name}: {wrong}."
+    if not found.is_understood and model_format == "onnx" and served in catalog.frameworks():
+        return suitable.problem(served, model_format, given)
     if config in triton.CONFIGS and (wrong := triton.artefact_problem(path, served, model_format, image)):
         return f"{name}: {wrong}."
     return ""

@@ -7,8 +7,8 @@ from ..catalog import catalog
 from ..servers import engines, triton
 
 DEPLOYMENT_CONFIGS = {
-    "http-fastapi": "scikit-learn, XGBoost or TensorFlow with FastAPI",
-    "http-flask": "scikit-learn, XGBoost or TensorFlow with Flask",
+    "http-fastapi": "scikit-learn, XGBoost and other libraries, with FastAPI",
+    "http-flask": "scikit-learn, XGBoost and other libraries, with Flask",
     "transformers-vllm": "language models with vLLM",
     "transformers-sglang": "language models with SGLang",
     "transformers-tensorrt-llm": "language models with TensorRT-LLM",

@@ -86,6 +86,12 @@ MODELS: dict[str, tuple[str, list[str], str]] = {
         f"import xgboost; model = xgboost.XGBRegressor(objective='reg:gamma', **{XGBOOST})\n"
         "model.fit(x, y).save_model(name)",
     ),
+    "lightgbm-4.5.0.pkl": (
+        "3.11",
+        ["lightgbm==4.5.0", "scikit-learn==1.5.2", "numpy==2.2.3"],
+        "import pickle, lightgbm; model = lightgbm.LGBMClassifier(n_estimators=2, num_leaves=3, verbose=-1)\n"
+        "pickle.dump(model.fit(x, np.where(y > 1.5, 'big', 'small')), open(name, 'wb'))",
+    ),
     # As Keras lays such a file out, without the weights: TensorFlow would be 1.4 GB.
     "keras-2.15.0.h5": (
         "3.12",

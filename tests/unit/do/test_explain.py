@@ -25,6 +25,8 @@ LINES = {
         "ModuleNotFoundError: No module named 'category_encoders'": "missing-package",
         "serve: cannot load the model /opt/ml/model/m.json: Unsuitable: m.json was saved by XGBoost 3.4.1. "
         "The older version 2.1.3 loads it, but returns wrong predictions.": "dependency-version",
+        "OSError: dlopen(x): Library not loaded: @rpath/libomp.dylib": "missing-system-library",
+        "OSError: libgomp.so.1: cannot open shared object file: No such file": "missing-system-library",
         "[2026-11-25 09:30:49 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:42)": "worker-killed",
         "Timeout (0:01:02)!": "prediction-hung",
         '{"method":"POST","path":"/invocations","status":504,"ms":60001}': "invocation-timeout",

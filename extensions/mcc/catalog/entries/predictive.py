@@ -9,10 +9,14 @@ IMAGE_PYTHON = "3.12"  # the memory and speed of predictive servers are measured
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A file format a framework saves models in, and what such a file is called in a project."""
+    """A file format a framework saves models in, and what such a file is called in a project.
+
+    `unused` are packages of the framework that loading this format does not need.
+    """
 
     title: str
     file: str
+    unused: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Version:
     """A version of a framework: the formats it reads and every package it needs, pinned.
 
     `pythons` are the versions of Python that have wheels for all pins, oldest first. `released` is given
-    where numpy and SciPy have to be of the time of the library.
+    where numpy and SciPy have to be of the time of the library. `opset` and `ir` are the newest versions of
+    ONNX that ONNX Runtime reads, 0 for other frameworks.
     """
 
     number: str
@@ -52,6 +57,8 @@ class Version:
     requirements: tuple[str, ...]
     default: bool = False
     released: date | None = None
+    opset: int = 0
+    ir: int = 0
 
     @property
     def image_python(self) -> str:
@@ -61,12 +68,17 @@ class Version:
 
 @dataclasses.dataclass(frozen=True)
 class Framework:
-    """A library that models are trained with. `versions` are newest first, `formats` in order of offer."""
+    """A library that models are trained with. `versions` are newest first, `formats` in order of offer.
+
+    `system_packages` are Debian packages, with patterns of versions; the packages in `unused` are not locked.
+    """
 
     title: str
     formats: Mapping[str, Format]
     memory: Memory
     versions: tuple[Version, ...]
+    system_packages: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     def versions_for(self, model_format: str = "") -> list[Version]:
         """Return the versions that read `model_format` (all when it is empty), newest first."""

@@ -1,0 +1,191 @@
+"""Handlers of libraries answer what the library itself predicts, and refuse at the start what they cannot."""
+
+import pytest
+
+from tests.conftest import Render
+from tests.serving.test_contract import run_among_libraries
+
+# The sources below start with this: `served` returns the predictions of a project's handler for a model.
+START = """
+import os, pickle, sys
+sys.path.insert(0, "serving")
+from pathlib import Path
+import numpy as np
+import model_handler
+from runtime.codec import RequestError
+
+rows = np.random.default_rng(0).random((500, 4))
+texts = np.where(rows[:, 0] > 0.5, "b", np.where(rows[:, 1] > 0.5, "a", "c"))
+
+def loaded(path):
+    handler = model_handler.ModelHandler()
+    handler.load(Path(path))
+    return handler
+
+def served(path, rows):
+    handler = loaded(path)
+    return handler.postprocess(handler.predict(handler.preprocess(rows)))
+
+def refusal(path, kind=ValueError):
+    try:
+        loaded(path)
+    except kind as error:
+        return str(error)
+    raise AssertionError(f"{path} was loaded")
+
+def failure(path, rows, kind=ValueError):
+    try:
+        served(path, rows)
+    except kind as error:
+        return str(error)
+    raise AssertionError(f"{rows} were predicted")
+
+some = [[0.1, 0.2, 0.3, 0.4], [0.9, None, 0.1, 0.0], [0.3, 0.9, 0.5, 0.5]]
+array = np.array([[np.nan if value is None else value for value in row] for row in some])
+"""
+LIGHTGBM_TEXT = """
+import lightgbm
+quiet = {"verbose": -1, "num_threads": 1, "num_leaves": 7}
+for objective, target in (
+    ({"objective": "regression"}, rows[:, 0]),
+    ({"objective": "binary"}, rows[:, 0] > 0.5),
+    ({"objective": "multiclass", "num_class": 3}, (rows[:, 1] * 3).astype(int)),
+):
+    booster = lightgbm.train({**quiet, **objective}, lightgbm.Dataset(rows, target), 5)
+    booster.save_model("own.txt")
+    assert served("own.txt", some) == booster.predict(array).tolist(), objective
+    assert loaded("own.txt").row_shape == (4,)
+text = Path("own.txt").read_text()
+Path("own.txt").write_text(text.replace("pandas_categorical:null", 'pandas_categorical:[["x", "y"]]'))
+assert "trained with category columns of a DataFrame. Rows have only numbers" in refusal("own.txt")
+assert len(refusal("own.txt")) < 300  # the server's limit
+Path("own.txt").write_text(text[: len(text) // 2])
+assert refusal("own.txt") == "own.txt is cut off, or no text file of LightGBM: it has no line 'end of trees'"
+assert not model_handler.ModelHandler.LOAD_AFTER_FORK  # with one thread, workers share the model
+os.environ["OMP_NUM_THREADS"] = "2"
+del sys.modules["model_handler"]
+import model_handler
+assert model_handler.ModelHandler.LOAD_AFTER_FORK
+print("all tried")
+"""
+LIGHTGBM_PICKLE = """
+import joblib, lightgbm
+from sklearn.pipeline import make_pipeline
+options = {"n_estimators": 5, "verbose": -1, "n_jobs": 1}
+classifier = lightgbm.LGBMClassifier(**options).fit(rows, texts)
+regressor = lightgbm.LGBMRegressor(**options).fit(rows, rows[:, 0])
+for model in (classifier, regressor, regressor.booster_):
+    for dump in (lambda: pickle.dump(model, open("own.pkl", "wb")), lambda: joblib.dump(model, "own.pkl")):
+        dump()
+        assert served("own.pkl", some) == model.predict(array).tolist(), model
+assert set(served("own.pkl", some)) != set("abc")
+joblib.dump(make_pipeline(regressor), "own.pkl")
+assert "has a Pipeline, which is no model of LightGBM itself. Use framework=sklearn" in refusal("own.pkl")
+print("all tried")
+"""
+ONNX = """
+import onnxruntime
+sys.path.insert(0, "sample_model")
+from onnx_file import field, tensor
+FLOAT, INT64, TEXT, DOUBLE = 1, 7, 8, 11
+
+def value(name, kind, *shape):
+    sizes = b"".join(field(1, field(2, size) if isinstance(size, str) else field(1, size)) for size in shape)
+    return field(1, name) + field(2, field(1, field(1, kind) + field(2, sizes)))
+
+def node(kind, inputs, outputs, extra=b""):
+    names = [field(1, name) for name in inputs] + [field(2, name) for name in outputs]
+    return field(1, b"".join(names) + field(4, kind) + extra)
+
+def write(graph, inputs, outputs, opset=17, ir=8, imports=b""):
+    graph += b"".join(field(11, each) for each in inputs) + b"".join(field(12, each) for each in outputs)
+    versions = field(8, field(2, opset)) + imports
+    Path("own.onnx").write_bytes(field(1, ir) + field(7, field(2, "own") + graph) + versions)
+
+def own(kind=np.float32, rows=array):
+    session = onnxruntime.InferenceSession("own.onnx")
+    return session.run(None, {session.get_inputs()[0].name: rows.astype(kind)})
+
+x, y = value("x", FLOAT, "N", 4), value("y", FLOAT, "N", 4)
+exp = node("Exp", ["x"], ["y"])
+write(exp, [x], [y])
+whole = [[1, 2, 3, 4], [5, 6, 7, 8]]
+assert served("own.onnx", some)[0] == own()[0][0].tolist()
+assert np.isnan(served("own.onnx", some)[1][1])
+assert served("own.onnx", whole) == own(rows=np.array(whole))[0].tolist()
+
+write(exp + node("ReduceSum", ["x"], ["sum"]), [x], [y, value("sum", FLOAT, 1, 1)])
+assert "output sum has shape (1, 1) for 2 rows; remove it" in failure("own.onnx", whole)
+write(exp + node("Neg", ["x"], ["z"]), [x], [y, value("z", FLOAT, "N", 4)])
+first, second = own(rows=np.array(whole))
+assert served("own.onnx", whole) == [
+    {"y": a, "z": b} for a, b in zip(first.tolist(), second.tolist(), strict=True)
+]
+
+write(node("Neg", ["x"], ["y"]), [value("x", INT64, "N", 4)], [value("y", INT64, "N", 4)])
+assert served("own.onnx", whole) == own(np.int64, np.array(whole))[0].tolist()
+for wrong in (0.5, 1e30, None):
+    assert failure("own.onnx", [[wrong, 2, 3, 4]], RequestError), wrong
+write(exp, [value("x", DOUBLE, "N", 4)], [value("y", DOUBLE, "N", 4)])
+assert served("own.onnx", whole) == own(np.float64, np.array(whole))[0].tolist()
+write(exp, [x], [y])
+assert "float32" in failure("own.onnx", [[1e300, 2, 3, 4]], RequestError)
+write(exp, [value("x", FLOAT, "N", "length")], [y])
+assert loaded("own.onnx").row_shape == (None,)
+
+write(exp, [value("x", FLOAT, 1, 4)], [value("y", FLOAT, 1, 4)])
+assert served("own.onnx", whole) == [own(rows=np.array([row]))[0][0].tolist() for row in whole]
+write(exp, [value("x", FLOAT, 3, 4)], [value("y", FLOAT, 3, 4)])
+assert "takes exactly 3 rows; export it with a dynamic first dimension" in refusal("own.onnx")
+write(node("Add", ["x", "z"], ["y"]), [x, value("z", FLOAT, "N", 4)], [y])
+assert "the model has 2 inputs (x, z); adapt load, preprocess and predict" in refusal("own.onnx")
+write(node("Identity", ["x"], ["y"]), [value("x", TEXT, "N", 4)], [value("y", TEXT, "N", 4)])
+assert "input x is a tensor(string) of shape ['N', 4], not rows of numbers" in refusal("own.onnx")
+write(node("Identity", ["x"], ["y"]), [value("x", FLOAT, "N")], [value("y", FLOAT, "N")])
+assert "of shape ['N'], not rows of numbers" in refusal("own.onnx")
+
+# Labels and a map of probabilities, as skl2onnx and onnxmltools write a classifier.
+ml = field(8, field(1, "ai.onnx.ml") + field(2, 3))
+labels = field(5, field(1, "classlabels_strings") + field(9, "no") + field(9, "yes") + field(20, 8))
+zipmap = node("ZipMap", ["x"], ["z"], labels + field(7, "ai.onnx.ml"))
+of_class = field(1, TEXT) + field(2, field(1, field(1, FLOAT)))
+pairs = field(1, "z") + field(2, field(4, field(1, field(5, of_class))))
+for rows_at_once in ("N", 1):
+    write(zipmap, [value("x", FLOAT, rows_at_once, 2)], [pairs], imports=ml)
+    assert served("own.onnx", [[0.25, 0.75], [1, 0]]) == [{"no": 0.25, "yes": 0.75}, {"no": 1, "yes": 0}]
+
+outside = b"".join(field(13, field(1, key) + field(2, text)) for key, text in (("location", "own.data"),))
+weights = field(5, field(1, 4) + field(2, FLOAT) + field(8, "w") + outside + field(14, 1))
+write(weights + node("Mul", ["x", "w"], ["y"]), [x], [y])
+assert "own.onnx: its weights are in 'own.data', which is not in" in refusal("own.onnx")
+Path("own.data").write_bytes(b"short")
+assert "'own.data', which is cut off: 5 bytes of 16" in refusal("own.onnx")
+Path("own.data").write_bytes(np.array([1, 2, 3, 4], "<f4").tobytes())
+assert served("own.onnx", whole) == [[1, 4, 9, 16], [5, 12, 21, 32]]
+
+write(exp, [x], [y], opset=99)
+refused = refusal("own.onnx")
+assert "it has opset 99, ONNX Runtime 1.32.0 reads up to 28. Use a newer ONNX Runtime (fr" in refused
+write(exp, [x], [y], ir=99)
+assert "it has IR version 99, ONNX Runtime 1.32.0 reads up to 14." in refusal("own.onnx")
+write(exp, [x], [y], opset=28, ir=14)
+assert served("own.onnx", whole) == own(rows=np.array(whole))[0].tolist()
+Path("own.onnx").write_bytes(b"no protobuf")
+assert "own.onnx: it is not an ONNX file, or it is damaged" in refusal("own.onnx")
+assert not model_handler.ModelHandler.LOAD_AFTER_FORK
+print("all tried")
+"""
+CASES = {  # framework, format, server with which test_contract.py makes the environment
+    "LightGBM text": ("lightgbm", "txt", "http-flask", LIGHTGBM_TEXT),
+    "LightGBM pickle": ("lightgbm", "pkl", "http-fastapi", LIGHTGBM_PICKLE),
+    "ONNX": ("onnxruntime", "onnx", "http-flask", ONNX),
+}
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.xdist_group(CASES[c][2])) for c in CASES])
+def test_predictions_are_the_library_s_own(render: Render, case: str) -> None:
+    framework, model_format, server, source = CASES[case]
+    project = render(deployment_config=server, framework=framework, model_format=model_format)
+    done = run_among_libraries(project, framework, server, START + source)
+    assert done.stdout.splitlines()[-1:] == ["all tried"], done.stdout + done.stderr
+    assert done.stderr == ""
