@@ -134,6 +134,15 @@ def test_direct_requirements_are_in_the_lock(framework: str, version: str, serve
     assert any(version in wanted for wanted in facts.direct)
 
 
+def test_pandas_is_added_to_each_scikit_learn() -> None:
+    for version in catalog.frameworks()["sklearn"].versions:
+        pins = catalog.requirements("sklearn", version.number, "http-fastapi", True)
+        assert all(PIN.fullmatch(pin) for pin in pins) and names(pins) == sorted(set(names(pins)))
+        assert version.pandas is not None
+        generation = version.pandas.direct[0].removeprefix("pandas")
+        assert f"pandas=={'2' if generation == '<3' else '3'}." in " ".join(pins)
+
+
 def test_requirements_of_something_unknown() -> None:
     with pytest.raises(CatalogError, match=r"'0\.1' is not among the versions of sklearn: .*1\.7\.1"):
         catalog.requirements("sklearn", "0.1", "http-flask")
@@ -199,7 +208,7 @@ def test_pins_that_disagree_are_refused(copy: Path) -> None:
     path = copy / "web_servers.yml"
     path.write_text(path.read_text().replace("- orjson==", "- numpy==9\n      - orjson==", 1))
     with pytest.raises(CatalogError, match=r"pin both numpy==2\.[0-9.]+ and numpy==9"):
-        catalog.requirements("sklearn", "1.7.1", "http-flask", copy)
+        catalog.requirements("sklearn", "1.7.1", "http-flask", directory=copy)
 
 
 def test_what_is_returned_cannot_be_changed() -> None:

@@ -12,6 +12,8 @@ from .streams import HEAD_BYTES, TEXT_BYTES, Stream
 OPCODES = 1_000_000  # of one pickle
 ENTRIES = 10_000  # of a list or dictionary that are kept
 DEPTH = 20  # of pickles within a pickle
+# Steps of scikit-learn that select columns by name or take text.
+OF_TABLES = ("ColumnTransformer", "FunctionTransformer", "OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 SKLEARN_VERSION = re.compile(
     rb"_sklearn_version(?:[^\x8cXU]{0,6})(?:\x8c.|X....|U.)(\d+\.\d+\.?\w*)", re.DOTALL
@@ -37,7 +39,11 @@ def read(stream: Stream) -> Artifact:
         library, version = XGBOOST, walk.booster_version
     elif walk.version or name.startswith("sklearn."):
         library, version = SCIKIT_LEARN, walk.version
-    return Artifact(PICKLE, library, version, name, tuple(modules), walk.needs_numpy, complete=complete)
+    of_tables = any(x.name in OF_TABLES and x.module.startswith("sklearn.") for x in walk.globals)
+    table = of_tables or "pandas" in modules
+    return Artifact(
+        PICKLE, library, version, name, tuple(modules), walk.needs_numpy, table, complete=complete
+    )
 
 
 @dataclass(frozen=True)

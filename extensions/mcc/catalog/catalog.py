@@ -216,15 +216,19 @@ def regions(directory: Path = CATALOG) -> Mapping[str, Region]:
     return read(directory / "regions.yml", Region)[0]
 
 
-def requirements(framework: str, version: str, server: str, directory: Path = CATALOG) -> list[str]:
+def requirements(
+    framework: str, version: str, server: str, with_pandas: bool = False, directory: Path = CATALOG
+) -> list[str]:
     """Return everything a project installs, as pins sorted by name.
 
     Raises CatalogError when the catalog lacks one of the three, or two pins disagree.
     """
     facts = _find(frameworks(directory), framework, "frameworks")
     versions = {entry.number: entry for entry in facts.versions}
+    chosen = _find(versions, version, f"versions of {framework}")
     pins = {
-        *_find(versions, version, f"versions of {framework}").requirements,
+        *chosen.requirements,
+        *(chosen.pandas.requirements if with_pandas and chosen.pandas else ()),
         *_find(web_servers(directory), server, "web servers").requirements,
     }
     by_name: dict[str, str] = {}

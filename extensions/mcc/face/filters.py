@@ -71,6 +71,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "model_file": selected.model_file,
     "model_problem": version_checks.model_problem,
     "model_volume": pods.model_volume,
+    "needs_pandas": suitable.needs_pandas,
     "open_routes": engines.open_routes,
     "other_names": engines.other_names,
     "path_problem": model_path.path_problem,

@@ -26,11 +26,19 @@ class Memory:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pinned:
+    """Packages that are installed on top of others, and every package that they need, pinned."""
+
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Version:
     """A version of a framework: the formats it reads and every package it needs, pinned.
 
     `pythons` are the versions of Python that have wheels for all pins, oldest first. `released` is given
-    where numpy and SciPy have to be of the time of the library.
+    where numpy and SciPy have to be of the time of the library. `pandas` is for models that take a DataFrame.
     """
 
     number: str
@@ -40,6 +48,7 @@ class Version:
     requirements: tuple[str, ...]
     default: bool = False
     released: date | None = None
+    pandas: Pinned | None = None
 
     @property
     def image_python(self) -> str:

@@ -5,11 +5,12 @@ import gc
 import logging
 import os
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock, get_ident
 from time import monotonic, time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import orjson
@@ -38,6 +39,8 @@ class Inference:
 
     def __init__(self) -> None:
         self.handler = ModelHandler()
+        self.table: Any = None  # of a model that was trained on named columns
+        self.decode: Callable[[bytes, str | None], Any] = decode
         self.seconds_per_byte = 0.0
         # Prediction is bound by the CPU, so a process predicts one request at a time.
         self.turn = Lock()
@@ -56,13 +59,25 @@ class Inference:
             self.load()
 
     def status(self) -> bytes:
-        """Return the body of /ping: the shape of a row, and the maximum number of rows in a request."""
-        return orjson.dumps({"row_shape": self.handler.row_shape, "max_rows": MAX_ROWS})
+        """Return the body of /ping: a description of the rows, and their maximum number in a request."""
+        return self.described
+
+    def describe(self) -> dict[str, Any]:
+        """Return the content of /ping: the shape of a row, and the columns and an example row of a table."""
+        about: dict[str, Any] = {"row_shape": self.handler.row_shape, "max_rows": MAX_ROWS}
+        if self.table:
+            about["columns"] = [column.described() for column in self.table.columns]
+            about["example"] = self.table.example
+        return about
 
     def load(self) -> None:
         """Load and warm up the model. Exit with code 3 if that fails."""
         try:
             self.handler.load(self.path)
+            self.table = getattr(self.handler, "table", None)
+            if self.table:
+                self.decode = self.table.decode
+            self.described = orjson.dumps(self.describe())
             self._warm_up()
         except Exception as error:
             log.debug("loading failed", exc_info=True)
@@ -90,7 +105,7 @@ class Inference:
         try:
             time_to_wait = _time_to_wait(arrived) if arrived else WAIT_SECONDS
             media_type = negotiate(accept)
-            features = self.handler.preprocess(decode(body, content_type))
+            features = self.handler.preprocess(self.decode(body, content_type))
             if not self.turn.acquire(blocking=False):
                 del self.at_work[thread]  # waiting has its own time limit
                 if not self.turn.acquire(timeout=time_to_wait):
@@ -111,13 +126,27 @@ class Inference:
             self._learn(monotonic() - started, len(body))
 
     def _warm_up(self) -> None:
-        if self.handler.row_shape is None:
-            return
-        row = np.zeros((1, *(size or 1 for size in self.handler.row_shape)))
-        self.handler.predict(row)
-        started = monotonic()
-        self.handler.predict(row)
-        self._learn(monotonic() - started, row.nbytes)
+        if self.table:
+            self._warm_up_with(orjson.dumps({"instances": [self.table.example]}))
+        elif self.handler.row_shape is not None:
+            row = np.zeros((1, *(size or 1 for size in self.handler.row_shape)))
+            self.handler.predict(row)
+            started = monotonic()
+            self.handler.predict(row)
+            self._learn(monotonic() - started, row.nbytes)
+
+    def _warm_up_with(self, body: bytes) -> None:
+        """Answer a derived row twice. An error does not stop the server: other rows can be accepted."""
+        for _ in range(2):
+            started = monotonic()
+            try:
+                predictions = self.handler.predict(self.handler.preprocess(self.decode(body, JSON)))
+                encode(self.handler.postprocess(predictions), JSON)
+            except Exception as error:
+                log.warning("no warm-up: the model failed on %s: %s", body.decode(), error)
+                return
+            elapsed = monotonic() - started
+        self._learn(elapsed, len(body))
 
     def _learn(self, seconds: float, size: int) -> None:
         self.seconds_per_byte += (seconds / max(size, 1) - self.seconds_per_byte) / 8
