@@ -74,13 +74,11 @@ refused = {
     f"Row 1, column 'age' is 'old', {NO_NUMBER}": [{**row, "age": "old"}],
     f"Row 1, column 'age' is true, {NO_NUMBER}": [[True, *lists[0][1:]]],
     "Row 2, column 'city' is 7, not text. Send it in quotes, as in training.": [row, {**row, "city": 7}],
-    "Row 2, column 'city' is 'Paris', not one of the 3 values that the model knows.": [
+    "Row 2, column 'city' is 'Paris', not one of the 3 known values.": [
         row,
         {**row, "city": "Paris"},
     ],
-    f"Row 1, column 'city' is '{'x' * 39}, not one of the 3 values that the model knows.": [
-        {**row, "city": "x" * 99}
-    ],
+    f"Row 1, column 'city' is '{'x' * 39}, not one of the 3 known values.": [{**row, "city": "x" * 99}],
     "Row 1, column 'city' may not be missing (null).": [{**row, "city": None}],
     'The JSON object has both "instances" and "inputs". Send one.': {"instances": rows, "inputs": rows},
     f"The JSON object has no \"instances\", and is no row: it lacks 'age'. {COLUMNS}": {"data": rows},

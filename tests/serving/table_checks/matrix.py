@@ -84,6 +84,10 @@ for (target, finals), (numbers, texts) in itertools.product(
         assert same(answer(server, rows[:1])["predictions"], expected[:1]), model
         body = frame.to_csv(index=False).encode()
         assert same(answer(server, body, "text/csv")["predictions"], expected), model
+        if hasattr(model, "predict_proba"):
+            found = answer(server, {"instances": rows, "parameters": {"output": "both"}})
+            assert same(found["probabilities"], model.predict_proba(frame)), model
+            assert found["classes"] == model.classes_.tolist() and same(found["predictions"], expected), model
         # The derived row is accepted.
         assert len(answer(server, [server.table.example])["predictions"]) == 1, model
         tried += 1

@@ -20,7 +20,7 @@ paris = {**NULL[0], "age": 30, "city": "Paris"}
 
 
 def probabilities(server: object, rows: list) -> np.ndarray:
-    """Return what the model would answer to the rows as the server reads them."""
+    """Return the probabilities that the model gives for rows as the server reads them."""
     table = server.table
     return server.handler.model.predict_proba(table.features(table.decode(orjson.dumps(rows), None)))
 
@@ -52,7 +52,7 @@ model = usual(LogisticRegression()).fit(holes, y)
 assert same(probabilities(served(model), records(holes)), model.predict_proba(holes))
 assert same(answer(served(model), records(holes))["predictions"], model.predict(holes))
 
-# 2. null where training had none: refused, also alone; answered if the encoder ignores what it does not know.
+# 2. null where training had none: refused, also alone; answered if the encoder ignores unknown values.
 server = served(usual(LogisticRegression(), OneHotEncoder(handle_unknown="error")).fit(FRAME, y))
 for rows in (NULL, [*records(FRAME), *NULL]):
     found = answer(server, rows)

@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 from model_handler import ModelHandler
-from runtime.answers import encode, negotiate
+from runtime.answers import negotiate
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
+from runtime.outputs import DEFAULT, Outputs
 
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
@@ -68,7 +69,7 @@ class Inference:
         if self.table:
             about["columns"] = [column.described() for column in self.table.columns]
             about["example"] = self.table.example
-        return about
+        return {**about, **self.outputs.described()}
 
     def load(self) -> None:
         """Load and warm up the model. Exit with code 3 if that fails."""
@@ -77,6 +78,7 @@ class Inference:
             self.table = getattr(self.handler, "table", None)
             if self.table:
                 self.decode = self.table.decode
+            self.outputs = Outputs(self.handler)
             self.described = orjson.dumps(self.describe())
             self._warm_up()
         except Exception as error:
@@ -105,17 +107,19 @@ class Inference:
         try:
             time_to_wait = _time_to_wait(arrived) if arrived else WAIT_SECONDS
             media_type = negotiate(accept)
-            features = self.handler.preprocess(self.decode(body, content_type))
+            rows = self.decode(body, content_type)
+            output = self.outputs.chosen(getattr(rows, "parameters", None))
+            features = self.handler.preprocess(rows)
             if not self.turn.acquire(blocking=False):
                 del self.at_work[thread]  # waiting has its own time limit
                 if not self.turn.acquire(timeout=time_to_wait):
                     raise RequestError(503, BUSY)
                 self.at_work[thread] = (monotonic(), *work[1:])
             try:
-                predictions = self.handler.predict(features)
+                predictions = self.outputs.predict(features, output)
             finally:
                 self.turn.release()
-            return 200, encode(self.handler.postprocess(predictions), media_type), media_type
+            return 200, self.outputs.encode(predictions, output, media_type), media_type
         except RequestError as error:
             return error.status, error_body(error.status, str(error)), JSON
         except Exception:
@@ -140,8 +144,8 @@ class Inference:
         for _ in range(2):
             started = monotonic()
             try:
-                predictions = self.handler.predict(self.handler.preprocess(self.decode(body, JSON)))
-                encode(self.handler.postprocess(predictions), JSON)
+                features = self.handler.preprocess(self.decode(body, JSON))
+                self.outputs.encode(self.outputs.predict(features, DEFAULT), DEFAULT, JSON)
             except Exception as error:
                 log.warning("no warm-up: the model failed on %s: %s", body.decode(), error)
                 return

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from runtime.codec import CSV, JSON, JSON_LINES, NPY
 from runtime.inference import Inference
+from runtime.outputs import OUTPUTS
 
 BINARY = {"type": "string", "format": "binary"}
 TEXT = {"type": "string"}
@@ -63,7 +64,11 @@ def _content(about: dict[str, Any]) -> dict[str, Any]:
     example = named or _of_shape(about["row_shape"] or [1], 0.0)
     values = list(example.values()) if named else example
     instances = {"type": "array", "minItems": 1, "description": "The rows to predict.", "items": row}
-    rows = {"type": "object", "properties": {"instances": instances}, "required": ["instances"]}
+    properties: dict[str, Any] = {"instances": instances}
+    if "output" in about:
+        output = {"type": "string", "enum": OUTPUTS, "default": about["output"]}
+        properties["parameters"] = {"type": "object", "properties": {"output": output}}
+    rows = {"type": "object", "properties": properties, "required": ["instances"]}
     content = {
         JSON: {"schema": rows, "example": {"instances": [example]}},
         JSON_LINES: {"schema": TEXT, "example": orjson.dumps(example).decode() + "\n"},

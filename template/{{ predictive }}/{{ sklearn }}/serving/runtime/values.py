@@ -42,7 +42,7 @@ def typed(column: Column, cells: Sequence[Any]) -> np.ndarray:
         unknown = set(cells) - column.values - {None}
         if unknown:
             at = next(at for at, cell in enumerate(cells) if cell in unknown)
-            known = f"one of the {len(column.values)} values that the model knows"
+            known = f"one of the {len(column.values)} known values"
             raise RequestError(400, f"{place(at, column.name)} is {_shown_value(cells[at])}, not {known}.")
     numbers = column.type == NUMBER or (column.type == ANY and kinds <= {int, float, type(None)})
     if numbers and not column.as_given:
