@@ -61,14 +61,18 @@ MARKERS = [
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """An entry to lock: `pythons` and `requirements` are nodes to fill in."""
+    """An entry to lock: `pythons` and `requirements` are nodes to fill in.
+
+    An entry `within` another one is installed on top of it, on the same versions of Python.
+    """
 
     name: str
     direct: list[str]
     requirements: yaml.SequenceNode
-    pythons: yaml.SequenceNode | None
-    released: date | None
-    unused: list[str]
+    pythons: yaml.SequenceNode | None = None
+    released: date | None = None
+    unused: tuple[str, ...] = ()
+    within: "Entry | None" = None
 
 
 def main() -> None:
@@ -79,6 +83,7 @@ def main() -> None:
     )
     wanted = parser.parse_args().names
     server_pins: list[str] = []
+    pins_of: dict[int, tuple[list[str], list[str]]] = {}
     for file in ("web_servers.yml", "frameworks.yml", "targets.yml", "triton.yml"):
         path = CATALOG / file
         locks: list[tuple[yaml.SequenceNode, list[str]]] = []
@@ -89,8 +94,13 @@ def main() -> None:
                 if file == "triton.yml":
                     found = resolve(entry.direct, [], (OLDEST_OF_TRITON,))
                     pins = [pin for pin in found if not pin.startswith(NOT_NEEDED)]
+                elif entry.within:
+                    pythons, below = pins_of[id(entry.within.requirements)]
+                    found = resolve(entry.direct, [*server_pins, *below], pythons)
+                    pins = [pin for pin in found if pin not in below]
                 else:
                     pythons, pins = lock(entry, server_pins)
+                    pins_of[id(entry.requirements)] = pythons, pins
                     if entry.pythons is not None:
                         locks.append((entry.pythons, pythons))
                 locks.append((entry.requirements, pins))
@@ -102,17 +112,21 @@ def main() -> None:
 def locked_entries(path: Path) -> Iterator[Entry]:
     """Yield everything in `path` that has `direct` and `requirements`, in its order."""
     root = fields_of(yaml.compose(path.read_text()))
-    for name, entry in fields_of(root[path.stem]).items():
-        fields = fields_of(entry)
-        locked = fields["versions"].value if "versions" in fields else [entry]
-        unused = texts(fields["unused"]) if "unused" in fields else []
+    for name, node in fields_of(root[path.stem]).items():
+        fields = fields_of(node)
+        locked = fields["versions"].value if "versions" in fields else [node]
+        unused = tuple(texts(fields["unused"])) if "unused" in fields else ()
         if "environments" in fields:
             locked = list(fields_of(fields["environments"]).values())
         for version in locked:
             if "direct" in (found := fields_of(version)):
                 released = date.fromisoformat(found["released"].value) if "released" in found else None
                 pythons = found.get("pythons")
-                yield Entry(name, texts(found["direct"]), found["requirements"], pythons, released, unused)
+                entry = Entry(name, texts(found["direct"]), found["requirements"], pythons, released, unused)
+                yield entry
+                if "pandas" in found:
+                    more = fields_of(found["pandas"])
+                    yield Entry(name, texts(more["direct"]), more["requirements"], within=entry)
 
 
 def lock(entry: Entry, constraints: list[str]) -> tuple[list[str], list[str]]:

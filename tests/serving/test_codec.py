@@ -156,11 +156,12 @@ LONG_BODIES = """
 import random
 import sys
 sys.path.insert(0, "serving")
-from runtime import codec
+from runtime import codec, csv_rows, row_errors
 import numpy as np
 import orjson
 
 codec.PIECE_BYTES, codec.PIECE_ROWS, codec.MAX_ROWS = 40, 3, 50
+csv_rows.PIECE_BYTES = 40
 random.seed(0)
 
 def value(depth):
@@ -207,11 +208,11 @@ ragged = rows.tolist()
 del ragged[40][3]
 for shape in ((8,), None):
     answer = error(orjson.dumps(ragged), shape=shape)
-    assert answer == f"400 Row 41 has 7 values, but row 40 has 8 values. {codec.SAME_LENGTH}", answer
+    assert answer == f"400 Row 41 has 7 values, but row 40 has 8 values. {row_errors.SAME_LENGTH}", answer
 answer = error(orjson.dumps([[1, 2]] * 40 + [[1, 2, 3]] * 10), shape=None)
-assert answer == f"400 Row 41 has 3 values, but row 40 has 2 values. {codec.SAME_LENGTH}", answer
+assert answer == f"400 Row 41 has 3 values, but row 40 has 2 values. {row_errors.SAME_LENGTH}", answer
 answer = error(orjson.dumps([[1, 2]] * 39 + [[1, 2, 3]] * 10), shape=None)
-assert answer == f"400 Row 40 has 3 values, but row 1 has 2 values. {codec.SAME_LENGTH}", answer
+assert answer == f"400 Row 40 has 3 values, but row 1 has 2 values. {row_errors.SAME_LENGTH}", answer
 more = np.zeros((51, 8))
 lines = b"\\n".join([b"1,2,3,4,5,6,7,8"] * 51) + b"\\n"
 header = b"{'descr': '|i1', 'fortran_order': False, 'shape': (51, 8), }"
@@ -233,7 +234,7 @@ print("same")
 MESSAGES = """
 import sys
 sys.path.insert(0, "serving")
-from runtime import codec
+from runtime import codec, csv_rows, row_errors
 import numpy as np
 import orjson
 
@@ -251,8 +252,8 @@ expected = {
     "Row 4001, column 1 is null." + NOT_MISSING: [*rows, [None, 0.5]],
     "Row 4001, column 2 is true. Send 1 for true and 0 for false.": [*rows, [0.5, True]],
     "Row 4001 has 3 values. The model expects 2 values.": [*rows, [1, 2, 3]],
-    "Row 2 has 1 value, but row 1 has 2 values. " + codec.SAME_LENGTH: [[1, 2], [1]],
-    "Row 2 is not a list of numbers. " + codec.SAME_LENGTH: [[1, 2], 3],
+    "Row 2 has 1 value, but row 1 has 2 values. " + row_errors.SAME_LENGTH: [[1, 2], [1]],
+    "Row 2 is not a list of numbers. " + row_errors.SAME_LENGTH: [[1, 2], 3],
     "The request has no rows. Send at least one.": [],
     "Send a list of rows, each a list of numbers: [[1.0, 2.0], [3.0, 4.0]].": [1, 2],
 }
@@ -264,7 +265,7 @@ for text, (body, shape) in {
     "Row 3, column 2 is missing." + NOT_MISSING: (b"1,2\\n1,2\\n1,\\n", (2,)),
     "CSV row 1, column 2 is 'b', which is not a number. Send rows without a header.": (b"1,b\\n1,2\\n", (2,)),
     "CSV row 2, column 1 is 'a', which is not a number.": (b"1,2\\na,2\\n", (2,)),
-    "CSV row 2 has 1 values, but the first row has 2. " + codec.SAME_LENGTH: (b"1,\\n2\\n", None),
+    "CSV row 2 has 1 values, but the first row has 2. " + row_errors.SAME_LENGTH: (b"1,\\n2\\n", None),
 }.items():
     assert message(body, codec.CSV, shape) == text, message(body, codec.CSV, shape)
 print("same")

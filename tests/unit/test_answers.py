@@ -67,6 +67,8 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"model_path": "a\nb.pkl"}, ("model_path",)),
     ({"model_path": str(REPOSITORY / "README.md")}, ("model_path", ".pkl")),
     ({"include_tests": "maybe"}, ("include_tests", "true")),
+    ({"pandas": "maybe"}, ("pandas", "true")),
+    ({"pandas": True, "framework": "xgboost"}, ("pandas", "framework=sklearn")),
     ({"frmaework": "sklearn"}, ("'frmaework'", "framework")),
     ({"flask": "."}, ("'flask'", "not a question")),
     ({"framework": ["sklearn"]}, ("framework", "not text")),

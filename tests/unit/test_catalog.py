@@ -142,6 +142,15 @@ def test_direct_requirements_are_in_the_lock(framework: str, version: str, serve
     assert any(version in wanted for wanted in facts.direct)
 
 
+def test_pandas_is_added_to_each_scikit_learn() -> None:
+    for version in catalog.frameworks()["sklearn"].versions:
+        pins = catalog.requirements("sklearn", version.number, "http-fastapi", with_pandas=True)
+        assert all(PIN.fullmatch(pin) for pin in pins) and names(pins) == sorted(set(names(pins)))
+        assert version.pandas is not None
+        generation = version.pandas.direct[0].removeprefix("pandas")
+        assert f"pandas=={'2' if generation == '<3' else '3'}." in " ".join(pins)
+
+
 def test_requirements_of_something_unknown() -> None:
     with pytest.raises(CatalogError, match=r"'0\.1' is not among the versions of sklearn: .*1\.7\.1"):
         catalog.requirements("sklearn", "0.1", "http-flask")

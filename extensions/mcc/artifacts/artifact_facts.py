@@ -22,6 +22,7 @@ class Artifact:
     root: str = ""
     modules: tuple[str, ...] = ()
     needs_numpy: tuple[int, ...] = ()  # the oldest numpy that reads it
+    needs_pandas: bool = False  # it has steps that take a DataFrame
     is_multi_output: bool = False  # trees of XGBoost with several numbers a leaf
     is_gamma: bool = False  # XGBoost's reg:gamma
     has_model: bool = True  # false for weights alone

@@ -12,6 +12,8 @@ from .streams import HEAD_BYTES, TEXT_BYTES, Stream
 OPCODES = 1_000_000  # of one pickle
 ENTRIES = 10_000  # of a list or dictionary that are kept
 DEPTH = 20  # of pickles within a pickle
+# Steps of scikit-learn that select columns by name or take text.
+OF_TABLES = ("ColumnTransformer", "FunctionTransformer", "OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 SKLEARN_VERSION = re.compile(
     rb"_sklearn_version(?:[^\x8cXU]{0,6})(?:\x8c.|X....|U.)(\d+\.\d+\.?\w*)", re.DOTALL
@@ -47,8 +49,10 @@ class Followed:
             library = LIGHTGBM  # its version is not in the file; scikit-learn's is of the encoder of labels
         elif self.version or name.startswith("sklearn."):
             library, version = SCIKIT_LEARN, self.version
+        of_tables = any(x.name in OF_TABLES and x.module.startswith("sklearn.") for x in self.globals)
+        table = of_tables or "pandas" in modules
         return Artifact(
-            PICKLE, library, version, name, tuple(modules), self.needs_numpy, complete=self.complete
+            PICKLE, library, version, name, tuple(modules), self.needs_numpy, table, complete=self.complete
         )
 
 

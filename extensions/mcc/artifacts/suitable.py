@@ -38,6 +38,12 @@ def default_version(framework: str, model_format: str = "", model_path: str = ""
     return best(framework, model_format, model_path).number
 
 
+def needs_pandas(model_path: str) -> bool:
+    """Return whether the model in a file takes a DataFrame, by the classes that it names."""
+    model = _model(model_path)
+    return model is not None and model.needs_pandas
+
+
 def problem(framework: str, model_format: str, model_path: str, version: str = "") -> str:
     """Return why a version of a framework cannot serve a model, or ''.
 

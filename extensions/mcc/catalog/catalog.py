@@ -223,7 +223,12 @@ def regions(directory: Path = CATALOG) -> Mapping[str, Region]:
 
 
 def requirements(
-    framework: str, version: str, server: str, model_format: str = "", directory: Path = CATALOG
+    framework: str,
+    version: str,
+    server: str,
+    model_format: str = "",
+    with_pandas: bool = False,
+    directory: Path = CATALOG,
 ) -> list[str]:
     """Return everything a project installs, as pins sorted by name.
 
@@ -231,8 +236,10 @@ def requirements(
     """
     facts = _find(frameworks(directory), framework, "frameworks")
     versions = {entry.number: entry for entry in facts.versions}
+    chosen = _find(versions, version, f"versions of {framework}")
     pins = {
-        *_find(versions, version, f"versions of {framework}").requirements,
+        *chosen.requirements,
+        *(chosen.pandas.requirements if with_pandas and chosen.pandas else ()),
         *_find(web_servers(directory), server, "web servers").requirements,
     }
     by_name: dict[str, str] = {}

@@ -73,6 +73,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "model_file": selected.model_file,
     "model_problem": version_checks.model_problem,
     "model_volume": pods.model_volume,
+    "needs_pandas": suitable.needs_pandas,
     "open_routes": engines.open_routes,
     "onnx_limits": suitable.onnx_limits,
     "other_names": engines.other_names,

@@ -12,7 +12,7 @@ from ..errors.errors import InvalidAnswer
 from ..servers import extra_arguments, triton
 from . import answer_formats, base_images, hyperpod_answers, model_path, questions
 
-SWITCHES = ("include_sample_model", "include_tests", "offline", "private_index")
+SWITCHES = ("include_sample_model", "include_tests", "offline", "pandas", "private_index")
 OF_COPIER = ("_src_path", "_commit")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
@@ -112,6 +112,9 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
             for question in given
             if question in elsewhere and question not in others
         ]
+    framework = known.get("framework", next(iter(catalog.frameworks())))
+    if "pandas" in given and "pandas" not in others and framework != "sklearn":
+        problems.append("pandas: needs framework=sklearn. Set it, or remove this answer.")
     if "codebuild_compute_type" in given and known.get("build_target", "local") != "codebuild":
         problems.append(
             "codebuild_compute_type: needs build_target=codebuild. Set it, or remove this answer."

@@ -40,6 +40,7 @@ PREDICTIVE_QUESTIONS = (
     "model_format",
     "model_path",
     "framework_version",
+    "pandas",
     "include_sample_model",
     "private_index",
     "hyperpod_max_replicas",

@@ -125,7 +125,7 @@ def _problem(name: str, value: Any) -> str:
         )
     if name == "project_id":
         rule = _text(ID, "an id of lower-case letters, digits and dashes")
-    elif name in ("include_sample_model", "include_tests", "offline", "private_index"):
+    elif name in ("include_sample_model", "include_tests", "offline", "pandas", "private_index"):
         rule = FLAG
     elif name in questions.QUESTIONS:
         rule = ONE_LINE if name == "extra_arguments" else _text(WORD, "a word")

@@ -42,12 +42,20 @@ class Memory:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pinned:
+    """Packages that are installed on top of others, and every package that they need, pinned."""
+
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Version:
     """A version of a framework: the formats it reads and every package it needs, pinned.
 
     `pythons` are the versions of Python that have wheels for all pins, oldest first. `released` is given
     where numpy and SciPy have to be of the time of the library. `opset` and `ir` are the newest versions of
-    ONNX that ONNX Runtime reads, 0 for other frameworks.
+    ONNX that ONNX Runtime reads, 0 for other frameworks. `pandas` is for models that take a DataFrame.
     """
 
     number: str
@@ -59,6 +67,7 @@ class Version:
     released: date | None = None
     opset: int = 0
     ir: int = 0
+    pandas: Pinned | None = None
 
     @property
     def image_python(self) -> str:

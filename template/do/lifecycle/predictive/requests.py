@@ -38,13 +38,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def validate(arguments: argparse.Namespace) -> None:
     """Raise Failure (usage) without data for a server that does not report its row shape."""
-    payload(arguments, None)
+    payload(arguments, {})
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return predictions for --data, or the examples of the model, or a row of zeros."""
-    about = _ping(server)
-    content_type, body, expected = payload(arguments, about.get("row_shape"))
+    """Return predictions for --data, or the examples of the model, or a row derived from the model."""
+    content_type, body, expected = payload(arguments, _ping(server))
     answer = server.invoke(body, content_type)
     if answer.status != 200:
         what = f"/invocations returned {answer.status}"
@@ -57,12 +56,12 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
     return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
 
 
-def payload(arguments: argparse.Namespace, row_shape: list[int | None] | None) -> Payload:
-    """Return the request: --data, or the examples of the model, or a row of zeros of a shape."""
+def payload(arguments: argparse.Namespace, about: dict[str, Any]) -> Payload:
+    """Return the request: --data, or the examples of the model, or a row that fits the model."""
     if arguments.data:
         return Payload(*_read(Path(arguments.data)), expected=[])
     examples = _examples()
-    rows = examples.get("instances") or _zeros(row_shape)
+    rows = examples.get("instances") or _derived(about.get("example")) or _zeros(about.get("row_shape"))
     body = json.dumps({"instances": rows}).encode()
     return Payload(CONTENT_TYPES[".json"], body, examples.get("expected", []))
 
@@ -104,6 +103,15 @@ def _examples() -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return {}
+
+
+def _derived(row: dict[str, Any] | None) -> list[Any]:
+    """Return the row that the server derived from the columns of its model, if it has named columns."""
+    if not row:
+        return []
+    shown = json.dumps(row)
+    print(f"no examples of this model: sending {shown}. Send yours with --data FILE.", file=sys.stderr)
+    return [row]
 
 
 def _zeros(shape: list[int | None] | None) -> list[Any]:

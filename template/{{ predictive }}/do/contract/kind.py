@@ -19,7 +19,7 @@ from .client import NONE, Failed, Headers, NotApplicable, Reply, Request, post
 from .context import PING
 from .registry import Row as CheckRow
 from .registry import check, expect
-from .rows import ANY_NUMBER, CSV, NPY, Row, of_shape, predictions, same
+from .rows import ANY_NUMBER, CSV, NPY, Row, of_shape, of_table, predictions, same
 from .servers import Server
 
 REPLACED_SECONDS, GROWTH_MB = 6, 20
@@ -86,7 +86,10 @@ def row_of(server: Server, given: Any) -> Row:
     if isinstance(given, list) and given and not isinstance(given[0], list):
         return Row(json.dumps(given, separators=(",", ":")), (len(given),), most_rows(server))
     answer = server.client.ping().json()
-    shape = answer.get("row_shape") if isinstance(answer, dict) else None
+    about = answer if isinstance(answer, dict) else {}
+    if about.get("example") and given is None:
+        return of_table(about["example"], most_rows(server))
+    shape = about.get("row_shape")
     if not shape or given is not None:
         raise ValueError("/ping does not return the shape of a row; example: --row '[0.5, 1.5]'")
     return of_shape(shape, most_rows(server))

@@ -2,6 +2,8 @@
 """Requests in every format from a row, and the predictions in replies."""
 
 import contextlib
+import csv
+import io
 import json
 import math
 import re
@@ -21,6 +23,7 @@ class Row(NamedTuple):
     text: str
     shape: tuple[int | None, ...]
     most: int = ANY_NUMBER
+    is_table: bool = False  # its values can be text
 
     def bare(self, rows: int = 1) -> Request:
         return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)
@@ -34,7 +37,12 @@ class Row(NamedTuple):
     def csv(self, rows: int = 1, end: str = "\n") -> Request:
         if len(self.shape) != 1:
             raise NotApplicable(f"CSV rows are flat; rows of this model have shape {list(self.shape)}")
-        return post(f"{self.text[1:-1]}{end}".encode() * rows, CSV, rows)
+        text = f"{self.text[1:-1]}{end}"
+        if self.is_table:
+            line = io.StringIO()
+            csv.writer(line, lineterminator=end).writerow(json.loads(self.text))
+            text = line.getvalue()
+        return post(text.encode() * rows, CSV, rows)
 
     def npy(self, rows: int = 1, pickled: bytes = b"") -> Request:
         """Return a request with an .npy file of float64 values or of pickled objects."""
@@ -60,7 +68,15 @@ class Row(NamedTuple):
         return max(1, min(self.most, megabytes * 1_000_000 // row_bytes))
 
     def with_first(self, value: Any) -> "Row":
-        return self._replace(text=VALUE.sub(json.dumps(value), self.text, count=1))
+        """Return the row with another value in place of its first number."""
+        if not self.is_table:
+            return self._replace(text=VALUE.sub(json.dumps(value), self.text, count=1))
+        values = json.loads(self.text)
+        numbers = [at for at, each in enumerate(values) if type(each) in (int, float)]
+        if not numbers:
+            raise NotApplicable("the model has no column of numbers")
+        values[numbers[0]] = value
+        return self._replace(text=json.dumps(values, separators=(",", ":")))
 
     def longer(self) -> "Row":
         if self.shape[0] is None:
@@ -74,6 +90,11 @@ def of_shape(shape: list[int | None], most: int = ANY_NUMBER) -> Row:
     for size in reversed(shape):
         text = f"[{','.join([text] * (size or 1))}]"
     return Row(text, tuple(shape), most)
+
+
+def of_table(example: dict[str, Any], most: int) -> Row:
+    """Return a row of a model with named columns."""
+    return Row(json.dumps([*example.values()], separators=(",", ":")), (len(example),), most, is_table=True)
 
 
 def predictions(reply: Reply) -> list[Any]:

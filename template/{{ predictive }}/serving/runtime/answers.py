@@ -3,11 +3,15 @@
 
 import csv
 import io
+import os
 from typing import Any
 
 import numpy as np
 import orjson
-from runtime.codec import CSV, DECODERS, JSON, JSON_LINES, RequestError
+from runtime.codec import CSV, DECODERS, JSON, JSON_LINES, JSON_LINES_TOO, RequestError
+
+# The content type of responses to requests without Accept, as in the containers of SageMaker.
+DEFAULT = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or JSON
 
 
 def negotiate(accept: str | None) -> str:
@@ -15,8 +19,10 @@ def negotiate(accept: str | None) -> str:
 
     Raise RequestError 406 if `accept` names no supported type.
     """
-    if not accept or accept == "*/*" or accept == JSON:
+    if accept == JSON:
         return JSON
+    if not accept or accept == "*/*":
+        return DEFAULT
     preferences = []
     for item in accept.split(","):
         media_type, *parameters = (part.strip().lower() for part in item.split(";"))
@@ -25,8 +31,9 @@ def negotiate(accept: str | None) -> str:
             preferences.append((-float(weight), media_type))
         except ValueError:
             raise RequestError(406, f"In the Accept header, the weight {weight!r} is not a number.") from None
-    for priority, accepted in sorted(preferences, key=lambda pair: pair[0]):
-        for media_type in DECODERS:
+    for priority, preferred in sorted(preferences, key=lambda pair: pair[0]):
+        accepted = JSON_LINES if preferred in JSON_LINES_TOO else preferred
+        for media_type in (DEFAULT, *DECODERS):
             if priority < 0 and accepted in (media_type, "*/*", media_type.partition("/")[0] + "/*"):
                 return media_type
     raise RequestError(406, f"Cannot respond with {accept!r}. Accept one of: {', '.join(DECODERS)}.")

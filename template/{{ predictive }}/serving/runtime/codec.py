@@ -2,22 +2,23 @@
 """Decode request bodies into rows, for each supported content type. answers.py encodes the predictions."""
 
 import contextlib
-import csv
 import io
 import os
 import re
 import struct
-from collections.abc import Iterator
 from itertools import chain, starmap
 from typing import Any
 
 import numpy as np
 import orjson
-from runtime import row_errors
-from runtime.row_errors import SAME_LENGTH, Shape
+from runtime import csv_rows, row_errors
+from runtime.row_errors import RequestError, Shape
+
+__all__ = ["CSV", "JSON", "JSON_LINES", "NPY", "RequestError", "Rows", "decode", "to_array"]
 
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
+JSON_LINES_TOO = ("application/x-jsonlines", "application/jsonl", "application/x-ndjson")
 CSV = "text/csv"
 NPY = "application/x-npy"
 NUMBER_OR_NULL = (int, float, type(None))
@@ -34,18 +35,11 @@ class Rows(list[Any]):
 
     may_hold_booleans = False  # False only if the text of the document cannot hold any
     signature_name: Any = None
+    parameters: Any = None
 
     def __del__(self) -> None:
         while len(self) > PIECE_ROWS:
             del self[-PIECE_ROWS:]
-
-
-class RequestError(Exception):
-    """An invalid request: the HTTP status, and a message that states what to change."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def decode(body: bytes, content_type: str | None) -> Any:
@@ -54,18 +48,23 @@ def decode(body: bytes, content_type: str | None) -> Any:
     Raise RequestError 415 for an unsupported content type, 400 for a malformed body, and 413 for more than
     MAX_ROWS rows.
     """
-    media_type = (content_type or JSON).partition(";")[0].strip().lower()
+    rows = DECODERS[checked_type(body, content_type)](body)
+    limit_rows(len(rows))
+    return rows
+
+
+def checked_type(body: bytes, content_type: str | None) -> str:
+    """Return the media type of a body that is not empty and does not have too many lines."""
+    named = (content_type or JSON).partition(";")[0].strip().lower()
+    media_type = JSON_LINES if named in JSON_LINES_TOO else named
     if media_type not in DECODERS:
         supported = ", ".join(DECODERS)
         raise RequestError(415, f"Content type {media_type!r} is not supported. Send one of: {supported}.")
     if not body.strip():
         raise RequestError(400, f"The request body is empty. Send rows as {media_type}.")
     if media_type in (CSV, JSON_LINES):
-        _limit_rows(body.count(b"\n"))  # before they are parsed
-    rows = DECODERS[media_type](body)
-    if len(rows) > MAX_ROWS:
-        _limit_rows(len(rows))
-    return rows
+        limit_rows(body.count(b"\n"))  # before they are parsed
+    return media_type
 
 
 def to_array(rows: Any, shape: Shape | None = None, allow_missing: bool = False) -> np.ndarray:
@@ -116,13 +115,25 @@ def _to_array(
     return array
 
 
-def _decode_json(body: bytes) -> Any:
+def load_json(body: bytes) -> Any:
+    """Return the document in a body."""
     document: Any = _decode_in_pieces(body) if len(body) > 2 * PIECE_BYTES else None
     try:
-        document = document or orjson.loads(body)
+        return document or orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(400, f"The body is not valid JSON: {error}") from None
-    found = document
+
+
+def parameters(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters in a document, next to its rows."""
+    found = document.get("parameters", document.get("params"))
+    if not isinstance(found, dict | None):
+        raise RequestError(400, 'Send "parameters" as an object, such as {"output": "both"}.')
+    return found or {}
+
+
+def _decode_json(body: bytes) -> Any:
+    found = document = load_json(body)
     if isinstance(document, dict):
         if "instances" not in document:
             raise RequestError(400, 'The JSON object has no "instances". Send {"instances": [[...], ...]}.')
@@ -130,10 +141,11 @@ def _decode_json(body: bytes) -> Any:
     if not isinstance(found, list):
         raise RequestError(400, 'Send {"instances": [[...], ...]} or a list of rows.')
     rows = Rows(found)
-    if _may_hold_booleans(body):
+    if may_hold_booleans(body):
         rows.may_hold_booleans = True
     if found is not document and len(document) > 1:
         rows.signature_name = document.get("signature_name")
+        rows.parameters = parameters(document)
     return rows
 
 
@@ -164,72 +176,23 @@ def _decode_in_pieces(body: bytes) -> list[Any] | None:
     return rows
 
 
-def _decode_json_lines(body: bytes) -> Any:
-    rows = Rows()
-    rows.may_hold_booleans = _may_hold_booleans(body)
+def json_lines(body: bytes) -> list[Any]:
+    """Return the document on each line of a body."""
+    documents = []
     for number, line in enumerate(body.splitlines(), start=1):
         if line.strip():
             try:
-                row = orjson.loads(line)
+                documents.append(orjson.loads(line))
             except orjson.JSONDecodeError as error:
                 raise RequestError(400, f"Line {number} is not valid JSON: {error}") from None
-            rows.append(row["features"] if isinstance(row, dict) and "features" in row else row)
+    return documents
+
+
+def _decode_json_lines(body: bytes) -> Any:
+    found = json_lines(body)
+    rows = Rows(row["features"] if isinstance(row, dict) and "features" in row else row for row in found)
+    rows.may_hold_booleans = may_hold_booleans(body)
     return rows
-
-
-def _decode_csv(body: bytes) -> np.ndarray:
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise RequestError(400, "The CSV body is not UTF-8 text.") from None
-    with contextlib.suppress(ValueError):
-        return np.concatenate(list(map(_load_numbers, _lines_in_pieces(text))))
-    try:
-        return _decode_csv_cells(text)
-    except csv.Error as error:
-        raise RequestError(400, f"The body is not valid CSV: {error}") from None
-
-
-def _lines_in_pieces(text: str) -> Iterator[str]:
-    at = 0
-    while at < len(text):
-        stop = text.find("\n", at + PIECE_BYTES) + 1 or len(text)
-        yield text[at:stop]
-        at = stop
-
-
-def _load_numbers(text: str) -> np.ndarray:
-    return np.loadtxt(io.StringIO(text), delimiter=",", comments=None, ndmin=2)
-
-
-def _decode_csv_cells(text: str) -> np.ndarray:
-    """Return the rows of a CSV text, read cell by cell: slower than loadtxt, but with the position of errors.
-
-    An empty cell is NaN. Raise csv.Error if the text is not CSV.
-    """
-    rows: list[list[float]] = []
-    for number, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
-        row = []
-        for column, cell in enumerate(cells, start=1):
-            try:
-                row.append(_number(cell) if cell.strip() else float("nan"))
-            except ValueError:
-                problem = f"CSV row {number}, column {column} is {cell[:40]!r}, which is not a number."
-                hint = " Send rows without a header." if number == 1 else ""
-                raise RequestError(400, problem + hint) from None
-        if rows and row and len(row) != len(rows[0]):
-            problem = f"CSV row {number} has {len(row)} values, but the first row has {len(rows[0])}."
-            raise RequestError(400, f"{problem} {SAME_LENGTH}")
-        if row:
-            rows.append(row)
-    return np.array(rows)
-
-
-def _number(cell: str) -> float:
-    """Return the number in a cell. Raise ValueError for text that only Python accepts, such as 1_0."""
-    if "_" in cell or not cell.isascii():
-        raise ValueError
-    return float(cell)
 
 
 def _decode_npy(body: bytes) -> np.ndarray:
@@ -245,12 +208,13 @@ def _decode_npy(body: bytes) -> np.ndarray:
     return array
 
 
-def _limit_rows(rows: int) -> None:
+def limit_rows(rows: int) -> None:
+    """Raise RequestError 413 for more than MAX_ROWS rows."""
     if rows > MAX_ROWS:
         raise RequestError(413, f"The request has {rows} rows. The limit is {MAX_ROWS} (SERVING_MAX_ROWS).")
 
 
-def _may_hold_booleans(body: bytes) -> bool:
+def may_hold_booleans(body: bytes) -> bool:
     """Return True if a JSON body might hold true or false. To search for two letters is fast."""
     first = 12 if body.startswith(b"{") else 0  # past the "t" of {"instances":
     return body.find(b"t", first) >= 0 or body.find(b"f", first) >= 0
@@ -274,4 +238,4 @@ def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
     return len(shape) == len(expected) and all(e in (None, s) for s, e in zip(shape, expected, strict=True))
 
 
-DECODERS = {JSON: _decode_json, JSON_LINES: _decode_json_lines, CSV: _decode_csv, NPY: _decode_npy}
+DECODERS = {JSON: _decode_json, JSON_LINES: _decode_json_lines, CSV: csv_rows.read, NPY: _decode_npy}

@@ -5,17 +5,19 @@ import gc
 import logging
 import os
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock, get_ident
 from time import monotonic, time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import orjson
 from model_handler import ModelHandler
-from runtime.answers import encode, negotiate
+from runtime.answers import negotiate
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
+from runtime.outputs import DEFAULT, Outputs
 from runtime.script import InvalidScript, Script, find_script
 
 QUICK_SECONDS = 0.05
@@ -40,6 +42,8 @@ class Inference:
 
     def __init__(self) -> None:
         self.handler = ModelHandler()
+        self.table: Any = None  # of a model that was trained on named columns
+        self.decode: Callable[[bytes, str | None], Any] = decode
         self.seconds_per_byte = 0.0
         # Prediction is bound by the CPU, so a process predicts one request at a time.
         self.turn = Lock()
@@ -63,20 +67,26 @@ class Inference:
             self.load()
 
     def status(self) -> bytes:
-        """Return the body of /ping: the shape of a row, and the maximum number of rows in a request."""
+        """Return the body of /ping: a description of the rows, and their maximum number in a request."""
+        return self.described
+
+    def describe(self) -> dict[str, Any]:
+        """Return the content of /ping: the shape of a row, and the columns and an example row of a table."""
         if self.script:
-            return orjson.dumps({"row_shape": None, "max_rows": MAX_ROWS, "script": self.script.name})
-        return orjson.dumps({"row_shape": self.handler.row_shape, "max_rows": MAX_ROWS})
+            return {"row_shape": None, "max_rows": MAX_ROWS, "script": self.script.name}
+        about: dict[str, Any] = {"row_shape": self.handler.row_shape, "max_rows": MAX_ROWS}
+        if self.table:
+            about["columns"] = [column.described() for column in self.table.columns]
+            about["example"] = self.table.example
+        return {**about, **self.outputs.described()}
 
     def load(self) -> None:
         """Load and warm up the model. Exit with code 3 if that fails."""
         try:
             if self.script_path:
-                self.script = Script(self.script_path, self.model_dir)
-                print(f"serve: {self.script.name} of the model answers requests", file=sys.stderr)
+                self._load_script(self.script_path)
             else:
-                self.handler.load(self.path)
-                self._warm_up()
+                self._load_model()
         except InvalidScript as error:
             give_up(str(error))
         except Exception as error:
@@ -87,6 +97,20 @@ class Inference:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         gc.enable()
+
+    def _load_script(self, path: Path) -> None:
+        self.script = Script(path, self.model_dir)
+        self.described = orjson.dumps(self.describe())
+        print(f"serve: {self.script.name} of the model answers requests", file=sys.stderr)
+
+    def _load_model(self) -> None:
+        self.handler.load(self.path)
+        self.table = getattr(self.handler, "table", None)
+        if self.table:
+            self.decode = self.table.decode
+        self.outputs = Outputs(self.handler)
+        self.described = orjson.dumps(self.describe())
+        self._warm_up()
 
     def is_quick(self, body: bytes) -> bool:
         """Return True if `answer` is expected to finish soon, based on recent requests."""
@@ -107,14 +131,16 @@ class Inference:
             if self.script:
                 return self._answer_by_script(self.script, body, content_type, accept, time_to_wait)
             media_type = negotiate(accept)
-            features = self.handler.preprocess(decode(body, content_type))
+            rows = self.decode(body, content_type)
+            output = self.outputs.chosen(getattr(rows, "parameters", None))
+            features = self.handler.preprocess(rows)
             if not self.turn.acquire(blocking=False):
                 self._wait_for_turn(work, time_to_wait)
             try:
-                predictions = self.handler.predict(features)
+                predictions = self.outputs.predict(features, output)
             finally:
                 self.turn.release()
-            return 200, encode(self.handler.postprocess(predictions), media_type), media_type
+            return 200, self.outputs.encode(predictions, output, media_type), media_type
         except RequestError as error:
             return error.status, error_body(error.status, str(error)), JSON
         except Exception:
@@ -142,13 +168,27 @@ class Inference:
         self.at_work[thread] = (monotonic(), *work[1:])
 
     def _warm_up(self) -> None:
-        if self.handler.row_shape is None:
-            return
-        row = np.zeros((1, *(size or 1 for size in self.handler.row_shape)))
-        self.handler.predict(row)
-        started = monotonic()
-        self.handler.predict(row)
-        self._learn(monotonic() - started, row.nbytes)
+        if self.table:
+            self._warm_up_with(orjson.dumps({"instances": [self.table.example]}))
+        elif self.handler.row_shape is not None:
+            row = np.zeros((1, *(size or 1 for size in self.handler.row_shape)))
+            self.handler.predict(row)
+            started = monotonic()
+            self.handler.predict(row)
+            self._learn(monotonic() - started, row.nbytes)
+
+    def _warm_up_with(self, body: bytes) -> None:
+        """Answer a derived row twice. An error does not stop the server: other rows can be accepted."""
+        for _ in range(2):
+            started = monotonic()
+            try:
+                features = self.handler.preprocess(self.decode(body, JSON))
+                self.outputs.encode(self.outputs.predict(features, DEFAULT), DEFAULT, JSON)
+            except Exception as error:
+                log.warning("no warm-up: the model failed on %s: %s", body.decode(), error)
+                return
+            elapsed = monotonic() - started
+        self._learn(elapsed, len(body))
 
     def _learn(self, seconds: float, size: int) -> None:
         self.seconds_per_byte += (seconds / max(size, 1) - self.seconds_per_byte) / 8

@@ -14,6 +14,14 @@ NAMES = {None: "null", True: "true", False: "false"}
 MAX_DIMENSIONS = 32
 
 
+class RequestError(Exception):
+    """An invalid request: the HTTP status, and a message that states what to change."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 def no_number(rows: Any, allow_missing: bool, before: int) -> str:
     """Return a message about the first value that is not a number."""
     accepted = (int, float, type(None)) if allow_missing else (int, float)

@@ -5,61 +5,15 @@ import contextlib
 import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field
-from runtime.codec import CSV, JSON, JSON_LINES, NPY
+from runtime import openapi
+from runtime.codec import JSON
 from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, routing_error
 from starlette.exceptions import HTTPException
-
-BINARY = {"type": "string", "format": "binary"}
-
-
-class Rows(BaseModel):
-    """A request for predictions."""
-
-    instances: list[list[float | None]] = Field(
-        min_length=1,
-        description="The rows to predict, each a list of numbers.",
-        examples=[[[0, 0.455, 0.365], [1, 0.53, 0.42]]],
-    )
-
-
-class Predictions(BaseModel):
-    """The predictions of the model."""
-
-    predictions: list[Any] = Field(description="One prediction per row.", examples=[[9.2, 10.7]])
-
-
-class Error(BaseModel):
-    """An error, and how to fix the request."""
-
-    error: str = Field(description="The name of the HTTP status.", examples=["Bad Request"])
-    message: str = Field(
-        description="The problem, with its row and column if they are known.",
-        examples=["Row 1 has 7 values. The model expects 8 values."],
-    )
-
-
-REQUEST_CONTENT = {
-    JSON: {"schema": Rows.model_json_schema()},
-    JSON_LINES: {"schema": {"type": "string"}, "example": "[0, 0.455, 0.365]\n[1, 0.53, 0.42]\n"},
-    CSV: {"schema": {"type": "string"}, "example": "0,0.455,0.365\n1,0.53,0.42\n"},
-    NPY: {"schema": BINARY},
-}
-BODY = {"requestBody": {"required": True, "content": REQUEST_CONTENT}}
-LINES = {"schema": {"type": "string"}, "example": "9.2\n10.7\n"}
-RESPONSE_CONTENT = {JSON: {}, JSON_LINES: LINES, CSV: LINES, NPY: {"schema": BINARY}}
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "One prediction per row.", "model": Predictions, "content": RESPONSE_CONTENT},
-    400: {"description": "The body is malformed, or its rows do not fit the model.", "model": Error},
-    406: {"description": "The Accept header names no supported content type.", "model": Error},
-    413: {"description": "The body is over 25 MB or has too many rows.", "model": Error},
-    415: {"description": "The content type is not supported.", "model": Error},
-    503: {"description": "The model is busy. Retry later.", "model": Error},
-}
 
 
 class DirectRoute(APIRoute):
@@ -74,6 +28,7 @@ app = FastAPI(
 )
 app.router.route_class = DirectRoute
 inference = Inference()
+app.openapi = partial(openapi.document, app, inference)
 threads = ThreadPoolExecutor(int(os.environ.get("SERVING_THREADS", "16")))
 large, NOTHING = asyncio.Lock(), contextlib.nullcontext()
 
@@ -85,7 +40,7 @@ async def ping(_request: Request) -> Response:
     return Response(inference.status(), headers={"content-type": JSON})
 
 
-@app.post("/invocations", response_class=Response, responses=RESPONSES, openapi_extra=BODY, summary="Predict")
+@app.post("/invocations", response_class=Response, responses=openapi.RESPONSES, summary="Predict")
 async def invocations(request: Request) -> Response:
     """Return one prediction per row in the body."""
     headers = request.headers

@@ -1,0 +1,88 @@
+# Part of the library: `copier update` replaces this file.
+"""The output of a classifier: labels, the probabilities of its classes, or both."""
+
+import os
+from typing import Any
+
+import numpy as np
+import orjson
+from runtime.answers import encode
+from runtime.codec import CSV, JSON, JSON_LINES, RequestError
+
+LABELS, PROBABILITIES, BOTH = OUTPUTS = ("labels", "probabilities", "both")
+DEFAULT = os.environ.get("SERVING_OUTPUT") or LABELS
+
+
+class Outputs:
+    """The outputs of a model. It has probabilities if its handler has `predict_proba` and `classes`."""
+
+    def __init__(self, handler: Any) -> None:
+        self.handler = handler
+        self.predict_proba = getattr(handler, "predict_proba", None)
+        classes: Any = getattr(handler, "classes", None)
+        is_multi_output = isinstance(classes, list)
+        self.classes = (
+            [np.asarray(c).tolist() for c in classes] if is_multi_output else np.ravel(classes).tolist()
+        )
+        if DEFAULT not in OUTPUTS:
+            raise ValueError(f"SERVING_OUTPUT is {DEFAULT!r}; set it to one of {', '.join(OUTPUTS)}")
+        if DEFAULT != LABELS and self.predict_proba is None:
+            raise ValueError(
+                f"SERVING_OUTPUT is {DEFAULT}, but the model has no predict_proba; set it to labels"
+            )
+
+    def described(self) -> dict[str, Any]:
+        """Return the classes and the default output for /ping, {} for a model without probabilities."""
+        return {"classes": self.classes, "output": DEFAULT} if self.predict_proba else {}
+
+    def chosen(self, parameters: Any) -> str:
+        """Return the output that a request asks for, or the default."""
+        if not parameters:
+            return DEFAULT
+        output = parameters.get("output", DEFAULT)
+        if output not in OUTPUTS:
+            raise RequestError(400, f'"output" is {str(output)[:40]!r}. Send one of: {", ".join(OUTPUTS)}.')
+        if output != LABELS and self.predict_proba is None:
+            raise RequestError(400, f'"output" is {output!r}, but the model has no predict_proba.')
+        return str(output)
+
+    def predict(self, features: Any, output: str) -> Any:
+        """Return the predictions for an output; for `both`, a pair."""
+        if output == LABELS:
+            return self.handler.predict(features)
+        assert self.predict_proba is not None
+        if output == PROBABILITIES:
+            return self.predict_proba(features)
+        return self.handler.predict(features), self.predict_proba(features)
+
+    def encode(self, predicted: Any, output: str, media_type: str) -> bytes:
+        """Return predictions in a content type. Raise RequestError 406 if it cannot hold them."""
+        if output == LABELS:
+            return encode(self.handler.postprocess(predicted), media_type)
+        if output == PROBABILITIES:
+            rows = _by_row(predicted)
+            if media_type == JSON:
+                return orjson.dumps({"predictions": rows, "classes": self.classes})
+            return encode(rows if media_type == JSON_LINES else list(map(_flat, rows)), media_type)
+        labels, rows = self.handler.postprocess(predicted[0]), _by_row(predicted[1])
+        if media_type == JSON:
+            return orjson.dumps({"predictions": labels, "probabilities": rows, "classes": self.classes})
+        pairs = zip(labels, rows, strict=True)
+        if media_type == JSON_LINES:
+            return encode([{"prediction": label, "probabilities": row} for label, row in pairs], media_type)
+        flat = [[*_flat([label]), *_flat(row)] for label, row in pairs]
+        if media_type != CSV and any(isinstance(value, str) for value in flat[0]):
+            raise RequestError(406, f"An array cannot hold text labels and numbers. Accept {JSON} or {CSV}.")
+        return encode(flat, media_type)
+
+
+def _by_row(probabilities: Any) -> list[Any]:
+    """Return one list per row; with several outputs, the list has a list for each of them."""
+    if isinstance(probabilities, list):
+        return [list(row) for row in zip(*(np.asarray(p).tolist() for p in probabilities), strict=True)]
+    rows: list[Any] = np.asarray(probabilities).tolist()
+    return rows
+
+
+def _flat(values: list[Any]) -> list[Any]:
+    return [inner for value in values for inner in (value if isinstance(value, list) else [value])]

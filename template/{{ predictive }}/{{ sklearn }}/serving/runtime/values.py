@@ -1,0 +1,77 @@
+# Part of the library: `copier update` replaces this file.
+"""The values of a column: checked against it, and given the type that they had in training."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+from runtime import csv_rows
+from runtime.codec import RequestError
+from runtime.columns import ANY, BOOLEAN, NUMBER, STRING, Column
+from runtime.row_errors import NAMES
+
+TYPES = {NUMBER: (int, float), STRING: (str,), BOOLEAN: (bool,), ANY: (int, float, str, bool)}
+WRONG_TYPE = {
+    NUMBER: "not a number. Send unquoted numbers, and 1 and 0 for true and false.",
+    STRING: "not text. Send it in quotes, as in training.",
+    BOOLEAN: "not a boolean. Send true or false.",
+    ANY: "not a number, text or boolean.",
+}
+BOOLEANS = {"": None, "true": True, "false": False}
+
+
+def of_cells(column: Column, cells: list[Any]) -> list[Any]:
+    """Return the values of CSV cells. An empty one is missing; what does not fit the type remains text."""
+    if column.type == BOOLEAN:
+        return [BOOLEANS.get(cell.strip().lower(), cell) for cell in cells]
+    if column.type == STRING:
+        return [cell or None for cell in cells]
+    values = [csv_rows.number_in(cell) for cell in cells]
+    if column.type == ANY and any(isinstance(value, str) for value in values):
+        return [cell or None for cell in cells]
+    return values
+
+
+def typed(column: Column, cells: Sequence[Any]) -> np.ndarray:
+    """Return the values of a column with its type in training. Raise RequestError for others."""
+    kinds = set(map(type, cells))
+    accepted: set[type] = {*TYPES[column.type], type(None)} if column.nullable else {*TYPES[column.type]}
+    if not kinds <= accepted:
+        _refuse_type(column, cells, accepted)
+    if column.refuses_unknown and column.values is not None:
+        unknown = set(cells) - column.values - {None}
+        if unknown:
+            at = next(at for at, cell in enumerate(cells) if cell in unknown)
+            known = f"one of the {len(column.values)} known values"
+            raise RequestError(400, f"{place(at, column.name)} is {_shown_value(cells[at])}, not {known}.")
+    numbers = column.type == NUMBER or (column.type == ANY and kinds <= {int, float, type(None)})
+    if numbers and not column.as_given:
+        array = np.array(cells, dtype=np.float64)
+        if (infinite := np.isinf(array)).any():
+            raise RequestError(400, f"{place(infinite.argmax(), column.name)} is infinite.")
+        return array
+    if kinds == {bool} and not column.as_given:
+        return np.array(cells)
+    objects = np.empty(len(cells), dtype=object)
+    objects[:] = (
+        [column.missing if cell is None else cell for cell in cells] if type(None) in kinds else cells
+    )
+    return objects
+
+
+def _refuse_type(column: Column, cells: Sequence[Any], accepted: set[type]) -> NoReturn:
+    at = next(at for at, cell in enumerate(cells) if type(cell) not in accepted)
+    where = place(at, column.name)
+    if cells[at] is None:
+        raise RequestError(400, f"{where} may not be missing (null).")
+    raise RequestError(400, f"{where} is {_shown_value(cells[at])}, {WRONG_TYPE[column.type]}")
+
+
+def place(at: Any, name: str) -> str:
+    """Return the place of a value: its row, counted from 1, and its column."""
+    return f"Row {int(at) + 1}, column {name!r}"
+
+
+def _shown_value(value: Any) -> str:
+    is_name = value is None or isinstance(value, bool)
+    return NAMES[value] if is_name else repr(value)[:40]
