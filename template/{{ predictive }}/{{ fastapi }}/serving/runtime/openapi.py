@@ -59,7 +59,9 @@ def document(app: FastAPI, inference: Inference) -> dict[str, Any]:
 
 
 def _content(about: dict[str, Any]) -> dict[str, Any]:
-    """Return the content types of a request, each with an example."""
+    """Return the content types of a request, each with an example; any for an inference.py."""
+    if "script" in about:
+        return {"*/*": {"schema": {}}}
     named, row = about.get("example"), _row(about)
     example = named or _of_shape(about["row_shape"] or [1], 0.0)
     values = list(example.values()) if named else example
