@@ -17,12 +17,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SERVERS = ("http-flask", "http-fastapi")
 FORMATS = [(name, each) for name, facts in catalog.frameworks().items() for each in facts.formats]
 COMBINATIONS = [(server, *of_framework) for server in SERVERS for of_framework in FORMATS]
-# For costly lanes: the three oldest frameworks behind both servers, every other format behind one of them.
+# For costly lanes: the first format of the three oldest frameworks behind both servers, every other one behind
+# one of them, in turn.
+FIRST = {
+    framework: each
+    for framework, each in reversed(FORMATS)
+    if framework in ("sklearn", "xgboost", "tensorflow")
+}
 TRIED = [
     (server, framework, each)
     for server, framework, each in COMBINATIONS
-    if framework in ("sklearn", "xgboost", "tensorflow")
-    or SERVERS[FORMATS.index((framework, each)) % len(SERVERS)] == server
+    if FIRST.get(framework) == each or SERVERS[FORMATS.index((framework, each)) % len(SERVERS)] == server
 ]
 TRITON_MODELS = [  # backends that load a model's file, with its formats
     ("triton-fil", "json"),
