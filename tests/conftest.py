@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SERVERS = ("http-flask", "http-fastapi")
 FORMATS = [(name, each) for name, facts in catalog.frameworks().items() for each in facts.formats]
 COMBINATIONS = [(server, *of_framework) for server in SERVERS for of_framework in FORMATS]
-# For costly lanes: the first format of the three oldest frameworks behind both servers, every other one behind
+# For costly lanes: the first format of the three oldest frameworks behind both servers, the others behind
 # one of them, in turn.
 FIRST = {
     framework: each
