@@ -68,9 +68,7 @@ def test_the_inspection_can_choose_every_format() -> None:
         for name, formats in kind.served.items()
         for each in formats
     }
-    served = {
-        name: facts.formats for name, facts in (*catalog.frameworks().items(), *catalog.triton().items())
-    }
+    served = {name: catalog.formats(name) for name in (*catalog.frameworks(), *catalog.triton())}
     assert {(name, each) for name, formats in served.items() for each in formats} <= chosen
     assert all(kind.served or kind.fix for kind in catalog.model_kinds().values())
 
