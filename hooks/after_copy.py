@@ -45,7 +45,7 @@ def main(model_path: str, model_file: str, model_format: str) -> None:
         found = inspector.inspect(path)
         with unpacked(path, found) as source:
             if not model_file:
-                read(source)
+                read(source, path)
             elif bring(source, target := Path("model") / model_file) and found.is_understood:
                 about.write(found, target, model_format)
     except (*tars.DAMAGED, tars.Unsafe) as error:
@@ -93,10 +93,10 @@ def train() -> None:
         print(f"Could not train the sample model. To try again: {again}", file=sys.stderr)
 
 
-def read(model: Path) -> None:
+def read(model: Path, given: Path) -> None:
     """Let the project build its model repository; report how to do it later if that fails."""
     if not call("take", str(model)):
-        print(f"Could not import the model. To try again: do/repository {model}", file=sys.stderr)
+        print(f"Could not import the model. To try again: do/repository {given}", file=sys.stderr)
 
 
 def call(function: str, *arguments: str) -> bool:

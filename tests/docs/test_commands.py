@@ -102,9 +102,10 @@ def test_the_blocks_of_a_page_run(page: str, shell: Shell) -> None:
 
 def test_the_goals_of_the_readme_are_reached(shell: Shell) -> None:
     commands = goals()
-    assert len(commands) == 5
+    assert len(commands) == 6
     shell(commands["Serve my scikit-learn pipeline"])
     assert "sklearn" in shell("cat ../churn/.copier-answers.yml") and shell("ls ../churn/model/*.joblib")
+    assert "-d framework_version=1.9.1" in shell(commands["Find out what a model file needs"])
     shell(commands["Deploy Llama 3.1 8B at the lowest price"])
     sized = shell("make size MODEL=meta-llama/Llama-3.1-8B-Instruct")
     cheapest = next(line.split()[0] for line in sized.splitlines() if line.startswith("  ml."))

@@ -60,6 +60,19 @@ def test_every_format_has_its_file() -> None:
             assert model_format.file in (f"model.{name}", name)
 
 
+def test_the_inspection_can_choose_every_format() -> None:
+    """A framework that is missing in model_kinds.yml is never chosen for a model's file."""
+    chosen = {
+        (name, each)
+        for kind in catalog.model_kinds().values()
+        for name, formats in kind.served.items()
+        for each in formats
+    }
+    served = {name: catalog.formats(name) for name in (*catalog.frameworks(), *catalog.triton())}
+    assert {(name, each) for name, formats in served.items() for each in formats} <= chosen
+    assert all(kind.served or kind.fix for kind in catalog.model_kinds().values())
+
+
 def test_default_versions() -> None:
     defaults = {name: facts.default_version().number for name, facts in catalog.frameworks().items()}
     specified = {"sklearn": "1.7.1", "xgboost": "2.1.3", "tensorflow": "2.20.0"}

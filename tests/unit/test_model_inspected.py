@@ -63,6 +63,11 @@ def test_answers_that_agree_are_accepted() -> None:
     answers.check({"model_path": str(MODELS / "xgboost-3.4.1.ubj"), "framework_version": "3.4.1"})
 
 
+def test_an_own_program_in_triton_can_load_any_pickle() -> None:
+    for model in (MODELS / "xgboost-2.1.3.pkl", COLUMNS, INSPECTED / "main.pkl"):
+        answers.check({"model_path": str(model), "deployment_config": "triton-python"})
+
+
 def test_a_setting_from_outside_that_contradicts_a_file_is_refused_by_name() -> None:
     with pytest.raises(InvalidAnswer, match=r"does not serve.*\(framework is from MCC_FRAMEWORK\)"):
         defaults.check({"model_path": str(COLUMNS)}, False, {"MCC_FRAMEWORK": "xgboost"})

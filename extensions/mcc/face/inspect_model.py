@@ -63,7 +63,9 @@ def inspect(path: str) -> view.Inspected:
 
 def _served(path: str, found: Findings) -> str:
     """Return the framework that serves a model, or else the Triton backend."""
-    return choices.framework(path) or next(iter(choices.formats(found)), "")
+    kind = catalog.model_kinds().get(found.kind_name)
+    backends = () if kind and kind.fix else choices.formats(found)
+    return choices.framework(path) or next(iter(backends), "")
 
 
 if __name__ == "__main__":

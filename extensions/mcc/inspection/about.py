@@ -1,7 +1,7 @@
 """Writes `model/about.json` into a new project: the facts that were read in its model's file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from .findings import Findings, Tensor
 
 FILE = "about.json"
 ABOUT = 1  # version of the format
+LONGEST = 200  # characters of a name
 
 
 def facts(found: Findings) -> dict[str, Any]:
@@ -27,13 +28,13 @@ def facts(found: Findings) -> dict[str, Any]:
         "inputs": [_tensor(each) for each in found.inputs],
         "input_count": found.input_count or len(found.inputs),
         "outputs": [_tensor(each) for each in found.outputs],
-        "classes": list(found.classes),
+        "classes": _short(found.classes),
         "objective": found.objective,
-        "custom": list(found.custom),
+        "custom": _short(found.custom),
         "packages": list(found.packages),
         "handler": list(found.handler),
         "sample": found.sample,
-        "files": list(found.files),
+        "files": _short(found.files),
         "sources": dict(sorted(found.sources.items())),
     }
     return {name: value for name, value in known.items() if value}
@@ -61,11 +62,15 @@ def _files(model: Path) -> list[Path]:
     return [path for path in model.rglob("*") if path.is_file()] if model.is_dir() else [model]
 
 
+def _short(names: Iterable[str]) -> list[str]:
+    return [name[:LONGEST] for name in names]
+
+
 def _tensor(tensor: Tensor) -> dict[str, Any]:
     known = {
-        "name": tensor.name,
+        "name": tensor.name[:LONGEST],
         "type": tensor.type,
         "shape": list(tensor.shape),
-        "values": list(tensor.values),
+        "values": _short(tensor.values),
     }
     return {name: value for name, value in known.items() if value}

@@ -3,6 +3,7 @@
 import mmap
 import re
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from ..artifacts import model_reader, pickles
@@ -20,7 +21,7 @@ from ..artifacts.streams import COMPRESSED, HEAD_BYTES
 from . import archives, forests, mlflow, pickled, tars, tensors
 from .findings import TREELITE, Findings, unservable
 
-LISTED = 10_000  # files of a folder that are looked at
+LISTED, DEPTH = 1_000, 3  # entries of a level of folders that are looked at, and levels
 NAMED = {  # the start of a file that is no model that can be served -> its kind, and the next step
     "GGUF": (rb"GGUF", "Serve it as a language model: deployment_config=transformers-vllm."),
     "TensorFlow Lite": (rb".{4}TFL3", "Export the model as SavedModel: model.export('SavedModel')."),
@@ -65,11 +66,19 @@ def _saved_model(folder: Path) -> Path | None:
     """Return the saved_model.pb of a folder, of the highest version if there are several below it."""
     if (folder / "saved_model.pb").is_file():
         return folder / "saved_model.pb"
-    found = [path for pattern in ("*", "*/*", "*/*/*") for path in folder.glob(f"{pattern}/saved_model.pb")]
-    numbered = [
-        (int(name) if name.isdecimal() else -1, path) for path in found[:LISTED] if (name := path.parent.name)
-    ]
+    found = [path / "saved_model.pb" for path in _folders(folder) if (path / "saved_model.pb").is_file()]
+    numbered = [(int(name) if name.isdecimal() else -1, path) for path in found if (name := path.parent.name)]
     return max(numbered)[1] if numbered else None
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, as deep as exports have them, up to a number."""
+    found, level = [], [folder]
+    for _ in range(DEPTH):
+        entries = [entry for each in level for entry in islice(each.iterdir(), LISTED)][:LISTED]
+        level = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        found += level
+    return found
 
 
 def _of_file(path: Path) -> Findings:

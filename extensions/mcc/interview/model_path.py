@@ -152,12 +152,14 @@ def _not_served(given: str, found: Findings, config: str, served: str) -> str:
         name = frameworks[0]
         fix = f"Choose framework={name} and model_format={choices.model_format(given, name)}, or omit both."
         return f"{what}, which framework={served} does not serve. {fix}"
+    kind = catalog.model_kinds().get(found.kind_name)
+    if kind and kind.fix and not frameworks:
+        return f"{what}, which {config} does not serve. {kind.fix}"
     if configs:
         return f"{what}, which {config} does not serve. Choose deployment_config={configs[0]}."
     if frameworks:
         return f"{what}, which {config} does not serve. Choose deployment_config=http-fastapi."
-    kind = catalog.model_kinds().get(found.kind_name)
-    return f"{what}, which no server of this template serves. {kind.fix if kind else ''}".rstrip()
+    return f"{what}, which no server of this template serves."
 
 
 def _contradiction(given: str, found: Findings, served: str, data: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ class Format:
 class ModelKind:
     """A kind of model file: the formats in which each framework or Triton backend serves it, the best first.
 
-    Those that the catalog does not have are left out. `fix` is the next step where none serves it.
+    Those that the catalog does not have are left out. `fix` is the next step where no framework serves it.
     """
 
     title: str
