@@ -20,6 +20,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
     "http-fastapi": {"framework": "tensorflow", **CLUSTER},
     "http-flask, a pickle of LightGBM": {"framework": "lightgbm", "model_format": "pkl"},
     "http-fastapi, ONNX": {"framework": "onnxruntime"},
+    "http-fastapi, CatBoost": {"framework": "catboost"},
     "http-fastapi, CodeBuild": {"framework": "xgboost", "build_target": "codebuild"},
     "transformers-vllm": OFFLINE,
     "transformers-sglang": {**OFFLINE, **CLUSTER},
