@@ -102,6 +102,12 @@ def test_few_privileges_suffice(engine: dict[str, str], build: Build, options: s
     assert ping(engine, *options.split(), image) == "200"
 
 
+def test_the_image_has_the_system_packages_of_a_framework(engine: dict[str, str], build: Build) -> None:
+    """The wheel of LightGBM links the OpenMP library of the system, which slim images do not have."""
+    _, image = build("http-flask", "lightgbm")
+    assert ping(engine, image) == "200"
+
+
 @pytest.mark.parametrize("buildkit", ["0", "1"])
 def test_without_a_model_the_image_says_so_and_serves_a_mounted_one(
     engine: dict[str, str], build: Build, tmp_path: Path, buildkit: str

@@ -16,6 +16,7 @@ WORDS = {
     "tensorflow": ("tensorflow",),
     "lightgbm": ("lightgbm",),
     "onnxruntime": ("onnx",),
+    "catboost": ("catboost",),
 }
 OTHERS = {
     **{name: tuple(word for other in WORDS if other != name for word in WORDS[other]) for name in WORDS},

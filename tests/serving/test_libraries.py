@@ -175,9 +175,35 @@ assert "own.onnx: it is not an ONNX file, or it is damaged" in refusal("own.onnx
 assert not model_handler.ModelHandler.LOAD_AFTER_FORK
 print("all tried")
 """
+CATBOOST = """
+import catboost
+options = {"iterations": 5, "depth": 3, "verbose": 0, "thread_count": 1, "allow_writing_files": False}
+for model, target in (
+    (catboost.CatBoostRegressor(**options), rows[:, 0]),
+    (catboost.CatBoostRegressor(**options, loss_function="Poisson"), rows[:, 0]),
+    (catboost.CatBoostRegressor(**options, loss_function="MultiRMSE"), rows[:, :2]),
+    (catboost.CatBoostClassifier(**options), texts == "a"),
+    (catboost.CatBoostClassifier(**options), (rows[:, 0] * 3).astype(int)),
+    (catboost.CatBoostClassifier(**options), texts),
+):
+    model.fit(rows, target).save_model("own.cbm")
+    wanted = model.predict(array)
+    wanted = wanted[:, 0] if wanted.shape[1:] == (1,) else wanted  # of several classes
+    assert served("own.cbm", some) == wanted.tolist(), model
+assert loaded("own.cbm").row_shape == (4,) and served("own.cbm", some) != served("own.cbm", some[::-1])
+cities = [[number, city] for number, city in zip(rows[:, 0].tolist(), texts.tolist(), strict=True)]
+catboost.CatBoostRegressor(**options).fit(cities, rows[:, 1], cat_features=[1]).save_model("own.cbm")
+assert "own.cbm takes categories or text in column 1. Rows have only numbers" in refusal("own.cbm")
+assert len(refusal("own.cbm")) < 250
+Path("own.cbm").write_bytes(Path("own.cbm").read_bytes()[:1000])
+refusal("own.cbm", catboost.CatBoostError)
+assert not {"matplotlib", "plotly", "graphviz"} & set(sys.modules)
+print("all tried")
+"""
 CASES = {  # framework, format, server with which test_contract.py makes the environment
     "LightGBM text": ("lightgbm", "txt", "http-flask", LIGHTGBM_TEXT),
     "LightGBM pickle": ("lightgbm", "pkl", "http-fastapi", LIGHTGBM_PICKLE),
+    "CatBoost": ("catboost", "cbm", "http-fastapi", CATBOOST),
     "ONNX": ("onnxruntime", "onnx", "http-flask", ONNX),
 }
 

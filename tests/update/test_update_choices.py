@@ -72,7 +72,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"deployment_config": "triton-onnxruntime", "model_format": "onnx", "max_batch_size": 1024},
     ),
     "into Triton": ({"deployment_config": "transformers-djl"}, {"deployment_config": "triton-vllm"}),
-    "framework": ({}, {"framework": "tensorflow", "model_format": "keras", "private_index": True}),
+    "framework": ({}, {"framework": "onnxruntime", "model_format": "onnx", "private_index": True}),
     "builder": ({"deployment_config": "triton-python"}, {"build_target": "codebuild"}),
 }
 

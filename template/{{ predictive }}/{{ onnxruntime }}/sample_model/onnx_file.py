@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Write a linear model as an ONNX file. It is a protobuf message, which needs no package for so few fields."""
+"""Write a linear model as an ONNX file, a protobuf message: for so few fields it needs no package."""
 
 import numpy as np
 
