@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 from model_handler import ModelHandler
-from runtime.answers import negotiate
+from runtime.answers import encode, negotiate
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
-from runtime.outputs import DEFAULT, Outputs
+from runtime.outputs import DEFAULT, LABELS, Outputs
 
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
@@ -108,7 +108,8 @@ class Inference:
             time_to_wait = _time_to_wait(arrived) if arrived else WAIT_SECONDS
             media_type = negotiate(accept)
             rows = self.decode(body, content_type)
-            output = self.outputs.chosen(getattr(rows, "parameters", None))
+            parameters = getattr(rows, "parameters", None)
+            output = self.outputs.chosen(parameters) if parameters else DEFAULT
             features = self.handler.preprocess(rows)
             if not self.turn.acquire(blocking=False):
                 del self.at_work[thread]  # waiting has its own time limit
@@ -116,9 +117,14 @@ class Inference:
                     raise RequestError(503, BUSY)
                 self.at_work[thread] = (monotonic(), *work[1:])
             try:
-                predictions = self.outputs.predict(features, output)
+                if output == LABELS:
+                    predictions = self.handler.predict(features)
+                else:
+                    predictions = self.outputs.predict(features, output)
             finally:
                 self.turn.release()
+            if output == LABELS:
+                return 200, encode(self.handler.postprocess(predictions), media_type), media_type
             return 200, self.outputs.encode(predictions, output, media_type), media_type
         except RequestError as error:
             return error.status, error_body(error.status, str(error)), JSON

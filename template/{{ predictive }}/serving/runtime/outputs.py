@@ -37,8 +37,6 @@ class Outputs:
 
     def chosen(self, parameters: Any) -> str:
         """Return the output that a request asks for, or the default."""
-        if not parameters:
-            return DEFAULT
         output = parameters.get("output", DEFAULT)
         if output not in OUTPUTS:
             raise RequestError(400, f'"output" is {str(output)[:40]!r}. Send one of: {", ".join(OUTPUTS)}.')
