@@ -6,7 +6,6 @@ import io
 import os
 import re
 import struct
-from collections.abc import Iterator
 from itertools import chain, starmap
 from typing import Any
 

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""What a classifier answers: labels, the probabilities of its classes, or both."""
+"""The outputs of a classifier: labels, the probabilities of its classes, or both."""
 
 import os
 from typing import Any
