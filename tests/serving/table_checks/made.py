@@ -14,7 +14,7 @@ import orjson
 import pandas as pd
 from model_handler import ModelHandler
 from runtime.inference import Inference
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -49,6 +49,19 @@ def usual(model: Any, encoder: Any = None) -> Any:
 def by_age(frame: pd.DataFrame) -> pd.DataFrame:
     """Return numbers from a frame: a function that a pipeline can hold."""
     return frame[["age"]] * 2
+
+
+class Own(BaseEstimator):
+    """An estimator of another library."""
+
+    def fit(self, frame: pd.DataFrame, _y: Any) -> "Own":
+        """Remember the columns."""
+        self.feature_names_in_, self.n_features_in_ = np.array([*frame.columns], dtype=object), frame.shape[1]
+        return self
+
+    def predict(self, rows: Any) -> Any:
+        """Return the sum of each row."""
+        return np.asarray(rows).sum(axis=1)
 
 
 def served(model: Any) -> Inference:

@@ -1,10 +1,12 @@
 """Missing and unknown values, and types that look alike, are answered as the library does, or refused."""
 
+import made  # noqa: F401 - it finds the modules of the project
 import numpy as np
 import orjson
 import pandas as pd
-from made import FRAME, ROWS, TARGETS, answer, by_age, records, same, served, usual
-from sklearn.compose import make_column_transformer
+import runtime.tables
+from made import FRAME, ROWS, TARGETS, Own, answer, by_age, records, same, served, usual
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -115,6 +117,24 @@ lines = "\n".join(f'{age},{income},x,"2"' for age, income in FRAME[["age", "inco
 assert same(answer(server, lines.encode(), "text/csv")["predictions"], model.predict(FRAME))
 found = answer(server, [{**paris, "city": ["x"]}])
 assert found == "400 Row 1, column 'city' is ['x'], not a number, text or boolean.", found
+
+# The ways to select columns in a ColumnTransformer, and an estimator of another library.
+mixed = FRAME.assign(member=np.arange(ROWS) % 2)
+selected = make_column_transformer(
+    (SimpleImputer(), make_column_selector(dtype_include="float")),
+    (OneHotEncoder(), slice("city", "plan")),
+    ("passthrough", [4]),
+)
+model = make_pipeline(selected, LogisticRegression(max_iter=9)).fit(mixed, y)
+server = served(model)
+kinds_of = [(column.type, column.nullable) for column in server.table.columns]
+assert kinds_of == [("number", True)] * 2 + [("string", False)] * 2 + [("number", False)], kinds_of
+assert same(answer(server, records(mixed))["predictions"], model.predict(mixed))
+for installed in (pd, None):
+    runtime.tables.pandas = installed
+    server = served(Own().fit(FRAME[["age", "income"]], y))
+    assert answer(server, [{"income": 2, "age": 1}]) == {"predictions": [3.0]}
+runtime.tables.pandas = pd
 
 # 8. Unknown categories: an error of the encoder is a refusal; ignored ones are answered.
 model = usual(RandomForestClassifier(5), OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1))

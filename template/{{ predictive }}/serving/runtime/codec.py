@@ -49,7 +49,8 @@ def decode(body: bytes, content_type: str | None) -> Any:
     MAX_ROWS rows.
     """
     rows = DECODERS[checked_type(body, content_type)](body)
-    limit_rows(len(rows))
+    if len(rows) > MAX_ROWS:
+        limit_rows(len(rows))
     return rows
 
 

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 from model_handler import ModelHandler
-from runtime.answers import negotiate
+from runtime.answers import encode, negotiate
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
-from runtime.outputs import DEFAULT, Outputs
+from runtime.outputs import DEFAULT, LABELS, Outputs
 from runtime.script import InvalidScript, Script, find_script
 
 QUICK_SECONDS = 0.05
@@ -132,14 +132,20 @@ class Inference:
                 return self._answer_by_script(self.script, body, content_type, accept, time_to_wait)
             media_type = negotiate(accept)
             rows = self.decode(body, content_type)
-            output = self.outputs.chosen(getattr(rows, "parameters", None))
+            parameters = getattr(rows, "parameters", None)
+            output = self.outputs.chosen(parameters) if parameters else DEFAULT
             features = self.handler.preprocess(rows)
             if not self.turn.acquire(blocking=False):
                 self._wait_for_turn(work, time_to_wait)
             try:
-                predictions = self.outputs.predict(features, output)
+                if output == LABELS:
+                    predictions = self.handler.predict(features)
+                else:
+                    predictions = self.outputs.predict(features, output)
             finally:
                 self.turn.release()
+            if output == LABELS:
+                return 200, encode(self.handler.postprocess(predictions), media_type), media_type
             return 200, self.outputs.encode(predictions, output, media_type), media_type
         except RequestError as error:
             return error.status, error_body(error.status, str(error)), JSON

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""The output of a classifier: labels, the probabilities of its classes, or both."""
+"""The outputs of a classifier: labels, the probabilities of its classes, or both."""
 
 import os
 from typing import Any
@@ -37,8 +37,6 @@ class Outputs:
 
     def chosen(self, parameters: Any) -> str:
         """Return the output that a request asks for, or the default."""
-        if not parameters:
-            return DEFAULT
         output = parameters.get("output", DEFAULT)
         if output not in OUTPUTS:
             raise RequestError(400, f'"output" is {str(output)[:40]!r}. Send one of: {", ".join(OUTPUTS)}.')

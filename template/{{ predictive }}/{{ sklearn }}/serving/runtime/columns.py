@@ -1,6 +1,7 @@
 # Part of the library: `copier update` replaces this file.
 """The columns of a scikit-learn model: their types and accepted values, as its fitted steps state them."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +27,9 @@ WRAPPED = (
     "estimator_",
     "estimator",
 )
+
+
+log = logging.getLogger("serving")
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,12 @@ def of_model(model: Any) -> tuple[Column, ...]:
     count = getattr(model, "n_features_in_", 0)
     names = [str(name) for name in getattr(model, "feature_names_in_", range(count))]
     found: dict[str, Column] = {}
-    for use in _uses([model], names):
-        found[use.name] = _both(found[use.name], use) if use.name in found else use
+    try:
+        for use in _uses([model], names):
+            found[use.name] = _both(found[use.name], use) if use.name in found else use
+    except Exception as error:  # other estimators and releases can have other attributes
+        log.warning("the types of the columns are not checked: %s: %s", type(error).__name__, error)
+        found = {}
     return tuple(found.get(name, Column(name)) for name in names)
 
 
@@ -95,7 +103,7 @@ def _selects(part: Any) -> bool:
         return part.func is not None and not isinstance(part.func, np.ufunc)
     if isinstance(part, ColumnTransformer) or getattr(part, "_preprocessor", None) is not None:
         return True
-    return hasattr(part, "fit") and not type(part).__module__.startswith("sklearn.")
+    return hasattr(part, "transform") and not type(part).__module__.startswith("sklearn.")
 
 
 def _wrapped(estimator: Any) -> list[Any]:

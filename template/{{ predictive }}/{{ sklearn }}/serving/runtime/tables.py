@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NoReturn
@@ -28,8 +29,13 @@ NO_PANDAS = "it takes a DataFrame and pandas is not installed. Run: copier updat
 
 def of_model(model: Any) -> "Table | None":
     """Return the table of a model that was trained on named columns, None for others."""
-    found = columns.of_model(model) if hasattr(model, "feature_names_in_") else ()
-    return Table(found, columns.needs_frame(model)) if found else None
+    if not hasattr(model, "feature_names_in_"):
+        return None
+    found, frame = columns.of_model(model), columns.needs_frame(model)
+    if pandas is None and not frame:  # an estimator of another library, which takes numbers
+        numbers = {"type": NUMBER, "nullable": columns.accepts_missing(model)}
+        found = tuple(replace(column, **numbers) if column.type == ANY else column for column in found)
+    return Table(found, frame)
 
 
 class Named(dict[str, list[Any]]):
