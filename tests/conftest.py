@@ -16,13 +16,12 @@ from extensions.mcc.catalog import catalog
 REPOSITORY = Path(__file__).resolve().parent.parent
 SERVERS = ("http-flask", "http-fastapi")
 FORMATS = [(name, each) for name, facts in catalog.frameworks().items() for each in facts.formats]
-COMBINATIONS = [(server, *of_framework) for server in SERVERS for of_framework in FORMATS]
-# For costly lanes: the three oldest frameworks behind both servers, every other format behind one of them.
+# The three oldest frameworks behind both servers, every other format behind one: neither changes the other.
 TRIED = [
-    (server, framework, each)
-    for server, framework, each in COMBINATIONS
-    if framework in ("sklearn", "xgboost", "tensorflow")
-    or SERVERS[FORMATS.index((framework, each)) % len(SERVERS)] == server
+    (server, framework, model_format)
+    for server in SERVERS
+    for place, (framework, model_format) in enumerate(FORMATS)
+    if framework in ("sklearn", "xgboost", "tensorflow") or SERVERS[place % len(SERVERS)] == server
 ]
 TRITON_MODELS = [  # backends that load a model's file, with its formats
     ("triton-fil", "json"),
