@@ -16,7 +16,6 @@ from extensions.mcc.catalog import catalog
 REPOSITORY = Path(__file__).resolve().parent.parent
 SERVERS = ("http-flask", "http-fastapi")
 FORMATS = [(name, each) for name, facts in catalog.frameworks().items() for each in facts.formats]
-COMBINATIONS = [(server, *of_framework) for server in SERVERS for of_framework in FORMATS]
 # For costly lanes: the first format of the three oldest frameworks behind both servers, the others behind
 # one of them, in turn.
 FIRST = {
@@ -26,7 +25,8 @@ FIRST = {
 }
 TRIED = [
     (server, framework, each)
-    for server, framework, each in COMBINATIONS
+    for server in SERVERS
+    for framework, each in FORMATS
     if FIRST.get(framework) == each or SERVERS[FORMATS.index((framework, each)) % len(SERVERS)] == server
 ]
 TRITON_MODELS = [  # backends that load a model's file, with its formats

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import model_files
 from tests.conftest import REPOSITORY, TEMPLATE, git, release
 from tests.docs.blocks import Block, all_blocks, of_text
 from tests.stranger.test_readme import goals
@@ -61,6 +62,9 @@ def shell(tmp_path: Path) -> Shell:
     clone, home = tmp_path / "ml-container-creator", tmp_path / "home"
     home.mkdir()
     shutil.copy(REPOSITORY / "tests" / "data" / "models" / "sklearn-1.9.1.joblib", home / "churn.joblib")
+    shutil.copy(REPOSITORY / "tests" / "data" / "models" / "lightgbm-4.5.0.pkl", home / "churn.pkl")
+    (home / "churn.onnx").write_bytes(model_files.onnx())
+    (home / "churn.cbm").write_bytes(b"CBM1")  # which a copy does not read
     clone.mkdir()
     for name in (*TEMPLATE, "Makefile", "pyproject.toml", "tests"):
         source = REPOSITORY / name

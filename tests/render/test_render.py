@@ -1,4 +1,4 @@
-"""Every combination of answers of a predictive model renders a complete project, and nothing else."""
+"""Every framework, format and server of predictive models renders a complete project, and nothing else."""
 
 import filecmp
 import re
@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests import ownership
-from tests.conftest import COMBINATIONS, REPOSITORY, Render
+from tests.conftest import REPOSITORY, TRIED, Render
 from tests.render.checks import VARIANTS, answers_of, check_scripts, check_text, copy_sources, files_of
 
 WORDS = {
@@ -27,7 +27,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize(("server", "framework", "model_format"), COMBINATIONS)
+@pytest.mark.parametrize(("server", "framework", "model_format"), TRIED)
 def test_a_project_is_complete_and_holds_nothing_else(
     render: Render, server: str, framework: str, model_format: str, variant: str
 ) -> None:
