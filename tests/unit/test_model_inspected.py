@@ -36,7 +36,11 @@ REFUSED = {  # the model, other answers, the message
         {"framework": "sklearn"},
         "which framework=sklearn does not serve. Choose framework=lightgbm and model_format=txt, or",
     ),
-    "catboost": (INSPECTED / "catboost.cbm", {}, 'save_model("model.onnx", format="onnx")'),
+    "catboost": (
+        INSPECTED / "catboost.cbm",
+        {"deployment_config": "triton-fil"},
+        "which triton-fil does not serve. Choose deployment_config=http-fastapi.",
+    ),
     "dictionary": (
         INSPECTED / "dictionary.pkl",
         {},
