@@ -1,5 +1,7 @@
 """A model that the libraries cannot serve, and a Python without wheels, are refused first."""
 
+import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -60,6 +62,9 @@ def test_examples_are_those_of_the_model_they_were_written_with(
         assert lifecycle.predictive.requests._examples()["expected"] == [9]
         shutil.copy(NEWER, folder / "model" / "model.pkl")
         assert lifecycle.predictive.requests._examples() == {}
+        row, given = {"age": 44, "city": "Graz"}, argparse.Namespace(data=None)
+        derived = lifecycle.predictive.requests.payload(given, {"example": row, "row_shape": [2]})
+        assert json.loads(derived.body) == {"instances": [row]}
         assert lifecycle.predictive.requests._zeros([2]) == [[0.0, 0.0]]
         assert "no examples of this model" in capsys.readouterr().err
         (folder / "model" / "examples.json").write_text("[1]")

@@ -77,6 +77,9 @@ def test_a_server_of_a_table_keeps_the_contract_and_describes_the_columns(render
     assert items["anyOf"][1]["minItems"] == 4
     assert content["application/json"]["example"] == {"instances": [about["example"]]}
     assert "application/x-npy" not in content
+    unittest = "import sys, unittest; sys.path.insert(0, 'tests'); unittest.main('test_model_handler')"
+    answer = run_among_libraries(project, "sklearn-1.7.1", "tables", unittest)
+    assert answer.returncode == 0, answer.stderr
     with shared_environment(project, "sklearn-1.7.1", "tables"):
         only = numbers(ALL_CHECKS - UNDER_LOAD)
         answer = do(project, "test", "--contract", "--local", "--json", "--only", only)

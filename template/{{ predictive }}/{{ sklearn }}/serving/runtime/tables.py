@@ -33,8 +33,8 @@ def of_model(model: Any) -> "Table | None":
         return None
     found, frame = columns.of_model(model), columns.needs_frame(model)
     if pandas is None and not frame:  # an estimator of another library, which takes numbers
-        numbers = {"type": NUMBER, "nullable": columns.accepts_missing(model)}
-        found = tuple(replace(column, **numbers) if column.type == ANY else column for column in found)
+        nullable = columns.accepts_missing(model)
+        found = tuple(replace(c, type=NUMBER, nullable=nullable) if c.type == ANY else c for c in found)
     return Table(found, frame)
 
 
