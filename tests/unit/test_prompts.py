@@ -67,7 +67,7 @@ def test_what_the_file_of_a_model_states_is_not_asked(template: Path, tmp_path: 
     decided = ("framework", "model_format", "framework_version")
     child = spawn(template, tmp_path / "made", *given_but("model_path", "include_sample_model", *decided))
     child.expect("Path of your model")
-    child.send(f"{MODELS / 'lightgbm.txt'}\r")
+    child.send(f"{MODELS.parent / 'inspected' / 'lightgbm.txt'}\r")
     child.expect(re.escape("Choose deployment_config=triton-fil"))
     child.send(f"{CLEAR}{MODELS / 'xgboost-3.4.1.ubj'}\r")
     child.expect(pexpect.EOF)
