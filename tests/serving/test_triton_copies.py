@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import copier
 import pytest
@@ -47,7 +48,7 @@ def test_a_model_that_is_a_program_does_not_run_during_a_copy_and_later_without_
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SERVING_USER", "root")
     seen, model = tmp_path / "seen", tmp_path / "evil.pkl"
-    model.write_bytes(pickle.dumps(Program(seen)))
+    model.write_bytes(pickle.dumps(SimpleNamespace(part=Program(seen))))
     data = {"deployment_config": "triton-python", "model_format": "pkl", "model_path": str(model)}
     project = tmp_path / "churn"
     copier.run_copy(str(template), project, data=data, defaults=True, unsafe=True, quiet=True)
