@@ -58,7 +58,7 @@ class Parsers:
     releases: Mapping[str, ParserReleases]
 
     def problem(self) -> str:
-        """Return what is missing in an entry, or ''."""
+        """Return the field that an entry lacks, or the empty string."""
         for name, family in self.families.items():
             if not family.model_types and not family.names:
                 return f"{name}: model_types or names: missing"

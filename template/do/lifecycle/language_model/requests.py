@@ -13,13 +13,14 @@ from lifecycle.project import PRECONDITION, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
 
 JSON = "application/json"
+HELP = "maximum tokens of the response (64); a tool call can have 8 times as many"
 COMPLETIONS = "route=/v1/completions"  # CustomAttributes, which nginx routes to completions
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the request."""
     parser.add_argument("--prompt", default="Write a greeting in one short sentence.", help="prompt to send")
-    parser.add_argument("--max-tokens", type=int, default=64, help="maximum tokens of the response (64)")
+    parser.add_argument("--max-tokens", type=int, default=64, help=HELP)
     if _streams():
         parser.add_argument("--stream", action="store_true", help="stream the response")
 
@@ -47,7 +48,7 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
     lines = [f"{kind}: {text}" for kind, text in answers.items()]
     if "chat" not in chosen.REQUESTS or not tool_calls.parsed():
         return {"answers": answers, "text": "\n".join(lines)}
-    found = tool_calls.check(server)
+    found = tool_calls.check(server, arguments.max_tokens)
     return {"answers": answers, "tool_call": found.call, "text": "\n".join([*lines, found.text])}
 
 

@@ -11,11 +11,11 @@ SETTINGS = PROJECT / "serving" / "settings.toml"
 ARGUMENTS = ("--tool-call-parser", "--tool_call_parser", "--tool_parser", "OPTION_TOOL_CALL_PARSER")
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOL = {"name": "get_weather", "description": "Get the current weather in a city.", "parameters": CITY}
-REQUEST = {
+TOKENS = 8  # times as many tokens as for a text, because the reasoning comes first
+REQUEST: dict[str, Any] = {
     "messages": [{"role": "user", "content": "What is the weather in Paris now? Call get_weather."}],
     "tools": [{"type": "function", "function": TOOL}],
     "tool_choice": "auto",
-    "max_tokens": 1024,  # reasoning comes first
 }
 
 
@@ -33,12 +33,13 @@ def parsed() -> bool:
     return bool(settings.get("tool_call_parser")) or any(name in named for name in ARGUMENTS)
 
 
-def check(server: Server) -> Outcome:
+def check(server: Server, max_tokens: int) -> Outcome:
     """Return the response to a request for a tool call. Raise Failure if the server returns an error.
 
     A model that responds with text is no failure: the server works, and the model decides.
     """
-    answer = server.invoke(json.dumps(REQUEST).encode(), "application/json")
+    request = {**REQUEST, "max_tokens": TOKENS * max_tokens}
+    answer = server.invoke(json.dumps(request).encode(), "application/json")
     if answer.status != 200:
         what = f"/invocations returned {answer.status} to a chat with a tool"
         next_step = 'read the server log, or set tool_call_parser = "" in serving/settings.toml'
