@@ -99,7 +99,7 @@ def _tools(answers: Mapping[str, Any]) -> list[str]:
         str(answers[name]) for name in ("deployment_config", "base_image", "chat_template", "extra_arguments")
     )
     left_out = parsers.choose(answers["model_facts"], *inputs).left_out
-    return [f"{'; '.join(left_out)}: returned as text"] if left_out else []
+    return [f"left out: {'; '.join(left_out)}"] if left_out else []
 
 
 def _missing(project: Path, answers: Mapping[str, Any]) -> list[str]:
