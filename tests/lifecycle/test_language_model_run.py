@@ -58,7 +58,10 @@ def test_the_whole_path_is_tried_with_a_stub(render: Render, config: str) -> Non
         assert listening(number) == {"127.0.0.1"}
         url = f"http://127.0.0.1:{number}"
         answered = do(project, "test", "--url", url, "--json")
-        answers = json.loads(answered.stdout)["result"]["answers"]
+        result = json.loads(answered.stdout)["result"]
+        answers = result["answers"]
+        called = {"name": "get_weather", "arguments": {"city": "Paris"}}
+        assert result.get("tool_call") == (None if config == "transformers-djl" else called)
         expected = {"transformers-djl": {"inputs"}, "transformers-lmi": {"chat", "inputs"}}
         assert set(answers) == expected.get(config, {"chat", "completion"}) and all(answers.values())
         streamed = do(project, "test", "--url", url, "--stream", "--max-tokens", "20")

@@ -26,6 +26,8 @@ def test_vllm_is_started_with_the_settings_of_the_interview(render: Render) -> N
         "max_num_seqs": "16",
         "gpu_memory_utilization": "0.92",
         "kv_cache_dtype": "auto",
+        "tool_call_parser": "hermes",
+        "reasoning_parser": "qwen3",
     }
     assert "serve: python3 -m vllm" in done.stdout
 
@@ -45,6 +47,8 @@ def test_sglang_is_told_the_same_in_its_own_words(render: Render) -> None:
         "max_num_seqs": "16",
         "gpu_memory_utilization": "0.88",
         "kv_cache_dtype": "fp8_e4m3",
+        "tool_call_parser": "qwen25",
+        "reasoning_parser": "qwen3",
     }
     assert called["environment"] == {"SGLANG_ENABLE_HEALTH_ENDPOINT_GENERATION": "false"}
 
@@ -80,6 +84,9 @@ def test_tensorrt_llm_gets_what_has_no_flag_in_a_file(render: Render) -> None:
                 "OPTION_GPU_MEMORY_UTILIZATION": "0.92",
                 "OPTION_KV_CACHE_DTYPE": "auto",
                 "OPTION_ROLLING_BATCH": "auto",
+                "OPTION_TOOL_CALL_PARSER": "hermes",
+                "OPTION_REASONING_PARSER": "qwen3",
+                "OPTION_ENABLE_AUTO_TOOL_CHOICE": "true",
             },
         ),
         (

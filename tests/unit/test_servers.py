@@ -16,7 +16,7 @@ from extensions.mcc.catalog import catalog
 from extensions.mcc.catalog.entries.servers import LanguageModelServer, ServerImage
 from extensions.mcc.catalog.entries.triton import TritonImage
 from extensions.mcc.catalog.entries.versions import version_key
-from extensions.mcc.servers import engines
+from extensions.mcc.servers import engines, extra_arguments
 from tests.conftest import REPOSITORY
 
 KEPT = REPOSITORY / ".demo" / "engines"
@@ -145,7 +145,9 @@ def test_a_server_is_complete(name: str) -> None:
     assert len({image.image for image in server.images}) == len(server.images)
     for image in server.images:
         assert all(
-            version_key(setting.since) <= version_key(image.version) for setting in server.settings.values()
+            version_key(setting.since) <= version_key(image.version)
+            for setting_name, setting in server.settings.items()
+            if setting_name not in extra_arguments.YIELDING
         )
         assert catalog.memory().engines[server.engine].release(image.version)
     for setting in server.settings.values():
@@ -206,6 +208,8 @@ def test_media_limits_and_risky_arguments_are_ones_of_the_engine() -> None:
     for name, image in READABLE:
         known, server = options(image.package), SERVERS[name]
         limit = server.media_limit
+        tools = server.auto_tools
+        assert tools is None or tools.flag is None or tools.flag in known
         if limit and limit.flag:
             assert (limit.flag in known) == (version_key(limit.since) <= version_key(image.version))
     for name, server in SERVERS.items():

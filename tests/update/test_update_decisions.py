@@ -128,3 +128,25 @@ def test_a_language_models_type_that_the_catalog_drops_is_kept_with_a_warning(
         assert "ml.g6e.4xlarge is not sized: it is not in the catalog" in (made / path).read_text()
     if (stub := made / "do" / "stub" / "nvidia-smi").exists():
         assert "NVIDIA L40S, 8.9" in stub.read_text()
+
+
+def test_tools_come_with_an_update_and_stay_as_they_were_decided(source: Path, tmp_path: Path) -> None:
+    """v2 stands for a version without the question. A project of it gets the default, as a new one does."""
+    file = source / "questions" / "4-details.yml"
+    question = file.read_text()
+    asked = '"{{ parsers.offered | setting(\'tools\') }}"\n  when: "{{ parsers.offered }}"'
+    assert asked in question
+    file.write_text(question.replace(asked, "false\n  when: false"))
+    release(source, "v2")
+    old, decided = tmp_path / "old", tmp_path / "decided"
+    data = {"deployment_config": "transformers-vllm", "offline": True}
+    make(source, old, vcs_ref="v2", **data)
+    make(source, decided, vcs_ref="v1", tools=False, **data)
+    assert "tools" not in answers_of(old)
+    file.write_text(question)
+    (source / "NOTES").write_text("of v3\n")
+    release(source, "v3")
+    for made, parser in ((old, "hermes"), (decided, "")):
+        copier.run_update(made, overwrite=True, **OPTIONS)
+        assert answers_of(made)["tools"] == bool(parser) and not list(made.rglob("*.rej"))
+        assert f'tool_call_parser = "{parser}"' in (made / "serving" / "settings.toml").read_text()

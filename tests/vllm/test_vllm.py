@@ -96,6 +96,7 @@ def serving(python: Path, template: Path, tmp_path_factory: pytest.TempPathFacto
         "deployment_config": "transformers-vllm",
         "base_image": f"vllm/vllm-openai:v{VERSION}",
         "offline": True,
+        "tools": False,  # the tokenizer of the tiny model has no tokens for reasoning
     }
     options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
     copier.run_copy(str(template), project, data=answers, **options)

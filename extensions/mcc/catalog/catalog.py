@@ -13,6 +13,7 @@ from .entries.hosting import Hosting, HyperPod
 from .entries.instances import DriverAmi, Instance, Region
 from .entries.memory import MemoryConstants
 from .entries.models import Architecture, ModelType, TransformersRelease
+from .entries.parsers import Parsers
 from .entries.predictive import IMAGE_PYTHON, Format, Framework, Memory, ModelKind, WebServer
 from .entries.projects import Builder, OldKey, Profile, Target
 from .entries.servers import LanguageModelServer, Vulnerability
@@ -128,6 +129,15 @@ def architectures_date(directory: Path = CATALOG) -> date:
 def model_types(directory: Path = CATALOG) -> Mapping[str, ModelType]:
     """Return the releases that support each model_type."""
     return read(directory / "model_types.yml", ModelType)[0]
+
+
+@lru_cache
+def parsers(directory: Path = CATALOG) -> Parsers:
+    """Return the parsers of tool calls and of reasoning, by family of model and by release."""
+    found = build(Parsers, document(directory / "parsers.yml")["parsers"], "parsers.yml")
+    if problem := found.problem():
+        raise CatalogError(f"parsers.yml: {problem}")
+    return found
 
 
 @lru_cache

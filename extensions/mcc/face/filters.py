@@ -20,7 +20,7 @@ from ..interview import (
     version_checks,
 )
 from ..models import hub
-from ..servers import engines, extra_arguments, triton
+from ..servers import engines, extra_arguments, parsers, triton
 from ..targets import arns, hosting, instances, pods
 from . import documentation, quoting
 from .boundary import for_user, piped_second, with_requirements
@@ -77,6 +77,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "open_routes": engines.open_routes,
     "onnx_limits": suitable.onnx_limits,
     "other_names": engines.other_names,
+    "parsers": parsers.answer,
     "path_problem": model_path.path_problem,
     "pod_environment": pods.environment,
     "pod_resources": for_user(with_requirements(pods.resources)),

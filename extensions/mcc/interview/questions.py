@@ -58,6 +58,7 @@ LANGUAGE_MODEL_QUESTIONS = (
     "kv_cache_dtype",
     "chat_template",
     "extra_arguments",
+    "tools",
     "hyperpod_token_secret",
 )
 
@@ -72,7 +73,7 @@ TRITON_QUESTIONS = (
     "hyperpod_max_replicas",
 )
 
-NOT_IN_TRITON = ("chat_template", "extra_arguments")  # questions about language models
+NOT_IN_TRITON = ("chat_template", "extra_arguments", "tools")  # questions about language models
 QUESTIONS = (
     "deployment_config",
     "deployment_target",

@@ -14,6 +14,7 @@ from ..errors import redaction
 from ..errors.errors import InvalidAnswer, UnsizableModel
 from ..models import facts
 from . import answer_formats, chat_templates, questions
+from .answers import SWITCHES
 
 LARGEST = 10**15
 LONGEST = 4096  # characters
@@ -125,7 +126,7 @@ def _problem(name: str, value: Any) -> str:
         )
     if name == "project_id":
         rule = _text(ID, "an id of lower-case letters, digits and dashes")
-    elif name in ("include_sample_model", "include_tests", "offline", "pandas", "private_index"):
+    elif name in SWITCHES:
         rule = FLAG
     elif name in questions.QUESTIONS:
         rule = ONE_LINE if name == "extra_arguments" else _text(WORD, "a word")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..catalog import catalog
 from ..inspection import choices, view
-from ..servers import advisories
+from ..servers import advisories, parsers
 from ..sizing import sizing_view
 from . import language_model, next_commands
 from .defaults import GIVEN, PROMPT
@@ -37,6 +37,7 @@ def after_copy(
         rows.append(("Cluster", f"{cluster} (HyperPod), namespace {answers['hyperpod_namespace']}"))
     if isinstance(requirements, LanguageModelRequirements):
         rows.append(("Load", _load(answers, requirements)))
+    rows += [("Tools", text) for text in _tools(answers)]
     rows += [("Missing", text) for text in _missing(project, answers)]
     rows += [("Defaults", text) for text in _defaults(origins)]
     rows += [("Warning", text) for text in _warnings(answers)]
@@ -92,6 +93,17 @@ def _load(answers: Mapping[str, Any], requirements: LanguageModelRequirements) -
     load = "{max_concurrency:,} concurrent requests of up to {max_model_len:,} tokens".format(**answers)
     choice = language_model.sized(requirements).choice(answers["instance_type"])
     return f"{load}; {choice.headroom_gib:.1f} GiB free per GPU" if choice and choice.fits else load
+
+
+def _tools(answers: Mapping[str, Any]) -> list[str]:
+    """Return why a parser of tool calls or of reasoning is left out, if one is, in one text."""
+    if not answers.get("tools"):
+        return []
+    inputs = (
+        str(answers[name]) for name in ("deployment_config", "base_image", "chat_template", "extra_arguments")
+    )
+    left_out = parsers.choose(answers["model_facts"], *inputs).left_out
+    return [f"left out: {'; '.join(left_out)}"] if left_out else []
 
 
 def _missing(project: Path, answers: Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Any
 from ..artifacts import suitable
 from ..catalog import catalog
 from ..errors.errors import InvalidAnswer
-from ..servers import compatibility
+from ..servers import compatibility, parsers
 from . import copier_run, language_model
+from .answers import YES
 
 
 def version_problem(
@@ -61,4 +62,21 @@ def check_for_model(
         problem = language_model.length_problem(int(given), model_facts)
         if problem:
             raise InvalidAnswer(problem)
+    tools = str(conf["data"].get("tools")).lower() in YES
+    if (
+        model_facts
+        and tools
+        and copier_run.is_new_project(conf)
+        and not parsers.known(model_facts, deployment_config)
+    ):
+        raise InvalidAnswer(no_parser(str(model_facts["name"]), deployment_config))
     return ""
+
+
+def no_parser(name: str, deployment_config: str) -> str:
+    """Return the message for a model whose tool calls and reasoning a server does not parse."""
+    server = catalog.servers()[deployment_config].title
+    return (
+        f"tools: no parser of tool calls or of reasoning is known for {name} with {server}. Remove this "
+        "answer, or name a parser in extra_arguments (docs/how-to/language-models.md)."
+    )

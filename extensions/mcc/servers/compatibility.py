@@ -67,7 +67,7 @@ def judge(model: Model, engine: str, version: str) -> Verdict:
     if engine == "djl":
         return _by_transformers_alone(model, version)
     ranges = _ranges(model.architecture, engine)
-    if any(_within(version, span) for span in ranges) and not _in_gap(model.architecture, engine, version):
+    if any(within(version, span) for span in ranges) and not _in_gap(model.architecture, engine, version):
         return _with_configuration(model, engine, version)
     return _without_class(model, engine, version, ranges)
 
@@ -81,7 +81,7 @@ def judge_image(model: Model, deployment_config: str, image: str) -> Verdict:
     found: ServerImage | TritonImage = server.image(image)
     if found.image != image:
         return WORKS
-    return judge(model, *_inside(server, found))
+    return judge(model, *engine_in(server, found))
 
 
 def refusal(model: Model, deployment_config: str, image: str) -> str:
@@ -92,7 +92,7 @@ def refusal(model: Model, deployment_config: str, image: str) -> str:
     server = catalog.language_model_server(deployment_config)
     found = server.image(image)
     title = f"{server.title} {found.version}"
-    engine, version = _inside(server, found)
+    engine, version = engine_in(server, found)
     if version != found.version:
         title += f" ({TITLES[engine]} {version})"
     lines = [f"{model.name} does not load in {title}.", f"{verdict.reason}."]
@@ -132,7 +132,7 @@ def judge_release(model: Model, engine: str, version: str = "") -> Verdict:
     return judge(model, server.registry, inside) if inside else WORKS
 
 
-def _inside(server: LanguageModelServer, image: ServerImage | TritonImage) -> tuple[str, str]:
+def engine_in(server: LanguageModelServer, image: ServerImage | TritonImage) -> tuple[str, str]:
     """Return the engine that loads models in an image, and its version."""
     if isinstance(image, TritonImage):
         return server.engine, image.version
@@ -198,7 +198,7 @@ def _when(ranges: list[tuple[str, ...]], engine: str) -> str:
 
 def _documented(model: Model, version: str) -> Verdict:
     entry = catalog.architectures().get(model.architecture)
-    if entry and entry.tensorrt_llm and _within(version, entry.tensorrt_llm):
+    if entry and entry.tensorrt_llm and within(version, entry.tensorrt_llm):
         return WORKS
     return Verdict("warn", f"TensorRT-LLM {version} does not document {model.architecture}: it may not load")
 
@@ -216,7 +216,7 @@ def _by_transformers_alone(model: Model, version: str) -> Verdict:
 def _knows_type(kind: ModelType, engine: str, version: str) -> bool:
     """Return whether a release has, or may have, a configuration of a model type."""
     own = kind.vllm if engine == "vllm" else kind.sglang
-    if own and _within(version, own):
+    if own and within(version, own):
         return True
     if engine == "sglang":
         return not own and (bool(kind.transformers) or not kind.instead)
@@ -247,7 +247,7 @@ def _ranges(architecture: str, engine: str) -> list[tuple[str, ...]]:
 
 def _in_gap(architecture: str, engine: str, version: str) -> bool:
     gap = _architecture(architecture).vllm_gap
-    return engine == "vllm" and bool(gap) and _within(version, gap)
+    return engine == "vllm" and bool(gap) and within(version, gap)
 
 
 def _architecture(name: str) -> Architecture:
@@ -255,7 +255,7 @@ def _architecture(name: str) -> Architecture:
     return known.get(name, Architecture())
 
 
-def _within(version: str, span: tuple[str, ...]) -> bool:
+def within(version: str, span: tuple[str, ...]) -> bool:
     """Return whether a version is in [first] or [first, last].
 
     The oldest release that was read stands for those before it too.

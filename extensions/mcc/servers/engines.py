@@ -115,15 +115,19 @@ def routes(image: str, deployment_config: str) -> dict[str, str]:
 def open_routes(deployment_config: str, model_facts: Mapping[str, object], arguments: str) -> list[str]:
     """Return the routes that nginx passes on as they are, besides /ping and /invocations.
 
-    A model that embeds or ranks, by its architecture or by the extra arguments, has others than one that
-    generates text.
+    A model that embeds or ranks has others than one that generates text.
     """
-    known = catalog.architectures().get(str(model_facts.get("architecture", "")))
-    generates = known is None or bool({"generate", "multimodal"} & set(known.kinds))
-    pooling = bool(POOLING.search(arguments)) or not generates
+    pooling = pools(model_facts, arguments)
     kinds = {"models", "metrics", "pooling"} if pooling else {"models", "metrics", "chat", "completion"}
     known_routes = catalog.servers()[deployment_config].routes
     return [path for path, kind in known_routes.items() if kind in kinds and path != "/invocations"]
+
+
+def pools(model_facts: Mapping[str, object], arguments: str) -> bool:
+    """Return whether a model embeds or ranks, by its architecture or by the extra arguments."""
+    known = catalog.architectures().get(str(model_facts.get("architecture", "")))
+    generates = known is None or bool({"generate", "multimodal"} & set(known.kinds))
+    return bool(POOLING.search(arguments)) or not generates
 
 
 def gpu_lines(instance_type: str) -> list[str]:

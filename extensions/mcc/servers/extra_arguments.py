@@ -11,6 +11,7 @@ from ..errors import redaction
 
 LONGEST = 4000
 SECRET_NAME = re.compile(r"(^|[-_])(api[-_]?key|key|token|secret|password)$", re.IGNORECASE)
+YIELDING = ("tool_call_parser", "reasoning_parser")  # settings that an extra argument replaces
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
 
 
@@ -51,6 +52,13 @@ def risks(text: str, deployment_config: str) -> list[str]:
     return found
 
 
+def gives(text: str, setting: str, deployment_config: str) -> bool:
+    """Return whether extra arguments have the flag or the variable of a setting."""
+    item = catalog.servers()[deployment_config].settings[setting]
+    carrier, is_variable = item.flag or item.variable or "", item.variable is not None
+    return any(_means(word.partition("=")[0], carrier, is_variable) for word in parsed(text))
+
+
 def _means(word: str, flag: str, is_variable: bool) -> bool:
     """Return whether a word is an argument, spelled otherwise or abbreviated as parsers allow."""
     if is_variable:
@@ -64,6 +72,8 @@ def _of_flags(words: list[str], deployment_config: str) -> str:
         return "the first word is no argument: it does not begin with --"
     ours = {}
     for name, setting in catalog.servers()[deployment_config].settings.items():
+        if name in YIELDING:
+            continue
         for flag in (setting.flag, *setting.aliases):
             ours[_plain(flag or "")] = name
     for word in words:
@@ -88,7 +98,7 @@ def _of_variable(word: str, deployment_config: str) -> str:
         return f"{name} takes a secret, which would be stored"
     server = catalog.servers()[deployment_config]
     for ours, setting in server.settings.items():
-        if name in (setting.variable, *setting.aliases):
+        if ours not in YIELDING and name in (setting.variable, *setting.aliases):
             return f"{name} is set by the container, from {ours}"
     return ""
 

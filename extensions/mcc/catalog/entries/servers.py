@@ -78,6 +78,7 @@ class LanguageModelServer:
     health: tuple[ServerHealth, ...] = ()
     risky: Mapping[str, str] = dataclasses.field(default_factory=dict)
     media_limit: ServerSetting | None = None
+    auto_tools: ServerSetting | None = None
     regional: bool = False
     user: str = "serving"
     note: str = ""

@@ -8,17 +8,19 @@ import time
 from typing import Any
 
 from lifecycle import chosen
+from lifecycle.language_model import tool_calls
 from lifecycle.project import PRECONDITION, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
 
 JSON = "application/json"
+HELP = "maximum tokens of the response (64); a tool call can have 8 times as many"
 COMPLETIONS = "route=/v1/completions"  # CustomAttributes, which nginx routes to completions
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the request."""
     parser.add_argument("--prompt", default="Write a greeting in one short sentence.", help="prompt to send")
-    parser.add_argument("--max-tokens", type=int, default=64, help="maximum tokens of the response (64)")
+    parser.add_argument("--max-tokens", type=int, default=64, help=HELP)
     if _streams():
         parser.add_argument("--stream", action="store_true", help="stream the response")
 
@@ -43,7 +45,11 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
             what, next_step = f"/invocations returned {answer.status} to a {kind}", "read the server log"
             raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), next_step)
         answers[kind] = text_of(json.loads(answer.body))
-    return {"answers": answers, "text": "\n".join(f"{kind}: {text}" for kind, text in answers.items())}
+    lines = [f"{kind}: {text}" for kind, text in answers.items()]
+    if "chat" not in chosen.REQUESTS or not tool_calls.parsed():
+        return {"answers": answers, "text": "\n".join(lines)}
+    found = tool_calls.check(server, arguments.max_tokens)
+    return {"answers": answers, "tool_call": found.call, "text": "\n".join([*lines, found.text])}
 
 
 def request_of(kind: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def text_of(answer: Any) -> str:
     found = answer[0] if isinstance(answer, list) else answer
     try:
         choice = found["choices"][0] if "choices" in found else {"text": found["generated_text"]}
-        return str(choice["message"]["content"] if "message" in choice else choice["text"])
+        return tool_calls.text_of(choice["message"]) if "message" in choice else str(choice["text"])
     except (KeyError, IndexError, TypeError):
         what, next_step = "the response has no text", "read the server log"
         raise Failure(VERIFICATION, "no-text", what, json.dumps(answer)[:300], next_step) from None
@@ -76,7 +82,8 @@ def streamed(server: Server, request: dict[str, Any]) -> Result:
             if not line.startswith(b"data: {"):
                 continue
             choice = (json.loads(line.removeprefix(b"data: ")).get("choices") or [{}])[0]
-            text = (choice.get("delta") or {}).get("content") or choice.get("text") or ""
+            delta = choice.get("delta") or {}
+            text = delta.get("content") or tool_calls.reasoning_of(delta) or choice.get("text") or ""
             first = first or (time.perf_counter() - started if text else 0.0)
             texts.append(text)
             print(text, end="", file=sys.stderr, flush=True)
