@@ -1,7 +1,7 @@
 """Run once after a copy: add the model to the project, or train the sample model.
 
-Called as `after_copy.py MODEL_PATH MODEL_FILE FORMAT` in the new project, with an empty MODEL_FILE where the
-project itself reads the model to make a repository of it. It always ends with 0, for Copier
+Called as `after_copy.py MODEL_PATH MODEL_FILE [FORMAT]` in the new project, with an empty MODEL_FILE where
+the project itself reads the model to make a repository of it. It always ends with 0, for Copier
 would delete the whole project otherwise. A failure is reported in one line.
 """
 
@@ -32,7 +32,7 @@ except project.Failure as failure:
 """
 
 
-def main(model_path: str, model_file: str, model_format: str) -> None:
+def main(model_path: str, model_file: str, model_format: str = "") -> None:
     """Copy the model at `model_path` to model/, or train the sample model when it is empty."""
     if not model_path:
         print(
