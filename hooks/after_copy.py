@@ -46,6 +46,8 @@ def main(model_path: str, model_file: str, model_format: str = "") -> None:
         with unpacked(path, found) as source:
             if not model_file:
                 read(source, path)
+            elif found.is_script:
+                bring_with_script(source, found)
             elif bring(source, target := Path("model") / model_file) and found.is_understood:
                 about.write(found, target, model_format)
     except (*tars.DAMAGED, tars.Unsafe) as error:
@@ -59,8 +61,15 @@ def unpacked(path: Path, found: Findings) -> Iterator[Path]:
         yield path / found.model if path.is_dir() else path
         return
     with TemporaryDirectory() as folder:
-        tars.extract(path, Path(folder), found.model)
+        tars.extract(path, Path(folder), found.model, code=found.is_script)
         yield Path(folder) / found.model
+
+
+def bring_with_script(source: Path, found: Findings) -> None:
+    """Copy a model under its own name, by which its inference.py loads it, and the folder of the script."""
+    top = source.parents[len(Path(found.model).parts) - 1]
+    if bring(source, Path("model") / found.model):
+        bring(top / tars.CODE, Path("model") / tars.CODE)
 
 
 def bring(source: Path, target: Path) -> bool:
@@ -71,6 +80,7 @@ def bring(source: Path, target: Path) -> bool:
     try:
         if leaving := model_folders.link_that_leaves(source):
             raise OSError(f"{leaving} is a link that leaves the folder; copy the model with cp -rL first")
+        target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target)
         else:

@@ -119,6 +119,16 @@ def test_the_model_in_an_archive_is_extracted(template: Path, tmp_path: Path) ->
     assert (stored["framework"], stored["model_format"]) == ("xgboost", "ubj")
     model = tmp_path / "made" / "model"
     assert sorted(path.name for path in model.iterdir()) == ["README.md", "about.json", "model.ubj"]
+    script = tmp_path / "inference.py"
+    script.write_text("def model_fn(model_dir):\n    return None\n")
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(MODELS / "xgboost-3.4.1.ubj", "xgboost-model")
+        tar.add(script, "code/inference.py")
+        tar.add(script, "code/lib/helper.py")
+    copied(template, tmp_path / "scripted", model_path=str(archive))
+    model = tmp_path / "scripted" / "model"
+    names = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
+    assert names == {"README.md", "xgboost-model", "code/inference.py", "code/lib/helper.py"}
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(COLUMNS, "../model.joblib")
     with pytest.raises(UserMessageError, match="not safe to extract"):

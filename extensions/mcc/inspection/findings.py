@@ -78,6 +78,11 @@ class Findings:
         return f"{self.library} {kind}" if self.artifact.kind == PICKLE and self.library else kind
 
     @property
+    def is_script(self) -> bool:
+        """Return whether a code/inference.py comes with the model that serves it by its own functions."""
+        return "model_fn" in self.handler
+
+    @property
     def is_understood(self) -> bool:
         """Return whether the kind of the model is known."""
         return self.artifact.kind != UNKNOWN

@@ -72,10 +72,12 @@ def warnings(found: Findings) -> list[str]:
         lines.append(_custom(found))
     if found.packages:
         lines.append(f"the file needs {_listed(found.packages)}. Add the pins to requirements.txt.")
-    if found.handler:
+    if found.is_script:
+        lines.append("code/inference.py is copied, too: its functions answer the requests.")
+    elif found.handler:
         lines.append(
-            f"code/inference.py ({', '.join(found.handler)}) is not used. Move its code to "
-            "serving/model_handler.py."
+            f"code/inference.py ({', '.join(found.handler)}) is not used: it has no model_fn. Move its code "
+            "to serving/model_handler.py."
         )
     return lines
 
