@@ -20,7 +20,11 @@ import orjson
 from runtime import toolkit
 from runtime.codec import JSON, RequestError
 
-DEFAULTS = {"input_fn": toolkit.decode, "predict_fn": toolkit.predict, "output_fn": toolkit.encode}
+DEFAULTS: dict[str, Callable[..., Any]] = {
+    "input_fn": toolkit.decode,
+    "predict_fn": toolkit.predict,
+    "output_fn": toolkit.encode,
+}
 ARGUMENTS = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2, "transform_fn": 4}
 OF_TENSORFLOW_SERVING = ("handler", "input_handler", "output_handler")
 MESSAGE_LENGTH = 300
@@ -73,6 +77,11 @@ class Script:
     def __init__(self, path: Path, model_dir: Path) -> None:
         self.name, self.model_dir = f"{path.parent.name}/{path.name}", str(model_dir)
         self.functions = {**DEFAULTS, **functions_of(imported(path), self.name)}
+        self.with_context = {
+            name
+            for name, function in self.functions.items()
+            if len(inspect.signature(function).parameters) > ARGUMENTS[name]
+        }
         self.model = self.call("model_fn", Context(self.model_dir), self.model_dir)
 
     def answer(self, body: bytes, content_type: str | None, accept: str | None) -> tuple[bytes, str]:
@@ -98,8 +107,7 @@ class Script:
     def call(self, name: str, context: Context, *arguments: Any) -> Any:
         """Call a function of the script, with the context if it has a parameter for it."""
         function = self.functions[name]
-        takes_context = len(inspect.signature(function).parameters) > ARGUMENTS[name]
-        return function(*arguments, context) if takes_context else function(*arguments)
+        return function(*arguments, context) if name in self.with_context else function(*arguments)
 
     def _input(self, context: Context, data: str | bytes, content_type: str) -> Any:
         try:
