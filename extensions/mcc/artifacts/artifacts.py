@@ -27,6 +27,7 @@ from .artifact_facts import (
 from .model_reader import look
 
 __all__ = [
+    "NOT_MODELS",
     "XGBOOST",
     "Artifact",
     "Unsuitable",
@@ -53,6 +54,8 @@ KINDS = {
 }
 ENDINGS = {XGBOOST_JSON: ".json", XGBOOST_UBJ: ".ubj", XGBOOST_BINARY: ".model", KERAS: ".keras", HDF5: ".h5"}
 
+# Files in the folder of a model: its notes, rows to test it, and the facts that were read in it.
+NOT_MODELS = ("README.md", "examples.json", "about.json")
 VERSION_WARNING = re.compile(r"Trying to unpickle estimator \w+ from version (\S+) when using version")
 
 

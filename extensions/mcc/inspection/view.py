@@ -89,7 +89,7 @@ def _custom(found: Findings) -> str:
     if found.artifact.library == "keras":
         return f'{needed} Export the model, which then needs none: model.export("SavedModel").'
     if any(name.startswith("__main__.") for name in found.custom):
-        return f"{needed} Move it from the script or notebook to a module, and save the model again."
+        return f"{needed} Define it in serving/custom.py."
     return f"{needed} Copy the module to serving/."
 
 

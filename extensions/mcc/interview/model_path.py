@@ -9,7 +9,7 @@ from typing import Any
 from ..artifacts import model_folders, suitable
 from ..catalog import catalog
 from ..errors import redaction
-from ..inspection import choices
+from ..inspection import choices, tars
 from ..inspection.findings import Findings
 from ..servers import triton
 from . import copier_run
@@ -45,7 +45,7 @@ def problems(data: Mapping[str, Any]) -> list[str]:
     if not given:
         return []
     config = str(data.get("deployment_config", "http-fastapi"))
-    wrong = _unreadable(given, config) or _of_model(given, config, decided(data))
+    wrong = _unreadable(given) or _of_model(given, config, decided(data))
     return [f"model_path: {wrong}"] if wrong else []
 
 
@@ -94,7 +94,7 @@ def default_format(served: str, model_path: str) -> str:
     return choices.model_format(model_path, served) or next(iter(catalog.formats(served)))
 
 
-def _unreadable(given: str, config: str) -> str:
+def _unreadable(given: str) -> str:
     """Return why there is nothing to read at a path, or ''."""
     if S3.match(given):
         name = given.rstrip("/").rpartition("/")[2]
@@ -179,7 +179,7 @@ def _of_files(given: str, found: Findings, config: str, served: str, model_forma
     """Return why the files of a model cannot be copied, or are not what they should be, or ''."""
     path, wanted = choices.location(given), catalog.formats(served)[model_format].file
     name = redaction.shown(path.name)
-    if found.container == "tar archive":
+    if found.container == tars.KIND:
         return ""
     if model_format == "SavedModel":
         if not os.path.isfile(path / "saved_model.pb"):

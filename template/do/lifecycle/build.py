@@ -31,9 +31,9 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     program = engine.find(arguments.engine or settings.engine)
     buildx = engine.has_buildx(program)
     private = private_index(program, buildx)
-    command = engine.build_command(program, settings, arguments.no_cache, buildx)[:-1]
-    command += [word for value in arguments.build_arg for word in ("--build-arg", value)]
-    command += [*private.options, "."]
+    given = [word for value in arguments.build_arg for word in ("--build-arg", value)]
+    options = [*given, *private.options]
+    command = engine.build_command(program, settings, arguments.no_cache, buildx, options)
     print(f"building {settings.image} for {settings.platform} with {program}", file=sys.stderr, flush=True)
     # SageMaker rejects the manifest of an image with attestations.
     environment = {**os.environ, **private.variables, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
@@ -54,7 +54,7 @@ def private_index(program: str, buildx: bool) -> package_index.BuildOptions:
     has a private index that the Dockerfile does not use.
     """
     dockerfile = (PROJECT / "Dockerfile").read_text("utf-8")
-    mounts = f"id={package_index.SECRET}" in dockerfile
+    mounts = package_index.is_mounted(dockerfile)
     if mounts and engine.name_of(program) == "docker" and not buildx:
         seen = "docker buildx version failed, and the Dockerfile mounts secrets"
         next_step = "install the buildx plugin of docker, or build with podman: do/build --engine podman"

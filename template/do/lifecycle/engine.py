@@ -5,6 +5,7 @@ import argparse
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -50,7 +51,9 @@ def has_buildx(engine: str) -> bool:
     return name_of(engine) == "docker" and not subprocess.run(command, capture_output=True).returncode
 
 
-def build_command(engine: str, config: Config, no_cache: bool, buildx: bool) -> list[str]:
+def build_command(
+    engine: str, config: Config, no_cache: bool, buildx: bool, options: Sequence[str] = ()
+) -> list[str]:
     """Return the command that builds the image for the instance type, with a manifest for SageMaker."""
     command = [engine, "build", "--platform", config.platform, "--tag", config.image]
     if name_of(engine) == "podman":
@@ -59,7 +62,7 @@ def build_command(engine: str, config: Config, no_cache: bool, buildx: bool) -> 
         command += ["--output", "type=docker,oci-mediatypes=false"]
     if no_cache:
         command += ["--no-cache"]
-    return [*command, "."]
+    return [*command, *options, "."]
 
 
 def run_command(engine: str, config: Config, address: str, options: list[str]) -> list[str]:

@@ -60,6 +60,11 @@ def only_pip_has_index(environ: Mapping[str, str] = os.environ) -> bool:
     return is_private(pip_settings(environ)) and not has_uv
 
 
+def is_mounted(dockerfile: str) -> bool:
+    """Return whether a Dockerfile mounts the settings of pip."""
+    return f"id={SECRET}" in dockerfile
+
+
 def for_build(dockerfile: str, environ: Mapping[str, str] = os.environ) -> BuildOptions:
     """Return the options with which a build uses the proxies, and, if the Dockerfile mounts it, the index.
 
@@ -72,7 +77,7 @@ def for_build(dockerfile: str, environ: Mapping[str, str] = os.environ) -> Build
             variables |= {name: value, name.lower(): value}  # programs differ in the case that they read
             options += ["--build-arg", name, "--build-arg", name.lower()]
     settings = pip_settings(environ)
-    if settings and f"id={SECRET}" in dockerfile:
+    if settings and is_mounted(dockerfile):
         if certificate := settings.pop("cert", ""):
             options += ["--secret", f"id={CERTIFICATE},src={certificate}"]
             settings |= {"cert": CERTIFICATE_IN_BUILD}

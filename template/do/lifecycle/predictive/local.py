@@ -16,7 +16,6 @@ sys.path.append(str(PROJECT / "serving"))
 import runtime.artifacts as artifacts
 
 TRAINING = PROJECT / "sample_model" / "train.py"
-NOT_MODELS = ("README.md", "examples.json", "about.json")
 MODEL, REQUIREMENTS = PROJECT / "model" / chosen.MODEL_FILE, PROJECT / "requirements.txt"
 
 
@@ -83,7 +82,7 @@ def check_model(directory: Path) -> None:
     named = directory / MODEL.name
     installed = artifacts.pinned(REQUIREMENTS.read_text("utf-8").splitlines())
     for path in [named] if named.exists() else sorted(directory.glob(f"*{MODEL.suffix}")):
-        if path.name in NOT_MODELS:
+        if path.name in artifacts.NOT_MODELS:
             continue
         try:
             verdict = artifacts.judge(artifacts.look(path), path.name, installed)
@@ -121,7 +120,7 @@ def _package(line: str) -> str:
 
 
 def _has_model() -> bool:
-    return any(path.name not in NOT_MODELS for path in MODEL.parent.iterdir())
+    return any(path.name not in artifacts.NOT_MODELS for path in MODEL.parent.iterdir())
 
 
 def _train_if_missing() -> None:

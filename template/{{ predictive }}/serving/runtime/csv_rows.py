@@ -22,7 +22,11 @@ def text_of(body: bytes) -> str:
 
 def read(body: bytes) -> np.ndarray:
     """Return the rows of a CSV body of numbers. Raise RequestError."""
-    text = text_of(body)
+    return numbers(text_of(body))
+
+
+def numbers(text: str) -> np.ndarray:
+    """Return the rows of a CSV text of numbers. Raise RequestError."""
     with contextlib.suppress(ValueError):
         return np.concatenate(list(map(_load_numbers, _lines_in_pieces(text))))
     try:

@@ -16,14 +16,13 @@ import numpy as np
 import orjson
 from model_handler import ModelHandler
 from runtime.answers import encode, negotiate
+from runtime.artifacts import NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
 from runtime.outputs import DEFAULT, LABELS, Outputs
 from runtime.script import InvalidScript, Script, find_script
 
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
-EXAMPLES = "examples.json"  # test rows, in the same folder as the model
-NOT_MODELS = (EXAMPLES, "about.json")
 MAX_BODY_BYTES = 25 * 1024 * 1024
 LARGE_BODY_BYTES = 1024 * 1024
 PREDICT_SECONDS = float(os.environ.get("SERVING_PREDICT_SECONDS", "60"))

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 from runtime import toolkit
+from runtime.answers import DEFAULT
 from runtime.codec import JSON, RequestError
 
 DEFAULTS: dict[str, Callable[..., Any]] = {
@@ -90,7 +91,7 @@ class Script:
         Raise RequestError 400, 406 or 415 if the script rejects the request; other errors are its own.
         """
         given = toolkit.without_charset(content_type or JSON)
-        wanted = accept if accept and accept != "*/*" else os.environ.get(toolkit.DEFAULT_ACCEPT, JSON)
+        wanted = accept if accept and accept != "*/*" else DEFAULT
         context = Context(self.model_dir, {"content-type": given, "accept": wanted})
         data = text_of(body) if given in toolkit.UTF8_TYPES else body
         try:

@@ -14,7 +14,6 @@ import numpy as np
 import orjson
 from runtime.codec import CSV, JSON, NPY
 
-DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 CONTENT_TYPES = {"JSON": JSON, "CSV": CSV, "NPY": NPY, "OCTET_STREAM": "application/octet-stream"}
 UTF8_TYPES = (JSON, CSV)
 

@@ -85,8 +85,7 @@ def _content(about: dict[str, Any]) -> dict[str, Any]:
 def _row(about: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON schema of a row."""
     if "columns" not in about:
-        kind = ["number", "null"] if about.get("allow_missing", True) else "number"
-        return _of_shape_schema(list(about["row_shape"] or [None]), {"type": kind})
+        return _of_shape_schema(list(about["row_shape"] or [None]), {"type": ["number", "null"]})
     values = {column["name"]: _value(column) for column in about["columns"]}
     size = len(values)
     ordered = {"type": "array", "prefixItems": list(values.values()), "minItems": size, "maxItems": size}

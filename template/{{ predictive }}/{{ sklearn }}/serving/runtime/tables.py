@@ -210,7 +210,7 @@ class Table:
             if self.needed <= set(first):
                 return self._cells(first, records)
             if self.numeric:
-                return csv_rows.read(text.encode())
+                return csv_rows.numbers(text)
             return self._cells(self.names, chain([first], records))
         except csv.Error as error:
             raise RequestError(400, f"The body is not valid CSV: {error}") from None
