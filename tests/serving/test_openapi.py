@@ -17,7 +17,7 @@ from tests.serving.test_tables import CHECKS
 SCHEMATHESIS = [sys.executable, "-m", "schemathesis.cli", "run"]
 HOOKS = "tests.serving.schema_hooks"
 TEXT_FORMATS = ("application/jsonlines", "text/csv")
-# Their columns accept every value: which categories a model refuses, the document does not tell.
+# Its columns accept every value: the document does not list the categories of a model that refuses others.
 TABLE = """
 import sys
 sys.path.insert(0, "checks")
