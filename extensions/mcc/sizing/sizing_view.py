@@ -128,9 +128,13 @@ def settings(sized: Sizing, choice: Choice) -> str:
 
 def confidence(sized: Sizing) -> str:
     """Return how far the estimate of this kind of model can be trusted, and what is kept because of it."""
-    kind = catalog.memory().kinds[sized.facts.kind]
-    kept = f"{kind.margin:.1%} of each GPU stays free for the estimate's error"
-    return f"{kind.confidence} for {kind.title}: {kept}"
+    kind = catalog.memory().kinds[sized.facts.kind].title
+    shown = f"{sized.confidence} for {kind} on {catalog.memory().engines[sized.load.engine].title}"
+    found = sized.best.estimate if sized.best else None
+    if found is None:
+        return shown
+    kept = found.margin + found.cache_margin * found.load(sized.load.max_concurrency)
+    return f"{shown}: {kept:.1f} GiB of each GPU stay free for the estimate's error"
 
 
 def advice_line(item: Advice) -> str:
