@@ -122,7 +122,7 @@ def sized_for(requirements: LanguageModelRequirements, instance_type: str) -> di
     model = requirements.model
     return {
         "model": model["name"],
-        "commit": model["commit"] or model["revision"],
+        "commit": model["commit"] or model.get("digest") or model["revision"],
         "image": requirements.image,
         "max_model_len": requirements.max_model_len,
         "max_concurrency": requirements.max_concurrency,

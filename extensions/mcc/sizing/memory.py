@@ -66,8 +66,8 @@ class Pool:
 class Estimate:
     """The memory of one GPU of those that serve a model; sizes are in GiB.
 
-    `margin` is kept for the error of the parts beside the KV cache, `cache_margin` for the cache's, a share of
-    the load's. `tokens` of KV cache are those that the engine reports at start. It stops at start
+    `margin` is kept for the error of the parts beside the KV cache, `cache_margin` for that of the cache, a
+    share of the load's. `tokens` of KV cache are those that the engine reports at start. It stops at start
     without `state_floor`: a block with the state of linear-attention layers for each sequence of a batch.
     """
 
