@@ -13,6 +13,7 @@ from .facts import ModelFacts
 
 GIB = 1024**3
 IN_OUR_WORDS = {"w8a8": "int8", "w4a16": "gptq"}
+UNEVEN = {"nemotron-nas"}  # model types whose layers differ in size: the catalog's count stands for them
 # Families, as their class is called, whose MLP is two matrices, up and down; others also have a gate.
 UNGATED = {"bloom", "falcon", "gpt2", "gptbigcode", "gptj", "gptneox", "mpt", "nemotronh", "opt", "phi", "rw"}
 UNGATED |= {"starcoder2", "bert", "roberta", "xlmroberta", "camembert", "distilbert", "electra", "mpnet"}
@@ -115,8 +116,9 @@ def from_catalog(entry: Mapping[str, Any]) -> ModelFacts:
         int(entry.get("checkpoint_gib", 0) * GIB),
         quantization and IN_OUR_WORDS.get(quantization, quantization),
     )
-    counted = entry.get("params_from_shape", 0) if facts.quantization == "none" else 0
-    return facts if facts.checkpoint_bytes else dataclasses.replace(facts, checkpoint_bytes=2 * counted)
+    if facts.checkpoint_bytes or entry.get("model_type") not in UNEVEN:
+        return facts
+    return dataclasses.replace(facts, checkpoint_bytes=2 * entry["params_from_shape"])
 
 
 def _kv_heads(fields: Fields, heads: int) -> int:

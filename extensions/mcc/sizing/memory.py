@@ -66,7 +66,7 @@ class Pool:
 class Estimate:
     """The memory of one GPU of those that serve a model; sizes are in GiB.
 
-    `margin` is kept for the error of the parts beside the KV cache, `cache_margin` for that of the cache, a
+    `margin` is kept for the error of all parts but the KV cache, `cache_margin` for that of the cache, a
     share of the load's. `tokens` of KV cache are those that the engine reports at start. It stops at start
     without `state_floor`: a block with the state of linear-attention layers for each sequence of a batch.
     """
@@ -99,15 +99,20 @@ class Estimate:
 
     def served(self) -> int:
         """Return how many requests of the full length the pool holds besides the margin."""
-        room = self.pool.cache - self.margin - self.load(0) * (1 + self.cache_margin)
-        return max(0, int(room / (self.request * (1 + self.cache_margin)))) if self.request else 0
+        room = (self.pool.cache - self.margin) / (1 + self.cache_margin) * GIB
+        low, high = 0, int(max(0.0, room) / self.cache.request_bytes) if self.request else 0
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.cache.load_bytes(middle) <= room else (low, middle - 1)
+        return low
 
     def starts(self) -> bool:
         """Return whether the engine starts. Some do not check that a request of the full length fits."""
         if self.pool.cache - self.margin < self.state_floor:
             return False
         if self.whole_request:
-            return self.lacking(1) <= 0
+            started = self.pool.cache - self.cache.start_bytes / GIB * (1 + self.cache_margin) - self.margin
+            return min(started, self.pool.beside) >= 0
         return min(self.pool.cache - self.margin, self.pool.beside) > 0
 
 
@@ -155,7 +160,7 @@ def _state_floor(facts: ModelFacts, serving: Serving, release: EngineRelease, ba
 
 def _tokens(facts: ModelFacts, release: EngineRelease, pool: Pool, cache: KvCache, batch: Batch) -> int:
     """Return the tokens of KV cache that the engine reports: of all layers alike, or of whole requests."""
-    one = cache.load_bytes(1)
+    one = cache.start_bytes
     if one and (facts.linear_layers or (facts.sliding_layers and release.capacity == "request")):
         return max(0, int(pool.cache * GIB / one * batch.length))
     return max(0, int(pool.cache * GIB / cache.token_bytes)) if cache.token_bytes else 0
@@ -204,7 +209,8 @@ def _cache(facts: ModelFacts, serving: Serving, release: EngineRelease, batch: B
     dtype = facts.kv_cache_dtype if serving.kv_cache_dtype == "auto" else serving.kv_cache_dtype
     layout = Layout(
         windowed=release.windowed,
-        in_flight=release.steps_in_flight * batch.tokens,
+        batched=batch.tokens,
+        steps=release.steps_in_flight,
         state_copies=release.state_copies,
         tensor_parallel=serving.tensor_parallel,
         pipeline_parallel=serving.pipeline_parallel,

@@ -97,7 +97,7 @@ class ModelKind:
     """How well estimates of a kind of model have held.
 
     The margin is a share of each uncertain part: of `weights` that were counted and not read, of the `rest`
-    beside weights and KV cache, and of the `cache` that the load needs.
+    next to weights and KV cache, and of the `cache` that the load needs.
     """
 
     title: str
