@@ -72,7 +72,7 @@ def test_the_summary_says_why_and_what_would_be_cheaper() -> None:
     large = required("google/gemma-3-27b-it")
     best = language_model.default_instance(large)
     lines = "\n".join(language_model.summary(large, best))
-    assert f"one GPU of {best}" in lines and "the next cheaper" in lines and "to pay less:" in lines
+    assert f"one GPU of {best}" in lines and "The next cheaper type" in lines and "to pay less:" in lines
     other = "\n".join(language_model.summary(required(), "ml.g6e.4xlarge"))
     assert "one GPU of ml.g6e.4xlarge" in other and "to pay less" not in other
     assert "lacks" in "\n".join(language_model.summary(required(), "ml.g5.xlarge"))

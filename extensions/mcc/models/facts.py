@@ -92,10 +92,10 @@ class ModelFacts:
             return "encoder"
         if self.unknown_layers:
             return "unknown_layers"
-        if self.multimodal:
-            return "multimodal"
         if self.linear_layers:
             return "linear_hybrid"
+        if self.multimodal:
+            return "multimodal"
         if self.quantization not in ("none", "fp8", "int8"):
             return "four_bit"
         if self.kv_lora_rank:

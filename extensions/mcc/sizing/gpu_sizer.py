@@ -12,12 +12,15 @@ from ..catalog import catalog
 from ..catalog.entries.instances import Accelerator, Instance
 from ..errors.errors import UnsizableModel
 from ..models.facts import ModelFacts
-from . import memory, parameters
+from . import memory, parameters, weights
 from .memory import Estimate, Gpu, Serving
 from .weights import GIB
 
 DRIVER_SHARE = 0.985  # of a card's memory that its driver shows, where that was not measured
 REACHED_BANDWIDTH = 0.6  # of the printed figure, by decoding at best
+LARGEST_VOLUME_GB = 512  # of an instance without local storage (CreateEndpointConfig, VolumeSizeInGB)
+IMAGE_GB = 40  # of an inference server and of what it compiles, an assumption on the careful side
+HOST_GIB = 12  # an assumption: the server's processes, and a shard of 5 GB that is read
 LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
 
 
@@ -146,12 +149,15 @@ class _Judge:
     def __init__(self, facts: ModelFacts, load: Load) -> None:
         self.facts, self.load = facts, load
         self.capability = catalog.memory().engines[load.engine].release(load.version).compute_capability
+        stored = facts.checkpoint_bytes or weights.on_gpu(facts) * GIB
+        self.download_gb = stored / 1e9
         self.estimates: dict[tuple[Gpu, int], Estimate] = {}
         self.degrees: dict[int, list[int]] = {}
 
     def choice(self, instance: Instance) -> Choice:
         """Return the judgement of one type: the smallest number of GPUs that fits, or the nearest."""
-        if reason := _impossible(self.facts, self.load, self.capability, instance):
+        reason = _impossible(self.facts, self.load, self.capability, instance)
+        if reason := reason or _too_small(self.download_gb, instance):
             return Choice(instance, reason)
         gpu, nearest, count = gpu_of(instance), None, _card(instance).count
         if count not in self.degrees:
@@ -198,6 +204,16 @@ def _impossible(facts: ModelFacts, load: Load, supported: tuple[float, ...], ins
     needed = constants.formats["fp8_kv_cache"].compute_capability
     if load.kv_cache_dtype == "fp8" and capability < needed:
         return f"an FP8 KV cache needs compute capability {needed:g}, {card.name} has {capability:g}"
+    return ""
+
+
+def _too_small(download_gb: float, instance: Instance) -> str:
+    """Return why an instance can neither store nor load a model, whatever its GPUs hold, or ''."""
+    disk_gb = instance.disk_gb or LARGEST_VOLUME_GB
+    if download_gb + IMAGE_GB > disk_gb:
+        return f"its disk of {disk_gb:,} GB does not hold the download of {download_gb:,.0f} GB"
+    if instance.memory_gib < HOST_GIB:
+        return f"its memory of {instance.memory_gib:g} GiB is less than the {HOST_GIB} GiB that loading needs"
     return ""
 
 

@@ -56,7 +56,7 @@ def sized(facts: ModelFacts, value_bytes: int, length: int, layout: Layout) -> K
     of_full, of_sliding = token_bytes(facts, layout.tensor_parallel, value_bytes)
     kept = min(length, facts.sliding_window) if layout.windowed else length
     state = facts.linear_layers * facts.linear_state * facts.state_bytes * layout.state_copies
-    request = of_full * full * _pages(length) + of_sliding * sliding * _pages(kept)
+    request: float = of_full * full * _pages(length) + of_sliding * sliding * _pages(kept)
     request += state / layout.tensor_parallel
     beyond = of_sliding * sliding / layout.pipeline_parallel
     return KvCache(
