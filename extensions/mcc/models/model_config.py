@@ -77,7 +77,7 @@ def from_config(
         quantization=config_quantization.weights(fields.raw) if quantization is None else quantization,
         kv_cache_dtype=config_quantization.kv_cache(fields.raw),
         checkpoint_bytes=_loaded_bytes(checkpoint_bytes, fields.raw),
-        tie_word_embeddings=fields.raw.get("tie_word_embeddings", model_type.startswith("gemma")) is True,
+        tie_word_embeddings=_without_head(fields.raw, model_type),
         gated=_family(fields.raw) not in UNGATED,
         family=family,
         multimodal=multimodal,
@@ -136,6 +136,11 @@ def _dtype(raw: Mapping[str, Any]) -> str:
     if dtype not in ("bfloat16", "float16", "float32"):
         raise UnsizableModel(f"torch_dtype: {redaction.shown(dtype)} is not bfloat16, float16 or float32")
     return dtype
+
+
+def _without_head(raw: Mapping[str, Any], model_type: str) -> bool:
+    """Return whether the embeddings serve as the output layer, too, or there is none, as in encoders."""
+    return model_type in ENCODERS or raw.get("tie_word_embeddings", model_type.startswith("gemma")) is True
 
 
 def _loaded_bytes(checkpoint_bytes: int, raw: Mapping[str, Any]) -> int:
