@@ -58,12 +58,20 @@ def specification(item: Any) -> Entry:
         return {
             "vcpu": item["VCpuInfo"]["DefaultVCpus"],
             "memory_gib": gib(item["MemoryInfo"]["SizeInMiB"]),
+            **_disk(item),
             "arch": "arm64" if "arm64" in architectures else "x86_64",
             "burstable": item["BurstablePerformanceSupported"],
             "accelerator": next(accelerators(item), None),
         }
     except KeyError as error:
         raise UnexpectedAnswer(f"EC2's description of {item.get('InstanceType')} lacks {error}.") from error
+
+
+def _disk(item: Any) -> Entry:
+    """Return the local storage of a type with an accelerator in GB, {} for other types."""
+    accelerated = {"GpuInfo", "NeuronInfo", "InferenceAcceleratorInfo"} & set(item)
+    size = item.get("InstanceStorageInfo", {}).get("TotalSizeInGB") if accelerated else None
+    return {"disk_gb": size} if size else {}
 
 
 def hosting_prices() -> dict[str, float]:

@@ -47,7 +47,7 @@ SOURCES = {
     "pricing-api": f"SageMaker price, {REGION}, AWS Price List API (pricing get-products)",
 }
 MEASURED = ("driver_visible_gib", "compute_capability", "bf16", "fp8_native", "mem_bw_gbs")
-FIELDS = ("vcpu", "memory_gib", "arch", "burstable", "price", "accelerator", "source")
+FIELDS = ("vcpu", "memory_gib", "disk_gb", "arch", "burstable", "price", "accelerator", "source")
 
 
 def main(arguments: list[str] | None = None, path: Path = INSTANCES) -> None:

@@ -5,7 +5,6 @@ facts, the GPU and the engine's settings alone, and compares weights, tokens of 
 whether the model starts with one request of the full length.
 """
 
-import csv
 import dataclasses
 import re
 import statistics
@@ -14,16 +13,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.errors.errors import UnsizableModel
-from extensions.mcc.models import model_config
 from extensions.mcc.models.facts import ModelFacts
-from extensions.mcc.sizing import memory, parameters
+from extensions.mcc.sizing import memory, parameters, weights
 from extensions.mcc.sizing.kv_cache import SIXTEEN_BIT
-from extensions.mcc.sizing.memory import GIB, Gpu, Serving
-
-STARTUPS = Path(__file__).parent / "data" / "startups.csv"
-NVLINK = ("H100", "H200", "A100", "B200", "GH200")
-UNSTATED = {"0.1x": "0.10", "0.2x": "0.22"}  # versions as precise as a report gives them
+from extensions.mcc.sizing.weights import GIB
+from tests.startups import STARTUPS, Startup, read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,71 +29,13 @@ class Prediction:
     starts: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Startup:
-    """A measured start-up: the input of an estimate, and the outcome."""
-
-    row: dict[str, str]
-    facts: ModelFacts
-    gpu: Gpu
-    serving: Serving
-
-    @property
-    def started(self) -> bool:
-        return self.row["outcome"] == "ok"
-
-
 Method = Callable[[Startup], Prediction]
-
-
-def read(path: Path) -> tuple[list[Startup], list[str]]:
-    """Return the start-ups of a table, and the ids of those that cannot be sized, with the reason."""
-    startups, unsized = [], []
-    with path.open(newline="", encoding="utf-8") as lines:
-        for row in csv.DictReader(lines):
-            try:
-                startups.append(_startup(row))
-            except UnsizableModel as reason:
-                unsized.append(f"{row['id']} ({row['model']}: {reason})")
-    return startups, unsized
-
-
-def _startup(row: dict[str, str]) -> Startup:
-    if not row["gpu_total_gib"]:
-        raise UnsizableModel("the GPU's memory is not stated")
-    if row["model"] not in catalog.models():
-        raise UnsizableModel("not in the catalog")
-    entry = catalog.models()[row["model"]]
-    quantization = model_config.IN_OUR_WORDS.get(row["weight_quant"], row["weight_quant"])
-    model = model_config.from_catalog(entry)
-    if model.quantization != quantization:  # quantized as it is loaded
-        model = dataclasses.replace(model, quantization=quantization, checkpoint_bytes=0)
-    total = float(row["gpu_total_gib"])
-    version = UNSTATED.get(row["version"], row["version"])
-    gpu = Gpu(
-        total,
-        nvlink=row["gpu"].startswith(NVLINK),
-        big_batches=total >= memory.BIG_GPU_GIB and "A100" not in row["gpu"],
-    )
-    serving = Serving(
-        engine=row["engine"],
-        version=version,
-        max_model_len=int(row["max_model_len"] or 0),
-        max_num_seqs=int(row["max_num_seqs"] or 0),
-        max_num_batched_tokens=int(row["max_batched_tokens"] or 0),
-        tensor_parallel=int(row["tp"]),
-        pipeline_parallel=int(row["pp"]),
-        utilization=float(row["util"]) if row["util"] else None,
-        kv_cache_dtype=row["kv_dtype"],
-        enforce_eager=row["eager"] == "1",
-    )
-    return Startup(row, model, gpu, serving)
 
 
 def ours(startup: Startup) -> Prediction:
     """The estimate of extensions/mcc/sizing/memory.py, with the margin it keeps."""
     found = memory.estimate(startup.facts, startup.gpu, startup.serving)
-    return Prediction(found.fixed.weights, found.tokens, found.lacking(1) <= 0)
+    return Prediction(found.fixed.weights, found.tokens, found.starts())
 
 
 def documentation(startup: Startup) -> Prediction:
@@ -116,9 +52,8 @@ def documentation(startup: Startup) -> Prediction:
 def accelerate(startup: Startup) -> Prediction:
     """As `accelerate estimate-memory`: parameters x bytes, and a fifth more to run them."""
     model = startup.facts
-    size = (
-        parameters.count(model).total * catalog.memory().quantizations[model.quantization].linear_bytes / GIB
-    )
+    stored = catalog.memory().quantizations[model.quantization].linear_bytes(model.group_size)
+    size = parameters.count(model).total * stored / GIB
     shown = size / _gpus(startup)
     return Prediction(shown, None, shown * 1.2 <= startup.gpu.memory_gib)
 
@@ -137,7 +72,7 @@ METHODS: dict[str, Method] = {
 
 
 def _checkpoint_gib(model: ModelFacts) -> float:
-    return (model.checkpoint_bytes or memory.weights(model) * GIB) / GIB
+    return (model.checkpoint_bytes or weights.on_gpu(model) * GIB) / GIB
 
 
 def _gpus(startup: Startup) -> int:
@@ -215,7 +150,7 @@ def _print(startup: Startup) -> None:
     columns |= {"graphs": "graph_gib", "pool": "kv_gib"}
     values = {**vars(found.fixed), "pool": found.pool.cache}
     parts = " ".join(f"{name} {values[name]:.2f}/{row[key] or '-'}" for name, key in columns.items())
-    verdict = "ok" if found.lacking(1) <= 0 else f"lacks {found.lacking(1):.2f}"
+    verdict = "ok" if found.starts() else f"lacks {found.lacking(1):.2f}"
     model = re.sub(r".*/", "", row["model"])[:28]
     print(
         f"{row['id']} {startup.facts.kind:<12} {model:<28} {parts} "

@@ -11,7 +11,7 @@ from extensions.mcc.catalog import catalog
 from extensions.mcc.errors.errors import UnsizableModel
 from extensions.mcc.models import facts, model_config
 from extensions.mcc.models.facts import ModelFacts
-from extensions.mcc.sizing import memory, parameters
+from extensions.mcc.sizing import memory, parameters, weights
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -224,7 +224,7 @@ def test_hostile_configs_are_facts_or_refused(changes: dict[str, Any]) -> None:
         assert len(str(refused)) < 300
     else:
         assert isinstance(model, ModelFacts)
-        assert memory.weights(model) > 0
+        assert weights.on_gpu(model) > 0
 
 
 @pytest.mark.parametrize("answer", [{}, {"num_hidden_layers": "x"}, {"nonsense": 1}])
@@ -239,6 +239,6 @@ def test_a_shape_from_the_number_of_parameters() -> None:
         assert model.kind == "guessed"
         assert parameters.count(model).total == pytest.approx(billions * 1e9, rel=0.6)
         assert model.num_key_value_heads == 8
-        assert memory.weights(model) == pytest.approx(billions * 2e9 / 1024**3, rel=0.1)
+        assert weights.on_gpu(model) == pytest.approx(billions * 2e9 / 1024**3, rel=0.1)
     with pytest.raises(UnsizableModel, match="model_parameters"):
         facts.from_parameters(0)

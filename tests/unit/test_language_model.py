@@ -30,7 +30,7 @@ def test_what_fits_comes_first_and_what_is_cheaper_cannot_be_chosen() -> None:
     offered = language_model.choices(required(), "")
     labels = list(offered)
     assert offered[labels[0]] == language_model.default_instance(required()) == "ml.g6e.xlarge"
-    assert labels[0] == "ml.g6e.xlarge: $2.61/h, 1 x L40S, 6.8 GiB free/GPU"
+    assert labels[0] == "ml.g6e.xlarge: $2.61/h, 1 x L40S, 7.0 GiB free/GPU"
     disabled = [value for value in offered.values() if isinstance(value, dict)]
     assert len(disabled) == language_model.SHOWN_IMPOSSIBLE
     assert all("lacks" in value["validator"] or "bfloat16" in value["validator"] for value in disabled)
@@ -72,7 +72,7 @@ def test_the_summary_says_why_and_what_would_be_cheaper() -> None:
     large = required("google/gemma-3-27b-it")
     best = language_model.default_instance(large)
     lines = "\n".join(language_model.summary(large, best))
-    assert f"one GPU of {best}" in lines and "the next cheaper" in lines and "to pay less:" in lines
+    assert f"one GPU of {best}" in lines and "The next cheaper type" in lines and "to pay less:" in lines
     other = "\n".join(language_model.summary(required(), "ml.g6e.4xlarge"))
     assert "one GPU of ml.g6e.4xlarge" in other and "to pay less" not in other
     assert "lacks" in "\n".join(language_model.summary(required(), "ml.g5.xlarge"))

@@ -80,8 +80,9 @@ def test_layers_of_an_unknown_type_are_reported() -> None:
     assert "low for layers of unknown type" in sizing_view.confidence(judged)
 
 
-def test_a_model_on_s3_is_not_looked_up() -> None:
-    assert lookup.model("s3://bucket/model/").shape is None
+def test_a_model_on_s3_is_not_looked_up_offline() -> None:
+    found = lookup.model("s3://bucket/model/", offline=True)
+    assert found.shape is None and "offline" in found.note
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b/c", "", "a b", "$(id)", "x" * 300, "http://x/y"])

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from extensions.mcc.catalog import catalog
 from extensions.mcc.models import model_config
 from extensions.mcc.models.facts import ModelFacts
-from extensions.mcc.sizing import kv_cache, memory
+from extensions.mcc.sizing import kv_cache, memory, weights
 from extensions.mcc.sizing.memory import Gpu, Serving
-from tests import accuracy
+from tests import accuracy, startups
 
 H100 = Gpu(79.19, nvlink=True, big_batches=True)
 
@@ -24,8 +24,8 @@ def known(name: str) -> ModelFacts:
 def test_weights_of_llama_8b_are_its_checkpoint_and_32_mib_of_rotary_table() -> None:
     model = known("meta-llama/Llama-3.1-8B-Instruct")
     rotary = 32 / 1024
-    assert memory.weights(model) == pytest.approx(14.9575 + rotary + memory.ALLOCATOR_GIB, abs=1e-3)
-    assert memory.weights(model) == pytest.approx(14.99, abs=0.02)
+    assert weights.on_gpu(model) == pytest.approx(14.9575 + rotary + weights.ALLOCATOR_GIB, abs=1e-3)
+    assert weights.on_gpu(model) == pytest.approx(14.99, abs=0.02)
 
 
 def test_llama_8b_takes_131072_bytes_a_token() -> None:
@@ -54,35 +54,35 @@ def test_latent_attention_is_replicated_on_every_rank() -> None:
 
 def test_fp8_with_attention_at_16_bits() -> None:
     model = known("meta-llama/Llama-3.1-405B-Instruct-FP8")
-    assert memory.weights(model, tensor_parallel=8) == pytest.approx(57.75, abs=0.01)
+    assert weights.on_gpu(model, tensor_parallel=8) == pytest.approx(57.75, abs=0.01)
     all_fp8 = dataclasses.replace(model, unquantized="", unquantized_layers=0, num_key_value_heads=8)
-    assert memory.weights(all_fp8, tensor_parallel=8) == pytest.approx(47.8, abs=0.05)
+    assert weights.on_gpu(all_fp8, tensor_parallel=8) == pytest.approx(47.8, abs=0.05)
 
 
 def test_a_predictor_of_further_tokens_is_not_loaded() -> None:
     """DeepSeek-R1's index states 688,586,727,753 bytes, 671 B parameters and the predictor's."""
     model = known("deepseek-ai/DeepSeek-R1")
     stored = dataclasses.replace(model, checkpoint_bytes=688_586_727_753)
-    assert memory.weights(stored, tensor_parallel=8) == pytest.approx(
-        memory.weights(model, tensor_parallel=8), rel=0.01
+    assert weights.on_gpu(stored, tensor_parallel=8) == pytest.approx(
+        weights.on_gpu(model, tensor_parallel=8), rel=0.01
     )
 
 
 def test_weights_of_a_later_stage_of_a_pipeline() -> None:
     model = known("meta-llama/Llama-3.1-8B-Instruct")
-    assert memory.weights(model, pipeline_parallel=2) == pytest.approx(7.51, rel=0.005)  # g023
-    assert memory.weights(model, pipeline_parallel=4) == pytest.approx(4.26, rel=0.005)  # g024
+    assert weights.on_gpu(model, pipeline_parallel=2) == pytest.approx(7.51, rel=0.005)  # g023
+    assert weights.on_gpu(model, pipeline_parallel=4) == pytest.approx(4.26, rel=0.005)  # g024
 
 
 def test_accuracy_on_measured_start_ups() -> None:
     """The figures to reach; `make accuracy` prints them with those of other methods."""
-    startups, unsized = accuracy.read(accuracy.STARTUPS)
-    assert (len(startups), len(unsized)) == (61, 1)
-    of_weights, of_tokens = accuracy.errors(startups, accuracy.ours)
+    rows, unsized = startups.read(startups.STARTUPS)
+    assert (len(rows), len(unsized)) == (61, 1)
+    of_weights, of_tokens = accuracy.errors(rows, accuracy.ours)
     assert len(of_weights) >= 50 and len(of_tokens) >= 35
     assert statistics.median(of_weights) <= 0.5 and accuracy.p90(of_weights) <= 3
     assert statistics.median(of_tokens) <= 1 and accuracy.p90(of_tokens) <= 15
-    made = accuracy.decisions(startups, accuracy.ours)
+    made = accuracy.decisions(rows, accuracy.ours)
     failed, started = len(made["caught"] + made["missed"]), len(made["kept"] + made["refused"])
     assert len(made["caught"]) >= 0.75 * failed and len(made["refused"]) <= 0.03 * started
 
@@ -125,4 +125,4 @@ def test_fewer_bytes_a_value_never_lack_more(model: ModelFacts, gpu: Gpu, servin
 
 @given(MODELS, st.sampled_from([1, 2, 4, 8]))
 def test_more_gpus_never_hold_more_each(model: ModelFacts, degree: int) -> None:
-    assert memory.weights(model, 2 * degree) <= memory.weights(model, degree) + 1e-9
+    assert weights.on_gpu(model, 2 * degree) <= weights.on_gpu(model, degree) + 1e-9

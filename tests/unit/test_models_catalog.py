@@ -18,6 +18,7 @@ NEEDED |= {"params_from_shape", "tie_word_embeddings"}
 MLA = {"kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"}
 EXPERTS = ("n_routed_experts", "num_experts", "num_local_experts")
 TEXTS = {"architectures", "model_type", "torch_dtype", "expert_dtype", "weight_quant", "source", "verified"}
+TEXTS |= {"mamba_ssm_dtype"}
 FLAGS = {"tie_word_embeddings", "multimodal", "attention_k_eq_v"}
 LAYERS = {"full_attention", "sliding_attention", "chunked_attention", "linear_attention", "no_attention"}
 LAYERS |= {"deepseek_sparse_attention", "mamba", "moe", "mlp"}
@@ -63,7 +64,8 @@ def test_a_model_has_what_sizing_needs(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_the_facts_of_a_model_are_of_their_kind(name: str) -> None:
     model = MODELS[name]
-    for key in set(model) - TEXTS - FLAGS - {"layer_types_count", "quantization_config", "checkpoint_gib"}:
+    nested = {"layer_types_count", "quantization_config", "checkpoint_gib", "vision_config"}
+    for key in set(model) - TEXTS - FLAGS - nested:
         assert type(model[key]) is int and model[key] > 0, f"{key}: {model[key]}"
     assert all(type(model[key]) is bool for key in FLAGS & set(model))
     counts = model.get("layer_types_count", {"full_attention": model["num_hidden_layers"]})

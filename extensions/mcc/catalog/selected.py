@@ -2,7 +2,7 @@
 
 import re
 
-from . import catalog
+from . import catalog, catalog_reader
 from .entries.servers import LanguageModelServer
 from .entries.triton import TritonBackend
 
@@ -20,6 +20,12 @@ def triton_backend(deployment_config: str) -> TritonBackend:
 def default_batch_size(deployment_config: str) -> int:
     """Return the requests that a Triton backend computes together, unless another number is given."""
     return triton_backend(deployment_config).max_batch_size
+
+
+def price_source(source: str) -> str:
+    """Return the source of a price or specification in instances.yml by its short name."""
+    sources = catalog_reader.document(catalog.CATALOG / "instances.yml")["sources"]
+    return str(sources[source])
 
 
 def build_image(architecture: str) -> str:

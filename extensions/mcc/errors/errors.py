@@ -30,6 +30,10 @@ class HubError(MccError):
         self.kind = kind
 
 
+class S3Error(MccError):
+    """S3 gave no usable answer about a model: the address, the cause, and the next step."""
+
+
 class InvalidAnswer(MccError):
     """An answer that cannot be used: which one, the rule it breaks and a valid example."""
 

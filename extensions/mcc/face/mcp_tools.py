@@ -14,7 +14,7 @@ from ..errors.errors import InvalidAnswer, MccError
 from ..interview import answer_formats, answers, language_model, questions
 from ..interview.requirements import LanguageModelRequirements
 from ..models import lookup
-from ..sizing import cpu_sizer, sizing
+from ..sizing import cpu_sizer, explanation
 from ..sources import settings
 from . import inspect_model as inspect_file
 from . import size
@@ -71,7 +71,7 @@ def size_model(
     """
     found = lookup.model(model, offline=offline or None)
     judged = size.of_model(found, engine, "", max_model_len, max_concurrency)
-    return sizing.as_json(judged) | ({"note": found.note} if found.note else {})
+    return explanation.report(judged) | ({"note": found.note} if found.note else {})
 
 
 def model_facts(model: str, revision: str = "", offline: bool = False) -> dict[str, Any]:

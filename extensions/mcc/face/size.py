@@ -17,7 +17,7 @@ try:
     from ..models import facts, lookup
     from ..models.lookup import KnownModel
     from ..servers import compatibility
-    from ..sizing import sizing, sizing_view
+    from ..sizing import explanation, sizing, sizing_view
     from ..sizing.gpu_sizer import Load
     from ..sizing.sizing import Sizing
 except ModuleNotFoundError as missing:
@@ -46,7 +46,7 @@ def main() -> int:
     )
     for note in filter(None, (found.note, verdict.reason)):
         print(note, file=sys.stderr)
-    print(json.dumps(sizing.as_json(sized), indent=2) if options.json else sizing_view.text(sized))
+    print(json.dumps(explanation.report(sized), indent=2) if options.json else sizing_view.text(sized))
     if options.svg and sized.best:
         options.svg.write_text(sizing_view.svg(sized, sized.best), "utf-8")
     return 0 if sized.best else 1

@@ -122,7 +122,7 @@ def sized_for(requirements: LanguageModelRequirements, instance_type: str) -> di
     model = requirements.model
     return {
         "model": model["name"],
-        "commit": model["commit"] or model["revision"],
+        "commit": model["commit"] or model.get("digest") or model["revision"],
         "image": requirements.image,
         "max_model_len": requirements.max_model_len,
         "max_concurrency": requirements.max_concurrency,
@@ -160,18 +160,16 @@ def default_chat_template(model_facts: Mapping[str, Any], deployment_config: str
 
 
 def summary(requirements: LanguageModelRequirements, instance_type: str) -> list[str]:
-    """Return a sizing in a few lines: price, the GPU's memory as a bar, what would be cheaper."""
+    """Return a sizing in lines: price, the GPU's memory as a bar, the reasons, and cheaper ways."""
     judged = sized(requirements)
     choice = judged.choice(instance_type)
     if choice is None or choice.estimate is None:
         return [_not_sized(judged, instance_type)]
-    lines = [*sizing_view.choice_table(judged, choice), *sizing_view.bar(judged, choice)]
+    lines = [*sizing_view.choice_table(judged, choice), *sizing_view.bar(judged, choice), ""]
+    lines += [*sizing_view.why(judged, choice), ""]
     lines.append(f"confidence {sizing_view.confidence(judged)}")
     if choice is not judged.best:
         return lines
-    for failing in judged.cheaper[:1]:
-        shown = f"{failing.instance.name} at {sizing_view.price(failing.instance)}"
-        lines.append(f"the next cheaper, {shown}, {failing.reason}")
     return [*lines, *(f"to pay less: {sizing_view.advice_line(item)}" for item in judged.advice())]
 
 

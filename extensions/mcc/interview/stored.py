@@ -89,6 +89,7 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {  # of others, and of later versions
         "source": ONE_LINE,
         "note": ONE_LINE,
         "commit": _text(COMMIT, "a commit"),
+        "digest": _text(COMMIT, "a digest"),
         "gated": FLAG,
         "chat_template": FLAG,
         "architecture": ONE_LINE,

@@ -71,8 +71,9 @@ def _wrapped(label: str, text: str) -> list[str]:
 def _title(answers: Mapping[str, Any]) -> str:
     name, config = answers["project_name"], answers["deployment_config"]
     if "model_facts" in answers:
-        commit = answers["model_facts"].get("commit")
+        commit, digest = (answers["model_facts"].get(name) for name in ("commit", "digest"))
         pinned = f"commit {commit[:7]}" if commit else "not pinned to a commit"
+        pinned = f"files {digest[:7]} on S3" if digest else pinned
         server = catalog.language_model_server(config).title
         inside = " in Triton" if config in catalog.triton() else ""
         return f"{name}: {answers['model_name']} ({pinned}) with {server}{inside}"

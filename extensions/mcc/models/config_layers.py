@@ -77,7 +77,13 @@ def linear_layers(fields: Fields) -> dict[str, Any]:
         "linear_key_size": keys,
         "linear_value_size": values,
         "linear_state": state,
+        "state_bytes": 4 if "32" in _state_dtype(fields.raw) else 2,
     }
+
+
+def _state_dtype(raw: Mapping[str, Any]) -> str:
+    """Return the number format of the recurrent state; that of the model where the config names none."""
+    return str(raw.get("mamba_ssm_dtype") or raw.get("mamba_ssm_cache_dtype") or "")
 
 
 def experts(fields: Fields) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import redaction
 from ..errors.errors import UnsizableModel
 
+LARGEST_GROUP = 65_536  # weights that share a scale
 MODULES = {  # that a quantization may leave at 16 bits, and the parts of their names
     "self_attn": r"self_attn",
     "shared_experts": r"shared_expert",
@@ -35,6 +36,18 @@ def weights(raw: Mapping[str, Any]) -> str:
     if method in ("fp8", "fbgemm_fp8") or algorithm.startswith("FP8"):
         return "fp8"
     raise UnsizableModel(f"quantization_config: quant_method {redaction.shown(method)} is not known here")
+
+
+def group_size(raw: Mapping[str, Any]) -> int:
+    """Return how many weights share a scale, 0 where the checkpoint does not state it."""
+    given = raw.get("quantization_config") or raw.get("compression_config")
+    if not isinstance(given, Mapping):
+        return 0
+    groups = given.get("config_groups")
+    first = next(iter(groups.values()), None) if isinstance(groups, Mapping) else None
+    weights = first.get("weights") if isinstance(first, Mapping) else None
+    size = (weights if isinstance(weights, Mapping) else given).get("group_size")
+    return size if type(size) is int and 0 < size <= LARGEST_GROUP else 0
 
 
 def unquantized(raw: Mapping[str, Any], layers: int) -> dict[str, Any]:

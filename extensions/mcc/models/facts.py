@@ -24,6 +24,8 @@ class ModelFacts:
     tensors as stored, 0 when that is not known. `unquantized` names the modules that a quantized checkpoint
     keeps at 16 bits in all layers, `unquantized_layers` counts those whose MLP it keeps. `unknown_layers` are
     of a type that is unknown here; they are among `full_layers`, the type with the largest KV cache.
+    `group_size` is that of the weights' scales, `state_bytes` those of an element of a linear layer's state.
+    An `encoder` reads its whole input at once and keeps no KV cache.
     """
 
     num_hidden_layers: int
@@ -69,18 +71,31 @@ class ModelFacts:
     unquantized: str = ""
     unquantized_layers: int = 0
     unknown_layers: int = 0
+    group_size: int = 0
+    state_bytes: int = 2
+    encoder: bool = False
+    vision_layers: int = 0
+    vision_hidden: int = 0
+    vision_inner: int = 0
+    vision_patch: int = 0
+    vision_merge: int = 0
+    vision_patches: int = 0
+    vision_mergers: int = 0
+    vision_gated: bool = False
 
     @property
     def kind(self) -> str:
         """The kind of model, for which the estimate's error was measured: one of memory.yml's kinds."""
         if self.guessed:
             return "guessed"
+        if self.encoder:
+            return "encoder"
         if self.unknown_layers:
             return "unknown_layers"
-        if self.multimodal:
-            return "multimodal"
         if self.linear_layers:
             return "linear_hybrid"
+        if self.multimodal:
+            return "multimodal"
         if self.quantization not in ("none", "fp8", "int8"):
             return "four_bit"
         if self.kv_lora_rank:

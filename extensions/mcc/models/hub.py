@@ -4,19 +4,18 @@ Four small GET requests at most, under one deadline, with nothing written to dis
 """
 
 import os
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors.errors import HubError
+from . import deadline as deadline_of
 from .hub_client import HubClient
 from .hub_listing import CHAT_TEMPLATES, CONFIG, INDEX, TOKENIZER
 
-P = ParamSpec("P")
 R = TypeVar("R")
 ENDPOINT = "https://huggingface.co"
 OFFLINE_SWITCHES = ("MCC_OFFLINE", "HF_HUB_OFFLINE")
@@ -62,11 +61,11 @@ def lookup(
     """
     hub = _client(name, revision, token, environ)
     end = time.monotonic() + deadline
-    info = _in_time(end, hub, _start(hub.info, end))
+    info = _in_time(end, hub, deadline_of.start(hub.info, end))
     wanted = [file for file in (CONFIG, *info.optional_files()) if file in info.files]
     if CONFIG not in wanted:
         raise hub.without_config()
-    answers = {file: _start(hub.file, file, info.commit, end) for file in wanted}
+    answers = {file: deadline_of.start(hub.file, file, info.commit, end) for file in wanted}
     content = {file: _in_time(end, hub, answer) for file, answer in answers.items()}
     return HubModel(
         name=name,
@@ -85,10 +84,10 @@ def chat_template(
     """Return the chat template of a model's tokenizer, "" when it has none. Raises as `lookup` does."""
     hub = _client(name, "main", token, environ)
     end = time.monotonic() + deadline
-    info = _in_time(end, hub, _start(hub.info, end))
+    info = _in_time(end, hub, deadline_of.start(hub.info, end))
     for file in (*CHAT_TEMPLATES, TOKENIZER):
         if file in info.files:
-            found = _in_time(end, hub, _start(hub.template, file, info.commit, end))
+            found = _in_time(end, hub, deadline_of.start(hub.template, file, info.commit, end))
             if found:
                 return found
     return ""
@@ -111,23 +110,9 @@ def _endpoint(environ: Mapping[str, str]) -> str:
     return endpoint
 
 
-def _start(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-    """Run a function in a thread that the end of the process does not wait for, as an executor's would."""
-    future: Future[R] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(function(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future
-
-
 def _in_time(end: float, hub: HubClient, future: Future[R]) -> R:
     """Wait until `end`: the client's time-outs bound neither name resolution nor a header that drips."""
     try:
-        return future.result(max(end - time.monotonic(), 0))
+        return deadline_of.result(future, end)
     except TimeoutError:
         raise hub.timed_out() from None

@@ -1,4 +1,4 @@
-"""Look up a language model on the Hugging Face Hub, or else in the catalog."""
+"""Look up a language model on the Hugging Face Hub or on S3, or else in the catalog."""
 
 import dataclasses
 import os
@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalog import catalog
-from ..errors.errors import HubError, UnsizableModel
-from . import facts, hub, hub_library, model_config
+from ..errors.errors import HubError, InvalidAnswer, S3Error, UnsizableModel
+from . import facts, hub, hub_library, model_config, s3
 from .facts import ModelFacts
+
+OFFLINE_S3 = "A model on S3 is not looked up offline."
 
 
 @dataclass(frozen=True)
 class KnownModel:
     """A model, pinned to a commit if the Hub returned one, and its shape, None if it is unknown.
+
+    `digest` is that of its files on S3, which changes with them.
 
     `chat_template` is None when that is not known; `architecture` and `model_type`, of its config.json, are
     empty then. `own_code` is True when its repository has code of its own. `note` states in a line what went
@@ -30,6 +34,7 @@ class KnownModel:
     architecture: str = ""
     model_type: str = ""
     own_code: bool = False
+    digest: str = ""
     shape: ModelFacts | None = None
     note: str = ""
 
@@ -60,12 +65,16 @@ def model(
 ) -> KnownModel:
     """Return the facts of a model at a revision.
 
-    Asks the Hub unless `offline`, or the environment when that is None, forbids it. Raises InvalidAnswer
-    for a name that no model has. What fails otherwise ends in a note, and in the catalog's facts.
+    Asks the Hub, or S3 for an s3:// address, unless `offline`, or the environment when that is None, forbids
+    it. Raises InvalidAnswer for a name that no model has, for files on S3 that no inference server can load,
+    and for a revision that is not the digest of those files. What fails otherwise ends in a note, and in the
+    catalog's facts.
     """
-    if name.startswith("s3://"):
-        return KnownModel(name, revision, "not looked up", note="A model on S3 is not looked up.")
     asks = not (hub.offline(environ) if offline is None else offline)
+    if name.startswith("s3://"):
+        return (
+            _on_s3(name, revision) if asks else KnownModel(name, revision, "not looked up", note=OFFLINE_S3)
+        )
     try:
         hub_library.check_name(name)
         if asks:
@@ -76,15 +85,51 @@ def model(
     return _of_catalog(name, revision, "")
 
 
-def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
+def _on_s3(name: str, revision: str) -> KnownModel:
     try:
-        shape = model_config.from_config(found.config, found.weights_bytes or 0)
-        unknown, note = shape.unknown_layers, ""
-        if unknown:
-            note = f"config.json of {found.name}: {unknown} of {shape.num_hidden_layers} layers "
-            note += "are of an unknown type. They count as full attention."
+        found = s3.lookup(name)
+    except S3Error as error:
+        return KnownModel(name, revision, "not looked up", note=str(error))
+    if revision and revision != found.digest:
+        raise InvalidAnswer(
+            f"model_revision: the files at {name} have the digest {found.digest}, not {revision[:60]}. "
+            "Restore the files, or leave model_revision empty"
+        )
+    shape, note = _shape(name, found.config, found.weights_bytes)
+    return KnownModel(
+        *(name, revision, f"S3, files {found.digest[:7]}"),
+        chat_template=found.chat_template,
+        **_classes(found.config),
+        digest=found.digest,
+        shape=shape,
+        note=" ".join(filter(None, (note, _region_note(found)))),
+    )
+
+
+def _region_note(found: s3.S3Model) -> str:
+    """Return the note on a bucket in another region than that of the user's session, or ''."""
+    if not found.region or not found.session_region or found.region == found.session_region:
+        return ""
+    return (
+        f"The bucket of {found.name} is in {found.region}, your session in {found.session_region}. "
+        f"SageMaker reads models from its own region: set region={found.region}, or copy the model."
+    )
+
+
+def _shape(name: str, config: Mapping[str, Any], weights_bytes: int | None) -> tuple[ModelFacts | None, str]:
+    """Return the shape in a config.json, None if it cannot be sized, and a note about it."""
+    try:
+        shape = model_config.from_config(config, weights_bytes or 0)
     except UnsizableModel as error:
-        shape, note = None, f"config.json of {found.name}: {error}."
+        return None, f"config.json of {name}: {error}."
+    if not shape.unknown_layers:
+        return shape, ""
+    counted = f"{shape.unknown_layers} of {shape.num_hidden_layers} layers are of an unknown type."
+    return shape, f"config.json of {name}: {counted} They count as full attention."
+
+
+def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
+    shape, note = _shape(found.name, found.config, found.weights_bytes)
     source = f"Hugging Face Hub, commit {found.commit[:7]}"
     return KnownModel(
         *(found.name, revision, source, found.commit, found.gated, found.chat_template),

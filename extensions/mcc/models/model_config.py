@@ -7,15 +7,29 @@ from typing import Any
 
 from ..errors import redaction
 from ..errors.errors import UnsizableModel
-from . import config_layers, config_quantization
+from . import config_layers, config_quantization, config_vision
 from .config_fields import MOST_LAYERS, Fields, merged
 from .facts import ModelFacts
 
 GIB = 1024**3
 IN_OUR_WORDS = {"w8a8": "int8", "w4a16": "gptq"}
+UNEVEN = {"nemotron-nas"}  # model types whose layers differ in size: the catalog's count stands for them
 # Families, as their class is called, whose MLP is two matrices, up and down; others also have a gate.
 UNGATED = {"bloom", "falcon", "gpt2", "gptbigcode", "gptj", "gptneox", "mpt", "nemotronh", "opt", "phi", "rw"}
-UNGATED |= {"starcoder2"}
+UNGATED |= {"starcoder2", "bert", "roberta", "xlmroberta", "camembert", "distilbert", "electra", "mpnet"}
+# Model types that read the whole input at once, with attention in both directions, and keep no KV cache.
+ENCODERS = {
+    "albert",
+    "bert",
+    "camembert",
+    "deberta",
+    "deberta-v2",
+    "distilbert",
+    "electra",
+    "eurobert",
+    "gte",
+}
+ENCODERS |= {"modernbert", "mpnet", "new", "nomic_bert", "roberta", "xlm-roberta", "xlm_roberta"}
 
 
 def from_config(
@@ -62,8 +76,8 @@ def from_config(
         dtype=_dtype(fields.raw),
         quantization=config_quantization.weights(fields.raw) if quantization is None else quantization,
         kv_cache_dtype=config_quantization.kv_cache(fields.raw),
-        checkpoint_bytes=checkpoint_bytes,
-        tie_word_embeddings=fields.raw.get("tie_word_embeddings", model_type.startswith("gemma")) is True,
+        checkpoint_bytes=_loaded_bytes(checkpoint_bytes, fields.raw),
+        tie_word_embeddings=_without_head(fields.raw, model_type),
         gated=_family(fields.raw) not in UNGATED,
         family=family,
         multimodal=multimodal,
@@ -80,7 +94,10 @@ def from_config(
             "num_nextn_predict_layers", default=0, least=0, most=MOST_LAYERS
         ),
         moe_latent_size=fields.size("moe_latent_size", default=0, least=0),
+        group_size=config_quantization.group_size(fields.raw),
+        encoder=model_type in ENCODERS,
         **config_quantization.unquantized(fields.raw, layers),
+        **config_vision.vision(config),
         global_head_dim=fields.size("global_head_dim", default=0, least=0),
         num_global_key_value_heads=fields.size("num_global_key_value_heads", default=0, least=0),
         **mla,
@@ -99,8 +116,9 @@ def from_catalog(entry: Mapping[str, Any]) -> ModelFacts:
         int(entry.get("checkpoint_gib", 0) * GIB),
         quantization and IN_OUR_WORDS.get(quantization, quantization),
     )
-    counted = entry.get("params_from_shape", 0) if facts.quantization == "none" else 0
-    return facts if facts.checkpoint_bytes else dataclasses.replace(facts, checkpoint_bytes=2 * counted)
+    if facts.checkpoint_bytes or entry.get("model_type") not in UNEVEN:
+        return facts
+    return dataclasses.replace(facts, checkpoint_bytes=2 * entry["params_from_shape"])
 
 
 def _kv_heads(fields: Fields, heads: int) -> int:
@@ -118,6 +136,17 @@ def _dtype(raw: Mapping[str, Any]) -> str:
     if dtype not in ("bfloat16", "float16", "float32"):
         raise UnsizableModel(f"torch_dtype: {redaction.shown(dtype)} is not bfloat16, float16 or float32")
     return dtype
+
+
+def _without_head(raw: Mapping[str, Any], model_type: str) -> bool:
+    """Return whether the embeddings serve as the output layer, too, or there is none, as in encoders."""
+    return model_type in ENCODERS or raw.get("tie_word_embeddings", model_type.startswith("gemma")) is True
+
+
+def _loaded_bytes(checkpoint_bytes: int, raw: Mapping[str, Any]) -> int:
+    """Return the bytes in memory: inference servers load weights of 32 bits as 16 bits."""
+    full = _dtype(raw) == "float32" and not raw.get("quantization_config")
+    return checkpoint_bytes // 2 if full else checkpoint_bytes
 
 
 def _family(raw: Mapping[str, Any]) -> str:

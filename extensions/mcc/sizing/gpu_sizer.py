@@ -12,11 +12,15 @@ from ..catalog import catalog
 from ..catalog.entries.instances import Accelerator, Instance
 from ..errors.errors import UnsizableModel
 from ..models.facts import ModelFacts
-from . import memory, parameters
-from .memory import GIB, Estimate, Gpu, Serving
+from . import memory, parameters, weights
+from .memory import Estimate, Gpu, Serving
+from .weights import GIB
 
 DRIVER_SHARE = 0.985  # of a card's memory that its driver shows, where that was not measured
 REACHED_BANDWIDTH = 0.6  # of the printed figure, by decoding at best
+LARGEST_VOLUME_GB = 512  # of an instance without local storage (CreateEndpointConfig, VolumeSizeInGB)
+IMAGE_GB = 40  # of an inference server and of what it compiles, an assumption on the careful side
+HOST_GIB = 12  # an assumption: the server's processes, and a shard of 5 GB that is read
 LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
 
 
@@ -80,7 +84,8 @@ def choices(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None 
     """
     _check(facts, load)
     offered = catalog.instances().values() if instances is None else instances
-    return sorted((_judged(facts, load, item) for item in offered if item.kind != "cpu"), key=_rank)
+    judge = _Judge(facts, load)
+    return sorted((judge.choice(item) for item in offered if item.kind != "cpu"), key=_rank)
 
 
 def cheaper_that_fail(ranked: list[Choice]) -> list[Choice]:
@@ -105,7 +110,7 @@ def ceiling(facts: ModelFacts, load: Load, choice: Choice) -> Ceiling | None:
         count = parameters.count(facts)
         idle = (1 - facts.num_experts_per_tok / facts.num_experts) ** load.max_concurrency
         read *= 1 - idle * count.experts / count.total
-    cache = load.max_concurrency * choice.estimate.request * GIB
+    cache = choice.estimate.load(load.max_concurrency) * GIB
     steps_s = REACHED_BANDWIDTH * card.mem_bw_gbs * 1e9 / (read + cache)
     tokens_s = steps_s * load.max_concurrency * choice.replicas
     return Ceiling(tokens_s, choice.usd_h / 3600 / tokens_s * 1e6)
@@ -138,23 +143,43 @@ def gpu_of(instance: Instance) -> Gpu:
     )
 
 
-def _judged(facts: ModelFacts, load: Load, instance: Instance) -> Choice:
-    if reason := _impossible(facts, load, instance):
-        return Choice(instance, reason)
-    gpu, nearest = gpu_of(instance), None
-    for degree in tensor_parallel_degrees(facts, _card(instance).count):
-        found = memory.estimate(facts, gpu, _serving(load, degree))
-        lacking = found.lacking(load.max_concurrency)
-        spare = found.spare(load.max_concurrency) if lacking <= 0 else -lacking
-        if nearest is None or spare > (nearest.headroom_gib or 0):
-            nearest = Choice(instance, _shortfall(found, lacking, load), degree, found, spare)
-        if lacking <= 0:
-            break
-    assert nearest is not None  # every model can be on one GPU
-    return nearest
+class _Judge:
+    """Judges instance types for one model and load. Types with the same GPUs share their estimates."""
+
+    def __init__(self, facts: ModelFacts, load: Load) -> None:
+        self.facts, self.load = facts, load
+        self.capability = catalog.memory().engines[load.engine].release(load.version).compute_capability
+        stored = facts.checkpoint_bytes or weights.on_gpu(facts) * GIB
+        self.download_gb = stored / 1e9
+        self.estimates: dict[tuple[Gpu, int], Estimate] = {}
+        self.degrees: dict[int, list[int]] = {}
+
+    def choice(self, instance: Instance) -> Choice:
+        """Return the judgement of one type: the smallest number of GPUs that fits, or the nearest."""
+        reason = _impossible(self.facts, self.load, self.capability, instance)
+        if reason := reason or _too_small(self.download_gb, instance):
+            return Choice(instance, reason)
+        gpu, nearest, count = gpu_of(instance), None, _card(instance).count
+        if count not in self.degrees:
+            self.degrees[count] = list(tensor_parallel_degrees(self.facts, count))
+        for degree in self.degrees[count]:
+            found = self._estimate(gpu, degree)
+            lacking = found.lacking(self.load.max_concurrency)
+            spare = found.spare(self.load.max_concurrency) if lacking <= 0 else -lacking
+            if nearest is None or spare > (nearest.headroom_gib or 0):
+                nearest = Choice(instance, _shortfall(found, lacking, self.load), degree, found, spare)
+            if lacking <= 0:
+                break
+        assert nearest is not None  # every model can be on one GPU
+        return nearest
+
+    def _estimate(self, gpu: Gpu, degree: int) -> Estimate:
+        if (gpu, degree) not in self.estimates:
+            self.estimates[gpu, degree] = memory.estimate(self.facts, gpu, _serving(self.load, degree))
+        return self.estimates[gpu, degree]
 
 
-def _impossible(facts: ModelFacts, load: Load, instance: Instance) -> str:
+def _impossible(facts: ModelFacts, load: Load, supported: tuple[float, ...], instance: Instance) -> str:
     """Return why a kind of instance cannot serve a model at all, or ''."""
     card, constants = _card(instance), catalog.memory()
     engine = constants.engines[load.engine]
@@ -163,7 +188,7 @@ def _impossible(facts: ModelFacts, load: Load, instance: Instance) -> str:
     if instance.arch == "arm64":
         return f"{engine.title} has an x86_64 image, this type is arm64"
     capability = card.compute_capability
-    oldest, newest = engine.release(load.version).compute_capability
+    oldest, newest = supported
     if capability < oldest:
         return f"{engine.title} needs compute capability {oldest:g}, {card.name} has {capability:g}"
     if capability > newest:
@@ -182,6 +207,16 @@ def _impossible(facts: ModelFacts, load: Load, instance: Instance) -> str:
     return ""
 
 
+def _too_small(download_gb: float, instance: Instance) -> str:
+    """Return why an instance can neither store nor load a model, whatever its GPUs hold, or ''."""
+    disk_gb = instance.disk_gb or LARGEST_VOLUME_GB
+    if download_gb + IMAGE_GB > disk_gb:
+        return f"its disk of {disk_gb:,} GB does not hold the download of {download_gb:,.0f} GB"
+    if instance.memory_gib < HOST_GIB:
+        return f"its memory of {instance.memory_gib:g} GiB is less than the {HOST_GIB} GiB that loading needs"
+    return ""
+
+
 def _shortfall(found: Estimate, lacking: float, load: Load) -> str:
     if lacking <= 0:
         return ""
@@ -190,8 +225,7 @@ def _shortfall(found: Estimate, lacking: float, load: Load) -> str:
         return f"{short} even without KV cache"
     if lacking == -found.pool.beside:
         return f"{short} for CUDA graphs"
-    shown = int(max(0.0, found.pool.cache - found.margin) / found.request)
-    return f"{short}; fits {shown:,} of {load.max_concurrency:,} requests"
+    return f"{short}; fits {found.served():,} of {load.max_concurrency:,} requests"
 
 
 def _serving(load: Load, degree: int) -> Serving:

@@ -1,4 +1,4 @@
-"""How much of a GPU's memory a language model takes, part by part, and how many tokens are left room for.
+"""The use of a GPU's memory by a language model, part by part, and the KV cache that is left.
 
 The formulas follow what vLLM's start-up profiling does (vllm/v1/worker/gpu_worker.py and
 v1/core/kv_cache_utils.py); their constants, by engine and version, are in catalog/memory.yml.
@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 from ..catalog import catalog
 from ..catalog.entries.memory import EngineRelease
-from ..models.config_quantization import MODULES
 from ..models.facts import ModelFacts
-from . import kv_cache, parameters
-from .kv_cache import SIXTEEN_BIT, KvCache
+from . import kv_cache, weights, working_memory
+from .kv_cache import SIXTEEN_BIT, KvCache, Layout
+from .weights import GIB
 
-GIB = 1024**3
 BIG_GPU_GIB = 70.0  # from here on, engines batch more by default
-ALLOCATOR_GIB = 0.01
 GRAPHS_SLACK_GIB = 0.5
-EXPERT_CHUNK = 32_768  # tokens that vLLM's fused experts take at a time
+CONTEXT_GIB = 0.3  # CUDA's, in use when vLLM checks at start that its share of the GPU is free
 LONG = 32_768  # tokens; longer prompts were read in chunks even before that was the default
 
 
@@ -68,31 +66,54 @@ class Pool:
 class Estimate:
     """The memory of one GPU of those that serve a model; sizes are in GiB.
 
-    `margin` is kept for the error of the estimate.
+    `margin` is kept for the error of all parts but the KV cache, `cache_margin` for that of the cache, a
+    share of the load's. `tokens` of KV cache are those that the engine reports at start. It stops at start
+    without `state_floor`: a block with the state of linear-attention layers for each sequence of a batch.
     """
 
     fixed: FixedMemory
     pool: Pool
     cache: KvCache
     margin: float
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of KV cache, as vLLM prints them at start."""
-        return max(0, int(self.pool.cache * GIB / self.cache.token_bytes))
+    cache_margin: float
+    tokens: int
+    whole_request: bool
+    state_floor: float
 
     @property
     def request(self) -> float:
-        """The GiB that one request of the full length takes."""
+        """The GiB that one running request of the full length takes."""
         return self.cache.request_bytes / GIB
+
+    def load(self, concurrency: float) -> float:
+        """Return the GiB of KV cache that so many requests of the full length take."""
+        return self.cache.load_bytes(concurrency) / GIB
 
     def spare(self, concurrency: float) -> float:
         """Return the GiB of the pool that this many requests of the full length, and the margin, leave."""
-        return self.pool.cache - concurrency * self.request - self.margin
+        return self.pool.cache - self.load(concurrency) * (1 + self.cache_margin) - self.margin
 
     def lacking(self, concurrency: float) -> float:
         """Return the GiB that lack for this many requests of the full length; not positive when it fits."""
         return max(-self.spare(concurrency), -self.pool.beside)
+
+    def served(self) -> int:
+        """Return how many requests of the full length the pool holds besides the margin."""
+        room = (self.pool.cache - self.margin) / (1 + self.cache_margin) * GIB
+        low, high = 0, int(max(0.0, room) / self.cache.request_bytes) if self.request else 0
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.cache.load_bytes(middle) <= room else (low, middle - 1)
+        return low
+
+    def starts(self) -> bool:
+        """Return whether the engine starts. Some do not check that a request of the full length fits."""
+        if self.pool.cache - self.margin < self.state_floor:
+            return False
+        if self.whole_request:
+            started = self.pool.cache - self.cache.start_bytes / GIB * (1 + self.cache_margin) - self.margin
+            return min(started, self.pool.beside) >= 0
+        return min(self.pool.cache - self.margin, self.pool.beside) > 0
 
 
 @dataclass(frozen=True)
@@ -110,67 +131,39 @@ def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
     Raises CatalogError for an engine or a quantization that is not in memory.yml.
     """
     release = catalog.memory().engines[serving.engine].release(serving.version)
+    kind = catalog.memory().kinds[facts.kind]
     batch = _batch(facts, gpu, serving, release)
     fixed = _fixed(facts, gpu, serving, release, batch)
+    uncertain = fixed.activation + fixed.runtime + (fixed.graphs if release.graphs_in_budget else 0.0)
+    pool = _pool(release, gpu, serving.utilization or release.utilization, fixed)
+    cache = _cache(facts, serving, release, batch)
     return Estimate(
         fixed=fixed,
-        pool=_pool(release, gpu, serving.utilization or release.utilization, fixed),
-        cache=_cache(facts, serving, release, batch),
-        margin=catalog.memory().kinds[facts.kind].margin * gpu.memory_gib,
+        pool=pool,
+        cache=cache,
+        margin=(0.0 if facts.checkpoint_bytes else kind.weights * fixed.weights) + kind.rest * uncertain,
+        cache_margin=kind.cache,
+        tokens=_tokens(facts, release, pool, cache, batch),
+        whole_request=release.whole_request,
+        state_floor=_state_floor(facts, serving, release, batch),
     )
 
 
-def weights(facts: ModelFacts, tensor_parallel: int = 1, pipeline_parallel: int = 1) -> float:
-    """Return the GiB of weights on the fullest of the GPUs that share a model.
-
-    Norms, routers and MLA's down-projections are replicated; the key and value projections are split into
-    no more parts than there are KV heads. MLA keeps a 16-bit copy of the matrices it absorbs. A predictor
-    of further tokens (MTP) is part of a checkpoint, but not loaded. Rotary tables are held once a GPU.
-    """
-    count = parameters.count(facts)
-    quantization = catalog.memory().quantizations[facts.quantization]
-    linear = SIXTEEN_BIT if quantization.experts_only else quantization.linear_bytes
-    kept = {name: SIXTEEN_BIT if name in facts.unquantized.split() else linear for name in MODULES}
-    expert = quantization.linear_bytes
-    ends = SIXTEEN_BIT * (count.embedding + count.head)
-    replicated = SIXTEEN_BIT * (count.norms + count.router) + kept["self_attn"] * count.latent
-    key_value = kept["self_attn"] * count.key_value
-    if facts.checkpoint_bytes:
-        stored = facts.checkpoint_bytes - linear * count.predictor
-    else:
-        stored = ends + replicated + key_value + kept["self_attn"] * count.attention + expert * count.experts
-        stored += kept["mlp"] * count.mlp + kept["shared_experts"] * count.shared_experts
-        stored += kept["linear_attn"] * count.linear_attention
-        if facts.unquantized_layers:
-            stored += (
-                (SIXTEEN_BIT - linear) * count.mlp * facts.unquantized_layers / max(1, facts.dense_layers)
-            )
-    padding = (quantization.padding - 1) * expert * count.experts
-    body = stored + padding + SIXTEEN_BIT * count.absorbed - ends - replicated - key_value
-    share = max(1, tensor_parallel / facts.num_key_value_heads) / tensor_parallel
-    stages = body / tensor_parallel + replicated + key_value * share
-    end = ends if pipeline_parallel == 1 else SIXTEEN_BIT * count.embedding
-    rotary = SIXTEEN_BIT * facts.max_position_embeddings * (facts.qk_rope_head_dim or facts.head_dim)
-    return (stages / pipeline_parallel + end / tensor_parallel + rotary) / GIB + ALLOCATOR_GIB
+def _state_floor(facts: ModelFacts, serving: Serving, release: EngineRelease, batch: Batch) -> float:
+    """Return the GiB of one block for each sequence; a block has as many layers as attend fully."""
+    if not facts.linear_layers or release.capacity != "request" or serving.enforce_eager:
+        return 0.0
+    group = min(facts.full_layers or facts.linear_layers, facts.linear_layers)
+    block = group * facts.linear_state * facts.state_bytes / serving.tensor_parallel
+    return batch.sequences * block / serving.pipeline_parallel / GIB
 
 
-def activation_gib(
-    facts: ModelFacts, batched_tokens: int, sequences: int, tensor_parallel: int, sampler_bytes: float
-) -> float:
-    """Return the GiB that profiling peaks at: the largest layer's forward pass, or the sampler."""
-    hidden, chosen = facts.hidden_size, facts.num_experts_per_tok
-    if facts.num_experts:
-        width = 4 * hidden + 3 * chosen * facts.moe_intermediate_size / tensor_parallel + chosen * hidden
-    else:
-        width = 4 * hidden + 3 * facts.intermediate_size / tensor_parallel
-    forward = SIXTEEN_BIT * min(batched_tokens, EXPERT_CHUNK if facts.num_experts else batched_tokens) * width
-    return max(forward, sequences * facts.vocab_size * sampler_bytes) / GIB
-
-
-def graphs_gib(facts: ModelFacts, sequences: int) -> float:
-    """Return the GiB of CUDA graphs, captured for batches up to `sequences`."""
-    experts = 0.4 if facts.num_experts else 0.0
-    return (0.4 + 0.014 * facts.num_hidden_layers + experts) * min(1.0, sequences / 256)
+def _tokens(facts: ModelFacts, release: EngineRelease, pool: Pool, cache: KvCache, batch: Batch) -> int:
+    """Return the tokens of KV cache that the engine reports: of all layers alike, or of whole requests."""
+    one = cache.start_bytes
+    if one and (facts.linear_layers or (facts.sliding_layers and release.capacity == "request")):
+        return max(0, int(pool.cache * GIB / one * batch.length))
+    return max(0, int(pool.cache * GIB / cache.token_bytes)) if cache.token_bytes else 0
 
 
 def _batch(facts: ModelFacts, gpu: Gpu, serving: Serving, release: EngineRelease) -> Batch:
@@ -182,16 +175,28 @@ def _batch(facts: ModelFacts, gpu: Gpu, serving: Serving, release: EngineRelease
 def _fixed(
     facts: ModelFacts, gpu: Gpu, serving: Serving, release: EngineRelease, batch: Batch
 ) -> FixedMemory:
-    degree, encoders = serving.tensor_parallel, catalog.memory().encoders
-    activation = activation_gib(facts, batch.tokens, batch.sequences, degree, release.sampler_bytes)
-    if facts.family in encoders:
-        activation = max(activation, encoders[facts.family].peak_gib)
-    return FixedMemory(
-        weights=weights(facts, degree, serving.pipeline_parallel),
-        activation=activation,
-        runtime=_runtime(gpu, release, degree),
-        graphs=0.0 if serving.enforce_eager else graphs_gib(facts, batch.sequences),
+    degree = serving.tensor_parallel
+    activation = working_memory.activation_gib(
+        facts, batch.tokens, batch.sequences, degree, release.sampler_bytes
     )
+    largest = gpu.memory_gib >= release.largest_class_gib
+    graphs = 0.0 if serving.enforce_eager else working_memory.graphs_gib(facts, batch.sequences, largest)
+    return FixedMemory(
+        weights=weights.on_gpu(facts, degree, serving.pipeline_parallel),
+        activation=max(activation, _encoder_gib(facts, release, batch, degree)),
+        runtime=_runtime(gpu, release, degree),
+        graphs=graphs,
+    )
+
+
+def _encoder_gib(facts: ModelFacts, release: EngineRelease, batch: Batch, tensor_parallel: int) -> float:
+    """Return the peak of the encoders of images or sound: by vision_config, or as measured for a family."""
+    encoders = catalog.memory().encoders
+    if facts.family in encoders:
+        return encoders[facts.family].peak_gib
+    longest = batch.length if release.vision_capped else None
+    found = working_memory.vision_gib(facts, batch.tokens, batch.sequences, tensor_parallel, longest)
+    return found * release.vision_factor
 
 
 def _runtime(gpu: Gpu, release: EngineRelease, tensor_parallel: int) -> float:
@@ -202,14 +207,15 @@ def _runtime(gpu: Gpu, release: EngineRelease, tensor_parallel: int) -> float:
 
 def _cache(facts: ModelFacts, serving: Serving, release: EngineRelease, batch: Batch) -> KvCache:
     dtype = facts.kv_cache_dtype if serving.kv_cache_dtype == "auto" else serving.kv_cache_dtype
-    return kv_cache.sized(
-        facts,
-        value_bytes=1 if "8" in dtype else SIXTEEN_BIT,
-        length=batch.length,
-        window=facts.sliding_window - 1 + batch.tokens if release.windowed else None,
+    layout = Layout(
+        windowed=release.windowed,
+        batched=batch.tokens,
+        steps=release.steps_in_flight,
+        state_copies=release.state_copies,
         tensor_parallel=serving.tensor_parallel,
         pipeline_parallel=serving.pipeline_parallel,
     )
+    return kv_cache.sized(facts, 1 if "8" in dtype else SIXTEEN_BIT, batch.length, layout)
 
 
 def _pool(release: EngineRelease, gpu: Gpu, utilization: float, fixed: FixedMemory) -> Pool:
@@ -220,7 +226,7 @@ def _pool(release: EngineRelease, gpu: Gpu, utilization: float, fixed: FixedMemo
     used = fixed.weights + fixed.activation + fixed.runtime
     if release.budget == "free":
         return Pool(utilization * (gpu.memory_gib - used - fixed.graphs), 0.0)
-    outside = 0.0 if release.graphs_in_budget else GRAPHS_SLACK_GIB + fixed.graphs
+    outside = CONTEXT_GIB if release.graphs_in_budget else GRAPHS_SLACK_GIB + fixed.graphs
     beside = gpu.memory_gib * (1 - utilization) - outside
     inside = fixed.graphs if release.graphs_in_budget else 0.0
     return Pool(utilization * gpu.memory_gib - used - inside, beside)
@@ -229,4 +235,6 @@ def _pool(release: EngineRelease, gpu: Gpu, utilization: float, fixed: FixedMemo
 def _default_step(gpu: Gpu, release: EngineRelease, length: int) -> int:
     if not release.chunked:
         return min(length, LONG)
+    if gpu.memory_gib >= release.largest_class_gib:
+        return 16_384
     return 8192 if gpu.big_batches else 2048

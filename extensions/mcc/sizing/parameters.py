@@ -23,10 +23,11 @@ class Parameters:
     experts: int
     linear_attention: int
     predictor: int
+    vision: int
 
     @property
     def total(self) -> int:
-        """All parameters a server loads."""
+        """All parameters of the language model that a server loads."""
         loaded = (self.embedding, self.head, self.norms, self.attention, self.key_value, self.latent)
         return (
             sum(loaded) + self.router + self.mlp + self.shared_experts + self.experts + self.linear_attention
@@ -76,7 +77,17 @@ def count(facts: ModelFacts) -> Parameters:
         experts=facts.expert_layers * facts.num_experts * expert,
         linear_attention=facts.linear_layers * hidden * projections,
         predictor=predictor,
+        vision=_vision(facts),
     )
+
+
+def _vision(facts: ModelFacts) -> int:
+    """Count the vision encoder and the mergers that turn its patches into tokens of the language model."""
+    hidden, merged = facts.vision_hidden, facts.vision_hidden * facts.vision_merge**2
+    matrices = 3 if facts.vision_gated else 2
+    layers = facts.vision_layers * (4 * hidden**2 + matrices * hidden * facts.vision_inner)
+    embedding = 2 * 3 * facts.vision_patch**2 * hidden
+    return layers + embedding + facts.vision_mergers * (merged**2 + merged * facts.hidden_size)
 
 
 def _has_gated_attention(facts: ModelFacts) -> bool:

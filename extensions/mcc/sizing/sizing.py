@@ -15,6 +15,7 @@ from .gpu_sizer import Choice, Load
 
 SHOWN = 5
 SHOWN_CHEAPER = 3
+LEVELS = ("high", "medium", "low")  # of confidence
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,13 @@ class Sizing:
         ]
         return "; ".join(steps) or "No change of context, requests or number format makes it fit any type."
 
+    @property
+    def confidence(self) -> str:
+        """How often estimates for this kind of model hold, and no better than those for the engine."""
+        kind = catalog.memory().kinds[self.facts.kind].confidence
+        engine = catalog.memory().engines[self.load.engine].release(self.load.version).confidence
+        return max(kind, engine, key=LEVELS.index)
+
     def settings(self, choice: Choice) -> dict[str, Any]:
         """Return the engine's settings on a type, in vLLM's names."""
         release = catalog.memory().engines[self.load.engine].release(self.load.version)
@@ -116,7 +124,7 @@ def as_json(sizing: Sizing) -> dict[str, Any]:
         "model": {"name": sizing.name, "source": sizing.source, **sizing.facts.answer()},
         "parameters": parameters.count(sizing.facts).total,
         "load": {name: value for name, value in vars(sizing.load).items() if value},
-        "confidence": catalog.memory().kinds[sizing.facts.kind].confidence,
+        "confidence": sizing.confidence,
         "best": best.instance.name if best else None,
         "settings": sizing.settings(best) if best else None,
         "choices": [choice_json(sizing, choice) for choice in sizing.fitting[:SHOWN]],
@@ -165,7 +173,7 @@ def parts(sizing: Sizing, choice: Choice) -> dict[str, float]:
         "weights": found.fixed.weights,
         "activation": found.fixed.activation,
         "runtime": found.fixed.runtime + found.fixed.graphs,
-        "kv_cache": sizing.load.max_concurrency * found.request,
+        "kv_cache": found.load(sizing.load.max_concurrency),
     }
     return {**filled, "free": max(0.0, gpu_sizer.gpu_of(choice.instance).memory_gib - sum(filled.values()))}
 

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from ..catalog import catalog
 from ..catalog.entries.instances import Instance, Price
-from . import gpu_sizer, parameters, sizing
+from . import explanation, gpu_sizer, parameters, sizing
 from .advisor import Advice
 from .gpu_sizer import Choice
 from .sizing import Sizing
@@ -42,7 +42,8 @@ def text(sized: Sizing) -> str:
         if failing := sized.cheaper[: sizing.SHOWN_CHEAPER]:
             lines += ["", "Cheaper types, and why they do not fit:"]
             lines += _table([c.instance.name, price(c.instance), c.reason] for c in failing)
-        lines += ["", *bar(sized, sized.best), "", *_labeled("settings", settings(sized, sized.best))]
+        lines += ["", *bar(sized, sized.best), "", *why(sized, sized.best), ""]
+        lines += _labeled("settings", settings(sized, sized.best))
     else:
         lines += ["No instance type can serve this. Nearest types:"]
         lines += _table([c.instance.name, price(c.instance), c.reason] for c in nearest(sized))
@@ -54,6 +55,11 @@ def text(sized: Sizing) -> str:
             shown = f"  {number}. {advice_line(item)}"
             lines += textwrap.wrap(shown, COLUMNS, subsequent_indent=" " * 5)
     return "\n".join(lines)
+
+
+def why(sized: Sizing, choice: Choice) -> list[str]:
+    """Return the reasons for a type, wrapped to the columns of a terminal."""
+    return [line for text in explanation.reasons(sized, choice) for line in textwrap.wrap(text, COLUMNS)]
 
 
 def headline(sized: Sizing) -> list[str]:
@@ -128,9 +134,13 @@ def settings(sized: Sizing, choice: Choice) -> str:
 
 def confidence(sized: Sizing) -> str:
     """Return how far the estimate of this kind of model can be trusted, and what is kept because of it."""
-    kind = catalog.memory().kinds[sized.facts.kind]
-    kept = f"{kind.margin:.1%} of each GPU stays free for the estimate's error"
-    return f"{kind.confidence} for {kind.title}: {kept}"
+    kind = catalog.memory().kinds[sized.facts.kind].title
+    shown = f"{sized.confidence} for {kind} on {catalog.memory().engines[sized.load.engine].title}"
+    found = sized.best.estimate if sized.best else None
+    if found is None:
+        return shown
+    kept = found.margin + found.cache_margin * found.load(sized.load.max_concurrency)
+    return f"{shown}: {kept:.1f} GiB of each GPU stay free for the estimate's error"
 
 
 def advice_line(item: Advice) -> str:

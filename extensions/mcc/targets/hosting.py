@@ -16,7 +16,7 @@ from ..interview.requirements import (
     ServingRequirements,
 )
 from ..servers import engines, triton
-from ..sizing import cpu_sizer, memory
+from ..sizing import cpu_sizer, weights
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # that SageMaker waits
@@ -109,7 +109,7 @@ def _model_bytes(requirements: ServingRequirements) -> int | None:
     if isinstance(requirements, PredictiveRequirements):
         return requirements.model_bytes()
     shape = requirements.known_model().shape
-    return (shape.checkpoint_bytes or int(memory.weights(shape) * GIB)) if shape else None
+    return (shape.checkpoint_bytes or int(weights.on_gpu(shape) * GIB)) if shape else None
 
 
 def _memory_mib(

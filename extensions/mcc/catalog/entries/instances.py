@@ -42,13 +42,14 @@ class Accelerator:
 
 @dataclasses.dataclass(frozen=True)
 class Instance:
-    """A SageMaker instance type."""
+    """A SageMaker instance type; `disk_gb` is its local storage, 0 if it has none."""
 
     name: str
     vcpu: int
     memory_gib: float
     arch: Literal["x86_64", "arm64"]
     source: str
+    disk_gb: int = 0
     burstable: bool = False
     price: Price | None = None
     accelerator: Accelerator | None = None

@@ -1,6 +1,7 @@
 """The constants of the memory estimate of language models."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -23,6 +24,14 @@ class EngineRelease:
     chunked: bool
     compute_capability: tuple[float, ...]
     evidence: str
+    confidence: Literal["high", "medium", "low"] = "high"
+    whole_request: bool = True
+    capacity: Literal["layers", "request"] = "layers"
+    steps_in_flight: int = 1
+    state_copies: int = 1
+    vision_factor: float = 1.0
+    vision_capped: bool = False
+    largest_class_gib: float = math.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +51,28 @@ class Engine:
 
 @dataclasses.dataclass(frozen=True)
 class Quantization:
-    """How weights are stored: bytes a parameter, and the compute capability that can use or compute it."""
+    """How weights are stored, and the compute capability that can use or compute it.
+
+    `bits` of a weight, and `scale_bytes` for each `group` of them, 0 for one scale a matrix; `zeros` if a
+    group has a zero point, too. `ends` if the embeddings are stored so, too.
+    """
 
     title: str
-    linear_bytes: float
+    bits: float
     compute_capability: float
     evidence: str
+    group: int = 0
+    scale_bytes: float = 0.0
+    zeros: bool = False
+    ends: bool = False
     experts_only: bool = False
     padding: float = 1.0
+
+    def linear_bytes(self, group: int = 0) -> float:
+        """Return the bytes of a parameter, in groups of the checkpoint's size, or of the usual one."""
+        size = group or self.group
+        shared = self.scale_bytes + (self.bits / 8 if self.zeros else 0.0)
+        return self.bits / 8 + (shared / size if size else 0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +86,7 @@ class NumberFormat:
 
 @dataclasses.dataclass(frozen=True)
 class Encoder:
-    """The peak of a vision or audio encoder when it is profiled, in GiB."""
+    """The peak of an encoder that no configuration describes, when it is profiled, in GiB."""
 
     peak_gib: float
     evidence: str
@@ -71,12 +94,18 @@ class Encoder:
 
 @dataclasses.dataclass(frozen=True)
 class ModelKind:
-    """How well estimates of a kind of model have held, and the share of a GPU kept free because of it."""
+    """How well estimates of a kind of model have held.
+
+    The margin is a share of each uncertain part: of `weights` that were counted and not read, of the `rest`
+    next to weights and KV cache, and of the `cache` that the load needs.
+    """
 
     title: str
-    margin: float
+    weights: float
+    rest: float
     confidence: Literal["high", "medium", "low"]
     evidence: str
+    cache: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
