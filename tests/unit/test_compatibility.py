@@ -17,9 +17,11 @@ from tests.conftest import REPOSITORY
 LANGUAGE_MODELS = [*catalog.servers(), *(name for name, entry in catalog.triton().items() if entry.engine)]
 DEFAULT_MODEL = "Qwen/Qwen3-8B"
 # Models that no release of the server loads, or none since long; a copy refuses them and names another way.
+OLD = {"Qwen/Qwen-14B-Chat", "Qwen/Qwen-1_8B", "baichuan-inc/Baichuan2-7B-Chat"}
+BITSANDBYTES = "unsloth/QwQ-32B-unsloth-bnb-4bit"
 REFUSED = {
-    "transformers-vllm": {"Qwen/Qwen-14B-Chat", "Qwen/Qwen-1_8B", "baichuan-inc/Baichuan2-7B-Chat"},
-    "transformers-lmi": {"Qwen/Qwen-14B-Chat", "Qwen/Qwen-1_8B", "baichuan-inc/Baichuan2-7B-Chat"},
+    "transformers-vllm": {*OLD, BITSANDBYTES},
+    "transformers-lmi": {*OLD, BITSANDBYTES},
     "transformers-sglang": {"microsoft/Phi-3.5-vision-instruct"},
 }
 
@@ -44,7 +46,10 @@ def test_every_model_of_the_catalog_loads_in_a_default_image_or_is_refused_with_
             refused.add(name)
             assert "Use base_image=" in text or "Use deployment_config=" in text, text
     if config == "triton-vllm":  # the newest that SageMaker's driver runs has vLLM 0.11
-        assert len(refused) == 41
+        assert len(refused) == 42
+    elif "tensorrt" in config:
+        formats = ("AWQ", "GPTQ", "w8a8", "bnb")
+        assert refused and all(any(word in name for word in formats) for name in refused), refused
     else:
         assert refused == REFUSED.get(config, set())
 

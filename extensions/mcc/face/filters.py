@@ -49,7 +49,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_version": suitable.default_version,
     "dockerfile": for_user(quoting.dockerfile),
     "documentation": documentation.documentation,
-    "driver_ami": engines.driver_ami,
     "engine_settings": for_user(with_requirements(language_model.settings)),
     "extra_arguments_problem": extra_arguments.problem,
     "format_problem": model_path.format_problem,

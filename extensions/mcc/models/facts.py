@@ -24,6 +24,7 @@ class ModelFacts:
     tensors as stored, 0 when that is not known. `unquantized` names the modules that a quantized checkpoint
     keeps at 16 bits in all layers, `unquantized_layers` counts those whose MLP it keeps. `unknown_layers` are
     of a type that is unknown here; they are among `full_layers`, the type with the largest KV cache.
+    `quantization_method` is the tool and format of quantized weights, as in gpu_support.yml, '' if unknown.
     """
 
     num_hidden_layers: int
@@ -69,6 +70,7 @@ class ModelFacts:
     unquantized: str = ""
     unquantized_layers: int = 0
     unknown_layers: int = 0
+    quantization_method: str = ""
 
     @property
     def kind(self) -> str:

@@ -7,7 +7,7 @@ from ..catalog import catalog
 from ..catalog.entries.servers import LanguageModelServer
 from ..catalog.entries.triton import TritonBackend
 from ..catalog.entries.versions import version_key
-from . import compatibility, extra_arguments
+from . import compatibility, extra_arguments, releases
 
 SEVERE = 7.0  # CVSS
 
@@ -54,12 +54,12 @@ def _engines(server: LanguageModelServer | TritonBackend, image: Any) -> Iterato
     if isinstance(server, TritonBackend):
         yield "Triton", "triton", image.release
         if server.engine:
-            yield compatibility.TITLES[server.engine], server.engine, image.version
+            yield releases.TITLES[server.engine], server.engine, image.version
         return
     if server.engine in ("lmi", "djl"):
         yield "DJL Serving", "djl", image.version
     if server.engine != "djl":
-        yield compatibility.TITLES[server.registry], server.registry, image.inside or image.version
+        yield releases.TITLES[server.registry], server.registry, image.inside or image.version
 
 
 def _compatibility(known: Mapping[str, Any], config: str, image: str, given: str) -> Iterator[str]:

@@ -15,8 +15,9 @@ from ..catalog.entries.models import Architecture, ModelType
 from ..catalog.entries.servers import LanguageModelServer, ServerImage
 from ..catalog.entries.triton import TritonImage
 from ..catalog.entries.versions import version_key
+from . import gpu_support, releases
+from .releases import TITLES
 
-TITLES = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM", "djl": "DJL Serving"}
 REMOTE_CODE = "--trust-remote-code"
 # vLLM serves these forms of a model with the class that generates text.
 POOLING_FORMS = re.compile(r"(For(SequenceClassification|TokenClassification|Embedding|RewardModel)|Model)$")
@@ -26,13 +27,15 @@ POOLING_FORMS = re.compile(r"(For(SequenceClassification|TokenClassification|Emb
 class Model:
     """The classes in a model's config.json; empty if they are unknown.
 
-    `own_code` is True when its repository has code of its own (auto_map).
+    `own_code` is True when its repository has code of its own (auto_map). `quantization` is the method of its
+    weights, as in gpu_support.yml.
     """
 
     name: str
     architecture: str = ""
     model_type: str = ""
     own_code: bool = False
+    quantization: str = ""
 
 
 def of_answer(model_facts: Mapping[str, Any]) -> Model:
@@ -40,7 +43,10 @@ def of_answer(model_facts: Mapping[str, Any]) -> Model:
     name, architecture, model_type = (
         str(model_facts.get(key, "")) for key in ("name", "architecture", "model_type")
     )
-    return Model(name, architecture, model_type, bool(model_facts.get("own_code")))
+    shape = model_facts.get("shape") or {}
+    method = gpu_support.METHODS.get(str(shape.get("quantization", "")), "")
+    quantization = str(shape.get("quantization_method") or model_facts.get("quantization") or method)
+    return Model(name, architecture, model_type, bool(model_facts.get("own_code")), quantization)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +66,9 @@ WORKS = Verdict("works")
 
 def judge(model: Model, engine: str, version: str) -> Verdict:
     """Return whether a release of vLLM, SGLang, TensorRT-LLM or DJL Serving loads a model."""
+    release = releases.Release(engine, version, releases.kernels(engine, version))
+    if reason := gpu_support.model_problem(model.quantization, release):
+        return Verdict("refuse", reason)
     if not model.architecture:
         return WORKS
     if engine == "tensorrt-llm":
@@ -77,11 +86,16 @@ def judge_image(model: Model, deployment_config: str, image: str) -> Verdict:
 
     An image that the catalog does not have is not judged.
     """
-    server = catalog.language_model_server(deployment_config)
-    found: ServerImage | TritonImage = server.image(image)
-    if found.image != image:
+    if not is_known(deployment_config, image):
         return WORKS
-    return judge(model, *engine_in(server, found))
+    release = releases.of_image(deployment_config, image)
+    return judge(model, release.engine, release.version)
+
+
+def is_known(deployment_config: str, image: str) -> bool:
+    """Return whether the release in an image is known, by the catalog or by a tag like those in it."""
+    found: ServerImage | TritonImage = catalog.language_model_server(deployment_config).image(image)
+    return found.image == image
 
 
 def refusal(model: Model, deployment_config: str, image: str) -> str:
