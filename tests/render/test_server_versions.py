@@ -20,8 +20,7 @@ OFFLINE: dict[str, Any] = {"defaults": True, "unsafe": True, "skip_tasks": True}
     [
         ("transformers-lmi", LMI14, "Qwen/Qwen3-8B"),
         ("transformers-vllm", "vllm/vllm-openai:v0.10.1", "Qwen/Qwen3.5-27B"),
-        ("transformers-vllm", "", "Qwen/Qwen-1_8B"),
-        ("triton-vllm", "", "google/gemma-4-26B-A4B"),
+        ("transformers-vllm", "vllm/vllm-openai:v0.32.0", "Qwen/Qwen-1_8B"),
     ],
 )
 def test_a_copy_refuses_a_version_that_cannot_load_the_model(

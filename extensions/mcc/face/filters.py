@@ -57,6 +57,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "gpu_needs": with_requirements(language_model.gpu_needs),
     "health": engines.health,
     "hosting": for_user(with_requirements(hosting.hosting)),
+    "image_choices": base_images.choices,
     "image_in": engines.image_in,
     "image_problem": base_images.problem_for_version,
     "inputs_problem": triton.inputs_problem,

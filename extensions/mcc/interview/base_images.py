@@ -1,12 +1,13 @@
 """The base image of a project: one that contains the chosen server."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from ..catalog import catalog
-from ..servers import triton
-from . import answer_formats, questions
+from ..servers import compatibility, triton
+from . import answer_formats, defaults, offers, questions
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
 AMAZON_LINUX = re.compile(r"/(vllm|sglang):(?:omni-|server-)[a-z0-9.-]+$")
@@ -38,11 +39,46 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
     return ""
 
 
-def default(deployment_config: str, model_format: str = "", framework: str = "", version: str = "") -> str:
-    """Return the image a project's own is built from: of a predictive one, with a Python for its version."""
+def default(
+    deployment_config: str,
+    model_format: str = "",
+    framework: str = "",
+    version: str = "",
+    model_facts: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the image a project's own is built from.
+
+    Of a predictive project, it has a Python for the framework's version; of a language model, the usual
+    release of the server, or else the newest that loads the model.
+    """
     if deployment_config in questions.PREDICTIVE and framework:
         return catalog.python_image(framework, version)
+    if model_facts:
+        return compatibility.best_image(compatibility.of_answer(model_facts), deployment_config)
     return catalog.default_image(deployment_config, model_format)
+
+
+def choices(deployment_config: str, model_facts: Mapping[str, Any], kept: str = "") -> dict[str, str]:
+    """Return label -> image of what a language model can be served with, the default first.
+
+    `kept`, an earlier or given answer, is offered even if it cannot load the model; it is refused later.
+    """
+    kept = kept or str(defaults.of_run().outside.values.get("base_image", ""))
+    offered = offers.choices("base_image", deployment_config, kept=kept)
+    if not model_facts:
+        return offered
+    model = compatibility.of_answer(model_facts)
+    loading = {
+        label: image
+        for label, image in offered.items()
+        if image == kept or compatibility.judge_image(model, deployment_config, image).outcome != "refuse"
+    }
+    best = compatibility.best_image(model, deployment_config)
+    return (
+        loading
+        if best in loading.values()
+        else {questions.labeled(best, "loads this model"): best, **loading}
+    )
 
 
 def problem_for_version(

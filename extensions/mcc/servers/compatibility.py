@@ -98,6 +98,22 @@ def is_known(deployment_config: str, image: str) -> bool:
     return found.image == image
 
 
+def best_image(model: Model, deployment_config: str) -> str:
+    """Return the usual image of a server, or else the newest that loads a model, or the usual one."""
+    server = catalog.language_model_server(deployment_config)
+    usual = str(server.default_image.image)
+    verdicts = {
+        item.image: judge_image(model, deployment_config, item.image).outcome for item in server.images
+    }
+    if verdicts[usual] != "refuse":
+        return usual
+    for wanted in ("works", "warn"):
+        found = next((str(image) for image, outcome in verdicts.items() if outcome == wanted), "")
+        if found:
+            return found
+    return usual
+
+
 def refusal(model: Model, deployment_config: str, image: str) -> str:
     """Return why an image cannot load a model and what can instead, in lines; '' when it is not refused."""
     verdict = judge_image(model, deployment_config, image)
@@ -155,16 +171,9 @@ def engine_in(server: LanguageModelServer, image: ServerImage | TritonImage) -> 
 
 def _alternatives(model: Model, deployment_config: str) -> Iterator[str]:
     """Yield the answers that would load a model: an image of the same server, another server."""
-    server = catalog.language_model_server(deployment_config)
-    images = sorted(server.images, key=lambda image: not image.default)
-    for outcome in ("works", "warn"):
-        for image in images:
-            if judge_image(model, deployment_config, image.image).outcome == outcome:
-                yield f"base_image={image.image}"
-                break
-        else:
-            continue
-        break
+    best = best_image(model, deployment_config)
+    if judge_image(model, deployment_config, best).outcome != "refuse":
+        yield f"base_image={best}"
     names = [name for name in catalog.servers() if name != deployment_config]
     yield from [way for name in names if (way := _other_server(model, name))][:1]
 

@@ -15,7 +15,7 @@ OWN_IMAGE = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<rest>.+)"
 )
 POOLING = re.compile(r"--(runner[= ]pooling|task[= ](embed|score|classify|reward)|is-embedding)\b")
-OFFERED = 8  # images in a list
+OFFERED = 20  # images in a list
 PARTITION_HOSTS = {"aws-cn": "amazonaws.com.cn"}
 
 
