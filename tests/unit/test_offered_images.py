@@ -4,7 +4,7 @@ import pytest
 
 from extensions.mcc.catalog import catalog
 from extensions.mcc.face import mcp_tools
-from extensions.mcc.interview import base_images
+from extensions.mcc.interview import base_images, offers
 from extensions.mcc.models import lookup
 
 
@@ -24,7 +24,7 @@ def test_only_versions_that_load_the_model_are_offered_and_the_best_is_the_defau
 ) -> None:
     facts = lookup.model(name, offline=True).answer()
     assert base_images.default(config, model_facts=facts).endswith(best)
-    offered = list(base_images.choices(config, facts).values())
+    offered = list(offers.image_choices(config, facts).values())
     everything = [item.image for item in catalog.language_model_server(config).images]
     assert any(image.endswith(best) for image in offered)
     assert not [image for image in offered if left_out and left_out in image]
@@ -35,7 +35,7 @@ def test_an_image_that_was_given_is_offered_and_refused_later() -> None:
     facts = lookup.model("Qwen/Qwen3.5-27B", offline=True).answer()
     assert (
         "vllm/vllm-openai:v0.10.1"
-        in base_images.choices("transformers-vllm", facts, "vllm/vllm-openai:v0.10.1").values()
+        in offers.image_choices("transformers-vllm", facts, "vllm/vllm-openai:v0.10.1").values()
     )
 
 

@@ -20,7 +20,7 @@ from ..interview import (
     version_checks,
 )
 from ..models import hub
-from ..servers import engines, extra_arguments, parsers, triton
+from ..servers import engines, extra_arguments, image_table, parsers, triton
 from ..targets import arns, hosting, instances, pods
 from . import documentation, quoting
 from .boundary import for_user, piped_second, with_requirements
@@ -57,8 +57,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "gpu_needs": with_requirements(language_model.gpu_needs),
     "health": engines.health,
     "hosting": for_user(with_requirements(hosting.hosting)),
-    "image_choices": base_images.choices,
+    "image_choices": offers.image_choices,
     "image_in": engines.image_in,
+    "image_table": image_table.table,
     "image_problem": base_images.problem_for_version,
     "inputs_problem": triton.inputs_problem,
     "instance_choices": for_user(with_requirements(instances.choices)),

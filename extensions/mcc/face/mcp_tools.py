@@ -11,7 +11,7 @@ from typing import Any
 from ..catalog import catalog
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer, MccError
-from ..interview import answer_formats, answers, language_model, questions
+from ..interview import answer_formats, answers, language_model, offers, questions
 from ..interview import base_images as images
 from ..interview.requirements import LanguageModelRequirements
 from ..models import lookup
@@ -183,7 +183,7 @@ def _base_image(context: Mapping[str, Any]) -> Offer:
     if "model_name" in known and questions.serves_language_model(config):
         model = _model(known)
     value = images.default(config, model_facts=model)
-    return value, list(images.choices(config, model).values())
+    return value, list(offers.image_choices(config, model).values())
 
 
 def _model_name(context: Mapping[str, Any]) -> Offer:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..catalog import catalog
 from ..servers import compatibility, triton
-from . import answer_formats, defaults, offers, questions
+from . import answer_formats, questions
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
 AMAZON_LINUX = re.compile(r"/(vllm|sglang):(?:omni-|server-)[a-z0-9.-]+$")
@@ -56,29 +56,6 @@ def default(
     if model_facts:
         return compatibility.best_image(compatibility.of_answer(model_facts), deployment_config)
     return catalog.default_image(deployment_config, model_format)
-
-
-def choices(deployment_config: str, model_facts: Mapping[str, Any], kept: str = "") -> dict[str, str]:
-    """Return label -> image of what a language model can be served with, the default first.
-
-    `kept`, an earlier or given answer, is offered even if it cannot load the model; it is refused later.
-    """
-    kept = kept or str(defaults.of_run().outside.values.get("base_image", ""))
-    offered = offers.choices("base_image", deployment_config, kept=kept)
-    if not model_facts:
-        return offered
-    model = compatibility.of_answer(model_facts)
-    loading = {
-        label: image
-        for label, image in offered.items()
-        if image == kept or compatibility.judge_image(model, deployment_config, image).outcome != "refuse"
-    }
-    best = compatibility.best_image(model, deployment_config)
-    return (
-        loading
-        if best in loading.values()
-        else {questions.labeled(best, "loads this model"): best, **loading}
-    )
 
 
 def problem_for_version(

@@ -37,7 +37,7 @@ def vulnerabilities(deployment_config: str, image: str, multimodal: bool = False
     if known.image != image:
         return
     older = version_key(known.version) < version_key(server.default_image.version)
-    for title, engine, version in _engines(server, known):
+    for title, engine, version in engines_in(server, known):
         entries = [item for item in catalog.vulnerabilities().get(engine, ()) if item.affects(version)]
         reach = ("any", "multimodal") if multimodal else ("any",)
         reachable = [item for item in entries if item.reach in reach]
@@ -49,7 +49,7 @@ def vulnerabilities(deployment_config: str, image: str, multimodal: bool = False
             yield f"{title} {version}: {count} {noun}, {worst.ids[0]} (fixed in {worst.before})"
 
 
-def _engines(server: LanguageModelServer | TritonBackend, image: Any) -> Iterator[tuple[str, str, str]]:
+def engines_in(server: LanguageModelServer | TritonBackend, image: Any) -> Iterator[tuple[str, str, str]]:
     """Yield title, engine and version of what is in an image."""
     if isinstance(server, TritonBackend):
         yield "Triton", "triton", image.release

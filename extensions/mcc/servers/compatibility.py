@@ -16,7 +16,7 @@ from ..catalog.entries.servers import LanguageModelServer, ServerImage
 from ..catalog.entries.triton import TritonImage
 from ..catalog.entries.versions import version_key
 from . import gpu_support, releases
-from .releases import TITLES
+from .releases import TITLES as TITLES
 
 REMOTE_CODE = "--trust-remote-code"
 # vLLM serves these forms of a model with the class that generates text.
