@@ -53,4 +53,4 @@ def test_libraries_that_are_always_loaded_need_an_older_driver() -> None:
     assert drivers.choose("12.9", "forced", 8.9).ami.endswith("3-1")
     assert "803" in drivers.choose("12.9", "forced", 12.0).problem
     assert "newer than the 13.0" in drivers.choose("13.1", "").warning
-    assert drivers.choose("12.4", "cached", 12.0).ami.endswith("4-1")  # driver 550 does not know the GPU
+    assert drivers.choose("12.4", "cached", 12.0).ami.endswith("4-1")  # driver 550 is too old for the GPU

@@ -20,7 +20,7 @@ from ..interview import (
     version_checks,
 )
 from ..models import hub
-from ..servers import engines, extra_arguments, image_table, parsers, triton
+from ..servers import engines, extra_arguments, image_table, parsers, remote_code, triton
 from ..targets import arns, hosting, instances, pods
 from . import documentation, quoting
 from .boundary import for_user, piped_second, with_requirements
@@ -34,6 +34,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "build_image": selected.build_image,
     "carriers": engines.carriers,
     "check_answers": for_user(before_questions.check_answers),
+    "check_remote_code": for_user(version_checks.check_remote_code),
     "check_for_model": for_user(version_checks.check_for_model),
     "choices": offers.choices,
     "command_requirements": selected.command_requirements,
@@ -74,7 +75,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "model_file": selected.model_file,
     "model_problem": version_checks.model_problem,
     "model_volume": pods.model_volume,
+    "needs_remote_code": remote_code.is_needed,
     "needs_pandas": suitable.needs_pandas,
+    "of_aws": engines.of_aws,
     "open_routes": engines.open_routes,
     "onnx_limits": suitable.onnx_limits,
     "other_names": engines.other_names,

@@ -7,7 +7,7 @@ from ..catalog import catalog
 from ..catalog.entries.servers import LanguageModelServer
 from ..catalog.entries.triton import TritonBackend
 from ..catalog.entries.versions import version_key
-from . import compatibility, extra_arguments, releases
+from . import compatibility, extra_arguments, releases, remote_code
 
 SEVERE = 7.0  # CVSS
 
@@ -18,11 +18,15 @@ def lines(answers: Mapping[str, Any]) -> list[str]:
     known = answers.get("model_facts", {})
     multimodal = bool((known.get("shape") or {}).get("multimodal"))
     given = str(answers.get("extra_arguments", ""))
+    if answers.get("trust_remote_code"):
+        given = extra_arguments.with_remote_code(given, config, trust=True)
     found = list(vulnerabilities(config, image, multimodal))
     if known:
         found += _compatibility(known, config, image, given)
     if config in catalog.servers():
         found += extra_arguments.risks(given, config)
+        if extra_arguments.trusts(given, config) and not (known.get("commit") or "").strip():
+            found.append("the code is not pinned to a commit: set model_revision to one that you have read")
         found += _media(catalog.servers()[config], image, multimodal, given)
     return found
 
@@ -64,8 +68,7 @@ def engines_in(server: LanguageModelServer | TritonBackend, image: Any) -> Itera
 
 def _compatibility(known: Mapping[str, Any], config: str, image: str, given: str) -> Iterator[str]:
     verdict = compatibility.judge_image(compatibility.of_answer(known), config, image)
-    wanted = verdict.arguments.split()
-    if verdict.outcome == "warn" and not (wanted and set(wanted) <= set(given.split())):
+    if verdict.outcome == "warn" and not remote_code.settled(verdict, config, given):
         yield verdict.reason
 
 

@@ -36,6 +36,12 @@ def short_image(image: str) -> str:
     return f"…/{image.partition('/')[2]}" if OWN_IMAGE.fullmatch(image) else image
 
 
+def of_aws(image: str, deployment_config: str) -> bool:
+    """Return whether an image is one of AWS's own."""
+    found = catalog.servers()[deployment_config].find(image)
+    return found is not None and found.of_aws
+
+
 def image_in(image: str, region: str, deployment_config: str) -> str:
     """Return an image as it is pulled in a region: AWS's own lie in an account of each, others are the same.
 

@@ -63,7 +63,7 @@ def problem(facts: ModelFacts, release: Release, card: Accelerator, kv_cache_dty
 
 
 def remark(facts: ModelFacts, release: Release, card: Accelerator) -> str:
-    """Return what is slower on a GPU than the number format of the weights promises, or ''."""
+    """Return a remark on weights that a GPU unpacks before it computes, or ''."""
     support = engine_facts.gpu_support()[release.engine].methods.get(method_of(facts))
     capability = card.compute_capability or 0.0
     if support is None or not support.native or capability >= support.native:
@@ -77,7 +77,7 @@ def runs(kernels: tuple[float, ...], capability: float) -> bool:
 
 
 def needs(facts: ModelFacts, release: Release) -> dict[str, float]:
-    """Return what a release and the weights need of a GPU: a title -> the minimum compute capability."""
+    """Return the requirements of a release and of the weights: title -> minimum compute capability."""
     found = {release.title: min(release.kernels)}
     support = engine_facts.gpu_support()[release.engine].methods.get(method_of(facts))
     if support and support.needs:

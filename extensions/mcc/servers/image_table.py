@@ -1,21 +1,27 @@
-"""What a project's commands check of its base image: whether it loads the model, and vulnerabilities."""
+"""The facts that a project's commands check its base image against: verdicts and vulnerabilities."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..catalog import catalog
 from ..catalog.entries.triton import TritonBackend
-from . import advisories, compatibility, engines
+from . import advisories, compatibility, engines, extra_arguments, remote_code
 
 
 def table(
-    deployment_config: str, image: str, region: str, model_facts: Mapping[str, Any], arguments: str
+    deployment_config: str,
+    image: str,
+    region: str,
+    model_facts: Mapping[str, Any],
+    arguments: str,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """Return the images of a server with their verdicts, and the vulnerabilities of what is in them.
 
     The project's own image is first. `model_facts` are {} for a model that is not a language model.
     """
     server = catalog.language_model_server(deployment_config)
+    arguments = extra_arguments.with_remote_code(arguments, deployment_config, trust)
     names = dict.fromkeys([image, *(item.image for item in server.images)])
     rows = [_row(deployment_config, name, region, model_facts, arguments) for name in names]
     engine_names = sorted({engine for row in rows for engine in row["engines"]})
@@ -37,8 +43,7 @@ def _row(
     if known and model_facts:
         model = compatibility.of_answer(model_facts)
         verdict = compatibility.judge_image(model, deployment_config, image)
-        wanted = verdict.arguments.split()
-        if verdict.outcome == "refuse" or not (wanted and set(wanted) <= set(arguments.split())):
+        if not remote_code.settled(verdict, deployment_config, arguments):
             outcome, reason = verdict.outcome, verdict.reason
         instead = compatibility.best_image(model, deployment_config) if outcome == "refuse" else ""
     pulled = (

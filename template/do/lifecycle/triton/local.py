@@ -30,7 +30,7 @@ TRAINING = PROJECT / "sample_model" / "train.py"
 
 
 def findings() -> Iterator[Finding]:
-    """Yield what do/doctor reports of the base image."""
+    """Yield the findings of do/doctor about the base image."""
     yield from base_image.findings()
 
 

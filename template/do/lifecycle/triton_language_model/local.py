@@ -16,7 +16,7 @@ def prepare_build() -> None:
 
 
 def findings() -> Iterator[Finding]:
-    """Yield what do/doctor reports of the base image."""
+    """Yield the findings of do/doctor about the base image."""
     yield from base_image.findings()
 
 
