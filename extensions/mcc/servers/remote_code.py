@@ -17,6 +17,6 @@ def settled(verdict: Verdict, deployment_config: str, given: str) -> bool:
 
 
 def is_needed(model_facts: Mapping[str, Any], deployment_config: str, image: str, given: str) -> bool:
-    """Return whether an image loads a model only with code from its repository that nobody has allowed."""
+    """Return whether an image loads a model only with code from its repository that is not allowed yet."""
     verdict = compatibility.judge_image(compatibility.of_answer(model_facts), deployment_config, image)
     return verdict.arguments == REMOTE_CODE and not settled(verdict, deployment_config, given)
