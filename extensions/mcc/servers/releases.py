@@ -29,6 +29,12 @@ class Release:
         """The name and version, such as vLLM 0.31.0."""
         return f"{TITLES[self.engine]} {self.version}"
 
+    @property
+    def is_newer_than_the_catalog(self) -> bool:
+        """Whether the registry of this release was not read."""
+        newest = engine_facts.newest_releases().get(self.engine)
+        return newest is not None and version_key(self.version) > version_key(newest)
+
 
 def of_image(deployment_config: str, image: str) -> Release:
     """Return the release in an image of a server or of Triton; of an image of the user, in the default."""
