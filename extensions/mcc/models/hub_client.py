@@ -92,13 +92,13 @@ class HubClient:
         names = list(files)
         if any(name.rpartition("/")[2] == "adapter_config.json" for name in names):
             return InvalidAnswer(
-                f"model_name: {self.name} is an adapter (LoRA), not a model. Give the model that it was trained "
-                "from, which its adapter_config.json names, or merge both and give the result."
+                f"model_name: {self.name} is an adapter (LoRA), not a model. Give the model that it was "
+                "trained from, which its adapter_config.json names, or merge both and give the result."
             )
         if any(name.endswith(".gguf") for name in names):
             return InvalidAnswer(
-                f"model_name: {self.name} has GGUF files only, which newer inference servers do not load. Give the "
-                "repository with safetensors files that it was made from, or an AWQ or FP8 version of it."
+                f"model_name: {self.name} has GGUF files only, which newer inference servers do not load. "
+                "Give the repository with safetensors files that it was made from, or an AWQ version of it."
             )
         return self.without_config()
 
