@@ -24,6 +24,7 @@ DLC = "vllm:0.31.0-gpu-py312-cu130-ubuntu24.04-sagemaker"
         (f"public.ecr.aws/deep-learning-containers/{DLC}", "0.31.0", "13.0", DLC),
         (f"763104351884.dkr.ecr.eu-west-1.amazonaws.com/{DLC}", "0.31.0", "13.0", DLC),
         ("mine/vllm:latest", "", "", ""),
+        ("mine/vllm:0.29.0", "", "", ""),
         ("vllm/vllm-openai:nightly", "", "", ""),
         ("other/openai:v0.32.0", "", "", ""),
     ],

@@ -117,7 +117,7 @@ class LanguageModelServer:
             if HOST.sub("", entry.image) == named:
                 return entry if entry.image == image else dataclasses.replace(entry, image=image)
         found = REFERENCE.fullmatch(named)
-        same = [entry for entry in self.images if found and _is_of(entry, found["repository"])]
+        same = [entry for entry in self.images if found and _is_of(entry, found["repository"], image)]
         if found is None or not same:
             return None
         version, cuda = found["version"], CUDA.search(found["variant"] or "")
@@ -147,9 +147,14 @@ class LanguageModelServer:
         return found
 
 
-def _is_of(entry: ServerImage, repository: str) -> bool:
-    """Return whether an entry is a release of a repository whose tags are the versions of the server."""
+def _is_of(entry: ServerImage, repository: str, image: str) -> bool:
+    """Return whether an entry is a release of a repository whose tags are the versions of the server.
+
+    A repository of AWS is named like the server, so its host must be AWS's, too.
+    """
     known = HOST.sub("", entry.image).partition(":")[0]
+    if entry.of_aws:
+        return not entry.inside and repository == known and HOST.match(image) is not None
     return not entry.inside and f"/{repository}".endswith(f"/{known}")
 
 
