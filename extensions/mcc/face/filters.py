@@ -20,7 +20,7 @@ from ..interview import (
     version_checks,
 )
 from ..models import hub
-from ..servers import engines, extra_arguments, parsers, triton
+from ..servers import engines, extra_arguments, image_table, parsers, remote_code, triton
 from ..targets import arns, hosting, instances, pods
 from . import documentation, quoting
 from .boundary import for_user, piped_second, with_requirements
@@ -34,6 +34,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "build_image": selected.build_image,
     "carriers": engines.carriers,
     "check_answers": for_user(before_questions.check_answers),
+    "check_remote_code": for_user(version_checks.check_remote_code),
     "check_for_model": for_user(version_checks.check_for_model),
     "choices": offers.choices,
     "command_requirements": selected.command_requirements,
@@ -49,7 +50,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_version": suitable.default_version,
     "dockerfile": for_user(quoting.dockerfile),
     "documentation": documentation.documentation,
-    "driver_ami": engines.driver_ami,
     "engine_settings": for_user(with_requirements(language_model.settings)),
     "extra_arguments_problem": extra_arguments.problem,
     "format_problem": model_path.format_problem,
@@ -58,7 +58,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "gpu_needs": with_requirements(language_model.gpu_needs),
     "health": engines.health,
     "hosting": for_user(with_requirements(hosting.hosting)),
+    "image_choices": offers.image_choices,
     "image_in": engines.image_in,
+    "image_table": image_table.table,
     "image_problem": base_images.problem_for_version,
     "inputs_problem": triton.inputs_problem,
     "instance_choices": for_user(with_requirements(instances.choices)),
@@ -73,7 +75,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "model_file": selected.model_file,
     "model_problem": version_checks.model_problem,
     "model_volume": pods.model_volume,
+    "needs_remote_code": remote_code.is_needed,
     "needs_pandas": suitable.needs_pandas,
+    "of_aws": engines.of_aws,
     "open_routes": engines.open_routes,
     "onnx_limits": suitable.onnx_limits,
     "other_names": engines.other_names,

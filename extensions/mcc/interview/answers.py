@@ -12,7 +12,15 @@ from ..errors.errors import InvalidAnswer
 from ..servers import extra_arguments, triton
 from . import answer_formats, base_images, hyperpod_answers, model_path, questions
 
-SWITCHES = ("include_sample_model", "include_tests", "offline", "pandas", "private_index", "tools")
+SWITCHES = (
+    "include_sample_model",
+    "include_tests",
+    "offline",
+    "pandas",
+    "private_index",
+    "tools",
+    "trust_remote_code",
+)
 OF_COPIER = ("_src_path", "_commit")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")

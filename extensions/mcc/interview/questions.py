@@ -58,6 +58,7 @@ LANGUAGE_MODEL_QUESTIONS = (
     "kv_cache_dtype",
     "chat_template",
     "extra_arguments",
+    "trust_remote_code",
     "tools",
     "hyperpod_token_secret",
 )
@@ -73,7 +74,12 @@ TRITON_QUESTIONS = (
     "hyperpod_max_replicas",
 )
 
-NOT_IN_TRITON = ("chat_template", "extra_arguments", "tools")  # questions about language models
+NOT_IN_TRITON = (
+    "chat_template",
+    "extra_arguments",
+    "trust_remote_code",
+    "tools",
+)  # questions about language models
 QUESTIONS = (
     "deployment_config",
     "deployment_target",

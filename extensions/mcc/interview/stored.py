@@ -95,6 +95,7 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {  # of others, and of later versions
         "architecture": ONE_LINE,
         "model_type": ONE_LINE,
         "own_code": FLAG,
+        "quantization": ONE_WORD,
     },
 }
 

@@ -5,11 +5,12 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from lifecycle import chosen, environment, listening
 from lifecycle.explain import explained, followed
-from lifecycle.project import INTERNAL_ERROR, PRECONDITION, PROJECT, Config, Failure
+from lifecycle.project import INTERNAL_ERROR, PRECONDITION, PROJECT, Config, Failure, Finding
 
 sys.path.append(str(PROJECT / "serving"))
 
@@ -25,6 +26,11 @@ def prepare_build() -> None:
     if not _has_model():
         print("model/ is empty: the image has no model. Set model_data in do/config.toml.", file=sys.stderr)
     check_model(MODEL.parent)
+
+
+def findings() -> Iterator[Finding]:
+    """Yield nothing: do/doctor checks the Python image like any other."""
+    yield from ()
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
