@@ -1,12 +1,13 @@
 """The base image of a project: one that contains the chosen server."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from ..catalog import catalog
 from ..servers import triton
-from . import answer_formats, questions
+from . import answer_formats, locks, questions
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
 PYTHON_TAG = re.compile(r"(?:^|/)python:(3\.[0-9]+)")
@@ -35,19 +36,30 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
     return ""
 
 
-def default(deployment_config: str, model_format: str = "", framework: str = "", version: str = "") -> str:
+def default(
+    deployment_config: str,
+    model_format: str = "",
+    framework: str = "",
+    version: str = "",
+    lock: Mapping[str, Any] | None = None,
+) -> str:
     """Return the image a project's own is built from: of a predictive one, with a Python for its version."""
     if deployment_config in questions.PREDICTIVE and framework:
-        return catalog.python_image(framework, version)
+        return locks.image(framework, version, lock)
     return catalog.default_image(deployment_config, model_format)
 
 
 def problem_for_version(
-    image: str, deployment_config: str, model_format: str = "", framework: str = "", version: str = ""
+    image: str,
+    deployment_config: str,
+    model_format: str = "",
+    framework: str = "",
+    version: str = "",
+    lock: Mapping[str, Any] | None = None,
 ) -> str:
     """Return why an image cannot serve a deployment config and version of a framework, or ''."""
     predictive = deployment_config in questions.PREDICTIVE and framework
-    pythons = catalog.pythons(framework, version) if predictive else ()
+    pythons = locks.pythons(framework, version, lock) if predictive else ()
     return problem(image, deployment_config, model_format, pythons)
 
 
