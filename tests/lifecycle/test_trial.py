@@ -102,7 +102,7 @@ def test_a_replaced_model_is_reported_with_the_next_command(
     folder, predictive = lifecycle
     recorded, model = predictive.inspect.recorded, folder / "model" / "model.pkl"
     model.write_bytes((DATA / "sklearn-1.5.2.pkl").read_bytes())
-    predictive.inspect.write(folder / "model" / "about.json", json.dumps(recorded.of_file(model)))
+    (folder / "model" / "about.json").write_text(json.dumps(recorded.of_file(model)))
     assert recorded.difference(model) == ""
     content = bytearray(model.read_bytes())
     content[-40] ^= 1

@@ -48,6 +48,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_max_model_len": language_model.default_max_model_len,
     "default_project_name": copier_run.default_project_name,
     "default_version": suitable.default_version,
+    "direct_requirements": locks.direct,
     "dockerfile": for_user(quoting.dockerfile),
     "documentation": documentation.documentation,
     "driver_ami": engines.driver_ami,

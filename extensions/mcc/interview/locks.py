@@ -1,6 +1,7 @@
 """The pins of a version that the catalog has no lock of: resolved once, and stored with the answers."""
 
 import dataclasses
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -74,6 +75,42 @@ def requirements(
     by_name = {_name(pin): pin for pin in (*own, *catalog.web_servers()[server].requirements)}
     unused = catalog.frameworks()[framework].formats[model_format].unused if model_format else ()
     return [by_name[name] for name in sorted(by_name) if name not in unused]
+
+
+@dataclasses.dataclass(frozen=True)
+class Direct:
+    """The requirements of a project, without what they need; numeric libraries are of the day `as_of`.
+
+    The packages in `unused` are left out of the pins.
+    """
+
+    lines: tuple[str, ...]
+    as_of: str
+    unused: tuple[str, ...]
+
+
+def direct(
+    framework: str,
+    version: str,
+    server: str,
+    model_format: str = "",
+    with_pandas: bool = False,
+    lock: Mapping[str, Any] | None = None,
+) -> Direct:
+    """Return the requirements that the pins of a project are resolved from."""
+    facts = catalog.frameworks()[framework]
+    known, others = facts.version(version), facts.resolvable(version)
+    lines: list[str] = []
+    as_of = lock["as_of"] if lock else ""
+    if known:
+        lines = [*known.direct, *(known.pandas.direct if with_pandas and known.pandas else ())]
+        as_of = str(known.released + timedelta(DAYS_AFTER)) if known.released else ""
+    elif others:
+        lines = [*others.requirements(version), "numpy", *(others.pandas if with_pandas else ())]
+        lines += [] if as_of else others.caps
+    unused = facts.formats[model_format].unused if model_format else ()
+    own = [line for line in lines if re.split(r"[^A-Za-z0-9._-]", line)[0] not in unused]
+    return Direct((*own, *catalog.web_servers()[server].direct), as_of, facts.unused)
 
 
 def pythons(framework: str, version: str, lock: Mapping[str, Any] | None = None) -> list[str]:

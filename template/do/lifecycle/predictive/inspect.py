@@ -3,12 +3,10 @@
 
 import argparse
 import json
-import os
 import sys
-from pathlib import Path
 
 from lifecycle.predictive import local, trial
-from lifecycle.project import PROJECT, Config, Result
+from lifecycle.project import PROJECT, Config, Result, replace_text
 
 sys.path.append(str(PROJECT / "serving"))
 
@@ -28,7 +26,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     before = recorded.facts(directory)
     kept = before if before.get("sha256") == about["sha256"] else {}
     about = {**kept, **about, "loaded": loaded}
-    write(directory / recorded.FILE, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+    replace_text(directory / recorded.FILE, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
     rows = loaded.get("row_shape") or "of any shape"
     columns = [str(column["name"]) for column in loaded.get("columns", [])]
     libraries = ", ".join(f"{name} {version}" for name, version in about.get("libraries", {}).items())
@@ -36,10 +34,3 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     if columns:
         text += f", columns {', '.join(columns)}"
     return {"about": about, "text": f"{text}\nrecorded in {directory / recorded.FILE}"}
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file in one step, so that it is never half written."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, "utf-8")
-    os.replace(new, path)

@@ -124,7 +124,7 @@ def _check_packages_of_script(listed: Path) -> None:
     ]
     if missing:
         what, seen = f"{listed} lists packages that are not installed", ", ".join(missing)
-        next_step = "add them to requirements.txt, pinned, with the packages they need"
+        next_step = "add them to requirements.in, and run do/lock"
         raise Failure(PRECONDITION, "missing-packages", what, seen, next_step)
 
 

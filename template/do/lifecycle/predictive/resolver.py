@@ -25,7 +25,7 @@ PLATFORMS = (*REQUIRED, MAC_ARM)
 OLDEST_MACOS = {"MACOSX_DEPLOYMENT_TARGET": "14.0"}  # uv assumes 13, for which there are fewer wheels
 # Packages that are resolved as of a day, if one is given. Others, such as a web server, are the newest.
 NUMERIC = (
-    *("numpy", "scipy", "threadpoolctl", "scikit-learn", "pandas"),
+    *("numpy", "scipy", "threadpoolctl", "scikit-learn"),
     *("keras", "h5py", "ml-dtypes", "protobuf", "tensorboard"),
 )
 CALLS_AT_ONCE = 6  # uv waits for the network most of the time
