@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..artifacts import suitable
-from ..catalog import catalog, selected
+from ..catalog import selected
 from ..interview import (
     answer_formats,
     base_images,
@@ -14,6 +14,7 @@ from ..interview import (
     copier_run,
     hyperpod_answers,
     language_model,
+    locks,
     model_path,
     offers,
     summary,
@@ -48,6 +49,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_max_model_len": language_model.default_max_model_len,
     "default_project_name": copier_run.default_project_name,
     "default_version": suitable.default_version,
+    "direct_requirements": locks.direct,
     "dockerfile": for_user(quoting.dockerfile),
     "documentation": documentation.documentation,
     "engine_settings": for_user(with_requirements(language_model.settings)),
@@ -68,6 +70,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "known_size": for_user(language_model.known_size),
     "likely_framework": model_path.likely_framework,
     "length_problem": language_model.length_problem,
+    "look_up_lock": for_user(locks.look_up),
     "look_up": for_user(language_model.look_up),
     "look_up_chat_template": for_user(chat_templates.look_up),
     "memory_picture": for_user(with_requirements(language_model.picture)),
@@ -88,12 +91,12 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "probe": engines.probe,
     "problem": piped_second(answer_formats.problem),
     "python": quoting.python,
-    "pythons": selected.pythons,
+    "pythons": locks.pythons,
     "system_packages": selected.system_packages,
     "region_problem": offers.region_problem,
     "replicas_problem": piped_second(hyperpod_answers.replicas_problem),
     "request_kinds": engines.request_kinds,
-    "requirements": catalog.requirements,
+    "requirements": locks.requirements,
     "routes_of": engines.routes,
     "server": selected.server,
     "setting": for_user(offers.setting),
@@ -102,6 +105,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_chat_template": chat_templates.stale,
     "stale_facts": language_model.stale_facts,
     "stale_hosting": with_requirements(hosting.stale_hosting, at=1),
+    "stale_lock": locks.stale,
     "stale_instance": with_requirements(instances.stale, at=1),
     "stale_pods": with_requirements(pods.stale, at=1),
     "stated": model_path.stated,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..catalog import catalog
 from ..servers import compatibility, triton
-from . import answer_formats, questions
+from . import answer_formats, locks, questions
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
 AMAZON_LINUX = re.compile(r"/(vllm|sglang):(?:omni-|server-)[a-z0-9.-]+$")
@@ -45,6 +45,7 @@ def default(
     framework: str = "",
     version: str = "",
     model_facts: Mapping[str, Any] | None = None,
+    lock: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the image a project's own is built from.
 
@@ -52,18 +53,23 @@ def default(
     release of the server, or else the newest that loads the model.
     """
     if deployment_config in questions.PREDICTIVE and framework:
-        return catalog.python_image(framework, version)
+        return locks.image(framework, version, lock)
     if model_facts:
         return compatibility.best_image(compatibility.of_answer(model_facts), deployment_config)
     return catalog.default_image(deployment_config, model_format)
 
 
 def problem_for_version(
-    image: str, deployment_config: str, model_format: str = "", framework: str = "", version: str = ""
+    image: str,
+    deployment_config: str,
+    model_format: str = "",
+    framework: str = "",
+    version: str = "",
+    lock: Mapping[str, Any] | None = None,
 ) -> str:
     """Return why an image cannot serve a deployment config and version of a framework, or ''."""
     predictive = deployment_config in questions.PREDICTIVE and framework
-    pythons = catalog.pythons(framework, version) if predictive else ()
+    pythons = locks.pythons(framework, version, lock) if predictive else ()
     return problem(image, deployment_config, model_format, pythons)
 
 

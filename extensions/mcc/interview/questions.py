@@ -109,7 +109,9 @@ MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-infe
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 
 # Stored, but computed by the template.
-DERIVED = (*("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources"),)
+DERIVED = (
+    *("framework_lock", "model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources"),
+)
 
 # Never asked, and random unless given. With it, a copy can be repeated exactly.
 NEVER_ASKED = ("project_id",)

@@ -26,7 +26,7 @@ def version_problem(
     of = [
         name for name, facts in catalog.frameworks().items() if version in {v.number for v in facts.versions}
     ]
-    if not of or framework in of:
+    if not of or framework in of or catalog.frameworks()[framework].resolvable(version):
         return ""
     return f"framework_version: {version} is one of {of[0]}. Example: {suitable.default_version(framework)}"
 
