@@ -56,6 +56,7 @@ BEHIND_NGINX = (  # tests that start a server behind it
     "tests/serving/test_language_model_contract.py",
     "tests/serving/test_language_model_ending.py",
     "tests/serving/test_language_model_routes.py",
+    "tests/serving/test_openai_client.py",
     "tests/serving/test_openapi.py",
     "tests/serving/test_triton_chat.py",
     "tests/serving/test_triton_serve.py",
