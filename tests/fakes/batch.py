@@ -1,4 +1,4 @@
-"""What a SageMaker transform job does with a file: it splits lines into requests, and joins the answers.
+"""A SageMaker transform job: it splits the lines of a file into requests, and joins the answers.
 
 Facts from the API reference of CreateTransformJob. With AssembleWith=Line, a new line follows each answer.
 The stand-in sends one request at a time, and has no manifest, compression, filter or join of its input.
