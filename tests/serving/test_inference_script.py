@@ -106,7 +106,7 @@ for name, (script, (body, content_type, accept), _expected) in cases.items():
     served = runtime.inference.Inference()
     if served.handler.LOAD_AFTER_FORK:
         served.load()
-    status, answer, media_type = served.answer(body.encode(), content_type, accept, None)
+    status, answer, media_type, _ = served.answer(body.encode(), content_type, accept, None)
     answers[name] = [status, answer.decode(), media_type]
 for name, (script, _expected) in invalid.items():
     prepared(script)
@@ -160,7 +160,7 @@ load = "xgboost.Booster(model_file=os.path.join(model_dir, 'model.json'))"
 code.write_text(f"import os, xgboost\ndef model_fn(model_dir):\n    return {load}\n")
 os.environ["MODEL_DIR"] = "model"
 from runtime.inference import Inference
-status, body, _ = Inference().answer(b"2,3\n10,11\n", "text/csv", None, None)
+status, body, *_ = Inference().answer(b"2,3\n10,11\n", "text/csv", None, None)
 print(json.dumps([status, json.loads(body), booster.predict(xgboost.DMatrix(rows[[1, 5]])).tolist()]))
 """
 

@@ -24,6 +24,13 @@ class Row(NamedTuple):
     shape: tuple[int | None, ...]
     most: int = ANY_NUMBER
     is_table: bool = False  # its values can be text
+    own_types: tuple[str, ...] = ()  # content types that the model handler adds
+
+    def unknown_types(self) -> list[str]:
+        """Return content types that the server does not know. Raise NotApplicable if it reads all."""
+        if "*/*" in self.own_types:
+            raise NotApplicable("decode() of the model handler reads all content types")
+        return [name for name in ("image/png", "text/plain", "application/x-none") if name not in self.own_types]
 
     def bare(self, rows: int = 1) -> Request:
         return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)

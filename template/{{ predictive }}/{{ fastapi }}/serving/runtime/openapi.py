@@ -52,8 +52,11 @@ def document(app: FastAPI, inference: Inference) -> dict[str, Any]:
         found = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        body = {"required": True, "content": _content(inference.describe())}
+        about = inference.describe()
+        body = {"required": True, "content": _content(about)}
         found["paths"]["/invocations"]["post"]["requestBody"] = body
+        answered = found["paths"]["/invocations"]["post"]["responses"]["200"]["content"]
+        answered.update(dict.fromkeys(about.get("accepts", ()), {"schema": BINARY}))
         app.openapi_schema = found
     return app.openapi_schema
 
@@ -79,7 +82,7 @@ def _content(about: dict[str, Any]) -> dict[str, Any]:
         content[CSV] = {"schema": TEXT, "example": _line(named or {}) + _line(values)}
     if all(column["type"] == "number" for column in about.get("columns", [])):
         content[NPY] = {"schema": BINARY}
-    return content
+    return content | dict.fromkeys(about.get("content_types", ()), {"schema": BINARY})
 
 
 def _row(about: dict[str, Any]) -> dict[str, Any]:

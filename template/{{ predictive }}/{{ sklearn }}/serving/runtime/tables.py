@@ -97,6 +97,14 @@ class Table:
         codec.limit_rows(rows.rows if isinstance(rows, Named) else len(rows))
         return rows
 
+    def rows(self, found: Any) -> Any:
+        """Return rows that an own function read: objects, lists of values in order, or values by column."""
+        if isinstance(found, Mapping):
+            return self._by_column({name: list(values) for name, values in found.items()})
+        if isinstance(found, list) and found and isinstance(found[0], dict):
+            return self._of_objects(found)
+        return found
+
     def features(self, rows: Any) -> Any:
         """Return decoded rows as an array, or as a DataFrame with the types of training."""
         if not isinstance(rows, Named):
@@ -164,14 +172,17 @@ class Table:
             ordered = Rows(found)
             ordered.may_hold_booleans = codec.may_hold_booleans(body)
             return ordered
+        rows = self._of_objects(found)
+        _refuse_twice(body, more_keys + sum(map(len, found)))
+        return rows
+
+    def _of_objects(self, found: list[Any]) -> Any:
         try:
-            rows: Any = ByName(map(self.pick, found)) if self.pick else self._records(found)
+            return ByName(map(self.pick, found)) if self.pick else self._records(found)
         except (KeyError, TypeError, AttributeError):
             for number, row in enumerate(found, start=1):
                 self._refuse_lacking(number, row)
             raise
-        _refuse_twice(body, more_keys + sum(map(len, found)))
-        return rows
 
     def _records(self, found: list[Any]) -> "Named":
         named = Named()
