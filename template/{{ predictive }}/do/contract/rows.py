@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .client import JSON, NONE, Failed, Headers, NotApplicable, Reply, Request, post
 
 JSON_LINES, CSV, NPY = "application/jsonlines", "text/csv", "application/x-npy"
+UNUSUAL_TYPES = ("image/png", "text/plain", "application/x-none")
 ANY_NUMBER = 1_000_000_000
 VALUE = re.compile(r"[^][,\s]+")
 
@@ -27,10 +28,10 @@ class Row(NamedTuple):
     own_types: tuple[str, ...] = ()  # content types that the model handler adds
 
     def unknown_types(self) -> list[str]:
-        """Return content types that the server does not know. Raise NotApplicable if it reads all."""
+        """Return content types that the server does not read. Raise NotApplicable if it reads all."""
         if "*/*" in self.own_types:
             raise NotApplicable("decode() of the model handler reads all content types")
-        return [name for name in ("image/png", "text/plain", "application/x-none") if name not in self.own_types]
+        return [name for name in UNUSUAL_TYPES if name not in self.own_types]
 
     def bare(self, rows: int = 1) -> Request:
         return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)

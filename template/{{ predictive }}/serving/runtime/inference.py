@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 from model_handler import ModelHandler
-from runtime import answers, hooks
+from runtime import hooks
 from runtime.answers import encode, negotiate
 from runtime.artifacts import NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode

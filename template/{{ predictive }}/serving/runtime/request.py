@@ -24,7 +24,7 @@ class Request:
     def __init__(
         self, body: bytes, content_type: str | None, accept: str | None, source: Mapping[str, Any] | None
     ) -> None:
-        """`source` is a WSGI environment or a mapping of headers, which are read only if a hook needs them."""
+        """`source` is a WSGI environment or a mapping of headers. It is read only if a hook needs it."""
         self.body, self.content_type, self.accept = body, content_type, accept
         self.parameters: dict[str, Any] = {}
         self._source = source or {}

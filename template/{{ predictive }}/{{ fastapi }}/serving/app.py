@@ -49,10 +49,11 @@ async def invocations(request: Request) -> Response:
         named = (headers.get("content-type"), headers.get("accept"), headers.get("x-arrived"))
         arguments = (body, *named, headers)
         if inference.is_quick(body):  # a thread would take longer than the request
-            status, answer, media_type, more = inference.answer(*arguments)
+            response = inference.answer(*arguments)
         else:
             loop = asyncio.get_running_loop()
-            status, answer, media_type, more = await loop.run_in_executor(threads, inference.answer, *arguments)
+            response = await loop.run_in_executor(threads, inference.answer, *arguments)
+    status, answer, media_type, more = response
     return Response(answer, status, headers={"content-type": media_type, **more})
 
 
