@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from extensions.mcc.artifacts import model_folders, onnx_files
-from extensions.mcc.inspection import about, inspector, tars
+from extensions.mcc.inspection import about, inspector, samples, tars
 from extensions.mcc.inspection.findings import Findings
 
 CALL = """
@@ -50,6 +50,7 @@ def main(model_path: str, model_file: str, model_format: str = "") -> None:
                 bring_with_script(source, found)
             elif bring(source, target := Path("model") / model_file) and found.is_understood:
                 about.write(found, target, model_format)
+                samples.write(found, path, target)
     except (*tars.DAMAGED, tars.Unsafe) as error:
         print(f"Could not copy the model ({error}). Copy it to model/ yourself.", file=sys.stderr)
 

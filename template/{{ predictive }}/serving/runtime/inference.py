@@ -12,10 +12,9 @@ from threading import Lock, get_ident
 from time import monotonic, time
 from typing import Any, NoReturn
 
-import numpy as np
 import orjson
 from model_handler import ModelHandler
-from runtime import hooks
+from runtime import examples, hooks, tensors, warm_up
 from runtime.answers import encode, negotiate
 from runtime.artifacts import NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
@@ -48,6 +47,7 @@ class Inference:
         self.table: Any = None  # of a model that was trained on named columns
         self.decode: Callable[[bytes, str | None], Any] = decode
         self.hooks: Hooks | None = None  # of a handler whose hooks take the request
+        self.examples = examples.Examples()
         self.seconds_per_byte = 0.0
         # Prediction is bound by the CPU, so a process predicts one request at a time.
         self.turn = Lock()
@@ -82,6 +82,8 @@ class Inference:
         if self.table:
             about["columns"] = [column.described() for column in self.table.columns]
             about["example"] = self.table.example
+        if getattr(self.handler, "read_body", None):
+            about["inputs"] = [item.described() for item in self.handler.inputs]
         return {**about, **self.outputs.described(), **hooks.own_types(self.handler)}
 
     def load(self) -> None:
@@ -106,14 +108,18 @@ class Inference:
         self.script = Script(path, self.model_dir)
         self.described = orjson.dumps(self.describe())
         print(f"serve: {self.script.name} of the model answers requests", file=sys.stderr)
+        self.examples = examples.read(self.model_dir)
+        warm_up.run(self.answer, self.examples, None)
 
     def _load_model(self) -> None:
         self.handler.load(self.path)
         self.table = getattr(self.handler, "table", None)
-        read, of_rows = (self.table.decode, self.table.rows) if self.table else (decode, None)
+        own = getattr(self.handler, "read_body", None) or decode
+        read, of_rows = (self.table.decode, self.table.rows) if self.table else (own, None)
         self.decode, self.hooks = hooks.add_types(self.handler, read, of_rows), hooks.of(self.handler)
         self.outputs = Outputs(self.handler)
         self.described = orjson.dumps(self.describe())
+        self.examples = examples.read(self.model_dir, self.path)
         self._warm_up()
 
     def is_quick(self, body: bytes) -> bool:
@@ -147,7 +153,7 @@ class Inference:
             media_type = negotiate(accept)
             rows = self.decode(body, content_type)
             parameters = getattr(rows, "parameters", None)
-            output = self.outputs.chosen(parameters) if parameters else DEFAULT
+            output = DEFAULT if parameters is None else self._chosen(rows, parameters)
             predictions = self._predict(self.handler.preprocess(rows), output, work, time_to_wait)
             if output == LABELS:
                 answered = self.handler.postprocess(predictions)
@@ -169,13 +175,19 @@ class Inference:
         media_type = "" if found.encodes else negotiate(request.accept)
         rows = found.decode(request, self.decode)
         request.parameters = getattr(rows, "parameters", None) or {}
-        output = self.outputs.chosen(request.parameters)
+        output = self._chosen(rows, request.parameters)
         predictions = self._predict(found.preprocess(rows, request), output, work, time_to_wait)
         postprocess = found.postprocess(request)
         if not found.encodes:
             return self._encoded(predictions, output, media_type, postprocess)
         entries = self.outputs.entries(predictions, output, postprocess)
         return (entries if isinstance(entries, Reply) else found.encode(entries, request)).sent()
+
+    def _chosen(self, rows: Any, parameters: dict[str, Any]) -> str:
+        """Return the output that a request asks for. Raise RequestError for a signature of another model."""
+        if not hasattr(self.handler, "signatures"):
+            tensors.refuse_signature(rows)
+        return self.outputs.chosen(parameters)
 
     def _encoded(
         self, predictions: Any, output: str, media_type: str, postprocess: Callable[[Any], Any]
@@ -212,27 +224,8 @@ class Inference:
     def _warm_up(self) -> None:
         if own := getattr(self.handler, "warm_up", None):
             own()
-        elif self.table:
-            self._warm_up_with(orjson.dumps({"instances": [self.table.example]}))
-        elif self.handler.row_shape is not None:
-            row = np.zeros((1, *(size or 1 for size in self.handler.row_shape)))
-            self.handler.predict(row)
-            started = monotonic()
-            self.handler.predict(row)
-            self._learn(monotonic() - started, row.nbytes)
-
-    def _warm_up_with(self, body: bytes) -> None:
-        """Answer a derived row twice. An error does not stop the server: other rows can be accepted."""
-        for _ in range(2):
-            started = monotonic()
-            try:
-                features = self.handler.preprocess(self.decode(body, JSON))
-                self.outputs.encode(self.outputs.predict(features, DEFAULT), DEFAULT, JSON)
-            except Exception as error:
-                log.warning("no warm-up: the model failed on %s: %s", body.decode(), error)
-                return
-            elapsed = monotonic() - started
-        self._learn(elapsed, len(body))
+        else:
+            warm_up.run(self.answer, self.examples, warm_up.derived(self.handler))
 
     def _learn(self, seconds: float, size: int) -> None:
         self.seconds_per_byte += (seconds / max(size, 1) - self.seconds_per_byte) / 8

@@ -83,7 +83,7 @@ class Outputs:
         return encode(flat, media_type)
 
     def entries(self, predicted: Any, output: str, postprocess: Callable[[Any], Any]) -> Any:
-        """Return what encode() of a handler gets: the result of postprocess, or one entry per row."""
+        """Return the argument of a handler's encode(): the result of postprocess, or one entry per row."""
         if output == PROBABILITIES:
             return _by_row(predicted)
         labels = postprocess(predicted if output == LABELS else predicted[0])

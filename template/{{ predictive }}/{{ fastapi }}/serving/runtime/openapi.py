@@ -53,7 +53,12 @@ def document(app: FastAPI, inference: Inference) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         about = inference.describe()
-        body = {"required": True, "content": _content(about)}
+        content = _content(about)
+        for example in inference.examples.found:
+            content.setdefault(example.content_type, {"schema": BINARY})
+            if example.content_type == JSON:
+                content[JSON]["example"] = orjson.loads(example.body)
+        body = {"required": True, "content": content}
         found["paths"]["/invocations"]["post"]["requestBody"] = body
         answered = found["paths"]["/invocations"]["post"]["responses"]["200"]["content"]
         answered.update(dict.fromkeys(about.get("accepts", ()), {"schema": BINARY}))

@@ -43,6 +43,7 @@ class Named(dict[str, list[Any]]):
 
     rows = 0
     parameters: Any = None
+    signature_name: Any = None
 
 
 class ByName(Rows):
@@ -159,6 +160,7 @@ class Table:
         else:
             rows = self._listed(found, body, len(document))
         rows.parameters = codec.parameters(document)
+        rows.signature_name = document.get("signature_name")
         return rows
 
     def _listed(self, found: Any, body: bytes, more_keys: int) -> Any:
