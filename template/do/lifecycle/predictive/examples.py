@@ -40,7 +40,7 @@ def run(_settings: Config, arguments: argparse.Namespace) -> Result:
         )
         raise Failure(VERIFICATION, "not-recorded", what, done.stderr.strip()[-500:], next_step)
     example = json.loads(done.stdout.splitlines()[-1])
-    stored.write(model, [example])
+    stored.write(MODELS, model, [example])
     text = f"wrote model/examples.json; do/test sends and compares it:\n{json.dumps(example)[:300]}"
     return {"example": example, "text": text}
 

@@ -41,7 +41,7 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
 
     Raise Failure if the server rejects one, or answers otherwise than recorded.
     """
-    predictions, truth, lines = [], [], []
+    predictions, truth, lines = list[Any](), list[Any](), list[str]()
     for example in chosen(arguments, _ping(server)):
         print(f"sending {example.shown()}", file=sys.stderr)
         answer = server.invoke(example.body, example.content_type)

@@ -15,6 +15,13 @@ from runtime.codec import CSV, JSON, JSON_LINES, JSON_LINES_TOO, NPY, RequestErr
 DEFAULT = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or JSON
 
 
+def require_default(any_type: bool) -> None:
+    """Raise ValueError if no response can have the content type DEFAULT; `any_type` if a hook writes it."""
+    if DEFAULT not in ENCODERS and not any_type:
+        problem = f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT is {DEFAULT!r}"
+        raise ValueError(f"{problem}; set it to one of {', '.join(ENCODERS)}")
+
+
 def negotiate(accept: str | None) -> str:
     """Return the supported content type that the header `accept` prefers.
 

@@ -74,8 +74,9 @@ def read(directory: Path, model: Path | None = None) -> Examples:
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidExamples(f"{path} cannot be read: {error}") from None
     if isinstance(content, dict) and "sha256" in content:
-        model = model or directory / Path(str(content.get("model"))).name
-        if not model.exists() or digest(model) != content["sha256"]:
+        model = model or directory / str(content.get("model"))
+        belongs = model.resolve().is_relative_to(directory.resolve()) and model.exists()
+        if not belongs or digest(model) != content["sha256"]:
             return Examples()
         if "instances" in content:  # as the training of the sample wrote it before
             rows = {"instances": content["instances"]}
@@ -87,10 +88,11 @@ def read(directory: Path, model: Path | None = None) -> Examples:
     return Examples([Example(_body(content))])
 
 
-def write(model: Path, examples: Sequence[dict[str, Any]]) -> None:
-    """Write examples that belong to a model, next to it."""
-    content = {"model": model.name, "sha256": digest(model), "examples": examples}
-    (model.parent / FILE).write_text(json.dumps(content, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
+def write(directory: Path, model: Path, examples: Sequence[dict[str, Any]]) -> None:
+    """Write examples that belong to a model in a directory."""
+    name = model.relative_to(directory).as_posix()
+    content = {"model": name, "sha256": digest(model), "examples": examples}
+    (directory / FILE).write_text(json.dumps(content, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
 
 
 def differs(response: Any, wanted: Any, tolerance: float, where: str = "response") -> str:

@@ -49,7 +49,7 @@ class Hooks:
 
     def postprocess(self, request: Request) -> Callable[[Any], Any]:
         """Return the function that converts predictions for this request."""
-        own: Callable[[Any], Any] = self.handler.postprocess
+        own: Any = self.handler.postprocess
         return partial(own, request=request) if self.postprocess_takes_request else own
 
     def encode(self, predictions: Any, request: Request) -> Reply:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import orjson
 from model_handler import ModelHandler
-from runtime import examples, hooks, tensors, warm_up
+from runtime import answers, examples, hooks, tensors, warm_up
 from runtime.answers import encode, negotiate
 from runtime.artifacts import NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
@@ -82,8 +82,9 @@ class Inference:
         if self.table:
             about["columns"] = [column.described() for column in self.table.columns]
             about["example"] = self.table.example
-        if getattr(self.handler, "read_body", None):
-            about["inputs"] = [item.described() for item in self.handler.inputs]
+        handler: Any = self.handler
+        if getattr(handler, "read_body", None):
+            about["inputs"] = [item.described() for item in handler.inputs]
         return {**about, **self.outputs.described(), **hooks.own_types(self.handler)}
 
     def load(self) -> None:
@@ -117,6 +118,7 @@ class Inference:
         own = getattr(self.handler, "read_body", None) or decode
         read, of_rows = (self.table.decode, self.table.rows) if self.table else (own, None)
         self.decode, self.hooks = hooks.add_types(self.handler, read, of_rows), hooks.of(self.handler)
+        answers.require_default(any_type=bool(self.hooks and self.hooks.encodes))
         self.outputs = Outputs(self.handler)
         self.described = orjson.dumps(self.describe())
         self.examples = examples.read(self.model_dir, self.path)

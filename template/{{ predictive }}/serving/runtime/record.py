@@ -33,7 +33,7 @@ def main(file: str, content_type: str) -> int:
     body = Path(file).read_bytes()
     try:
         if server.script or server.hooks:
-            example = {"request": body.decode(), "content_type": content_type}
+            example: dict[str, Any] = {"request": body.decode(), "content_type": content_type}
             status, answer, *_ = server.answer(body, content_type, JSON, None)
             if status != 200:
                 raise RequestError(status, orjson.loads(answer)["message"])

@@ -58,7 +58,7 @@ def decode(body: bytes, content_type: str | None) -> Any:
     if media_type == JSON_LINES:
         lines = codec.json_lines(body)
         return _of_objects(lines) if isinstance(lines[0], dict) else codec.decode(body, content_type)
-    document = codec.load_json(body) if media_type == JSON else None
+    document: Any = codec.load_json(body) if media_type == JSON else None
     found = document.get("inputs", document.get("instances")) if isinstance(document, dict) else document
     if isinstance(document, dict) and {"inputs", "instances"} <= document.keys():
         raise RequestError(400, 'The JSON object has both "inputs" and "instances". Send one.')
