@@ -19,7 +19,7 @@ from .client import NONE, Failed, Headers, NotApplicable, Reply, Request, post
 from .context import PING
 from .registry import Row as CheckRow
 from .registry import check, expect
-from .rows import ANY_NUMBER, CSV, NPY, Row, of_shape, of_table, predictions, same
+from .rows import CSV, NPY, Row, chosen, of_examples, predictions, same
 from .servers import Server
 
 REPLACED_SECONDS, GROWTH_MB = 6, 20
@@ -85,16 +85,8 @@ def row_of(server: Server, given: Any) -> Row:
     """Return the row to send. Raise ValueError if its shape is unknown."""
     answer = server.client.ping().json() if given is None or server.responds() else None
     about = answer if isinstance(answer, dict) else {}
-    most, shape = int(about.get("max_rows", ANY_NUMBER)), about.get("row_shape")
-    if isinstance(given, list) and given and not isinstance(given[0], list):
-        row = Row(json.dumps(given, separators=(",", ":")), (len(given),), most)
-    elif about.get("example") and given is None:
-        row = of_table(about["example"], most)
-    elif shape and given is None:
-        row = of_shape(shape, most)
-    else:
-        raise ValueError("/ping does not return the shape of a row; example: --row '[0.5, 1.5]'")
-    return row._replace(own_types=tuple(about.get("content_types", ())))
+    recorded = of_examples(getattr(server, "model", None) or Path("model"))
+    return chosen(about, given, recorded)._replace(own_types=tuple(about.get("content_types", ())))
 
 
 def of_row(number: int, title: str, allowed: set[int], requests: Callable[[Row], list[Request]]) -> CheckRow:

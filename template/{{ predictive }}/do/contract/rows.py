@@ -8,6 +8,7 @@ import json
 import math
 import re
 import struct
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .client import JSON, NONE, Failed, Headers, NotApplicable, Reply, Request, post
@@ -100,9 +101,61 @@ def of_shape(shape: list[int | None], most: int = ANY_NUMBER) -> Row:
     return Row(text, tuple(shape), most)
 
 
+def of_values(values: list[Any], most: int) -> Row:
+    """Return a row of these values."""
+    return Row(json.dumps(values, separators=(",", ":")), (len(values),), most)
+
+
 def of_table(example: dict[str, Any], most: int) -> Row:
     """Return a row of a model with named columns."""
     return Row(json.dumps([*example.values()], separators=(",", ":")), (len(example),), most, is_table=True)
+
+
+def chosen(about: dict[str, Any], given: Any, recorded: Any) -> Row:
+    """Return the row to send: the one given, the recorded one if it fits, or one that /ping describes.
+
+    Raise ValueError if there is none.
+    """
+    most, shape = int(about.get("max_rows", ANY_NUMBER)), about.get("row_shape")
+    if isinstance(given, list) and given and not isinstance(given[0], list):
+        return of_values(given, most)
+    if given is None and about.get("example"):
+        return of_table(fitting(recorded, about["example"]), most)
+    if given is None and are_numbers(recorded, shape or [None]):
+        return of_values(recorded, most)
+    if given is None and shape:
+        return of_shape(shape, most)
+    raise ValueError("/ping does not return the shape of a row; example: --row '[0.5, 1.5]'")
+
+
+def of_examples(directory: Path) -> Any:
+    """Return the first row in a model's examples.json, None without one."""
+    try:
+        content = json.loads((directory / "examples.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if isinstance(content, dict):
+        content = content.get("examples", [{"request": content}])
+    entries = [entry for entry in content if isinstance(entry, dict)] if isinstance(content, list) else []
+    requests = [entry["request"] for entry in entries if isinstance(entry.get("request"), dict)]
+    found = [request.get("instances") for request in requests]
+    return next((rows[0] for rows in found if isinstance(rows, list) and rows), None)
+
+
+def fitting(row: Any, example: dict[str, Any]) -> dict[str, Any]:
+    """Return a row by name, or `example` if it does not have the same columns."""
+    if isinstance(row, list) and len(row) == len(example):
+        return dict(zip(example, row, strict=True))
+    if isinstance(row, dict) and example.keys() <= row.keys():
+        return {name: row[name] for name in example}
+    return example
+
+
+def are_numbers(row: Any, shape: list[int | None]) -> bool:
+    """Return True for a list of numbers of this shape."""
+    if not isinstance(row, list) or not row or shape not in ([len(row)], [None]):
+        return False
+    return all(type(value) in (int, float) for value in row)
 
 
 def predictions(reply: Reply) -> list[Any]:
