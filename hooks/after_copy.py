@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from extensions.mcc.artifacts import model_folders, onnx_files
-from extensions.mcc.inspection import about, inspector, tars
+from extensions.mcc.inspection import about, inspector, samples, tars
 from extensions.mcc.inspection.findings import Findings
 
 CALL = """
@@ -47,9 +47,10 @@ def main(model_path: str, model_file: str, model_format: str = "") -> None:
             if not model_file:
                 read(source, path)
             elif found.is_script:
-                bring_with_script(source, found)
+                bring_with_script(source, found, model_format)
             elif bring(source, target := Path("model") / model_file) and found.is_understood:
                 about.write(found, target, model_format)
+                samples.write(found, path, target)
     except (*tars.DAMAGED, tars.Unsafe) as error:
         print(f"Could not copy the model ({error}). Copy it to model/ yourself.", file=sys.stderr)
 
@@ -65,11 +66,13 @@ def unpacked(path: Path, found: Findings) -> Iterator[Path]:
         yield Path(folder) / found.model
 
 
-def bring_with_script(source: Path, found: Findings) -> None:
+def bring_with_script(source: Path, found: Findings, model_format: str) -> None:
     """Copy a model under its own name, by which its inference.py loads it, and the folder of the script."""
-    top = source.parents[len(Path(found.model).parts) - 1]
-    if bring(source, Path("model") / found.model):
-        bring(top / tars.CODE, Path("model") / tars.CODE)
+    parts = Path(found.model).parts
+    top, target = source.parents[len(parts) - 1], Path("model") / found.model
+    copied = bring(source, target) and bring(top / tars.CODE, Path("model") / tars.CODE)
+    if copied and found.is_understood and len(parts) == 1:  # the facts belong to the folder model/
+        about.write(found, target, model_format)
 
 
 def bring(source: Path, target: Path) -> bool:

@@ -76,8 +76,9 @@ def write_examples(project: Path) -> None:
     content = b"a model"
     (project / "model" / "model.pkl").write_bytes(content)
     about = {"model": "model.pkl", "sha256": hashlib.sha256(content).hexdigest()}
-    rows = {"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]], "expected": [9]}
-    (project / "model" / "examples.json").write_text(json.dumps({**about, **rows}))
+    rows = {"instances": [[0.0, 0.4, 0.3, 0.1, 0.5, 0.2, 0.1, 0.15]]}
+    example = {"request": rows, "truth": [9]}
+    (project / "model" / "examples.json").write_text(json.dumps({**about, "examples": [example]}))
 
 
 def make_environment(project: Path) -> None:

@@ -1,6 +1,7 @@
 """A model that the libraries cannot serve, and a Python without wheels, are refused first."""
 
 import argparse
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -58,17 +59,39 @@ def test_examples_are_those_of_the_model_they_were_written_with(
     rendered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied(rendered, tmp_path / NAME)
+    given, row = argparse.Namespace(data=None), {"age": 44, "city": "Graz"}
     with imported(folder, "predictive.requests") as lifecycle:
-        assert lifecycle.predictive.requests._examples()["expected"] == [9]
+        requests = lifecycle.predictive.requests
+        (known,) = requests.chosen(given, {})
+        assert known.truth == (9,) and len(json.loads(known.body)["instances"]) == 1
+        known = dataclasses.replace(known, response={"predictions": [9.1]})
+        requests._compare(requests.Answer(200, b'{"predictions": [[9.1]]}'), known)
+        with pytest.raises(lifecycle.project.Failure) as refused:
+            requests._compare(requests.Answer(200, b'{"predictions": [9.2]}'), known)
+        assert "response.predictions[0] is 9.2, not 9.1" in str(refused.value)
         shutil.copy(NEWER, folder / "model" / "model.pkl")
-        assert lifecycle.predictive.requests._examples() == {}
-        row, given = {"age": 44, "city": "Graz"}, argparse.Namespace(data=None)
-        derived = lifecycle.predictive.requests.payload(given, {"example": row, "row_shape": [2]})
+        (derived,) = requests.chosen(given, {"example": row, "row_shape": [2]})
         assert json.loads(derived.body) == {"instances": [row]}
-        assert lifecycle.predictive.requests._zeros([2]) == [[0.0, 0.0]]
         assert "no examples of this model" in capsys.readouterr().err
-        (folder / "model" / "examples.json").write_text("[1]")
-        assert lifecycle.predictive.requests._examples() == {}
+        with pytest.raises(lifecycle.project.Failure) as refused:  # no zeros
+            requests.chosen(given, {"row_shape": [2]})
+        assert "no example of this model; a row has shape [2]" in str(refused.value)
+        examples = folder / "model" / "examples.json"
+        examples.write_text('{"instances": [[1, NaN]]}')  # of a team: a body as a client sends it
+        (own,) = requests.chosen(given, {})
+        assert own.body == b'{"instances": [[1, null]]}' and own.response is None
+        examples.write_text('[{"request": "1,2", "content_type": "text/csv"}, {"file": "examples.json"}]')
+        assert [example.body[:3] for example in requests.chosen(given, {})] == [b"1,2", b'[{"']
+        for wrong in (
+            '[{"request": 1, "file": "x"}]',
+            '[{"file": "../README.md"}]',
+            "{",
+            '[{"file": 1, "a": 2}]',
+        ):
+            examples.write_text(wrong)
+            with pytest.raises(lifecycle.project.Failure) as refused:
+                requests.chosen(given, {})
+            assert refused.value.finding.id == "invalid-examples", wrong
     for name in [name for name in sys.modules if name.partition(".")[0] == "runtime"]:
         del sys.modules[name]
 

@@ -66,9 +66,10 @@ CASES: dict[str, tuple[str, tuple[str, str | None, str | None], tuple[int, str, 
         "def model_fn(model_dir, context):\n    return context.system_properties['model_dir'] == model_dir\n"
         "def input_fn(body, content_type='text/csv'):\n    return body\n"
         "def predict_fn(data, model, context):\n"
-        "    return [data, model, context.get_request_header(0, 'Content-Type')]\n",
+        "    types = [context.get_request_header(0, name) for name in ('Content-Type', 'X-Other')]\n"
+        "    return [data, model, *types, context.custom_attributes]\n",
         ("a", CSV, None),
-        (200, '["a",true,"text/csv"]', JSON),
+        (200, '["a",true,"text/csv",null,""]', JSON),
     ),
     "transform_fn": (
         LOAD + "def transform_fn(model, body, content_type, accept):\n    return body * 2, accept\n",
@@ -100,13 +101,28 @@ def prepared(script):
     (folder / "code" / "inference.py").write_text(script)
     os.environ["MODEL_DIR"] = str(folder)
     return folder
-import runtime.inference
+os.environ["SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"] = "text/own"
+import runtime.answers, runtime.inference, runtime.script
+prepared("def model_fn(d):\\n    return d\\ndef transform_fn(m, body, t, accept, context):\\n"
+         "    return context.custom_attributes + accept, accept\\n")
+headers = {"X-Amzn-SageMaker-Custom-Attributes": "a=1 "}
+answered = runtime.inference.Inference().answer(b"", None, None, None, headers)
+answers["own default"] = [answered[0], answered[1].decode(), answered[2]]
+prepared("")
+(Path(os.environ["MODEL_DIR"]) / "code" / "inference.py").unlink()
+runtime.inference.ModelHandler.load = lambda self, path: setattr(self, "row_shape", None)
+(Path(os.environ["MODEL_DIR"]) / "model.pkl").write_bytes(b"")
+try:
+    runtime.inference.Inference()
+except SystemExit as ended:
+    answers["no such default"] = ended.code
+runtime.answers.DEFAULT = runtime.script.DEFAULT = "application/json"
 for name, (script, (body, content_type, accept), _expected) in cases.items():
     prepared(script)
     served = runtime.inference.Inference()
     if served.handler.LOAD_AFTER_FORK:
         served.load()
-    status, answer, media_type = served.answer(body.encode(), content_type, accept, None)
+    status, answer, media_type, _ = served.answer(body.encode(), content_type, accept, None)
     answers[name] = [status, answer.decode(), media_type]
 for name, (script, _expected) in invalid.items():
     prepared(script)
@@ -140,6 +156,16 @@ def test_a_script_answers(answered: tuple[dict[str, Any], str], name: str) -> No
     assert "secret" not in answer[1]
 
 
+def test_a_script_gets_custom_attributes_and_a_default_accept_that_the_server_lacks(
+    answered: tuple[dict[str, Any], str],
+) -> None:
+    assert answered[0]["own default"] == [200, "a=1 text/own", "text/own"]
+    assert answered[0]["no such default"] == 3
+    assert (
+        "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT is 'text/own'; set it to one of application/json" in answered[1]
+    )
+
+
 @pytest.mark.parametrize("name", INVALID)
 def test_a_script_that_cannot_serve_is_refused(answered: tuple[dict[str, Any], str], name: str) -> None:
     assert answered[0][name] == 3
@@ -160,7 +186,7 @@ load = "xgboost.Booster(model_file=os.path.join(model_dir, 'model.json'))"
 code.write_text(f"import os, xgboost\ndef model_fn(model_dir):\n    return {load}\n")
 os.environ["MODEL_DIR"] = "model"
 from runtime.inference import Inference
-status, body, _ = Inference().answer(b"2,3\n10,11\n", "text/csv", None, None)
+status, body, *_ = Inference().answer(b"2,3\n10,11\n", "text/csv", None, None)
 print(json.dumps([status, json.loads(body), booster.predict(xgboost.DMatrix(rows[[1, 5]])).tolist()]))
 """
 

@@ -137,12 +137,14 @@ write(exp, [value("x", FLOAT, 1, 4)], [value("y", FLOAT, 1, 4)])
 assert served("own.onnx", whole) == [own(rows=np.array([row]))[0][0].tolist() for row in whole]
 write(exp, [value("x", FLOAT, 3, 4)], [value("y", FLOAT, 3, 4)])
 assert "takes exactly 3 rows; export it with a dynamic first dimension" in refusal("own.onnx")
-write(node("Add", ["x", "z"], ["y"]), [x, value("z", FLOAT, "N", 4)], [y])
-assert "the model has 2 inputs (x, z); adapt load, preprocess and predict" in refusal("own.onnx")
-write(node("Identity", ["x"], ["y"]), [value("x", TEXT, "N", 4)], [value("y", TEXT, "N", 4)])
-assert "input x is a tensor(string) of shape ['N', 4], not rows of numbers" in refusal("own.onnx")
+write(node("Add", ["x", "z"], ["y"]), [x, value("z", FLOAT, 1, 4)], [y])
+assert "the inputs have different first dimensions; adapt load" in refusal("own.onnx")
+write(node("Identity", ["x"], ["y"]), [value("x", TEXT, "N", 2)], [value("y", TEXT, "N", 2)])
+assert served("own.onnx", [["a", "b"]]) == [["a", "b"]]
 write(node("Identity", ["x"], ["y"]), [value("x", FLOAT, "N")], [value("y", FLOAT, "N")])
-assert "of shape ['N'], not rows of numbers" in refusal("own.onnx")
+assert served("own.onnx", [1, 2.5]) == [1.0, 2.5]
+write(node("Not", ["x"], ["y"]), [value("x", 9, "N", 4)], [value("y", 9, "N", 4)])
+assert "input x is a tensor(bool) of shape ['N', 4], not rows of numbers or text" in refusal("own.onnx")
 
 # Labels and a map of probabilities, as skl2onnx and onnxmltools write a classifier.
 ml = field(8, field(1, "ai.onnx.ml") + field(2, 3))

@@ -52,7 +52,7 @@ content = document["paths"]["/invocations"]["post"]["requestBody"]["content"]
 for media_type in ("application/json", "application/jsonlines", "text/csv"):
     example = content[media_type]["example"]
     body = example.encode() if isinstance(example, str) else json.dumps(example).encode()
-    status, answer, _ = inference.answer(body, media_type, None, None)
+    status, answer, *_ = inference.answer(body, media_type, None, None)
     assert status == 200, (media_type, example, answer)
 print(json.dumps([json.loads(inference.status()), content]))
 """

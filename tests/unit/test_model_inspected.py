@@ -100,7 +100,8 @@ def test_the_model_of_an_mlflow_directory_is_copied(template: Path, tmp_path: Pa
     stored = copied(template, tmp_path / "made", model_path=str(INSPECTED / "mlflow"))
     assert stored["model_format"] == "pkl"
     model = tmp_path / "made" / "model"
-    assert sorted(path.name for path in model.iterdir()) == ["README.md", "about.json", "model.pkl"]
+    names = ["README.md", "about.json", "examples.json", "model.pkl"]
+    assert sorted(path.name for path in model.iterdir()) == names
     assert model.joinpath("model.pkl").read_bytes() == (INSPECTED / "mlflow" / "model.pkl").read_bytes()
     about = json.loads((model / "about.json").read_text())
     assert (about["copied_from"], about["python"], about["sources"]["inputs"]) == (
@@ -128,7 +129,7 @@ def test_the_model_in_an_archive_is_extracted(template: Path, tmp_path: Path) ->
     copied(template, tmp_path / "scripted", model_path=str(archive))
     model = tmp_path / "scripted" / "model"
     names = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
-    assert names == {"README.md", "xgboost-model", "code/inference.py", "code/lib/helper.py"}
+    assert names == {"README.md", "about.json", "xgboost-model", "code/inference.py", "code/lib/helper.py"}
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(COLUMNS, "../model.joblib")
     with pytest.raises(UserMessageError, match="not safe to extract"):

@@ -27,6 +27,8 @@ class ModelHandlerTest(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.handler = ModelHandler()
         cls.handler.load(find_model(MODELS, ModelHandler.MODEL_FILE))
+        if getattr(cls.handler, "read_body", None):
+            raise unittest.SkipTest("the model has several inputs: test it with rows of your own")
         table = getattr(cls.handler, "table", None)
         cls.row = [*table.example.values()] if table else [0.5] * (cls.handler.row_shape or (1,))[0]
 

@@ -86,7 +86,7 @@ def answer(server: Inference, document: Any, content_type: str = JSON, accept: s
     body = (
         document if isinstance(document, bytes) else orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
     )
-    status, answered, media_type = server.answer(body, content_type, accept, None)
+    status, answered, media_type, _ = server.answer(body, content_type, accept, None)
     if media_type != JSON:
         return answered
     found = orjson.loads(answered)

@@ -4,31 +4,26 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lifecycle.project import PRECONDITION, PROJECT, USAGE, VERIFICATION, Failure, Result
-from lifecycle.transport import Server
+from lifecycle.transport import Answer, Server
 
 sys.path.append(str(PROJECT / "serving"))
 
-import runtime.artifacts as artifacts
+import runtime.examples as examples
+from runtime.examples import Example
 
-EXAMPLES = PROJECT / "model" / "examples.json"
+MODELS = PROJECT / "model"
 CONTENT_TYPES = {
     ".json": "application/json",
     ".jsonl": "application/jsonlines",
     ".csv": "text/csv",
     ".npy": "application/x-npy",
 }
-
-
-class Payload(NamedTuple):
-    """The body of a request, its content type, and the true values of its rows if available."""
-
-    content_type: str
-    body: bytes
-    expected: list[Any]
+RECORD = "Send your own: do/test --data FILE. To keep some: do/examples --data FILE"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,42 +32,87 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def validate(arguments: argparse.Namespace) -> None:
-    """Raise Failure (usage) without data for a server that does not report its row shape."""
-    payload(arguments, {})
+    """Raise Failure (usage) without data for a server that does not describe its rows."""
+    chosen(arguments, {})
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return predictions for --data, or the examples of the model, or a row derived from the model."""
-    content_type, body, expected = payload(arguments, _ping(server))
-    answer = server.invoke(body, content_type)
-    if answer.status != 200:
-        what = f"/invocations returned {answer.status}"
-        next_step = "fix the data, or preprocess() in serving/model_handler.py"
-        raise Failure(VERIFICATION, "not-predicted", what, answer.body.decode(), next_step)
-    predictions = _predictions(answer.body)
-    if predictions is None:
-        text = answer.body.decode("utf-8", "replace")
-        return {"answer": text, "text": text}
-    return {"predictions": predictions, "expected": expected, "text": table(predictions, expected)}
+    """Return predictions for --data, or the examples of the model, or a row derived from the model.
+
+    Raise Failure if the server rejects one, or answers otherwise than recorded.
+    """
+    predictions, truth, lines = list[Any](), list[Any](), list[str]()
+    for example in chosen(arguments, _ping(server)):
+        print(f"sending {example.shown()}", file=sys.stderr)
+        answer = server.invoke(example.body, example.content_type)
+        if answer.status != 200:
+            what = f"/invocations returned {answer.status}"
+            next_step = "fix the data, or preprocess() in serving/model_handler.py"
+            raise Failure(
+                VERIFICATION, "not-predicted", what, answer.body.decode("utf-8", "replace"), next_step
+            )
+        _compare(answer, example)
+        found = _predictions(answer.body)
+        predictions += found or []
+        truth += example.truth
+        lines.append(answer.body.decode("utf-8", "replace") if found is None else table(found, example.truth))
+        lines += ["equal to the recorded response"] * (example.response is not None)
+    text = "\n".join(lines)
+    return (
+        {"predictions": predictions, "expected": truth, "text": text}
+        if predictions
+        else {"answer": text, "text": text}
+    )
 
 
-def payload(arguments: argparse.Namespace, about: dict[str, Any]) -> Payload:
-    """Return the request: --data, or the examples of the model, or a row that fits the model."""
+def chosen(arguments: argparse.Namespace, about: dict[str, Any]) -> list[Example]:
+    """Return the requests: --data, or the examples of the model, or a row that the server derived."""
     if arguments.data:
-        return Payload(*_read(Path(arguments.data)), expected=[])
-    examples = _examples()
-    rows = examples.get("instances") or _derived(about.get("example")) or _zeros(about.get("row_shape"))
-    body = json.dumps({"instances": rows}).encode()
-    return Payload(CONTENT_TYPES[".json"], body, examples.get("expected", []))
+        content_type, body = read(Path(arguments.data))
+        return [Example(body, content_type)]
+    try:
+        found = examples.read(MODELS).found
+    except examples.InvalidExamples as error:
+        what, next_step = "cannot use the examples of the model", "fix or delete model/examples.json"
+        raise Failure(USAGE, "invalid-examples", what, str(error), next_step) from None
+    if found:
+        return list(found)
+    if row := about.get("example"):
+        print(f"no examples of this model: sending a derived row. {RECORD}", file=sys.stderr)
+        return [Example(json.dumps({"instances": [row]}).encode())]
+    shape = about.get("row_shape")
+    seen = (
+        f"model/{examples.FILE} has no example of this model"
+        if (MODELS / examples.FILE).exists()
+        else (f"there is no model/{examples.FILE}")
+    )
+    seen += f"; a row has shape {shape}" if shape else ""
+    raise Failure(USAGE, "no-data", "no data to send", seen, f"add --data FILE. {RECORD}")
 
 
-def table(predictions: list[Any], expected: list[Any]) -> str:
+def table(predictions: list[Any], truth: Sequence[Any]) -> str:
     """Return predictions as lines of text, with the true values if available."""
     numbers = [p[0] if isinstance(p, list) and len(p) == 1 else p for p in predictions]
-    if len(expected) != len(numbers):
+    if len(truth) != len(numbers) or not all(isinstance(number, (int, float)) for number in numbers):
         return "\n".join(json.dumps(number) for number in numbers)
-    lines = [f"{number:9.2f}  {truth:9.2f}" for number, truth in zip(numbers, expected, strict=True)]
+    lines = [f"{number:9.2f}  {true:9.2f}" for number, true in zip(numbers, truth, strict=True)]
     return "\n".join([f"{'predicted':>9}  {'true':>9}", *lines])
+
+
+def _compare(answer: Answer, example: Example) -> None:
+    """Raise Failure if an answer is not the recorded one."""
+    if example.response is None:
+        return
+    try:
+        difference = examples.differs(json.loads(answer.body), example.response, example.tolerance)
+    except ValueError:
+        difference = "the response is no JSON"
+    if difference:
+        what = "the server answers otherwise than recorded in model/examples.json"
+        next_step = (
+            "fix serving/model_handler.py or the model; if the new answer is right: do/examples --data FILE"
+        )
+        raise Failure(VERIFICATION, "not-as-recorded", what, difference, next_step)
 
 
 def _ping(server: Server) -> dict[str, Any]:
@@ -92,40 +132,8 @@ def _predictions(body: bytes) -> list[Any] | None:
     return document.get("predictions") if isinstance(document, dict) else None
 
 
-def _examples() -> dict[str, Any]:
-    """Return the examples of the model in model/, {} for a model without examples."""
-    if not EXAMPLES.exists():
-        return {}
-    try:
-        examples: dict[str, Any] = json.loads(EXAMPLES.read_text("utf-8"))
-        if artifacts.digest(EXAMPLES.parent / examples["model"]) == examples["sha256"]:
-            return examples
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return {}
-
-
-def _derived(row: dict[str, Any] | None) -> list[Any]:
-    """Return the row that the server derived from the columns of its model, if it has named columns."""
-    if not row:
-        return []
-    shown = json.dumps(row)
-    print(f"no examples of this model: sending {shown}. Send yours with --data FILE.", file=sys.stderr)
-    return [row]
-
-
-def _zeros(shape: list[int | None] | None) -> list[Any]:
-    if shape is None:
-        seen = "the number of features of the model is unknown"
-        raise Failure(USAGE, "no-data", "no data to send", seen, "add --data FILE")
-    row: Any = 0.0
-    for size in reversed(shape):
-        row = [row] * (size or 1)
-    print("no examples of this model: sending a row of zeros. Send yours with --data FILE.", file=sys.stderr)
-    return [row]
-
-
-def _read(path: Path) -> tuple[str, bytes]:
+def read(path: Path) -> tuple[str, bytes]:
+    """Return the content type and the content of a file with rows. Raise Failure."""
     if path.suffix not in CONTENT_TYPES:
         seen = f"{path} ends in {path.suffix or 'nothing'}; supported: {', '.join(CONTENT_TYPES)}"
         raise Failure(USAGE, "unknown-data", "cannot use --data", seen, "rename the file")

@@ -8,11 +8,13 @@ import json
 import math
 import re
 import struct
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from .client import JSON, NONE, Failed, Headers, NotApplicable, Reply, Request, post
 
 JSON_LINES, CSV, NPY = "application/jsonlines", "text/csv", "application/x-npy"
+UNUSUAL_TYPES = ("image/png", "text/plain", "application/x-none")
 ANY_NUMBER = 1_000_000_000
 VALUE = re.compile(r"[^][,\s]+")
 
@@ -24,6 +26,13 @@ class Row(NamedTuple):
     shape: tuple[int | None, ...]
     most: int = ANY_NUMBER
     is_table: bool = False  # its values can be text
+    own_types: tuple[str, ...] = ()  # content types that the model handler adds
+
+    def unknown_types(self) -> list[str]:
+        """Return content types that the server does not read. Raise NotApplicable if it reads all."""
+        if "*/*" in self.own_types:
+            raise NotApplicable("decode() of the model handler reads all content types")
+        return [name for name in UNUSUAL_TYPES if name not in self.own_types]
 
     def bare(self, rows: int = 1) -> Request:
         return post(f"[{','.join([self.text] * rows)}]".encode(), JSON, rows)
@@ -92,9 +101,61 @@ def of_shape(shape: list[int | None], most: int = ANY_NUMBER) -> Row:
     return Row(text, tuple(shape), most)
 
 
+def of_values(values: list[Any], most: int) -> Row:
+    """Return a row of these values."""
+    return Row(json.dumps(values, separators=(",", ":")), (len(values),), most)
+
+
 def of_table(example: dict[str, Any], most: int) -> Row:
     """Return a row of a model with named columns."""
     return Row(json.dumps([*example.values()], separators=(",", ":")), (len(example),), most, is_table=True)
+
+
+def chosen(about: dict[str, Any], given: Any, recorded: Any) -> Row:
+    """Return the row to send: the one given, the recorded one if it fits, or one that /ping describes.
+
+    Raise ValueError if there is none.
+    """
+    most, shape = int(about.get("max_rows", ANY_NUMBER)), about.get("row_shape")
+    if isinstance(given, list) and given and not isinstance(given[0], list):
+        return of_values(given, most)
+    if given is None and about.get("example"):
+        return of_table(fitting(recorded, about["example"]), most)
+    if given is None and are_numbers(recorded, shape or [None]):
+        return of_values(recorded, most)
+    if given is None and shape:
+        return of_shape(shape, most)
+    raise ValueError("/ping does not return the shape of a row; example: --row '[0.5, 1.5]'")
+
+
+def of_examples(directory: Path) -> Any:
+    """Return the first row in a model's examples.json, None without one."""
+    try:
+        content = json.loads((directory / "examples.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if isinstance(content, dict):
+        content = content.get("examples", [{"request": content}])
+    entries = [entry for entry in content if isinstance(entry, dict)] if isinstance(content, list) else []
+    requests = [entry["request"] for entry in entries if isinstance(entry.get("request"), dict)]
+    found = [request.get("instances") for request in requests]
+    return next((rows[0] for rows in found if isinstance(rows, list) and rows), None)
+
+
+def fitting(row: Any, example: dict[str, Any]) -> dict[str, Any]:
+    """Return a row by name, or `example` if it does not have the same columns."""
+    if isinstance(row, list) and len(row) == len(example):
+        return dict(zip(example, row, strict=True))
+    if isinstance(row, dict) and example.keys() <= row.keys():
+        return {name: row[name] for name in example}
+    return example
+
+
+def are_numbers(row: Any, shape: list[int | None]) -> bool:
+    """Return True for a list of numbers of this shape."""
+    if not isinstance(row, list) or not row or shape not in ([len(row)], [None]):
+        return False
+    return all(type(value) in (int, float) for value in row)
 
 
 def predictions(reply: Reply) -> list[Any]:

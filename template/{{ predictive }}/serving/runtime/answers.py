@@ -4,14 +4,22 @@
 import csv
 import io
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
-from runtime.codec import CSV, DECODERS, JSON, JSON_LINES, JSON_LINES_TOO, RequestError
+from runtime.codec import CSV, JSON, JSON_LINES, JSON_LINES_TOO, NPY, RequestError
 
 # The content type of responses to requests without Accept, as in the containers of SageMaker.
 DEFAULT = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or JSON
+
+
+def require_default(any_type: bool) -> None:
+    """Raise ValueError if no response can have the content type DEFAULT; `any_type` if a hook writes it."""
+    if DEFAULT not in ENCODERS and not any_type:
+        problem = f"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT is {DEFAULT!r}"
+        raise ValueError(f"{problem}; set it to one of {', '.join(ENCODERS)}")
 
 
 def negotiate(accept: str | None) -> str:
@@ -33,10 +41,10 @@ def negotiate(accept: str | None) -> str:
             raise RequestError(406, f"In the Accept header, the weight {weight!r} is not a number.") from None
     for priority, preferred in sorted(preferences, key=lambda pair: pair[0]):
         accepted = JSON_LINES if preferred in JSON_LINES_TOO else preferred
-        for media_type in (DEFAULT, *DECODERS):
+        for media_type in (DEFAULT, *ENCODERS):
             if priority < 0 and accepted in (media_type, "*/*", media_type.partition("/")[0] + "/*"):
                 return media_type
-    raise RequestError(406, f"Cannot respond with {accept!r}. Accept one of: {', '.join(DECODERS)}.")
+    raise RequestError(406, f"Cannot respond with {accept!r}. Accept one of: {', '.join(ENCODERS)}.")
 
 
 def encode(predictions: Any, media_type: str) -> bytes:
@@ -44,17 +52,35 @@ def encode(predictions: Any, media_type: str) -> bytes:
 
     Raise RequestError 406 if the predictions have named outputs and `media_type` cannot represent names.
     """
-    if media_type == JSON:
-        return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
-    if media_type == JSON_LINES:
-        return b"".join(orjson.dumps(p, option=orjson.OPT_APPEND_NEWLINE) for p in predictions)
-    if len(predictions) and isinstance(predictions[0], dict):
-        raise RequestError(406, f"The model has several outputs. Accept {JSON} or {JSON_LINES}.")
-    if media_type == CSV:
-        text = io.StringIO()
-        rows = (p if isinstance(p, (list, tuple)) else [p] for p in predictions)
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        return text.getvalue().encode()
+    return ENCODERS[media_type](predictions)
+
+
+def _json(predictions: Any) -> bytes:
+    return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _json_lines(predictions: Any) -> bytes:
+    return b"".join(orjson.dumps(p, option=orjson.OPT_APPEND_NEWLINE) for p in predictions)
+
+
+def _csv(predictions: Any) -> bytes:
+    _refuse_names(predictions)
+    text = io.StringIO()
+    rows = (p if isinstance(p, (list, tuple)) else [p] for p in predictions)
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _npy(predictions: Any) -> bytes:
+    _refuse_names(predictions)
     file = io.BytesIO()
     np.save(file, np.asarray(predictions), allow_pickle=False)
     return file.getvalue()
+
+
+def _refuse_names(predictions: Any) -> None:
+    if len(predictions) and isinstance(predictions[0], dict):
+        raise RequestError(406, f"The model has several outputs. Accept {JSON} or {JSON_LINES}.")
+
+
+ENCODERS: dict[str, Callable[[Any], bytes]] = {JSON: _json, JSON_LINES: _json_lines, CSV: _csv, NPY: _npy}

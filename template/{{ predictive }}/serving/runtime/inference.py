@@ -5,21 +5,22 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock, get_ident
 from time import monotonic, time
 from typing import Any, NoReturn
 
-import numpy as np
 import orjson
 from model_handler import ModelHandler
-from runtime import recorded
+from runtime import answers, examples, hooks, recorded, tensors, warm_up
 from runtime.answers import encode, negotiate
 from runtime.artifacts import NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
+from runtime.hooks import Hooks
 from runtime.outputs import DEFAULT, LABELS, Outputs
+from runtime.request import NO_HEADERS, Reply, Request, Response
 from runtime.script import InvalidScript, Script, find_script
 
 QUICK_SECONDS = 0.05
@@ -35,6 +36,7 @@ BUSY = (
     f"The model is busy: the request waited {WAIT_SECONDS:g} s. "
     "Send fewer concurrent requests or add instances."
 )
+Work = tuple[float, str | None, int]
 ROUTES = "Use GET /ping or POST /invocations."
 
 
@@ -45,13 +47,15 @@ class Inference:
         self.handler = ModelHandler()
         self.table: Any = None  # of a model that was trained on named columns
         self.decode: Callable[[bytes, str | None], Any] = decode
+        self.hooks: Hooks | None = None  # of a handler whose hooks take the request
+        self.examples = examples.Examples()
         self.seconds_per_byte = 0.0
         # Prediction is bound by the CPU, so a process predicts one request at a time.
         self.turn = Lock()
         # Decoding a large body needs ten times its size in memory, so a process decodes one at a time.
         self.large = Lock()
         # The request of each thread: start time, content type and size of the body.
-        self.at_work: dict[int, tuple[float, str | None, int]] = {}
+        self.at_work: dict[int, Work] = {}
         model_dir = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
         self.model_dir = model_dir
         self.script: Script | None = None  # of a model with code/inference.py, in place of the handler
@@ -79,7 +83,10 @@ class Inference:
         if self.table:
             about["columns"] = [column.described() for column in self.table.columns]
             about["example"] = self.table.example
-        return {**about, **self.outputs.described()}
+        handler: Any = self.handler
+        if getattr(handler, "read_body", None):
+            about["inputs"] = [item.described() for item in handler.inputs]
+        return {**about, **self.outputs.described(), **hooks.own_types(self.handler)}
 
     def load(self) -> None:
         """Load and warm up the model. Exit with code 3 if that fails."""
@@ -103,16 +110,21 @@ class Inference:
         self.script = Script(path, self.model_dir)
         self.described = orjson.dumps(self.describe())
         print(f"serve: {self.script.name} of the model answers requests", file=sys.stderr)
+        self.examples = examples.read(self.model_dir)
+        warm_up.run(self.answer, self.examples, None)
 
     def _load_model(self) -> None:
         if changed := recorded.difference(self.path, LARGEST_HASHED):
             print(f"serve: {self.path.name} is not the model in about.json: {changed}", file=sys.stderr)
         self.handler.load(self.path)
         self.table = getattr(self.handler, "table", None)
-        if self.table:
-            self.decode = self.table.decode
+        own = getattr(self.handler, "read_body", None) or decode
+        read, of_rows = (self.table.decode, self.table.rows) if self.table else (own, None)
+        self.decode, self.hooks = hooks.add_types(self.handler, read, of_rows), hooks.of(self.handler)
+        answers.require_default(any_type=bool(self.hooks and self.hooks.encodes))
         self.outputs = Outputs(self.handler)
         self.described = orjson.dumps(self.describe())
+        self.examples = examples.read(self.model_dir, self.path)
         self._warm_up()
 
     def is_quick(self, body: bytes) -> bool:
@@ -120,11 +132,17 @@ class Inference:
         return not self.turn.locked() and self.seconds_per_byte * len(body) <= QUICK_SECONDS
 
     def answer(
-        self, body: bytes, content_type: str | None, accept: str | None, arrived: str | None
-    ) -> tuple[int, bytes, str]:
-        """Return the status, body and content type of the response to one request.
+        self,
+        body: bytes,
+        content_type: str | None,
+        accept: str | None,
+        arrived: str | None,
+        source: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Return the status, body, content type and additional headers of the response to one request.
 
-        `arrived` is the arrival time from nginx, in seconds since the epoch; None without nginx.
+        `arrived` is the arrival time from nginx, in seconds since the epoch; None without nginx. `source` is
+        the WSGI environment or the headers, for hooks that need more of the request.
         """
         thread, started = get_ident(), monotonic()
         work = (started, content_type, len(body))
@@ -132,43 +150,75 @@ class Inference:
         try:
             time_to_wait = _time_to_wait(arrived) if arrived else WAIT_SECONDS
             if self.script:
-                return self._answer_by_script(self.script, body, content_type, accept, time_to_wait)
+                request = Request(body, content_type, accept, source)
+                return self._answer_by_script(self.script, request, time_to_wait)
+            if self.hooks:
+                request = Request(body, content_type, accept, source)
+                return self._answer_by_hooks(self.hooks, request, work, time_to_wait)
             media_type = negotiate(accept)
             rows = self.decode(body, content_type)
             parameters = getattr(rows, "parameters", None)
-            output = self.outputs.chosen(parameters) if parameters else DEFAULT
-            features = self.handler.preprocess(rows)
-            if not self.turn.acquire(blocking=False):
-                self._wait_for_turn(work, time_to_wait)
-            try:
-                if output == LABELS:
-                    predictions = self.handler.predict(features)
-                else:
-                    predictions = self.outputs.predict(features, output)
-            finally:
-                self.turn.release()
+            output = DEFAULT if parameters is None else self._chosen(rows, parameters)
+            predictions = self._predict(self.handler.preprocess(rows), output, work, time_to_wait)
             if output == LABELS:
-                return 200, encode(self.handler.postprocess(predictions), media_type), media_type
-            return 200, self.outputs.encode(predictions, output, media_type), media_type
+                answered = self.handler.postprocess(predictions)
+                if isinstance(answered, Reply):
+                    return answered.sent()
+                return 200, encode(answered, media_type), media_type, NO_HEADERS
+            return self._encoded(predictions, output, media_type, self.handler.postprocess)
         except RequestError as error:
-            return error.status, error_body(error.status, str(error)), JSON
+            return error.status, error_body(error.status, str(error)), JSON, NO_HEADERS
         except Exception:
             log.exception("The model failed on a request:")
-            return 500, error_body(500, "The model failed on this request. See the server log."), JSON
+            failed = error_body(500, "The model failed on this request. See the server log.")
+            return 500, failed, JSON, NO_HEADERS
         finally:
             self.at_work.pop(thread, None)
             self._learn(monotonic() - started, len(body))
 
-    def _answer_by_script(
-        self, script: Script, body: bytes, content_type: str | None, accept: str | None, time_to_wait: float
-    ) -> tuple[int, bytes, str]:
-        self._wait_for_turn((monotonic(), content_type, len(body)), time_to_wait)
+    def _answer_by_hooks(self, found: Hooks, request: Request, work: Work, time_to_wait: float) -> Response:
+        media_type = "" if found.encodes else negotiate(request.accept)
+        rows = found.decode(request, self.decode)
+        request.parameters = getattr(rows, "parameters", None) or {}
+        output = self._chosen(rows, request.parameters)
+        predictions = self._predict(found.preprocess(rows, request), output, work, time_to_wait)
+        postprocess = found.postprocess(request)
+        if not found.encodes:
+            return self._encoded(predictions, output, media_type, postprocess)
+        entries = self.outputs.entries(predictions, output, postprocess)
+        return (entries if isinstance(entries, Reply) else found.encode(entries, request)).sent()
+
+    def _chosen(self, rows: Any, parameters: dict[str, Any]) -> str:
+        """Return the output that a request asks for. Raise RequestError for a signature of another model."""
+        if not hasattr(self.handler, "signatures"):
+            tensors.refuse_signature(rows)
+        return self.outputs.chosen(parameters)
+
+    def _encoded(
+        self, predictions: Any, output: str, media_type: str, postprocess: Callable[[Any], Any]
+    ) -> Response:
+        encoded = self.outputs.encode(predictions, output, media_type, postprocess)
+        return encoded.sent() if isinstance(encoded, Reply) else (200, encoded, media_type, NO_HEADERS)
+
+    def _predict(self, features: Any, output: str, work: Work, time_to_wait: float) -> Any:
+        """Return the predictions for an output. One request of a process predicts at a time."""
+        if not self.turn.acquire(blocking=False):
+            self._wait_for_turn(work, time_to_wait)
         try:
-            return 200, *script.answer(body, content_type, accept)
+            if output == LABELS:
+                return self.handler.predict(features)
+            return self.outputs.predict(features, output)
         finally:
             self.turn.release()
 
-    def _wait_for_turn(self, work: tuple[float, str | None, int], seconds: float) -> None:
+    def _answer_by_script(self, script: Script, request: Request, time_to_wait: float) -> Response:
+        self._wait_for_turn((monotonic(), request.content_type, len(request.body)), time_to_wait)
+        try:
+            return 200, *script.answer(request), NO_HEADERS
+        finally:
+            self.turn.release()
+
+    def _wait_for_turn(self, work: Work, seconds: float) -> None:
         """Acquire `turn`. The time limit of the request starts after the wait. Raise RequestError 503."""
         thread = get_ident()
         del self.at_work[thread]
@@ -177,27 +227,10 @@ class Inference:
         self.at_work[thread] = (monotonic(), *work[1:])
 
     def _warm_up(self) -> None:
-        if self.table:
-            self._warm_up_with(orjson.dumps({"instances": [self.table.example]}))
-        elif self.handler.row_shape is not None:
-            row = np.zeros((1, *(size or 1 for size in self.handler.row_shape)))
-            self.handler.predict(row)
-            started = monotonic()
-            self.handler.predict(row)
-            self._learn(monotonic() - started, row.nbytes)
-
-    def _warm_up_with(self, body: bytes) -> None:
-        """Answer a derived row twice. An error does not stop the server: other rows can be accepted."""
-        for _ in range(2):
-            started = monotonic()
-            try:
-                features = self.handler.preprocess(self.decode(body, JSON))
-                self.outputs.encode(self.outputs.predict(features, DEFAULT), DEFAULT, JSON)
-            except Exception as error:
-                log.warning("no warm-up: the model failed on %s: %s", body.decode(), error)
-                return
-            elapsed = monotonic() - started
-        self._learn(elapsed, len(body))
+        if own := getattr(self.handler, "warm_up", None):
+            own()
+        else:
+            warm_up.run(self.answer, self.examples, warm_up.derived(self.handler))
 
     def _learn(self, seconds: float, size: int) -> None:
         self.seconds_per_byte += (seconds / max(size, 1) - self.seconds_per_byte) / 8

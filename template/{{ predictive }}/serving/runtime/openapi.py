@@ -49,7 +49,13 @@ ERRORS = {
 
 def of_server(inference: Inference) -> dict[str, Any]:
     """Return the document of a server whose model is loaded."""
-    return document(inference.describe(), getattr(inference.handler, "allow_missing", False))
+    found = document(inference.describe(), getattr(inference.handler, "allow_missing", False))
+    content = found["paths"]["/invocations"]["post"]["requestBody"]["content"]
+    for example in inference.examples.found:
+        content.setdefault(example.content_type, {"schema": BINARY})
+        if example.content_type == JSON:
+            content[JSON]["example"] = orjson.loads(example.body)
+    return found
 
 
 def document(about: dict[str, Any], allow_missing: bool) -> dict[str, Any]:
@@ -81,6 +87,7 @@ def _ping(method: str) -> dict[str, Any]:
 def _invocations(about: dict[str, Any], allow_missing: bool) -> dict[str, Any]:
     answers: Schema = {JSON: {"schema": {"$ref": "#/components/schemas/Predictions"}}}
     answers |= {JSON_LINES: {"schema": TEXT}, CSV: {"schema": TEXT}, NPY: {"schema": BINARY}}
+    answers |= dict.fromkeys(about.get("accepts", ()), {"schema": BINARY})
     if "script" in about:
         answers = {"*/*": {"schema": {}}}
     error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
@@ -97,7 +104,7 @@ def _content(about: dict[str, Any], allow_missing: bool) -> dict[str, Any]:
     """Return the content types of a request, each with an example; any for an inference.py."""
     if "script" in about:
         return {"*/*": {"schema": {}}}
-    named = about.get("example")
+    named = about.get("example") or {item["name"]: _zero(item) for item in about.get("inputs", ())}
     example = named or _of_shape(about["row_shape"] or [1], 0.0)
     values = list(example.values()) if named else example
     content = {
@@ -108,12 +115,16 @@ def _content(about: dict[str, Any], allow_missing: bool) -> dict[str, Any]:
         content[CSV] = {"schema": TEXT, "example": _line(named or {}) + _line(values)}
     if all(column["type"] == "number" for column in about.get("columns", [])):
         content[NPY] = {"schema": BINARY}
-    return content
+    return content | dict.fromkeys(about.get("content_types", ()), {"schema": BINARY})
 
 
 def _json(about: dict[str, Any], allow_missing: bool) -> Schema:
     """Return the schema of a JSON body: every form in which the server takes rows."""
     parameters = _parameters(about)
+    if inputs := about.get("inputs"):
+        values = {item["name"]: _nested(item["shape"], _input(item)) for item in inputs}
+        rows = _rows({"type": "object", "properties": values, "required": list(values)})
+        return {"anyOf": [_object({"instances": rows}, parameters), rows]}
     if "columns" not in about:
         rows = _rows(_nested(list(about["row_shape"] or [None]), _type(["number"], allow_missing)))
         return {"anyOf": [_object({"instances": rows}, parameters), rows]}
@@ -160,6 +171,16 @@ def _type(kinds: list[str], nullable: bool) -> Schema:
     return {"type": [*kinds, "null"] if nullable else kinds}
 
 
+def _input(item: dict[str, Any]) -> Schema:
+    """Return the schema of a number or text of an input."""
+    kind = item["type"]
+    return _type(["string"] if kind == "string" else ["number"], nullable=kind.startswith("float"))
+
+
+def _zero(item: dict[str, Any]) -> Any:
+    return _of_shape(item["shape"], "" if item["type"] == "string" else 0)
+
+
 def _value(column: dict[str, Any]) -> Schema:
     """Return the schema of a column's values."""
     kinds = ["number", "string", "boolean"] if column["type"] == "any" else [column["type"]]
@@ -177,7 +198,7 @@ def _nested(shape: list[int | None], value: Schema) -> Schema:
     return {"type": "array", "items": _nested(shape[1:], value), **size}
 
 
-def _of_shape(shape: list[int | None], value: float) -> Any:
+def _of_shape(shape: list[int | None], value: Any) -> Any:
     row: Any = value
     for size in reversed(shape):
         row = [row] * (size or 1)

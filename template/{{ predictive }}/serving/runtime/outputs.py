@@ -2,12 +2,14 @@
 """The outputs of a classifier: labels, the probabilities of its classes, or both."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
 from runtime.answers import encode
-from runtime.codec import CSV, JSON, JSON_LINES, RequestError
+from runtime.codec import CSV, JSON, JSON_LINES, NPY, RequestError
+from runtime.request import Reply
 
 LABELS, PROBABILITIES, BOTH = OUTPUTS = ("labels", "probabilities", "both")
 DEFAULT = os.environ.get("SERVING_OUTPUT") or LABELS
@@ -53,25 +55,46 @@ class Outputs:
             return self.predict_proba(features)
         return self.handler.predict(features), self.predict_proba(features)
 
-    def encode(self, predicted: Any, output: str, media_type: str) -> bytes:
-        """Return predictions in a content type. Raise RequestError 406 if it cannot hold them."""
-        if output == LABELS:
-            return encode(self.handler.postprocess(predicted), media_type)
+    def encode(
+        self, predicted: Any, output: str, media_type: str, postprocess: Callable[[Any], Any]
+    ) -> bytes | Reply:
+        """Return predictions in a content type, or the reply that `postprocess` returned.
+
+        Raise RequestError 406 if the content type cannot hold them.
+        """
         if output == PROBABILITIES:
             rows = _by_row(predicted)
             if media_type == JSON:
                 return orjson.dumps({"predictions": rows, "classes": self.classes})
             return encode(rows if media_type == JSON_LINES else list(map(_flat, rows)), media_type)
-        labels, rows = self.handler.postprocess(predicted[0]), _by_row(predicted[1])
+        labels = postprocess(predicted if output == LABELS else predicted[0])
+        if isinstance(labels, Reply):
+            return labels
+        if output == LABELS:
+            return encode(labels, media_type)
+        rows = _by_row(predicted[1])
         if media_type == JSON:
             return orjson.dumps({"predictions": labels, "probabilities": rows, "classes": self.classes})
-        pairs = zip(labels, rows, strict=True)
         if media_type == JSON_LINES:
-            return encode([{"prediction": label, "probabilities": row} for label, row in pairs], media_type)
-        flat = [[*_flat([label]), *_flat(row)] for label, row in pairs]
-        if media_type != CSV and any(isinstance(value, str) for value in flat[0]):
+            return encode(_pairs(labels, rows), media_type)
+        flat = [[*_flat([label]), *_flat(row)] for label, row in zip(labels, rows, strict=True)]
+        if media_type == NPY and any(isinstance(value, str) for value in flat[0]):
             raise RequestError(406, f"An array cannot hold text labels and numbers. Accept {JSON} or {CSV}.")
         return encode(flat, media_type)
+
+    def entries(self, predicted: Any, output: str, postprocess: Callable[[Any], Any]) -> Any:
+        """Return the argument of a handler's encode(): the result of postprocess, or one entry per row."""
+        if output == PROBABILITIES:
+            return _by_row(predicted)
+        labels = postprocess(predicted if output == LABELS else predicted[0])
+        if output == LABELS or isinstance(labels, Reply):
+            return labels
+        return _pairs(labels, _by_row(predicted[1]))
+
+
+def _pairs(labels: list[Any], rows: list[Any]) -> list[dict[str, Any]]:
+    pairs = zip(labels, rows, strict=True)
+    return [{"prediction": label, "probabilities": row} for label, row in pairs]
 
 
 def _by_row(probabilities: Any) -> list[Any]:

@@ -10,8 +10,8 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import orjson
 from runtime import toolkit
 from runtime.answers import DEFAULT
 from runtime.codec import JSON, RequestError
+from runtime.request import Request
 
 DEFAULTS: dict[str, Callable[..., Any]] = {
     "input_fn": toolkit.decode,
@@ -40,18 +41,31 @@ class Context:
     """The argument `context`, which a function takes after the others if it has a parameter for it."""
 
     model_dir: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
+    accept: str = ""
+    request: Request | None = None  # None while the model is loaded
 
     @property
     def system_properties(self) -> dict[str, Any]:
         """The location of the model. The server has no GPU."""
         return {"model_dir": self.model_dir, "gpu_id": None}
 
-    def get_request_header(self, _index: int, name: str) -> str:
-        """Return Content-Type or Accept. Raise NotImplementedError for other headers."""
-        if name.lower() not in self.headers:
-            raise NotImplementedError(f"the context has only {', '.join(self.headers)}, not {name}")
-        return self.headers[name.lower()]
+    @property
+    def custom_attributes(self) -> str:
+        """The CustomAttributes of InvokeEndpoint, "" without them."""
+        return self.request.attributes if self.request else ""
+
+    def get_request_header(self, _index: int, name: str) -> str | None:
+        """Return a header of the request, None if it does not have it."""
+        known = {"content-type": self.content_type, "accept": self.accept}
+        if name.lower() in known or not self.request:
+            return known.get(name.lower())
+        return self.request.headers.get(name.lower())
+
+    def get_all_request_header(self, _index: int) -> dict[str, str]:
+        """Return the headers of the request, with names in lower case."""
+        given = self.request.headers if self.request else {}
+        return {**given, "content-type": self.content_type, "accept": self.accept}
 
 
 def find_script(model_dir: Path) -> Path | None:
@@ -85,15 +99,15 @@ class Script:
         }
         self.model = self.call("model_fn", Context(self.model_dir), self.model_dir)
 
-    def answer(self, body: bytes, content_type: str | None, accept: str | None) -> tuple[bytes, str]:
+    def answer(self, request: Request) -> tuple[bytes, str]:
         """Return the body and content type of the response to a request.
 
         Raise RequestError 400, 406 or 415 if the script rejects the request; other errors are its own.
         """
-        given = toolkit.without_charset(content_type or JSON)
-        wanted = accept if accept and accept != "*/*" else DEFAULT
-        context = Context(self.model_dir, {"content-type": given, "accept": wanted})
-        data = text_of(body) if given in toolkit.UTF8_TYPES else body
+        given = toolkit.without_charset(request.content_type or JSON)
+        wanted = request.accept if request.accept and request.accept != "*/*" else DEFAULT
+        context = Context(self.model_dir, given, wanted, request)
+        data = text_of(request.body) if given in toolkit.UTF8_TYPES else request.body
         try:
             if "transform_fn" in self.functions:
                 output = self.call("transform_fn", context, self.model, data, given, wanted)

@@ -43,13 +43,15 @@ async def invocations(request: Request) -> Response:
     headers = request.headers
     async with large if int(headers.get("content-length", MAX_BODY_BYTES)) > LARGE_BODY_BYTES else NOTHING:
         body = await read_body(request)
-        arguments = (body, headers.get("content-type"), headers.get("accept"), headers.get("x-arrived"))
+        named = (headers.get("content-type"), headers.get("accept"), headers.get("x-arrived"))
+        arguments = (body, *named, headers)
         if inference.is_quick(body):  # a thread would take longer than the request
-            status, answer, media_type = inference.answer(*arguments)
+            response = inference.answer(*arguments)
         else:
             loop = asyncio.get_running_loop()
-            status, answer, media_type = await loop.run_in_executor(threads, inference.answer, *arguments)
-    return Response(answer, status, headers={"content-type": media_type})
+            response = await loop.run_in_executor(threads, inference.answer, *arguments)
+    status, answer, media_type, more = response
+    return Response(answer, status, headers={"content-type": media_type, **more})
 
 
 async def read_body(request: Request) -> bytes:

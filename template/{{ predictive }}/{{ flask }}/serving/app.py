@@ -25,13 +25,14 @@ class ModelServer(Flask):
         if not is_prediction or not 0 <= length <= MAX_BODY_BYTES:
             return super().wsgi_app(environ, start_response)
         with inference.large if length > LARGE_BODY_BYTES else NOTHING:
-            status, answer, media_type = inference.answer(
+            status, answer, media_type, more = inference.answer(
                 environ["wsgi.input"].read(length),
                 environ.get("CONTENT_TYPE"),
                 environ.get("HTTP_ACCEPT"),
                 environ.get("HTTP_X_ARRIVED"),
+                environ,
             )
-        headers = [("Content-Type", media_type), ("Content-Length", str(len(answer)))]
+        headers = [("Content-Type", media_type), ("Content-Length", str(len(answer))), *more.items()]
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [answer]
 
@@ -52,13 +53,14 @@ def ping() -> Response:
 def invocations() -> Response:
     """Return one prediction per row in the body."""
     with inference.large:  # a body of unknown length
-        status, body, media_type = inference.answer(
+        status, body, media_type, more = inference.answer(
             request.get_data(cache=False),
             request.content_type,
             request.headers.get("Accept"),
             request.headers.get("X-Arrived"),
+            request.environ,
         )
-    return Response(body, status, content_type=media_type)
+    return Response(body, status, more, content_type=media_type)
 
 
 @app.route("/openapi.json", methods=["GET"])

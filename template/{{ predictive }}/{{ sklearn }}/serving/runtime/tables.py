@@ -43,6 +43,7 @@ class Named(dict[str, list[Any]]):
 
     rows = 0
     parameters: Any = None
+    signature_name: Any = None
 
 
 class ByName(Rows):
@@ -96,6 +97,14 @@ class Table:
             )
         codec.limit_rows(rows.rows if isinstance(rows, Named) else len(rows))
         return rows
+
+    def rows(self, found: Any) -> Any:
+        """Return rows that an own function read: objects, lists of values in order, or values by column."""
+        if isinstance(found, Mapping):
+            return self._by_column({name: list(values) for name, values in found.items()})
+        if isinstance(found, list) and found and isinstance(found[0], dict):
+            return self._of_objects(found)
+        return found
 
     def features(self, rows: Any) -> Any:
         """Return decoded rows as an array, or as a DataFrame with the types of training."""
@@ -151,6 +160,7 @@ class Table:
         else:
             rows = self._listed(found, body, len(document))
         rows.parameters = codec.parameters(document)
+        rows.signature_name = document.get("signature_name")
         return rows
 
     def _listed(self, found: Any, body: bytes, more_keys: int) -> Any:
@@ -164,14 +174,17 @@ class Table:
             ordered = Rows(found)
             ordered.may_hold_booleans = codec.may_hold_booleans(body)
             return ordered
+        rows = self._of_objects(found)
+        _refuse_twice(body, more_keys + sum(map(len, found)))
+        return rows
+
+    def _of_objects(self, found: list[Any]) -> Any:
         try:
-            rows: Any = ByName(map(self.pick, found)) if self.pick else self._records(found)
+            return ByName(map(self.pick, found)) if self.pick else self._records(found)
         except (KeyError, TypeError, AttributeError):
             for number, row in enumerate(found, start=1):
                 self._refuse_lacking(number, row)
             raise
-        _refuse_twice(body, more_keys + sum(map(len, found)))
-        return rows
 
     def _records(self, found: list[Any]) -> "Named":
         named = Named()
