@@ -94,7 +94,9 @@ def _row(about: dict[str, Any]) -> dict[str, Any]:
 
 def _value(column: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON schema of a column's values."""
-    kinds = ["number", "string", "boolean"] if column["type"] == "any" else [column["type"]]
+    kinds = {"any": ["number", "string", "boolean"], "category": ["string", "integer"]}.get(
+        column["type"], [column["type"]]
+    )
     return {"type": [*kinds, "null"] if column["nullable"] else kinds}
 
 
