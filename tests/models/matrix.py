@@ -26,13 +26,13 @@ from tests.models.makers_of_models import MAKERS, Maker
 HERE = Path(__file__).resolve().parent
 WORK = environments.KEPT / "work"
 PROCESSES = 2
-# A message that names a remedy has one of these, or a command.
-REMEDY = re.compile(
+# A message that names the next step has one of these words.
+NEXT_STEP = re.compile(
     r"\b(choose|use|export|save|load|train|retrain|install|rename|copy|give|put|add|edit|adapt|remove|"
     r"convert|change|download|extract|serve it|set|call|define)\b",
     re.IGNORECASE,
 )
-# What a server prints before the cause.
+# The start of a server's message, before the cause.
 BEFORE_CAUSE = re.compile(r"serve: cannot load the model .*?/model/\S+: (?=[A-Z])")
 
 
@@ -40,8 +40,8 @@ BEFORE_CAUSE = re.compile(r"serve: cannot load the model .*?/model/\S+: (?=[A-Z]
 class Row:
     """A model of the matrix: what made it, and what became of it.
 
-    `outcome` is served, refused, wrong, or unexplained: refused without a remedy. `by` is the framework and
-    version that the copy selected.
+    `outcome` is served, refused, wrong, or unexplained: refused without a next step. `by` is the framework
+    and version that the copy selected.
     """
 
     maker: str
@@ -59,9 +59,9 @@ class Row:
 
 
 def judged(row: Row, outcome: str, message: str) -> Row:
-    """Return a row with its outcome. A refusal without a remedy is unexplained."""
+    """Return a row with its outcome. A refusal without a next step is unexplained."""
     line = BEFORE_CAUSE.sub("", " ".join(message.split()))
-    if outcome == "refused" and not REMEDY.search(line):
+    if outcome == "refused" and not NEXT_STEP.search(line):
         outcome = "unexplained"
     return replace(row, outcome=outcome, message=line)
 
@@ -120,7 +120,7 @@ def served(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def key(row: Row) -> tuple[str, str]:
-    """Return what projects have in common that can be served in one process."""
+    """Return the handler and the requirements of a project, which decide whether a process can serve both."""
     assert row.project is not None
     handler = row.project / "serving" / "model_handler.py"
     return handler.read_text(), (row.project / "requirements.txt").read_text()

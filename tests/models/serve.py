@@ -31,7 +31,7 @@ def same(one: Any, other: Any, tolerance: float) -> bool:
 
 
 def ask(server: Any, case: dict[str, Any]) -> tuple[str, str]:
-    """Return what a server does with the requests of a case."""
+    """Return the outcome of the requests of a case, and its reason."""
     for number, sent in enumerate(case["requests"], start=1):
         body = sent["body"] if isinstance(sent["body"], str) else json.dumps(sent["body"])
         status, answered, _ = server.answer(body.encode(), sent["content_type"], "application/json", None)
@@ -47,7 +47,7 @@ def ask(server: Any, case: dict[str, Any]) -> tuple[str, str]:
 
 
 def run(project: Path) -> tuple[str, str]:
-    """Return what the server of a project does with its model."""
+    """Return the outcome of starting the server of a project and asking it, and its reason."""
     from runtime.inference import Inference
 
     case = json.loads((project / "case.json").read_text())

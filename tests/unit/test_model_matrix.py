@@ -18,7 +18,7 @@ REFUSED = "serve: cannot load the model /work/model/model.pkl: "
         ("KeyError: 123", "unexplained"),
     ],
 )
-def test_a_refusal_names_a_remedy(message: str, outcome: str) -> None:
+def test_a_refusal_names_the_next_step(message: str, outcome: str) -> None:
     row = judged(Row("scikit-learn 1.9.1", "forest", "refused"), "refused", message)
     assert (row.outcome, row.is_right) == (outcome, outcome == "refused")
 

@@ -71,7 +71,7 @@ def xgboost() -> None:
     for name, (model, target) in kinds.items():
         more = {"qid": np.arange(len(X)) // 10} if name == "ranking" else {}
         booster = model.fit(HOLES, target, **more).get_booster()
-        asked = [request(HOLES[:ASKED], booster.inplace_predict(HOLES[:ASKED]))]
+        asked = [request(HOLES[:ASKED], booster.predict(xgb.DMatrix(HOLES[:ASKED])))]
         for ending in ("json", "ubj"):
             file = f"model.{ending}"
             write(
@@ -83,7 +83,7 @@ def xgboost() -> None:
             )
     model, target = kinds["regression"]
     booster = model.get_booster()
-    asked = [request(HOLES[:ASKED], booster.inplace_predict(HOLES[:ASKED]))]
+    asked = [request(HOLES[:ASKED], booster.predict(xgb.DMatrix(HOLES[:ASKED])))]
     write("xgboost model", lambda path: booster.save_model(path), asked, "churn.model", tolerance=1e-6)
     if version < (3, 1):
         write(

@@ -11,7 +11,7 @@ from runtime.tables import Table
 def of_model(model: Any) -> Table | None:
     """Return the reader of a model with columns of categories or text, None for others.
 
-    The file has no list of the categories. CatBoost accepts those that it does not know.
+    The file has no list of the categories. CatBoost accepts any.
     """
     categories, texts = model.get_cat_feature_indices(), model.get_text_feature_indices()
     if not categories and not texts:
