@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo nginx test test-real test-vllm test-cluster lint accuracy size inspect bench docs reference gallery pictures screenshots release clean
+.PHONY: demo nginx test test-models test-real test-vllm test-cluster lint accuracy size inspect bench docs reference gallery pictures screenshots release clean
 .DELETE_ON_ERROR:
 
 demo: $(READY)  ## render the default project, train, serve and call it
@@ -21,6 +21,10 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tests.words
+
+test-models: $(READY)  ## serve everyday models of many library versions; 10 GB in .models/
+	@rm -rf .models/tables
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/models; code=$$?; $(BIN)/python -m tests.models.matrix; exit $$code
 
 test-real: $(READY)  ## build and run the rendered images with a container engine
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 0 tests/real
@@ -72,4 +76,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean:  ## delete everything that the other commands created
-	rm -rf $(VENV) .demo .site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo .models .site .pytest_cache .mypy_cache .ruff_cache

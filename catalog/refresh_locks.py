@@ -205,10 +205,13 @@ def resolve(
         (here / "direct.in").write_text("\n".join(direct))
         (here / "constraints.txt").write_text("\n".join(constraints))
         (here / "unused.txt").write_text("\n".join(unused))
+        # Where a package is for some platforms only, it is so for those that depend on it, too.
+        (here / "overrides.txt").write_text("\n".join(line for line in direct if ";" in line))
         command = ["uv", "pip", "compile", "direct.in", "--constraints", "constraints.txt", "--quiet"]
         command += ["--universal", "--fork-strategy", "fewest", "--python-version", pythons[0]]
         command += ["--no-python-downloads", "--only-binary", ":all:", "--no-header", "--no-annotate"]
-        command += ["--no-emit-index-url", "--no-emit-find-links", "--excludes", "unused.txt", *options]
+        command += ["--no-emit-index-url", "--no-emit-find-links", "--excludes", "unused.txt"]
+        command += ["--overrides", "overrides.txt", *options]
         printed = subprocess.run(command, cwd=here, check=True, text=True, stdout=subprocess.PIPE).stdout
     pins = [pin for line in printed.splitlines() if (pin := with_plain_marker(line, pythons))]
     names = [Requirement(pin).name for pin in pins]

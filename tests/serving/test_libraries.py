@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.conftest import Render
+from tests.conftest import REPOSITORY, Render
 from tests.serving.test_contract import run_among_libraries
 
+CATEGORY_MODEL = REPOSITORY / "tests" / "data" / "inspected" / "lightgbm.txt"
 # The sources below start with this: `served` returns the predictions of a project's handler for a model.
 START = """
 import os, pickle, sys
@@ -43,6 +44,21 @@ def failure(path, rows, kind=ValueError):
 some = [[0.1, 0.2, 0.3, 0.4], [0.9, None, 0.1, 0.0], [0.3, 0.9, 0.5, 0.5]]
 array = np.array([[np.nan if value is None else value for value in row] for row in some])
 """
+ANSWERS = """
+import orjson
+from runtime import inference
+sys.argv = [""]
+
+def answers(document, content_type="application/json"):
+    model_handler.ModelHandler.MODEL_FILE = "own" + ENDING
+    os.environ["MODEL_DIR"] = "own_model"
+    server = inference.Inference()
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    status, answer, _ = server.answer(body, content_type, None, None)
+    found = orjson.loads(answer)
+    return found["predictions"] if status == 200 else f"{status} {found['message']}"
+
+"""
 LIGHTGBM_TEXT = """
 import lightgbm
 quiet = {"verbose": -1, "num_threads": 1, "num_leaves": 7}
@@ -55,12 +71,28 @@ for objective, target in (
     booster.save_model("own.txt")
     assert served("own.txt", some) == booster.predict(array).tolist(), objective
     assert loaded("own.txt").row_shape == (4,)
+ENDING = ".txt"
+Path("own_model").mkdir()
+Path("own_model/own.txt").write_text(open(CATEGORY_MODEL).read())  # made from a DataFrame
+booster = lightgbm.Booster(model_file="own_model/own.txt")
+assert booster.feature_name() == ["city", "age", "income"]
+assert booster.pandas_categorical == [["Bonn", "Oslo", "Rome"]]
+records = [{"city": city, "age": 30, "income": 0.5} for city in ("Bonn", "Oslo", "Rome", None, "Paris")]
+expected = booster.predict(np.array([[code, 30, 0.5] for code in (0, 1, 2, np.nan, np.nan)])).tolist()
+assert len(set(expected)) > 1 and answers({"instances": records}) == expected
+assert answers([list(row.values()) for row in records]) == expected
+csv = "income,city,age\\n" + "".join(f"0.5,{row['city'] or ''},30\\n" for row in records)
+assert answers(csv.encode(), "text/csv") == expected
+assert answers([{**records[0], "city": 1}]).startswith("400 Row 1, column 'city' is 1, not text.")
+booster = lightgbm.train({**quiet, "objective": "regression"}, lightgbm.Dataset(rows, rows[:, 0]), 5)
+booster.save_model("own.txt")
 text = Path("own.txt").read_text()
 Path("own.txt").write_text(text.replace("pandas_categorical:null", 'pandas_categorical:[["x", "y"]]'))
-assert "trained with category columns of a DataFrame. Rows have only numbers" in refusal("own.txt")
+assert "own.txt was trained with category columns of a DataFrame. The file does not" in refusal("own.txt")
 assert len(refusal("own.txt")) < 300  # the server's limit
 Path("own.txt").write_text(text[: len(text) // 2])
-assert refusal("own.txt") == "own.txt is cut off, or no text file of LightGBM: it has no line 'end of trees'"
+cut = "own.txt is cut off, or no text file of LightGBM: it has no line 'end of trees'. "
+assert refusal("own.txt") == cut + "Copy the file again, or save it with save_model."
 assert not model_handler.ModelHandler.LOAD_AFTER_FORK  # with one thread, workers share the model
 os.environ["OMP_NUM_THREADS"] = "2"
 del sys.modules["model_handler"]
@@ -193,10 +225,35 @@ for model, target in (
     wanted = wanted[:, 0] if wanted.shape[1:] == (1,) else wanted  # of several classes
     assert served("own.cbm", some) == wanted.tolist(), model
 assert loaded("own.cbm").row_shape == (4,) and served("own.cbm", some) != served("own.cbm", some[::-1])
-cities = [[number, city] for number, city in zip(rows[:, 0].tolist(), texts.tolist(), strict=True)]
-catboost.CatBoostRegressor(**options).fit(cities, rows[:, 1], cat_features=[1]).save_model("own.cbm")
-assert "own.cbm takes categories or text in column 1. Rows have only numbers" in refusal("own.cbm")
-assert len(refusal("own.cbm")) < 250
+ENDING = ".cbm"
+Path("own_model").mkdir()
+import pandas as pd
+random = np.random.default_rng(0)
+size = len(rows)
+frame = pd.DataFrame({"age": rows[:, 0], "city": random.choice(["Bonn", "Graz, old", "Lund"], size)})
+frame["code"], frame["income"] = random.choice([1, 2, 5], size), rows[:, 1]
+target = rows[:, 0] + 3 * (frame["city"] == "Bonn") - 2 * (frame["code"] == 5)
+frame["note"] = random.choice(["late again", "paid in time"], size)
+head = frame[:5]
+records = [dict(zip(frame.columns, row)) for row in head.values.tolist()]
+labels = np.where(target > 1, "yes", "no")
+kinds = {"cat_features": ["city", "code"], "text_features": ["note"]}
+model = catboost.CatBoostClassifier(**options).fit(frame, labels, **kinds)
+model.save_model("own_model/own.cbm")
+expected = model.predict(head).tolist()
+assert answers({"instances": records}) == answers(head.values.tolist()) == expected
+assert set(model.predict(frame)) == {"yes", "no"}
+assert answers(head[[*frame.columns[::-1]]].to_csv(index=False).encode(), "text/csv") == expected
+model = catboost.CatBoostRegressor(**options)
+model.fit(frame[["age", "city", "code"]], target, cat_features=["city", "code"])
+model.save_model("own_model/own.cbm")
+odd = pd.DataFrame({"age": [None, 0.5], "city": ["Oslo", "007"], "code": [7, 2]}).astype({"age": float})
+expected = model.predict(odd).tolist()
+assert answers([[None, "Oslo", 7], [0.5, "007", 2.0]]) == expected
+assert answers(b",Oslo,7\\n0.5,007,2\\n", "text/csv") == expected
+for code, problem in ((2.5, "is 2.5, not text or a whole"), (None, "may not be missing"), (True, "is true")):
+    found = answers([[0.5, "Oslo", code]])
+    assert found.startswith("400 Row 1, column 'code' ") and problem in found, found
 Path("own.cbm").write_bytes(Path("own.cbm").read_bytes()[:1000])
 refusal("own.cbm", catboost.CatBoostError)
 assert not {"matplotlib", "plotly", "graphviz"} & set(sys.modules)
@@ -214,6 +271,7 @@ CASES = {  # framework, format, server with which test_contract.py makes the env
 def test_predictions_are_the_library_s_own(render: Render, case: str) -> None:
     framework, model_format, server, source = CASES[case]
     project = render(deployment_config=server, framework=framework, model_format=model_format)
-    done = run_among_libraries(project, framework, server, START + source)
+    known = f"CATEGORY_MODEL = {str(CATEGORY_MODEL)!r}\n"
+    done = run_among_libraries(project, framework, server, START + ANSWERS + known + source)
     assert done.stdout.splitlines()[-1:] == ["all tried"], done.stdout + done.stderr
     assert done.stderr == ""

@@ -81,6 +81,7 @@ JUDGED = [  # a model, installed versions, the message, or "" if it is served
     ("lightgbm-4.5.0.pkl", {"lightgbm": "4.7.0", "scikit-learn": "1.9.1"}, ""),
     ("lightgbm-4.5.0.pkl", {"scikit-learn": "1.7.1"}, "a pickled LGBMClassifier of LightGBM, which is not"),
     ("keras-2.15.0.h5", {"keras": "3.15.1"}, "saved by Keras 2.15.0"),
+    ("keras-2.15.0.h5", {"keras": "3.15.1", "tf-keras": "2.20.1"}, ""),
     ("keras-2.15.0.h5", {}, ""),
     ("weights.h5", {"keras": "3.15.1"}, "only weights"),
 ]

@@ -167,6 +167,51 @@ def test_a_kind_is_recognized_by_content(tmp_path: Path, name: str) -> None:
     assert problem in found.problem and bool(problem) == bool(found.problem) == bool(found.fix)
 
 
+def test_the_next_step_for_pytorch_depends_on_what_the_file_has(tmp_path: Path) -> None:
+    for name, step in (
+        ("weights", "Create the model, load them, and export it: torch.onnx.export(model.eval(), (rows,)"),
+        ("module", "Load it, and export it: torch.onnx.export(model.eval(), (rows,)"),
+        ("pt2", "torch.onnx.export(torch.export.load(FILE)"),
+    ):
+        (tmp_path / name).write_bytes(FILES[name][0])
+        assert step in inspector.inspect(tmp_path / name).fix
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\x04\x22\x4d\x18" + bytes(20), "LZ4"),
+        (b'{"features_info": {}, "oblivious_trees": []}', "CatBoost JSON"),
+        (b'{"name":"tree","version":"v4"}', "LightGBM JSON"),
+        (b'[\n  { "nodeid": 0, "depth": 0 }]', "dump of trees"),
+    ],
+)
+def test_files_that_are_named_and_not_served(tmp_path: Path, head: bytes, kind: str) -> None:
+    (tmp_path / "model.json").write_bytes(head)
+    found = inspector.inspect(tmp_path / "model.json")
+    assert found.artifact.kind == kind and "no server of this template" in found.problem
+    assert "ave it" in found.fix or "Save the model" in found.fix
+
+
+def test_an_archive_of_several_models_is_not_guessed(tmp_path: Path) -> None:
+    path = tmp_path / "model.tar.gz"
+    for names, model in ((("a.joblib", "b.joblib"), ""), (("model.joblib", "b.joblib"), "model.joblib")):
+        with tarfile.open(path, "w:gz") as archive:
+            for name in names:
+                archive.add(INSPECTED / "columns.joblib", name)
+        found = inspector.inspect(path)
+        assert found.model == model and bool(found.problem) != bool(model)
+    assert "holds several models (a.joblib, b.joblib)" in _problem_of(path, "a.joblib", "b.joblib")
+    assert "holds no model (notes.txt)" in _problem_of(path, "notes.txt", content=__file__)
+
+
+def _problem_of(path: Path, *names: str, content: str | Path = INSPECTED / "columns.joblib") -> str:
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            archive.add(content, name)
+    return inspector.inspect(path).problem
+
+
 def test_the_signature_of_a_saved_model(tmp_path: Path) -> None:
     shape = message((2, field(1, 2**64 - 1)), (2, field(1, 4)))
     rows = message((1, b"rows"), (2, message((1, b"x:0"), (2, 1), (3, shape))))

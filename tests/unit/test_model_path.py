@@ -51,7 +51,6 @@ REFUSED = [  # framework, format, version, model, the message
     ("xgboost", "json", "", "xgboost-2.1.3.pkl", 'call its save_model("model.json")'),
     ("sklearn", "pkl", "", "xgboost-2.1.3.pkl", "a pickled Booster of XGBoost 2.1.3"),
     ("sklearn", "pkl", "", "lightgbm-4.5.0.pkl", "Choose framework=lightgbm and model_format=pkl"),
-    ("tensorflow", "h5", "", "keras-2.15.0.h5", "tf.saved_model.save"),
     ("tensorflow", "h5", "", "weights.h5", "only weights"),
 ]
 

@@ -41,6 +41,7 @@ __all__ = [
     "require",
 ]
 
+TF_KERAS = "tf-keras"
 TITLES = {SCIKIT_LEARN: "scikit-learn", XGBOOST: "XGBoost", "keras": "Keras", NUMPY: "numpy"}
 # A library reads a file by its ending, whatever is in it. Files of no known kind are left to the library.
 KINDS = {
@@ -101,7 +102,7 @@ def judge(model: Artifact, name: str, installed: Mapping[str, str], ending: str 
     if model.library == SCIKIT_LEARN:
         return _judge_sklearn(model, name, installed)
     if model.library == "keras" and "keras" in installed:
-        return _judge_keras(model, name, installed["keras"])
+        return _judge_keras(model, name, installed)
     return Verdict()
 
 
@@ -191,9 +192,12 @@ def _judge_xgboost(model: Artifact, name: str, installed: Mapping[str, str]) -> 
     return Verdict()
 
 
-def _judge_keras(model: Artifact, name: str, library: str) -> Verdict:
+def _judge_keras(model: Artifact, name: str, installed: Mapping[str, str]) -> Verdict:
+    library = installed["keras"]
     made, has = numbers(model.version), numbers(library)
     if made and made[0] < has[0]:
+        if TF_KERAS in installed:  # Keras 2 under another name
+            return Verdict()
         cause = f"{name} was saved by Keras {model.version}. Keras {library} does not load it reliably."
         loaded = f"tf.keras.models.load_model('{name}')"
         export = f'tf.saved_model.save({loaded}, "SavedModel")'

@@ -225,7 +225,10 @@ def fields(data: Mapped, start: int, end: int) -> Iterator[tuple[int, int | None
         else:
             raise ValueError("it is not an ONNX file, or it is damaged")
         if start + length > end:
-            raise ValueError("it is cut off, or it is not an ONNX file: a part of it runs past its end")
+            raise ValueError(
+                "it is cut off, or it is not an ONNX file: a part of it runs past its end. "
+                "Copy the file again, and compare its size"
+            )
         yield number, None, start, start + length
         start += length
 

@@ -17,7 +17,7 @@ COMPRESSED: dict[bytes, Any] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\0": lzma.open,
-    b"\x5d\0\0\x80": lzma.open,
+    b"\x5d\0\0": lzma.open,
 }
 
 

@@ -28,7 +28,17 @@ DAMAGED = (
     zlib.error,
     NotImplementedError,
 )
-EXPORT = 'Export it: torch.jit.script(model).save("model.pt"), and choose deployment_config=triton-pytorch.'
+# Run with PyTorch 2.13: ONNX Runtime loads what they write.
+TO_ONNX = "dynamo=True), and choose framework=onnxruntime"
+EXPORT = (
+    'Create the model, load them, and export it: torch.onnx.export(model.eval(), (rows,), "model.onnx", '
+    f'dynamic_shapes=({{0: "rows"}},), {TO_ONNX}; or torch.jit.script(model).save("model.pt"), and choose '
+    "deployment_config=triton-pytorch."
+)
+CONVERT = (
+    "Convert it where PyTorch and onnxscript are installed: "
+    f'torch.onnx.export(torch.export.load(FILE), f="model.onnx", {TO_ONNX}.'
+)
 
 
 def of_zip(path: Path) -> Findings:
@@ -133,7 +143,9 @@ def _torch(archive: zipfile.ZipFile, names: list[str], data: str) -> Findings:
     if not named:
         return unservable(TORCH_SAVE, "holds weights without code, not a model.", EXPORT, "torch")
     problem = f"is a torch.save of {named}, which loads only with its Python source code."
-    return unservable(TORCH_SAVE, problem, EXPORT, "torch")
+    return unservable(
+        TORCH_SAVE, problem, EXPORT.replace("Create the model, load them, and", "Load it, and"), "torch"
+    )
 
 
 def _own(followed: pickles.Followed, tops: set[str]) -> Any:
@@ -147,7 +159,7 @@ def _export(archive: zipfile.ZipFile, names: list[str], mark: str) -> Findings:
     version = model.get("torch_version") if isinstance(model, dict) else ""
     artifact = Artifact(TORCH_EXPORT, "torch", version if isinstance(version, str) else "")
     problem = "is a program of torch.export, which no server of this template loads."
-    return Findings(artifact, problem=problem, fix=EXPORT)
+    return Findings(artifact, problem=problem, fix=CONVERT)
 
 
 def h5(path: Path, artifact: Artifact) -> Findings:

@@ -27,6 +27,13 @@ NAMED = {  # the start of a file that is no model that can be served -> its kind
     "TensorFlow Lite": (rb".{4}TFL3", "Export the model as SavedModel: model.export('SavedModel')."),
     "PMML": (rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<PMML", "Export the model to ONNX."),
     "safetensors": (rb'.{8}\{\s*"(?:__metadata__|[\w.-]+)"\s*:\s*\{', "Save the model that they belong to."),
+    "LZ4": (rb"\x04\x22\x4d\x18", "Save it again: joblib.dump(joblib.load(FILE), FILE, compress=3)."),
+    "CatBoost JSON": (
+        rb'\s*\{\s*"(?:ctr_data|features_info|model_info|oblivious_trees|scale_and_bias|trees)"\s*:',
+        'Save it as cbm: CatBoost().load_model(FILE, format="json").save_model("model.cbm").',
+    ),
+    "LightGBM JSON": (rb'\s*\{\s*"name"\s*:\s*"tree"', 'Save it as text: booster.save_model("model.txt").'),
+    "dump of trees": (rb'\s*\[\s*\{\s*"nodeid"', 'Save the model: booster.save_model("model.json").'),
     "R object": (rb"(?:RDX|RDA)[23]\n|X\n\0\0\0[23]", "Export the model to ONNX."),
 }
 

@@ -40,6 +40,8 @@ MODELS = (
 )
 NOT_MODELS = ("requirements.txt", "examples.json", "about.json", "input_example.json", "readme.md")
 
+ADD = "Add the model's file to it."
+
 
 class Unsafe(Exception):
     """An archive that would write outside its folder, or hold more than a model does."""
@@ -47,11 +49,12 @@ class Unsafe(Exception):
 
 @dataclass(frozen=True)
 class Contents:
-    """The files in an archive: all names as far as it was read, the model, and the names of its handler."""
+    """The files in an archive: all names as far as it was read, the model, and others that could be it."""
 
     names: tuple[str, ...]
     model: str
     complete: bool
+    others: tuple[str, ...] = ()
 
 
 class _Member(tarfile.TarInfo):
@@ -103,7 +106,7 @@ def of_tar(path: Path, look: Callable[[Path], Findings]) -> Findings:
         return unservable(KIND, f"takes more than {SECONDS:g} s to list.", fix)
     if not listed.model:
         held = ", ".join(listed.names[:5]) or "nothing"
-        return unservable(KIND, f"holds no model ({held}).", "Add the model's file to it.")
+        return unservable(KIND, f"holds no model ({held}).", ADD)
     with TemporaryDirectory() as folder:
         try:
             extract(path, Path(folder), listed.model, SECONDS, code=True)
@@ -112,6 +115,12 @@ def of_tar(path: Path, look: Callable[[Path], Findings]) -> Findings:
         found = look(Path(folder) / listed.model)
         handler = Path(folder) / CODE / "inference.py"
         functions = hooks(handler) if handler.is_file() else ()
+    if "model_fn" not in functions:
+        if listed.others:
+            several = ", ".join([listed.model, *listed.others][:5])
+            return unservable(KIND, f"holds several models ({several}).", fix)
+        if not found.is_understood and not found.problem:
+            return unservable(KIND, f"holds no model ({', '.join(listed.names[:5])}).", ADD)
     return replace(found, model=listed.model, container=KIND, handler=functions)
 
 
@@ -124,7 +133,8 @@ def contents(path: Path, seconds: float = SECONDS) -> Contents:
         complete = True
     except TimeoutError:
         complete = False
-    return Contents(tuple(names), _model_of(names), complete)
+    model, others = _model_of(names)
+    return Contents(tuple(names), model, complete, others)
 
 
 def extract(path: Path, target: Path, model: str, seconds: float = 600.0, code: bool = False) -> None:
@@ -187,8 +197,8 @@ def _safe(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield member
 
 
-def _model_of(names: list[str]) -> str:
-    """Return the model among the files of an archive, a file or a folder, or ''."""
+def _model_of(names: list[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the model among the files of an archive, a file or a folder, or ''; and other candidates."""
     found = []
     for name in names:
         path = PurePosixPath(name)
@@ -196,9 +206,13 @@ def _model_of(names: list[str]) -> str:
             continue
         rank = next((place for place, end in enumerate(MODELS) if path.name.endswith(end)), len(MODELS))
         version = path.parent.name
-        found.append((rank, -int(version) if version.isdecimal() else 0, len(path.parts), name))
+        is_called_model = path.stem == "model"
+        order = (rank, -int(version) if version.isdecimal() else 0, not is_called_model, len(path.parts))
+        found.append((*order, name))
     if not found:
-        return ""
-    rank, *_, best = min(found)
-    whole = PurePosixPath(best)
-    return str(whole.parent) if rank < 2 else str(whole)
+        return "", ()
+    found.sort()
+    best, first = PurePosixPath(found[0][-1]), found[0][:-1]
+    if first[0] < 2:
+        return str(best.parent), ()
+    return str(best), tuple(name for *order, name in found[1:] if order[:3] == list(first[:3]))

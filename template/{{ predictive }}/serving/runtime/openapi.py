@@ -183,7 +183,8 @@ def _zero(item: dict[str, Any]) -> Any:
 
 def _value(column: dict[str, Any]) -> Schema:
     """Return the schema of a column's values."""
-    kinds = ["number", "string", "boolean"] if column["type"] == "any" else [column["type"]]
+    several = {"any": ["number", "string", "boolean"], "category": ["string", "integer"]}
+    kinds = several.get(column["type"], [column["type"]])
     schema = _type(kinds, column["nullable"])
     if column.get("unknown") == "refused":
         schema["description"] = f"One of {column['values']} known values. Others are refused."

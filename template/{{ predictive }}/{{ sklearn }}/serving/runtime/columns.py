@@ -3,16 +3,16 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import sklearn.utils
+from runtime.column import ANY, BOOLEAN, NUMBER, STRING, Column, is_missing
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-NUMBER, STRING, BOOLEAN, ANY = "number", "string", "boolean", "any"
 TYPICAL = ("statistics_", "mean_", "center_", "data_min_")  # attributes with one value per column
 # Estimators that pass their rows on to others, and the attributes with the fitted ones.
 WRAPPERS = (
@@ -30,35 +30,6 @@ WRAPPED = (
 
 
 log = logging.getLogger("serving")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the rows that a model takes.
-
-    `values` are the known categories, None for a column without; `missing` is what null becomes before the
-    model sees it. `as_given` keeps values as Python objects, for categories that were objects in training.
-    """
-
-    name: str
-    type: str = ANY
-    nullable: bool = True
-    values: frozenset[Any] | None = None
-    refuses_unknown: bool = False
-    missing: Any = None
-    as_given: bool = False
-    used: bool = True
-    example: Any = 0.0
-
-    def described(self) -> dict[str, Any]:
-        """Return the column for /ping: of categories only their number, because they are training data."""
-        about: dict[str, Any] = {"name": self.name, "type": self.type, "nullable": self.nullable}
-        if self.values is not None:
-            about["values"] = len(self.values)
-            about["unknown"] = "refused" if self.refuses_unknown else "accepted"
-        if not self.used:
-            about["used"] = False
-        return about
 
 
 def of_model(model: Any) -> tuple[Column, ...]:
@@ -84,6 +55,15 @@ def accept_missing(model: Any) -> bool:
     if not found or any(column.type == ANY for column in found):
         return accepts_missing(model)
     return all(column.nullable for column in found)
+
+
+def takes_texts(model: Any) -> bool:
+    """Return True if a model begins with a vectorizer of texts, so that a row is one text."""
+    if isinstance(model, Pipeline):
+        return any(takes_texts(step) for _, step in model.steps[:1])
+    if isinstance(model, FeatureUnion):
+        return any(takes_texts(transformer) for _, transformer in model.transformer_list)
+    return hasattr(model, "build_analyzer") or any(map(takes_texts, _wrapped(model)))
 
 
 def needs_frame(model: Any) -> bool:
@@ -199,11 +179,6 @@ def _categorical(name: str, categories: Any, step: Any) -> Column:
 
 def _numeric(name: str, example: float = 0.0) -> Column:
     return Column(name, NUMBER, missing=float("nan"), example=example)
-
-
-def is_missing(value: Any) -> bool:
-    """Return True for None, NaN and pandas.NA."""
-    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
 
 
 def _typical(step: Any, count: int) -> list[float]:

@@ -7,11 +7,14 @@ serving/custom.py, then in serving/model_handler.py.
 
 import importlib
 import importlib.util
+import pickle
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from runtime.artifacts import Unsuitable
 
 MODULES = ("custom", "model_handler")
 IN_MAIN = re.compile(
@@ -35,7 +38,10 @@ def offer() -> None:
 
 
 def load(read: Callable[[Path], Any], path: Path) -> Any:
-    """Return the model that `read` loads with the classes of the project. Raise MissingCode without one."""
+    """Return the model that `read` loads with the classes of the project.
+
+    Raise MissingCode without one, and Unsuitable for a file that is damaged.
+    """
     offer()
     try:
         return read(path)
@@ -49,3 +55,6 @@ def load(read: Callable[[Path], Any], path: Path) -> Any:
         problem = f"{path.name} needs the module {error.name}."
         next_step = "Copy the file to serving/ if it is yours, or add its package to requirements.txt."
         raise MissingCode(f"{problem} {next_step}") from error
+    except (EOFError, pickle.UnpicklingError) as error:
+        problem = f"{path.name} is cut off or damaged ({str(error) or 'it ends too early'})."
+        raise Unsuitable(f"{problem} Copy the file again, and compare its size.") from error

@@ -5,15 +5,14 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NoReturn
 
 import numpy as np
-from runtime import codec, columns, csv_rows
+from runtime import codec, csv_rows
 from runtime.codec import CSV, JSON, NPY, RequestError, Rows
-from runtime.columns import ANY, NUMBER, Column
+from runtime.column import ANY, NUMBER, Column
 from runtime.row_errors import SAME_LENGTH
 from runtime.values import of_cells, place, typed
 
@@ -25,17 +24,6 @@ except ImportError:
 FORMS = ("instances", "dataframe_records", "dataframe_split", "inputs", "columns")
 SHOWN_NAMES = 20
 NO_PANDAS = "it takes a DataFrame and pandas is not installed. Run: copier update --trust -d pandas=true"
-
-
-def of_model(model: Any) -> "Table | None":
-    """Return the table of a model that was trained on named columns, None for others."""
-    if not hasattr(model, "feature_names_in_"):
-        return None
-    found, frame = columns.of_model(model), columns.needs_frame(model)
-    if pandas is None and not frame:  # an estimator of another library, which takes numbers
-        nullable = columns.accepts_missing(model)
-        found = tuple(replace(c, type=NUMBER, nullable=nullable) if c.type == ANY else c for c in found)
-    return Table(found, frame)
 
 
 class Named(dict[str, list[Any]]):
@@ -53,11 +41,14 @@ class ByName(Rows):
 
 
 class Table:
-    """Reads rows for a model with these columns. With `frame`, the model takes a DataFrame, else an array."""
+    """Reads rows for a model with these columns. With `frame`, the model takes a DataFrame, else an array.
+
+    An array has Python objects if some column is not of numbers.
+    """
 
     def __init__(self, found: Sequence[Column], frame: bool) -> None:
-        self.frame = frame or any(column.type != NUMBER or column.as_given for column in found)
-        if self.frame and pandas is None:
+        self.frame = frame
+        if frame and pandas is None:
             raise RuntimeError(NO_PANDAS)
         self.columns = found
         self.names = [column.name for column in found]

@@ -7,14 +7,21 @@ from typing import Any, NoReturn
 import numpy as np
 from runtime import csv_rows
 from runtime.codec import RequestError
-from runtime.columns import ANY, BOOLEAN, NUMBER, STRING, Column
+from runtime.column import ANY, BOOLEAN, CATEGORY, NUMBER, STRING, Column
 from runtime.row_errors import NAMES
 
-TYPES = {NUMBER: (int, float), STRING: (str,), BOOLEAN: (bool,), ANY: (int, float, str, bool)}
+TYPES = {
+    NUMBER: (int, float),
+    STRING: (str,),
+    BOOLEAN: (bool,),
+    CATEGORY: (str, int, float),
+    ANY: (int, float, str, bool),
+}
 WRONG_TYPE = {
     NUMBER: "not a number. Send unquoted numbers, and 1 and 0 for true and false.",
     STRING: "not text. Send it in quotes, as in training.",
     BOOLEAN: "not a boolean. Send true or false.",
+    CATEGORY: "not text or a whole number. Send it as in training.",
     ANY: "not a number, text or boolean.",
 }
 BOOLEANS = {"": None, "true": True, "false": False}
@@ -24,7 +31,7 @@ def of_cells(column: Column, cells: list[Any]) -> list[Any]:
     """Return the values of CSV cells. An empty one is missing; what does not fit the type remains text."""
     if column.type == BOOLEAN:
         return [BOOLEANS.get(cell.strip().lower(), cell) for cell in cells]
-    if column.type == STRING:
+    if column.type in (STRING, CATEGORY):
         return [cell or None for cell in cells]
     values = [csv_rows.number_in(cell) for cell in cells]
     if column.type == ANY and any(isinstance(value, str) for value in values):
@@ -44,6 +51,8 @@ def typed(column: Column, cells: Sequence[Any]) -> np.ndarray:
             at = next(at for at, cell in enumerate(cells) if cell in unknown)
             known = f"one of the {len(column.values)} known values"
             raise RequestError(400, f"{place(at, column.name)} is {_shown_value(cells[at])}, not {known}.")
+    if column.type == CATEGORY and float in kinds:
+        cells = [_whole(column, cells, at) for at in range(len(cells))]
     numbers = column.type == NUMBER or (column.type == ANY and kinds <= {int, float, type(None)})
     if numbers and not column.as_given:
         array = np.array(cells, dtype=np.float64)
@@ -57,6 +66,16 @@ def typed(column: Column, cells: Sequence[Any]) -> np.ndarray:
         [column.missing if cell is None else cell for cell in cells] if type(None) in kinds else cells
     )
     return objects
+
+
+def _whole(column: Column, cells: Sequence[Any], at: int) -> Any:
+    """Return a category, 2.0 as 2. Raise RequestError for one with a fraction."""
+    cell = cells[at]
+    if not isinstance(cell, float):
+        return cell
+    if cell.is_integer():
+        return int(cell)
+    raise RequestError(400, f"{place(at, column.name)} is {cell}, {WRONG_TYPE[CATEGORY]}")
 
 
 def _refuse_type(column: Column, cells: Sequence[Any], accepted: set[type]) -> NoReturn:

@@ -1,0 +1,69 @@
+# Part of the library: `copier update` replaces this file.
+"""The input of a scikit-learn model: a table, texts, or the numbers of an array. And whether it predicts."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from runtime import columns, tables
+from runtime.artifacts import Unsuitable
+from runtime.column import ANY, BOOLEAN, NUMBER, STRING, Column
+from runtime.tables import Table
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+TEXT = Column("text", STRING, nullable=False, example="text")
+
+
+class Texts(Table):
+    """Reads rows that are each one text, for a model that begins with a vectorizer of texts."""
+
+    def __init__(self) -> None:
+        super().__init__((TEXT,), frame=False)
+
+    def _listed(self, found: Any, body: bytes, more_keys: int) -> Any:
+        """Return a list of rows; a text alone is a row, too."""
+        if isinstance(found, list):
+            found = [[row] if isinstance(row, str) else row for row in found]
+        return super()._listed(found, body, more_keys)
+
+    def features(self, rows: Any) -> list[str]:
+        """Return decoded rows as a list of texts."""
+        texts: list[str] = super().features(rows)[:, 0].tolist()
+        return texts
+
+
+def of_model(model: Any) -> Table | None:
+    """Return the reader of a model's rows, None for a model that takes arrays of numbers."""
+    if columns.takes_texts(model):
+        return Texts()
+    found = columns.of_model(model)
+    if not hasattr(model, "feature_names_in_"):  # trained on an array
+        has_others = any(column.type in (STRING, BOOLEAN) for column in found)
+        return Table(found, frame=False) if has_others else None
+    frame = columns.needs_frame(model)
+    if tables.pandas is None and not frame:  # an estimator of another library, which takes numbers
+        nullable = columns.accepts_missing(model)
+        found = tuple(replace(c, type=NUMBER, nullable=nullable) if c.type == ANY else c for c in found)
+    return Table(found, frame or any(column.type != NUMBER or column.as_given for column in found))
+
+
+def require_predictor(model: Any, name: str) -> None:
+    """Raise Unsuitable for a model that cannot predict: another kind of object, or one without training."""
+    if not hasattr(model, "predict"):
+        what = f"{name} is of the class {_described(model)}, which has no predict."
+        raise Unsuitable(f"{what} Save the pipeline or the estimator that predicts.")
+    final = model.steps[-1][1] if isinstance(model, Pipeline) else model
+    if type(final).__module__.startswith("sklearn."):
+        try:
+            check_is_fitted(final)
+        except NotFittedError:
+            what = f"{name} is of the class {_described(model)}, and was not trained."
+            raise Unsuitable(f"{what} Call its fit, and save it again.") from None
+
+
+def _described(model: Any) -> str:
+    steps: Iterable[Any] = (step for _, step in model.steps) if isinstance(model, Pipeline) else ()
+    inner = ", ".join(type(step).__name__ for step in steps)
+    return type(model).__name__ + (f" ({inner})" if inner else "")
