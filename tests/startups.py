@@ -16,7 +16,7 @@ STARTUPS = Path(__file__).parent / "data" / "startups.csv"
 NVLINK = ("H100", "H200", "H20", "H800", "A100", "A800", "B200", "B300", "GB200", "GH200")
 UNSTATED = {"0.1x": "0.10", "0.2x": "0.22"}  # versions as precise as a report gives them
 ENGINES = {"trtllm": "tensorrt-llm", "trt-llm": "tensorrt-llm", "tensorrt_llm": "tensorrt-llm"}
-SGLANG_STEPS = (  # GiB of a GPU below: tokens of a step, requests of the largest graph with few GPUs and with many
+SGLANG_STEPS = (  # GiB of a smaller GPU: tokens of a step, requests of graphs with up to 3 GPUs and with more
     (20, 2048, 8, 8),
     (35, 4096, 48, 160),
     (60, 4096, 32, 160),
