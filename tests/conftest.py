@@ -47,6 +47,7 @@ Render = Callable[..., Path]
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 BEHIND_NGINX = (  # tests that start a server behind it
     "tests/lifecycle/test_language_model_run.py",
+    "tests/serving/test_batches.py",
     "tests/serving/test_contract.py",
     "tests/serving/test_engine_serve.py",
     "tests/serving/test_engine_settings.py",
@@ -55,6 +56,8 @@ BEHIND_NGINX = (  # tests that start a server behind it
     "tests/serving/test_language_model_contract.py",
     "tests/serving/test_language_model_ending.py",
     "tests/serving/test_language_model_routes.py",
+    "tests/serving/test_openai_client.py",
+    "tests/serving/test_openapi.py",
     "tests/serving/test_triton_chat.py",
     "tests/serving/test_triton_serve.py",
     "tests/serving/test_workers.py",

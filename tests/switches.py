@@ -11,7 +11,8 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATE = REPOSITORY / "template"
-PATTERN = re.compile(r"\{\{ '(/[^']+)' if not ([a-z_0-9]+) \}\}")
+PATTERN = re.compile(r"\{\{ '(/[^']+)' if (?:[a-z_0-9]+ is defined and )?not ([a-z_0-9]+) \}\}")
+GUARD = re.compile(r"if ([a-z_0-9]+) is defined and not \1 ")
 SWITCH = re.compile(r"\{\{ ([a-z_0-9]+) \}\}")
 NOT_SWITCHES = ("project_name", "engine_program")
 

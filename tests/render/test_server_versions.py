@@ -20,8 +20,7 @@ OFFLINE: dict[str, Any] = {"defaults": True, "unsafe": True, "skip_tasks": True}
     [
         ("transformers-lmi", LMI14, "Qwen/Qwen3-8B"),
         ("transformers-vllm", "vllm/vllm-openai:v0.10.1", "Qwen/Qwen3.5-27B"),
-        ("transformers-vllm", "", "Qwen/Qwen-1_8B"),
-        ("triton-vllm", "", "google/gemma-4-26B-A4B"),
+        ("transformers-vllm", "vllm/vllm-openai:v0.32.0", "Qwen/Qwen-1_8B"),
     ],
 )
 def test_a_copy_refuses_a_version_that_cannot_load_the_model(
@@ -61,3 +60,25 @@ def test_what_was_decided_is_kept_with_a_warning(render: Render, capfd: pytest.C
     copier.run_recopy(project, overwrite=True, **OFFLINE)
     assert yaml.safe_load(answers.read_text())["base_image"] == LMI14
     assert "does not load in LMI 0.32.0" in capfd.readouterr().err
+
+
+def test_a_copy_asks_before_it_runs_code_from_a_repository(render: Render, tmp_path: Path) -> None:
+    given = {"deployment_config": "transformers-vllm", "model_name": "internlm/internlm2_5-7b-chat"}
+    with pytest.raises(UserMessageError, match=r"trust_remote_code: internlm.* needs Python"):
+        render("chat", offline=True, **given)
+    assert not (tmp_path / "chat").exists()
+    settings = render("chat", offline=True, trust_remote_code=True, **given) / "serving" / "settings.toml"
+    assert '"--trust-remote-code"' in settings.read_text()
+
+
+@pytest.mark.parametrize(
+    ("config", "repository"), [("transformers-vllm", "vllm"), ("transformers-sglang", "sglang")]
+)
+def test_an_image_of_aws_is_pulled_in_the_region(render: Render, config: str, repository: str) -> None:
+    image = next(item.image for item in catalog.servers()[config].images if item.of_aws)
+    project = render("chat", deployment_config=config, base_image=image, region="eu-west-1", offline=True)
+    dockerfile = (project / "Dockerfile").read_text()
+    assert f"FROM 763104351884.dkr.ecr.eu-west-1.amazonaws.com/{repository}:" in dockerfile
+    assert dockerfile.rstrip().endswith('ENTRYPOINT ["/opt/program/serve"]\nCMD ["serve"]')
+    assert ("STANDARD_AUTO_INSTALL_REQ=false" in dockerfile) == (repository == "vllm")
+    assert (project / "iam" / "base_image.toml").exists()

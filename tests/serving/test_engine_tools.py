@@ -71,7 +71,7 @@ def test_tools_can_be_switched_off(render: Render) -> None:
         status, refused = ask(port, "/invocations", ASKED)
         assert status == 400 and "--enable-auto-tool-choice" in refused["error"]["message"]
         answer = ask(port, "/invocations", CHAT)[1]["choices"][0]["message"]
-    assert set(answer) == {"role", "content"}
+    assert not answer["tool_calls"] and set(answer) == {"role", "content", "tool_calls"}
 
 
 @pytest.mark.parametrize("config", [name for name in llm.SERVERS if name != "transformers-djl"])
@@ -87,6 +87,7 @@ def test_the_stub_calls_a_tool_as_servers_do(render: Render, config: str) -> Non
     assert call["function"] == {"name": "add", "arguments": '{"a": 1}'}
     thinks = config != "transformers-tensorrt-llm"  # without a parser of reasoning for this model
     assert text["content"] and ("reasoning_content" in text) == thinks
+    assert events[0]["delta"]["role"] == "assistant"
     calls = [item for event in events for item in event["delta"].get("tool_calls", [])]
     assert "".join(item["function"]["arguments"] for item in calls) == '{"a": 1}'
     assert calls[0]["function"]["name"] == "add" and events[-1]["finish_reason"] == "tool_calls"

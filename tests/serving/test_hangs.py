@@ -81,11 +81,13 @@ class Serving:
 
 
 @contextmanager
-def prepared(render: Render, server: str, framework: str = "sklearn") -> Iterator[tuple[Path, str]]:
+def prepared(
+    render: Render, server: str, framework: str = "sklearn", hooks: str = HOOKS
+) -> Iterator[tuple[Path, str]]:
     """Render a project with a trained model and a handler that can hang. Yield it and its Python."""
     project = render(deployment_config=server, framework=framework)
     with (project / "serving" / "model_handler.py").open("a") as file:
-        file.write(HOOKS)
+        file.write(hooks)
     find = "from lifecycle.served import local; local._train_if_missing(); print(local.model_python())"
     with shared_environment(project, framework, server):
         command = [sys.executable, "-c", find]

@@ -72,9 +72,10 @@ def test_a_server_of_a_table_keeps_the_contract_and_describes_the_columns(render
     assert answer.returncode == 0, answer.stderr
     about, content = json.loads(answer.stdout)
     assert about["columns"] == COLUMNS and about["example"]["city"] == "Bonn"
-    items = content["application/json"]["schema"]["properties"]["instances"]["items"]
-    assert items["anyOf"][0]["properties"]["city"] == {"type": ["string"]}
-    assert items["anyOf"][1]["minItems"] == 4
+    named, ordered = content["application/json"]["schema"]["anyOf"][1]["anyOf"]
+    refused = {"type": ["string"], "description": "One of 3 known values. Others are refused."}
+    assert named["items"]["properties"]["city"] == refused
+    assert ordered["items"]["minItems"] == 4
     assert content["application/json"]["example"] == {"instances": [about["example"]]}
     assert "application/x-npy" not in content
     unittest = "import sys, unittest; sys.path.insert(0, 'tests'); unittest.main('test_model_handler')"

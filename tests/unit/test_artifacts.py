@@ -271,3 +271,19 @@ def test_a_digest_is_of_all_files(tmp_path: Path) -> None:
 def test_versions_of_a_requirements_file() -> None:
     lines = ["# comment", "xgboost-cpu==3.4.1 ; sys_platform == 'linux'", "Numpy==2.4.6", "numpy-x>=1", ""]
     assert artifacts.pinned(lines) == {"xgboost": "3.4.1", "numpy": "2.4.6"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [
+        (b"S'MT19937'\ncnumpy.random._pickle\n__bit_generator_ctor\n", (1, 24)),
+        (b"S'MT19937'\n", ()),
+        (b"cnumpy.random._mt19937\nMT19937\n", (2,)),
+    ],
+)
+def test_a_random_generator_states_its_numpy(
+    tmp_path: Path, arguments: bytes, needed: tuple[int, ...]
+) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x02cnumpy.random._pickle\n__randomstate_ctor\n(" + arguments + b"tR.")
+    assert artifacts.look(path).needs_numpy == needed

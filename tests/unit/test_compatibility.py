@@ -17,9 +17,11 @@ from tests.conftest import REPOSITORY
 LANGUAGE_MODELS = [*catalog.servers(), *(name for name, entry in catalog.triton().items() if entry.engine)]
 DEFAULT_MODEL = "Qwen/Qwen3-8B"
 # Models that no release of the server loads, or none since long; a copy refuses them and names another way.
+OLD = {"Qwen/Qwen-14B-Chat", "Qwen/Qwen-1_8B", "baichuan-inc/Baichuan2-7B-Chat"}
+BITSANDBYTES = "unsloth/QwQ-32B-unsloth-bnb-4bit"
 REFUSED = {
-    "transformers-vllm": {"Qwen/Qwen-14B-Chat", "Qwen/Qwen-1_8B", "baichuan-inc/Baichuan2-7B-Chat"},
-    "transformers-lmi": {"Qwen/Qwen-14B-Chat", "Qwen/Qwen-1_8B", "baichuan-inc/Baichuan2-7B-Chat"},
+    "transformers-vllm": {*OLD, BITSANDBYTES},
+    "transformers-lmi": {*OLD, BITSANDBYTES},
     "transformers-sglang": {"microsoft/Phi-3.5-vision-instruct"},
 }
 
@@ -44,7 +46,10 @@ def test_every_model_of_the_catalog_loads_in_a_default_image_or_is_refused_with_
             refused.add(name)
             assert "Use base_image=" in text or "Use deployment_config=" in text, text
     if config == "triton-vllm":  # the newest that SageMaker's driver runs has vLLM 0.11
-        assert len(refused) == 51
+        assert len(refused) == 52
+    elif "tensorrt" in config:
+        formats = ("awq", "gptq", "w8a8", "bnb")
+        assert refused and all(any(word in name.lower() for word in formats) for name in refused), refused
     else:
         assert refused == REFUSED.get(config, set())
 
@@ -186,3 +191,20 @@ def test_media_from_any_url_is_warned_of_by_version() -> None:
     old = warned("transformers-vllm", "vllm/vllm-openai:v0.10.1", vision)
     assert "block outgoing network access" in old and "CVE-2026-22778" in old
     assert "any URL" not in warned("transformers-vllm")
+
+
+def test_a_release_newer_than_the_data_is_warned_of_and_never_refused() -> None:
+    verdict = judge(model("Qwen/Qwen-1_8B"), "vllm", "0.99.0")
+    assert verdict.outcome == "warn" and "newer than the catalog" in verdict.reason
+    said = warned("transformers-vllm", "vllm/vllm-openai:v0.99.0", instance_type="ml.g6e.xlarge")
+    assert "vLLM 0.99.0 is newer than the catalog" in said
+
+
+def test_the_driver_and_the_gpu_are_warned_of() -> None:
+    newer = warned("transformers-tensorrt-llm", instance_type="ml.g6e.xlarge")
+    assert "CUDA 13.1 is newer than the 13.0 of SageMaker's newest driver" in newer
+    fp8 = warned("transformers-vllm", name="Qwen/Qwen3-32B-FP8", instance_type="ml.g5.48xlarge")
+    assert "unpacks FP8 weights" in fp8
+    assert "unpacks" not in warned(
+        "transformers-vllm", name="Qwen/Qwen3-32B-FP8", instance_type="ml.g6e.xlarge"
+    )

@@ -22,7 +22,18 @@ ROOMS = (
 )
 FLOORS = (
     ("project", "chosen", "package_index"),
-    ("console", "journal", "transport", "explain", "policies", "engine", "environment", "links", "listening"),
+    (
+        "console",
+        "journal",
+        "transport",
+        "explain",
+        "policies",
+        "engine",
+        "environment",
+        "links",
+        "listening",
+        "base_image",
+    ),
     ("aws",),
     ("registry", "resources"),
     ("checks",),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc.errors.errors import HubError, MccError
+from extensions.mcc.errors.errors import HubError, InvalidAnswer, MccError
 from tests.conftest import REPOSITORY
 from tests.fakes.hub import INFO, Answer, Hub, Model
 from tests.unit.hub_lookups import INFO_PATH, NAME, TINY, TOKEN, failure, look
@@ -82,7 +82,7 @@ def test_a_wrong_revision_is_named(hub: Hub) -> None:
 
 
 def test_a_repository_without_a_config_is_refused_in_plain_words(hub: Hub) -> None:
-    hub.models[NAME] = Model({"model.gguf": "x"})
+    hub.models[NAME] = Model({"README.md": "x"})
     error = failure(hub)
     assert error.kind == "not found" and "no config.json" in str(error)
     assert len(hub.requests) == 1
@@ -165,3 +165,16 @@ def test_no_http_client_but_the_librarys_own_is_imported() -> None:
     sources = [*(REPOSITORY / "extensions").rglob("*.py"), *(REPOSITORY / "hooks").glob("*.py")]
     clients = re.compile(r"^\s*(import|from) +(httpx2?|requests|urllib3|aiohttp)\b", re.MULTILINE)
     assert sources and not [source for source in sources if clients.search(source.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"adapter_config.json": {}, "adapter_model.safetensors": ""}, "is an adapter"),
+        ({"Tiny-Q4_K_M.gguf": "", "README.md": ""}, "GGUF files only"),
+    ],
+)
+def test_an_adapter_and_gguf_files_are_not_a_model(hub: Hub, files: dict[str, Any], said: str) -> None:
+    hub.models[NAME] = Model(files)
+    with pytest.raises(InvalidAnswer, match=f"model_name: {NAME} .*{said}"):
+        look(hub)

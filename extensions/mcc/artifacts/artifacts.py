@@ -150,7 +150,8 @@ def _judge_sklearn(model: Artifact, name: str, installed: Mapping[str, str]) -> 
         return Verdict(cause, fix=f"Use scikit-learn {model.version}, or retrain the model with {library}.")
     if numpy and model.needs_numpy > numbers(numpy):
         needed = ".".join(map(str, model.needs_numpy))
-        cause = f"{name} was saved with NumPy 2. NumPy {numpy} cannot load it."
+        saved = "NumPy 2" if model.needs_numpy[0] > 1 else f"NumPy {needed} or later"
+        cause = f"{name} was saved with {saved}. NumPy {numpy} cannot load it."
         return Verdict(cause, fix=f"Use NumPy {needed} or later, or save the model again with {numpy}.")
     if differs:
         return Verdict(

@@ -43,6 +43,8 @@ LINES = (b"c", b"i", b"I", b"L", b"F", b"S", b"V", b"P")
 CONTAINERS = (b"t", b"l", b"d", b"e", b"a", b"u", b"s", b"\x85", b"\x86", b"\x87", b"\x90", b"\x91")
 CALLS = (b"\x93", b"o", b"b", b"R", b"\x81", b"\x92")
 
+BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+
 
 @dataclass(frozen=True)
 class Global:
@@ -52,6 +54,12 @@ class Global:
     name: str
 
 
+RANDOM_GENERATORS = (
+    Global("numpy.random._pickle", "__randomstate_ctor"),
+    Global("numpy.random._pickle", "__generator_ctor"),
+)
+
+
 @dataclass
 class Node:
     """An object that a pickle would create by calling `made_by`, and its state."""
@@ -59,6 +67,27 @@ class Node:
     made_by: Any
     arguments: Any
     state: Any = None
+
+
+def oldest_numpy(part: Any) -> tuple[int, ...]:
+    """Return the oldest numpy that reads a part of a pickle, () if any does.
+
+    2.0 pickles the classes of bit generators, 1.24 changed the arguments of random generators.
+    """
+    if isinstance(part, Global):
+        if part.module.startswith("numpy.random._") and part.name in BIT_GENERATORS:
+            return (2,)
+        return (1, 26) if part.module.startswith("numpy._core") else ()
+    arguments = part.arguments if isinstance(part, Node) and part.made_by in RANDOM_GENERATORS else None
+    return (1, 24) if isinstance(arguments, tuple) and len(arguments) == 2 else ()
+
+
+def unescaped(text: str) -> str:
+    """Return a text of protocol 0, which has its characters as escapes."""
+    try:
+        return text.encode("latin-1").decode("raw-unicode-escape")
+    except UnicodeError:
+        return text
 
 
 def root_class(value: Any) -> str:

@@ -6,7 +6,19 @@ from typing import Any
 
 from . import xgboost_files
 from .artifact_facts import LIGHTGBM, PICKLE, SCIKIT_LEARN, XGBOOST, Artifact, Exhausted, NotUnderstood
-from .pickle_opcodes import CALLS, CONSTANTS, CONTAINERS, LINES, MEMO, SIZED, Global, Node, root_class
+from .pickle_opcodes import (
+    CALLS,
+    CONSTANTS,
+    CONTAINERS,
+    LINES,
+    MEMO,
+    SIZED,
+    Global,
+    Node,
+    oldest_numpy,
+    root_class,
+    unescaped,
+)
 from .streams import HEAD_BYTES, TEXT_BYTES, Stream
 
 OPCODES = 1_000_000  # of one pickle
@@ -14,7 +26,6 @@ ENTRIES = 10_000  # of a list or dictionary that are kept
 DEPTH = 20  # of pickles within a pickle
 # Steps of scikit-learn that select columns by name or take text.
 OF_TABLES = ("ColumnTransformer", "FunctionTransformer", "OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
-BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 SKLEARN_VERSION = re.compile(
     rb"_sklearn_version(?:[^\x8cXU]{0,6})(?:\x8c.|X....|U.)(\d+\.\d+\.?\w*)", re.DOTALL
 )
@@ -67,14 +78,6 @@ def follow(stream: Stream) -> Followed:
             walk.version = found[1].decode("ascii", "replace")
     named = frozenset(walk.globals)
     return Followed(root, named, walk.version, walk.booster_version, walk.needs_numpy, complete)
-
-
-def _unescaped(text: str) -> str:
-    """Return a text of protocol 0, which has its characters as escapes."""
-    try:
-        return text.encode("latin-1").decode("raw-unicode-escape")
-    except UnicodeError:
-        return text
 
 
 @dataclass
@@ -170,7 +173,7 @@ class _Walk:
         elif code == b"P":
             self.stack.append(None)
         elif code == b"V":
-            self.stack.append(_unescaped(text))
+            self.stack.append(unescaped(text))
         else:
             self.stack.append(text.strip("'\""))
 
@@ -232,10 +235,7 @@ class _Walk:
         named = Global(module, name)
         if len(self.globals) < ENTRIES:
             self.globals.add(named)
-        if module.startswith("numpy.random._") and name in BIT_GENERATORS:
-            self.needs_numpy = (2,)
-        elif module.startswith("numpy._core"):
-            self.needs_numpy = max(self.needs_numpy, (1, 26))
+        self.needs_numpy = max(self.needs_numpy, oldest_numpy(named))
         return named
 
     def _call(self, code: bytes) -> None:
@@ -256,6 +256,7 @@ class _Walk:
                 stack.pop()
             arguments = stack.pop()
             made = Node(stack.pop(), arguments)
+            self.needs_numpy = max(self.needs_numpy, oldest_numpy(made))
             self.first = self.first or made
             stack.append(made)
 

@@ -11,7 +11,8 @@ from . import artifacts, onnx_files
 def best(framework: str, model_format: str = "", model_path: str = "") -> Version:
     """Return the version to offer for a model: the one that saved it, or else one that serves it.
 
-    Without a model, or when no version serves it, the default.
+    A version without a lock is offered where no other serves the model. Without a model, or when no version
+    serves it, the default.
     """
     facts = catalog.frameworks()[framework]
     default = facts.default_version(model_format)
@@ -27,7 +28,9 @@ def best(framework: str, model_format: str = "", model_path: str = "") -> Versio
     exact = [version for version in suited if artifacts.numbers(version.number) == made]
     if model.library != "keras" and exact:
         return exact[0]
-    if default in suited or not suited:
+    if not suited:
+        return _as_saved(facts, model, model_path, model_format) or default
+    if default in suited:
         return default
     # XGBoost reads the models of older versions, so the oldest that serves a model is the nearest.
     return suited[-1] if model.library == artifacts.XGBOOST else suited[0]
@@ -36,6 +39,12 @@ def best(framework: str, model_format: str = "", model_path: str = "") -> Versio
 def default_version(framework: str, model_format: str = "", model_path: str = "") -> str:
     """Return the number of the version to offer for a model."""
     return best(framework, model_format, model_path).number
+
+
+def oldest_numpy(model_path: str) -> str:
+    """Return the oldest numpy that reads a model, such as 2.0, '' if any does or there is none."""
+    model = _model(model_path)
+    return ".".join(map(str, model.needs_numpy)) if model else ""
 
 
 def needs_pandas(model_path: str) -> bool:
@@ -50,7 +59,8 @@ def problem(framework: str, model_format: str, model_path: str, version: str = "
     Without a `version`, the one that suits the model best is judged.
     """
     facts = catalog.frameworks()[framework]
-    chosen = facts.version(version) if version else best(framework, model_format, model_path)
+    known = facts.version(version) or without_lock(facts, version)
+    chosen = known if version else best(framework, model_format, model_path)
     if chosen is None or _model(model_path) is None:
         return ""
     if chosen.opset:
@@ -76,6 +86,25 @@ def onnx_limits(framework: str, version: str) -> onnx_files.Runtime | None:
     known = facts.version(version)
     newer = "Use a newer ONNX Runtime (framework_version)"
     return onnx_files.Runtime(f"{facts.title} {version}", known.opset, known.ir, newer) if known else None
+
+
+def without_lock(facts: Framework, number: str) -> Version | None:
+    """Return a version that the catalog has no lock of, with its direct pins alone; None if it has none."""
+    others = facts.resolvable(number)
+    if others is None:
+        return None
+    direct = tuple(others.requirements(number))
+    return Version(number, tuple(facts.formats), direct, (), tuple(line for line in direct if "==" in line))
+
+
+def _as_saved(
+    facts: Framework, model: artifacts.Artifact, model_path: str, model_format: str
+) -> Version | None:
+    """Return the version without a lock that saved a model, None if it is unknown or does not serve it."""
+    other = without_lock(facts, model.version)
+    if other is None or model.library not in artifacts.pinned(other.requirements):
+        return None
+    return None if _verdict(facts, other, model_path, model_format).problem else other
 
 
 def _verdict(facts: Framework, version: Version, model_path: str, model_format: str) -> artifacts.Verdict:

@@ -38,11 +38,6 @@ def command_requirements(target: str) -> tuple[str, ...]:
     return catalog.targets()[target].requirements
 
 
-def pythons(framework: str, version: str) -> list[str]:
-    """Return the versions of Python that a framework's version can be installed on, oldest first."""
-    return list(catalog.pythons(framework, version))
-
-
 def system_packages(framework: str) -> list[str]:
     """Return the Debian packages that a framework needs in the image, each with a pattern of versions."""
     return list(catalog.frameworks()[framework].system_packages)

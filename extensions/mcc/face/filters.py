@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..artifacts import suitable
-from ..catalog import catalog, selected
+from ..catalog import selected
 from ..interview import (
     answer_formats,
     base_images,
@@ -14,13 +14,14 @@ from ..interview import (
     copier_run,
     hyperpod_answers,
     language_model,
+    locks,
     model_path,
     offers,
     summary,
     version_checks,
 )
 from ..models import hub
-from ..servers import engines, extra_arguments, parsers, triton
+from ..servers import engines, extra_arguments, image_table, parsers, remote_code, triton
 from ..targets import arns, hosting, instances, pods
 from . import documentation, quoting
 from .boundary import for_user, piped_second, with_requirements
@@ -34,6 +35,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "build_image": selected.build_image,
     "carriers": engines.carriers,
     "check_answers": for_user(before_questions.check_answers),
+    "check_remote_code": for_user(version_checks.check_remote_code),
     "check_for_model": for_user(version_checks.check_for_model),
     "choices": offers.choices,
     "command_requirements": selected.command_requirements,
@@ -47,9 +49,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "default_max_model_len": language_model.default_max_model_len,
     "default_project_name": copier_run.default_project_name,
     "default_version": suitable.default_version,
+    "direct_requirements": locks.direct,
     "dockerfile": for_user(quoting.dockerfile),
     "documentation": documentation.documentation,
-    "driver_ami": engines.driver_ami,
     "engine_settings": for_user(with_requirements(language_model.settings)),
     "extra_arguments_problem": extra_arguments.problem,
     "format_problem": model_path.format_problem,
@@ -58,7 +60,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "gpu_needs": with_requirements(language_model.gpu_needs),
     "health": engines.health,
     "hosting": for_user(with_requirements(hosting.hosting)),
+    "image_choices": offers.image_choices,
     "image_in": engines.image_in,
+    "image_table": image_table.table,
     "image_problem": base_images.problem_for_version,
     "inputs_problem": triton.inputs_problem,
     "instance_choices": for_user(with_requirements(instances.choices)),
@@ -66,6 +70,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "known_size": for_user(language_model.known_size),
     "likely_framework": model_path.likely_framework,
     "length_problem": language_model.length_problem,
+    "look_up_lock": for_user(locks.look_up),
     "look_up": for_user(language_model.look_up),
     "look_up_chat_template": for_user(chat_templates.look_up),
     "memory_picture": for_user(with_requirements(language_model.picture)),
@@ -73,7 +78,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "model_file": selected.model_file,
     "model_problem": version_checks.model_problem,
     "model_volume": pods.model_volume,
+    "needs_remote_code": remote_code.is_needed,
     "needs_pandas": suitable.needs_pandas,
+    "of_aws": engines.of_aws,
     "open_routes": engines.open_routes,
     "onnx_limits": suitable.onnx_limits,
     "other_names": engines.other_names,
@@ -84,12 +91,12 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "probe": engines.probe,
     "problem": piped_second(answer_formats.problem),
     "python": quoting.python,
-    "pythons": selected.pythons,
+    "pythons": locks.pythons,
     "system_packages": selected.system_packages,
     "region_problem": offers.region_problem,
     "replicas_problem": piped_second(hyperpod_answers.replicas_problem),
     "request_kinds": engines.request_kinds,
-    "requirements": catalog.requirements,
+    "requirements": locks.requirements,
     "routes_of": engines.routes,
     "server": selected.server,
     "setting": for_user(offers.setting),
@@ -98,6 +105,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_chat_template": chat_templates.stale,
     "stale_facts": language_model.stale_facts,
     "stale_hosting": with_requirements(hosting.stale_hosting, at=1),
+    "stale_lock": locks.stale,
     "stale_instance": with_requirements(instances.stale, at=1),
     "stale_pods": with_requirements(pods.stale, at=1),
     "stated": model_path.stated,

@@ -11,7 +11,8 @@ from typing import Any
 from ..catalog import catalog
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer, MccError
-from ..interview import answer_formats, answers, language_model, questions
+from ..interview import answer_formats, answers, language_model, offers, questions
+from ..interview import base_images as images
 from ..interview.requirements import LanguageModelRequirements
 from ..models import lookup
 from ..sizing import cpu_sizer, explanation
@@ -141,10 +142,7 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
         raise InvalidAnswer(
             "model_name: is not in the context. Give it, or a framework. Example: Qwen/Qwen3-8B"
         )
-    offline = str(known.get("offline", "")).lower() in answers.YES
-    model = lookup.model(
-        known["model_name"], known.get("model_revision", ""), offline=offline or None
-    ).answer()
+    model = _model(known)
     profile = known.get("serving_profile", "balanced")
     asked = catalog.profiles()[profile]
     length = int(known.get("max_model_len") or language_model.default_max_model_len(profile, model))
@@ -153,7 +151,7 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
         model=model,
         parameters=known.get("model_parameters", ""),
         dtype=known.get("model_dtype", "none"),
-        image=known.get("base_image", catalog.default_image(config)),
+        image=known.get("base_image") or images.default(config, model_facts=model),
         profile=profile,
         kv_cache_dtype=known.get("kv_cache_dtype", "auto"),
         max_model_len=length,
@@ -165,6 +163,13 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
     return judged.best.instance.name, [choice.instance.name for choice in judged.fitting]
 
 
+def _model(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of the model in a context."""
+    offline = str(known.get("offline", "")).lower() in answers.YES
+    name, revision = known["model_name"], known.get("model_revision", "")
+    return lookup.model(name, revision, offline=offline or None).answer()
+
+
 def _region(context: Mapping[str, Any]) -> Offer:
     search = str(context.get("regionSearch", "")).lower()
     found = [name for name, region in catalog.regions().items() if search in f"{name} {region.title}".lower()]
@@ -173,9 +178,12 @@ def _region(context: Mapping[str, Any]) -> Offer:
 
 
 def _base_image(context: Mapping[str, Any]) -> Offer:
-    _, config = _known(context)
-    found = base_images(config)
-    return found["default"], [image["image"] for image in found["images"]]
+    known, config = _known(context)
+    model: Mapping[str, Any] = {}
+    if "model_name" in known and questions.serves_language_model(config):
+        model = _model(known)
+    value = images.default(config, model_facts=model)
+    return value, list(offers.image_choices(config, model).values())
 
 
 def _model_name(context: Mapping[str, Any]) -> Offer:

@@ -12,7 +12,15 @@ from ..errors.errors import InvalidAnswer
 from ..servers import extra_arguments, triton
 from . import answer_formats, base_images, hyperpod_answers, model_path, questions
 
-SWITCHES = ("include_sample_model", "include_tests", "offline", "pandas", "private_index", "tools")
+SWITCHES = (
+    "include_sample_model",
+    "include_tests",
+    "offline",
+    "pandas",
+    "private_index",
+    "tools",
+    "trust_remote_code",
+)
 OF_COPIER = ("_src_path", "_commit")
 YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
@@ -184,7 +192,8 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     if check_choice("model_format", facts.formats, f" for {framework}") and "framework_version" in given:
         model_format = str(known.get("model_format", next(iter(facts.formats))))
         versions = [version.number for version in facts.versions_for(model_format)]
-        check_choice("framework_version", versions, f" for {framework} and {model_format}")
+        if not facts.resolvable(str(given["framework_version"])):
+            check_choice("framework_version", versions, f" for {framework} and {model_format}")
     return problems
 
 
@@ -208,12 +217,16 @@ def _wrong_formats(data: Mapping[str, Any], known: Mapping[str, Any]) -> list[st
 
 
 def _pythons(known: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the versions of Python that the version given, or else the one that suits the model, runs on."""
+    """Return the versions of Python that the version given, or else the one that suits the model, runs on.
+
+    Those of a version without a lock are not known yet.
+    """
     framework = str(known.get("framework", next(iter(catalog.frameworks()))))
     facts = catalog.frameworks()[framework]
     model_format = str(known.get("model_format", next(iter(facts.formats))))
     chosen = suitable.best(framework, model_format, str(known.get("model_path", ""))).number
-    return catalog.pythons(framework, str(known.get("framework_version", chosen)))
+    number = str(known.get("framework_version", chosen))
+    return () if facts.resolvable(number) else catalog.pythons(framework, number)
 
 
 def _nearest(value: str, options: list[str]) -> str:

@@ -1,14 +1,16 @@
 """The base image of a project: one that contains the chosen server."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from ..catalog import catalog
-from ..servers import triton
-from . import answer_formats, questions
+from ..servers import compatibility, triton
+from . import answer_formats, locks, questions
 
 TAG_AND_DIGEST = re.compile(r"(:[^/:@]+)?(@sha256:[0-9a-f]{64})?$")
+AMAZON_LINUX = re.compile(r"/(vllm|sglang):(?:omni-|server-)[a-z0-9.-]+$")
 PYTHON_TAG = re.compile(r"(?:^|/)python:(3\.[0-9]+)")
 
 
@@ -25,6 +27,8 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
     if owners and deployment_config not in owners:
         example = catalog.default_image(deployment_config, model_format)
         return f"base_image: {image} is for {owners[0]}, not {deployment_config}. Example: {example}"
+    if wrong := _amazon_linux(image, deployment_config):
+        return wrong
     if deployment_config in triton.CONFIGS:
         return triton.image_problem(deployment_config, model_format, image)
     tag = PYTHON_TAG.search(image)
@@ -35,20 +39,52 @@ def problem(image: str, deployment_config: str, model_format: str = "", pythons:
     return ""
 
 
-def default(deployment_config: str, model_format: str = "", framework: str = "", version: str = "") -> str:
-    """Return the image a project's own is built from: of a predictive one, with a Python for its version."""
+def default(
+    deployment_config: str,
+    model_format: str = "",
+    framework: str = "",
+    version: str = "",
+    model_facts: Mapping[str, Any] | None = None,
+    lock: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the image a project's own is built from.
+
+    Of a predictive project, it has a Python for the framework's version; of a language model, the usual
+    release of the server, or else the newest that loads the model.
+    """
     if deployment_config in questions.PREDICTIVE and framework:
-        return catalog.python_image(framework, version)
+        return locks.image(framework, version, lock)
+    if model_facts:
+        return compatibility.best_image(compatibility.of_answer(model_facts), deployment_config)
     return catalog.default_image(deployment_config, model_format)
 
 
 def problem_for_version(
-    image: str, deployment_config: str, model_format: str = "", framework: str = "", version: str = ""
+    image: str,
+    deployment_config: str,
+    model_format: str = "",
+    framework: str = "",
+    version: str = "",
+    lock: Mapping[str, Any] | None = None,
 ) -> str:
     """Return why an image cannot serve a deployment config and version of a framework, or ''."""
     predictive = deployment_config in questions.PREDICTIVE and framework
-    pythons = catalog.pythons(framework, version) if predictive else ()
+    pythons = locks.pythons(framework, version, lock) if predictive else ()
     return problem(image, deployment_config, model_format, pythons)
+
+
+def _amazon_linux(image: str, deployment_config: str) -> str:
+    """Return why an image of AWS that is based on Amazon Linux cannot be built from, or ''."""
+    found = AMAZON_LINUX.search(image)
+    server = catalog.servers().get(deployment_config)
+    if found is None or server is None:
+        return ""
+    kernels = (
+        ", and has kernels for compute capability 9.0, 10.0 and 10.3 only" if found[1] == "sglang" else ""
+    )
+    ours = next((item.image for item in server.images if item.of_aws), server.default_image.image)
+    reason = f"{image} is based on Amazon Linux, which has no apt-get{kernels}"
+    return f"base_image: {reason}. Example: {ours}"
 
 
 @lru_cache

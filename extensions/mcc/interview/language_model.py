@@ -75,6 +75,7 @@ def sized(requirements: LanguageModelRequirements) -> Sizing:
         kv_cache_dtype=requirements.kv_cache_dtype,
         # Without chunked prefill, a server rejects steps that are shorter than a request.
         max_num_batched_tokens=batched if batched >= length else 0,
+        image=requirements.image if requirements.server in catalog.servers() else "",
     )
     instances = catalog.hyperpod_nodes() if requirements.target == HYPERPOD else None
     return sizing.size(known.name, known.source, shape, load, instances)
@@ -142,8 +143,9 @@ def stale_settings(
 
 def gpu_needs(requirements: LanguageModelRequirements) -> Mapping[str, float]:
     """Return feature -> the compute capability that it needs."""
-    judged, server = sized(requirements), catalog.language_model_server(requirements.server)
-    return engines.gpu_needs(server, requirements.image, judged.facts, requirements.kv_cache_dtype)
+    return engines.gpu_needs(
+        requirements.server, requirements.image, sized(requirements).facts, requirements.kv_cache_dtype
+    )
 
 
 def token_problem(model_facts: Mapping[str, Any], secret: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..models import hub
+from ..servers import compatibility
 from . import answer_formats, defaults, questions
 
 
@@ -14,6 +15,29 @@ def choices(question: str, framework: str = "", model_format: str = "", kept: st
     kept = kept or str(outside.values.get(question, ""))
     offered = questions.choices(question, framework, model_format, kept if question in questions.KEPT else "")
     return suggested_first(offered, outside.choices.get(question, []))
+
+
+def image_choices(deployment_config: str, model_facts: Mapping[str, Any], kept: str = "") -> dict[str, str]:
+    """Return label -> image of what a language model can be served with, the default first.
+
+    `kept`, an earlier or given answer, is offered even if it cannot load the model; it is refused later.
+    """
+    kept = kept or str(defaults.of_run().outside.values.get("base_image", ""))
+    offered = choices("base_image", deployment_config, kept=kept)
+    if not model_facts:
+        return offered
+    model = compatibility.of_answer(model_facts)
+    loading = {
+        label: image
+        for label, image in offered.items()
+        if image == kept or compatibility.judge_image(model, deployment_config, image).outcome != "refuse"
+    }
+    best = compatibility.best_image(model, deployment_config)
+    return (
+        loading
+        if best in loading.values()
+        else {questions.labeled(best, "loads this model"): best, **loading}
+    )
 
 
 def suggested_first(offered: Mapping[str, Any], suggested: Sequence[Any]) -> dict[str, Any]:

@@ -58,6 +58,7 @@ LANGUAGE_MODEL_QUESTIONS = (
     "kv_cache_dtype",
     "chat_template",
     "extra_arguments",
+    "trust_remote_code",
     "tools",
     "hyperpod_token_secret",
 )
@@ -73,7 +74,12 @@ TRITON_QUESTIONS = (
     "hyperpod_max_replicas",
 )
 
-NOT_IN_TRITON = ("chat_template", "extra_arguments", "tools")  # questions about language models
+NOT_IN_TRITON = (
+    "chat_template",
+    "extra_arguments",
+    "trust_remote_code",
+    "tools",
+)  # questions about language models
 QUESTIONS = (
     "deployment_config",
     "deployment_target",
@@ -103,7 +109,9 @@ MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-infe
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 
 # Stored, but computed by the template.
-DERIVED = (*("model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources"),)
+DERIVED = (
+    *("framework_lock", "model_facts", "engine_settings", "chat_template_text", "hosting", "pod_resources"),
+)
 
 # Never asked, and random unless given. With it, a copy can be repeated exactly.
 NEVER_ASKED = ("project_id",)

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer, UnsizableModel
 from ..models import facts
-from . import answer_formats, chat_templates, questions
+from . import answer_formats, chat_templates, locks, questions
 from .answers import SWITCHES
 
 LARGEST = 10**15
@@ -25,6 +25,10 @@ WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 ID = re.compile(r"[a-z0-9-]{4,64}")
 COMMIT = re.compile(r"|[0-9a-f]{40}")
 QUANTITY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?(m|Ki|Mi|Gi|Ti)?")
+PIN = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}==[A-Za-z0-9.+!]{1,50}"
+    r"( ; (sys_platform|platform_machine) [!=]= '[a-z0-9_]{1,20}')?"
+)
 Rule = tuple[Callable[[Any], bool], str]
 
 
@@ -58,7 +62,19 @@ TEMPLATE: Rule = (
     lambda value: isinstance(value, str) and not chat_templates.problem(value),
     "a chat template",
 )
+PINS: Rule = (
+    lambda value: isinstance(value, list) and all(type(pin) is str and PIN.fullmatch(pin) for pin in value),
+    "a list of pins",
+)
 FIELDS: Mapping[str, Mapping[str, Rule]] = {  # of others, and of later versions, any plain value will do
+    "framework_lock": {
+        **dict.fromkeys(("framework", "version", "as_of"), ONE_WORD),
+        "pythons": (
+            lambda value: isinstance(value, list) and bool(value) and set(value) <= set(locks.PYTHONS),
+            "a list of Python versions",
+        ),
+        **dict.fromkeys(("requirements", "pandas"), PINS),
+    },
     "hosting": {
         **dict.fromkeys(("memory_mib", "accelerators", "max_instance_count", "copies"), WHOLE),
         **dict.fromkeys(("requests_per_copy", "download_seconds", "startup_seconds"), WHOLE),
@@ -95,6 +111,7 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {  # of others, and of later versions
         "architecture": ONE_LINE,
         "model_type": ONE_LINE,
         "own_code": FLAG,
+        "quantization": ONE_WORD,
     },
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..artifacts import suitable
 from ..catalog import catalog
 from ..errors.errors import InvalidAnswer
-from ..servers import compatibility, parsers
+from ..servers import compatibility, parsers, remote_code
 from . import copier_run, language_model
 from .answers import YES
 
@@ -26,7 +26,7 @@ def version_problem(
     of = [
         name for name, facts in catalog.frameworks().items() if version in {v.number for v in facts.versions}
     ]
-    if not of or framework in of:
+    if not of or framework in of or catalog.frameworks()[framework].resolvable(version):
         return ""
     return f"framework_version: {version} is one of {of[0]}. Example: {suitable.default_version(framework)}"
 
@@ -71,6 +71,32 @@ def check_for_model(
     ):
         raise InvalidAnswer(no_parser(str(model_facts["name"]), deployment_config))
     return ""
+
+
+def check_remote_code(
+    conf: Mapping[str, Any],
+    model_facts: Mapping[str, Any],
+    deployment_config: str,
+    image: str,
+    given: str,
+    trust: bool,
+) -> str:
+    """Refuse a new project of a model that needs code from its repository, unless that was allowed."""
+    if not copier_run.is_new_project(conf) or trust:
+        return ""
+    if remote_code.is_needed(model_facts, deployment_config, image, given):
+        raise InvalidAnswer(remote_code_problem(str(model_facts["name"])))
+    return ""
+
+
+def remote_code_problem(name: str) -> str:
+    """Return the message for a model whose code must be allowed."""
+    return (
+        f"trust_remote_code: {name} needs Python code\n"
+        "from its repository, which would run in the container. Read the code and\n"
+        "allow it: -d trust_remote_code=true -d model_revision=COMMIT. Or choose another\n"
+        "model, or a base_image with its own class for this one."
+    )
 
 
 def no_parser(name: str, deployment_config: str) -> str:

@@ -50,6 +50,25 @@ def group_size(raw: Mapping[str, Any]) -> int:
     return size if type(size) is int and 0 < size <= LARGEST_GROUP else 0
 
 
+def method(raw: Mapping[str, Any]) -> str:
+    """Return how a checkpoint was quantized, as gpu_support.yml calls it, '' if it was not.
+
+    More precise than `weights`: servers load the same number format of two tools by different code.
+    """
+    given = raw.get("quantization_config") or raw.get("compression_config")
+    if not isinstance(given, Mapping):
+        return ""
+    name, algorithm = str(given.get("quant_method", "")).lower(), str(given.get("quant_algo", "")).upper()
+    if name == "compressed-tensors":
+        kinds = {"gptq": "int4"}
+        found = _compressed(given)
+        return f"{name}-{kinds.get(found, found)}"
+    if name == "modelopt":
+        parts = {"MXFP8": "mxfp8", "MIXED": "mixed", "FP4": "nvfp4", "FP8": "fp8"}
+        return next((f"{name}-{word}" for part, word in parts.items() if part in algorithm), name)
+    return name
+
+
 def unquantized(raw: Mapping[str, Any], layers: int) -> dict[str, Any]:
     """Return the 16-bit parts of a quantized checkpoint: modules in all layers, or the MLP in some."""
     given = raw.get("quantization_config")

@@ -26,6 +26,7 @@ class ModelFacts:
     of a type that is unknown here; they are among `full_layers`, the type with the largest KV cache.
     `group_size` is that of the weights' scales, `state_bytes` those of an element of a linear layer's state.
     An `encoder` reads its whole input at once and keeps no KV cache.
+    `quantization_method` is the tool and format of quantized weights, as in gpu_support.yml, '' if unknown.
     """
 
     num_hidden_layers: int
@@ -82,6 +83,7 @@ class ModelFacts:
     vision_patches: int = 0
     vision_mergers: int = 0
     vision_gated: bool = False
+    quantization_method: str = ""
 
     @property
     def kind(self) -> str:

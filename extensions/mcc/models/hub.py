@@ -56,15 +56,15 @@ def lookup(
     """Return the Hub's facts about model `name` at the current commit of `revision`.
 
     `token` goes before HF_TOKEN, and HF_ENDPOINT names the server. All requests together take at most
-    `deadline` seconds. Raises InvalidAnswer for a name or revision that cannot exist, before any request,
-    and HubError for everything that goes wrong after.
+    `deadline` seconds. Raises InvalidAnswer for a name or revision that cannot exist, before any request, and
+    for a repository of an adapter or of GGUF files; HubError for everything else that goes wrong.
     """
     hub = _client(name, revision, token, environ)
     end = time.monotonic() + deadline
     info = _in_time(end, hub, deadline_of.start(hub.info, end))
     wanted = [file for file in (CONFIG, *info.optional_files()) if file in info.files]
     if CONFIG not in wanted:
-        raise hub.without_config()
+        raise hub.not_a_model(info.files)
     answers = {file: deadline_of.start(hub.file, file, info.commit, end) for file in wanted}
     content = {file: _in_time(end, hub, answer) for file, answer in answers.items()}
     return HubModel(

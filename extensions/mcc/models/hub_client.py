@@ -3,12 +3,12 @@
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..errors import redaction
-from ..errors.errors import HubError, HubErrorKind, InvalidAnswer
+from ..errors.errors import HubError, HubErrorKind, InvalidAnswer, MccError
 from .hub_library import check_name, one_line, session
 from .hub_listing import CONFIG, Listing, counts, natural
 
@@ -86,6 +86,21 @@ class HubClient:
             f"the repository has no {CONFIG} at {self.revision}",
             "Choose one in the transformers format, not of GGUF or adapter files only",
         )
+
+    def not_a_model(self, files: Iterable[str]) -> MccError:
+        """Return the error for a repository without a config.json, by the files that it has."""
+        names = list(files)
+        if any(name.rpartition("/")[2] == "adapter_config.json" for name in names):
+            return InvalidAnswer(
+                f"model_name: {self.name} is an adapter (LoRA), not a model. Give the model that it was "
+                "trained from, which its adapter_config.json names, or merge both and give the result."
+            )
+        if any(name.endswith(".gguf") for name in names):
+            return InvalidAnswer(
+                f"model_name: {self.name} has GGUF files only, which newer inference servers do not load. "
+                "Give the repository with safetensors files that it was made from, or an AWQ version of it."
+            )
+        return self.without_config()
 
     def _get(self, path: str, what: str, end: float) -> dict[str, Any]:
         """Return the JSON object at `path`."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from ..errors.errors import HubError, InvalidAnswer, S3Error, UnsizableModel
 from . import facts, hub, hub_library, model_config, s3
 from .facts import ModelFacts
 
+METHOD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 OFFLINE_S3 = "A model on S3 is not looked up offline."
 
 
@@ -21,8 +23,8 @@ class KnownModel:
     `digest` is that of its files on S3, which changes with them.
 
     `chat_template` is None when that is not known; `architecture` and `model_type`, of its config.json, are
-    empty then. `own_code` is True when its repository has code of its own. `note` states in a line what went
-    wrong, or is empty.
+    empty then. `own_code` is True when its repository has code of its own. `quantization` names the method of
+    weights whose size is unknown here. `note` states in a line what went wrong, or is empty.
     """
 
     name: str
@@ -35,6 +37,7 @@ class KnownModel:
     model_type: str = ""
     own_code: bool = False
     digest: str = ""
+    quantization: str = ""
     shape: ModelFacts | None = None
     note: str = ""
 
@@ -134,6 +137,7 @@ def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
     return KnownModel(
         *(found.name, revision, source, found.commit, found.gated, found.chat_template),
         **_classes(found.config),
+        quantization="" if shape else _quantization(found.config),
         shape=shape,
         note=note,
     )
@@ -158,3 +162,10 @@ def _classes(config: Mapping[str, Any]) -> dict[str, Any]:
         "model_type": model_type if isinstance(model_type, str) else "",
         "own_code": bool(config.get("auto_map")),
     }
+
+
+def _quantization(config: Mapping[str, Any]) -> str:
+    """Return the method of a config.json that cannot be sized, '' if it names none."""
+    given = config.get("quantization_config")
+    found = given.get("quant_method") if isinstance(given, Mapping) else None
+    return found.lower() if isinstance(found, str) and METHOD.fullmatch(found) else ""

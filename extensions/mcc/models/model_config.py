@@ -13,6 +13,7 @@ from .facts import ModelFacts
 
 GIB = 1024**3
 IN_OUR_WORDS = {"w8a8": "int8", "w4a16": "gptq"}
+METHODS = {"w8a8": "compressed-tensors-int8", "w4a16": "compressed-tensors-int4"}
 UNEVEN = {"nemotron-nas"}  # model types whose layers differ in size: the catalog's count stands for them
 # Families, as their class is called, whose MLP is two matrices, up and down; others also have a gate.
 UNGATED = {"bloom", "falcon", "gpt2", "gptbigcode", "gptj", "gptneox", "mpt", "nemotronh", "opt", "phi", "rw"}
@@ -75,6 +76,7 @@ def from_config(
         ),
         dtype=_dtype(fields.raw),
         quantization=config_quantization.weights(fields.raw) if quantization is None else quantization,
+        quantization_method=config_quantization.method(fields.raw) if quantization is None else "",
         kv_cache_dtype=config_quantization.kv_cache(fields.raw),
         checkpoint_bytes=_loaded_bytes(checkpoint_bytes, fields.raw),
         tie_word_embeddings=_without_head(fields.raw, model_type),
@@ -116,6 +118,8 @@ def from_catalog(entry: Mapping[str, Any]) -> ModelFacts:
         int(entry.get("checkpoint_gib", 0) * GIB),
         quantization and IN_OUR_WORDS.get(quantization, quantization),
     )
+    if method := METHODS.get(quantization or ""):
+        facts = dataclasses.replace(facts, quantization_method=method)
     if facts.checkpoint_bytes or entry.get("model_type") not in UNEVEN:
         return facts
     return dataclasses.replace(facts, checkpoint_bytes=2 * entry["params_from_shape"])

@@ -15,8 +15,9 @@ from ..catalog.entries.models import Architecture, ModelType
 from ..catalog.entries.servers import LanguageModelServer, ServerImage
 from ..catalog.entries.triton import TritonImage
 from ..catalog.entries.versions import version_key
+from . import gpu_support, releases
+from .releases import TITLES as TITLES
 
-TITLES = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM", "djl": "DJL Serving"}
 REMOTE_CODE = "--trust-remote-code"
 # vLLM serves these forms of a model with the class that generates text.
 POOLING_FORMS = re.compile(r"(For(SequenceClassification|TokenClassification|Embedding|RewardModel)|Model)$")
@@ -26,13 +27,15 @@ POOLING_FORMS = re.compile(r"(For(SequenceClassification|TokenClassification|Emb
 class Model:
     """The classes in a model's config.json; empty if they are unknown.
 
-    `own_code` is True when its repository has code of its own (auto_map).
+    `own_code` is True when its repository has code of its own (auto_map). `quantization` is the method of its
+    weights, as in gpu_support.yml.
     """
 
     name: str
     architecture: str = ""
     model_type: str = ""
     own_code: bool = False
+    quantization: str = ""
 
 
 def of_answer(model_facts: Mapping[str, Any]) -> Model:
@@ -40,7 +43,10 @@ def of_answer(model_facts: Mapping[str, Any]) -> Model:
     name, architecture, model_type = (
         str(model_facts.get(key, "")) for key in ("name", "architecture", "model_type")
     )
-    return Model(name, architecture, model_type, bool(model_facts.get("own_code")))
+    shape = model_facts.get("shape") or {}
+    method = gpu_support.METHODS.get(str(shape.get("quantization", "")), "")
+    quantization = str(shape.get("quantization_method") or model_facts.get("quantization") or method)
+    return Model(name, architecture, model_type, bool(model_facts.get("own_code")), quantization)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +66,17 @@ WORKS = Verdict("works")
 
 def judge(model: Model, engine: str, version: str) -> Verdict:
     """Return whether a release of vLLM, SGLang, TensorRT-LLM or DJL Serving loads a model."""
-    if not model.architecture:
-        return WORKS
+    release = releases.Release(engine, version, releases.kernels(engine, version))
+    if reason := gpu_support.model_problem(model.quantization, release):
+        return Verdict("refuse", reason)
+    verdict = _by_registry(model, engine, version) if model.architecture else WORKS
+    if verdict.outcome == "refuse" and release.is_newer_than_the_catalog:
+        date = catalog.architectures_date()
+        return Verdict("warn", f"{release.title} is newer than the catalog of {date}: not checked")
+    return verdict
+
+
+def _by_registry(model: Model, engine: str, version: str) -> Verdict:
     if engine == "tensorrt-llm":
         return _documented(model, version)
     if engine == "djl":
@@ -77,11 +92,32 @@ def judge_image(model: Model, deployment_config: str, image: str) -> Verdict:
 
     An image that the catalog does not have is not judged.
     """
-    server = catalog.language_model_server(deployment_config)
-    found: ServerImage | TritonImage = server.image(image)
-    if found.image != image:
+    if not is_known(deployment_config, image):
         return WORKS
-    return judge(model, *engine_in(server, found))
+    release = releases.of_image(deployment_config, image)
+    return judge(model, release.engine, release.version)
+
+
+def is_known(deployment_config: str, image: str) -> bool:
+    """Return whether the release in an image is known, by the catalog or by a tag like those in it."""
+    found: ServerImage | TritonImage = catalog.language_model_server(deployment_config).image(image)
+    return found.image == image
+
+
+def best_image(model: Model, deployment_config: str) -> str:
+    """Return the usual image of a server, or else the newest that loads a model, or the usual one."""
+    server = catalog.language_model_server(deployment_config)
+    usual = str(server.default_image.image)
+    verdicts = {
+        item.image: judge_image(model, deployment_config, item.image).outcome for item in server.images
+    }
+    if verdicts[usual] != "refuse":
+        return usual
+    for wanted in ("works", "warn"):
+        found = next((str(image) for image, outcome in verdicts.items() if outcome == wanted), "")
+        if found:
+            return found
+    return usual
 
 
 def refusal(model: Model, deployment_config: str, image: str) -> str:
@@ -141,16 +177,9 @@ def engine_in(server: LanguageModelServer, image: ServerImage | TritonImage) -> 
 
 def _alternatives(model: Model, deployment_config: str) -> Iterator[str]:
     """Yield the answers that would load a model: an image of the same server, another server."""
-    server = catalog.language_model_server(deployment_config)
-    images = sorted(server.images, key=lambda image: not image.default)
-    for outcome in ("works", "warn"):
-        for image in images:
-            if judge_image(model, deployment_config, image.image).outcome == outcome:
-                yield f"base_image={image.image}"
-                break
-        else:
-            continue
-        break
+    best = best_image(model, deployment_config)
+    if judge_image(model, deployment_config, best).outcome != "refuse":
+        yield f"base_image={best}"
     names = [name for name in catalog.servers() if name != deployment_config]
     yield from [way for name in names if (way := _other_server(model, name))][:1]
 

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ..catalog import catalog
-from ..catalog.entries.servers import LanguageModelServer, ServerHealth, ServerImage
+from ..catalog.entries.servers import ServerHealth, ServerImage
 from ..catalog.entries.versions import version_key
 from ..models.facts import ModelFacts
+from . import gpu_support, releases
 
 OWN_IMAGE = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<rest>.+)"
 )
 POOLING = re.compile(r"--(runner[= ]pooling|task[= ](embed|score|classify|reward)|is-embedding)\b")
-OFFERED = 8  # images in a list
+OFFERED = 20  # images in a list
 PARTITION_HOSTS = {"aws-cn": "amazonaws.com.cn"}
 
 
@@ -26,13 +27,20 @@ def image_choices(deployment_config: str) -> dict[str, str]:
 
 
 def _label(image: ServerImage) -> str:
-    checked = "" if image.verified else ", tag not checked"
+    checked = ", image of AWS" if image.of_aws and not image.inside else ""
+    checked += "" if image.verified else ", tag not checked"
     return f"{short_image(image.image)}: {image.warning or f'CUDA {image.cuda}{checked}'}"
 
 
 def short_image(image: str) -> str:
     """Return an image reference that fits a screen: one in Amazon ECR without its registry."""
     return f"…/{image.partition('/')[2]}" if OWN_IMAGE.fullmatch(image) else image
+
+
+def of_aws(image: str, deployment_config: str) -> bool:
+    """Return whether an image is one of AWS's own."""
+    found = catalog.servers()[deployment_config].find(image)
+    return found is not None and found.of_aws
 
 
 def image_in(image: str, region: str, deployment_config: str) -> str:
@@ -42,9 +50,9 @@ def image_in(image: str, region: str, deployment_config: str) -> str:
     """
     server, known = catalog.servers().get(deployment_config), catalog.regions().get(region)
     found = OWN_IMAGE.fullmatch(image)
-    if server is None or not server.regional or not found or not known or not known.containers:
+    if server is None or not found or not known or not known.containers:
         return image
-    if image not in {entry.image for entry in server.images}:
+    if not any(entry.image == image and entry.of_aws for entry in server.images):
         return image
     host = PARTITION_HOSTS.get(known.partition, "amazonaws.com")
     return f"{known.containers}.dkr.ecr.{region}.{host}/{found['rest']}"
@@ -137,33 +145,14 @@ def gpu_lines(instance_type: str) -> list[str]:
     return [f"{card.name}, {card.compute_capability}"] * card.count if card else []
 
 
-def driver_ami(image: str, deployment_config: str) -> str:
-    """Return the machine image (InferenceAmiVersion) whose driver runs an image's CUDA."""
-    return ami_for(catalog.language_model_server(deployment_config).image(image).cuda)
-
-
-def ami_for(cuda: str) -> str:
-    """Return the oldest machine image whose driver runs a CUDA as it is, else the newest there is."""
-    amis = catalog.driver_amis()
-    needed = version_key(cuda)
-    enough = (name for name, ami in amis.items() if version_key(ami.cuda) >= needed)
-    return next(enough, list(amis)[-1])
-
-
 def gpu_needs(
-    server: LanguageModelServer, image: str, shape: ModelFacts, kv_cache_dtype: str
+    deployment_config: str, image: str, shape: ModelFacts, kv_cache_dtype: str
 ) -> Mapping[str, float]:
     """Return feature -> the compute capability that the server, the model or its KV cache needs."""
-    constants = catalog.memory()
-    engine = constants.engines[server.engine].release(server.image(image).version)
-    needs = {server.title: engine.compute_capability[0]}
-    if shape.dtype in constants.formats and not shape.guessed:
-        number_format = constants.formats[shape.dtype]
-        needs[number_format.title] = number_format.compute_capability
-    quantization = constants.quantizations[shape.quantization]
-    if quantization.compute_capability:
-        needs[quantization.title] = quantization.compute_capability
+    formats = catalog.memory().formats
+    needs = gpu_support.needs(shape, releases.of_image(deployment_config, image))
+    if shape.dtype in formats and not shape.guessed:
+        needs[formats[shape.dtype].title] = formats[shape.dtype].compute_capability
     if kv_cache_dtype == "fp8":
-        cache = constants.formats["fp8_kv_cache"]
-        needs[cache.title] = cache.compute_capability
+        needs[formats["fp8_kv_cache"].title] = formats["fp8_kv_cache"].compute_capability
     return needs

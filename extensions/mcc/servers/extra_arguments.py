@@ -15,9 +15,12 @@ YIELDING = ("tool_call_parser", "reasoning_parser")  # settings that an extra ar
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
 
 
-def parsed(text: str) -> list[str]:
-    """Return the words of a text, split and unquoted as in sh. Raises ValueError for a quote left open."""
-    return shlex.split(text)
+def parsed(text: str, deployment_config: str = "", trust: bool = False) -> list[str]:
+    """Return the words of a text, split and unquoted as in sh. Raises ValueError for a quote left open.
+
+    With `trust`, they include the argument that runs code from the model's repository.
+    """
+    return shlex.split(with_remote_code(text, deployment_config, trust) if trust else text)
 
 
 def problem(text: object, deployment_config: str) -> str:
@@ -50,6 +53,29 @@ def risks(text: str, deployment_config: str) -> list[str]:
         if any(_means(word, risky, _by_environment(deployment_config)) for word in words):
             found.append(f"{risky} {does}")
     return found
+
+
+def remote_code(deployment_config: str) -> str:
+    """Return the argument of a server that runs code from the model's repository."""
+    name = _trust(deployment_config)
+    return f"{name}=true" if _by_environment(deployment_config) else name
+
+
+def trusts(text: str, deployment_config: str) -> bool:
+    """Return whether extra arguments run code from the model's repository."""
+    name, by_environment = _trust(deployment_config), _by_environment(deployment_config)
+    return any(_means(word.partition("=")[0], name, by_environment) for word in parsed(text))
+
+
+def with_remote_code(text: str, deployment_config: str, trust: bool) -> str:
+    """Return extra arguments, with the one that runs the repository's code if that was allowed."""
+    if not trust or trusts(text, deployment_config):
+        return text
+    return f"{remote_code(deployment_config)} {text}".strip()
+
+
+def _trust(deployment_config: str) -> str:
+    return next(name for name in catalog.servers()[deployment_config].risky if "trust" in name.lower())
 
 
 def gives(text: str, setting: str, deployment_config: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..catalog import catalog
 from ..catalog.entries.parsers import KINDS, Family, Kind, ParserNames
-from . import compatibility, engines, extra_arguments
+from . import compatibility, engines, extra_arguments, releases
 
 SETTINGS: Mapping[Kind, str] = {"tool": "tool_call_parser", "reasoning": "reasoning_parser"}
 
@@ -71,11 +71,11 @@ def of_release(models: Family, engine: str, version: str, kinds: Iterable[Kind] 
     """Return the parsers that a release of an engine has for a family."""
     names, left_out = dict[str, str](), list[str]()
     for kind in kinds:
-        releases = catalog.parsers().releases[engine].of(kind) if models.of(engine).of(kind) else {}
-        spans = {name: releases[name] for name in models.of(engine).of(kind)}
+        of_kind = catalog.parsers().releases[engine].of(kind) if models.of(engine).of(kind) else {}
+        spans = {name: of_kind[name] for name in models.of(engine).of(kind)}
         names[kind] = next((name for name in spans if compatibility.within(version, spans[name])), "")
         if spans and not names[kind]:
-            title, (name, span) = f"{compatibility.TITLES[engine]} {version}", next(iter(spans.items()))
+            title, (name, span) = f"{releases.TITLES[engine]} {version}", next(iter(spans.items()))
             left_out.append(f"{title} has no {kind} parser {name}, which came with {span[0]}")
     return Chosen(names.get("tool", ""), names.get("reasoning", ""), tuple(left_out))
 

@@ -12,6 +12,8 @@ from ..catalog import catalog
 from ..catalog.entries.instances import Accelerator, Instance
 from ..errors.errors import UnsizableModel
 from ..models.facts import ModelFacts
+from ..servers import gpu_support, releases
+from ..servers.releases import Release
 from . import memory, parameters, weights
 from .memory import Estimate, Gpu, Serving
 from .weights import GIB
@@ -28,7 +30,8 @@ LARGEST_LOAD = 10_000_000  # tokens of context, or requests at once
 class Load:
     """The load of a model: maximum tokens per request, concurrent requests and the inference server.
 
-    `max_num_batched_tokens` are those computed in a step; 0 leaves them to the engine.
+    `max_num_batched_tokens` are those computed in a step; 0 leaves them to the engine. `image` is the
+    server's, '' for the usual one of its version.
     """
 
     max_model_len: int
@@ -37,6 +40,7 @@ class Load:
     version: str = ""
     kv_cache_dtype: Literal["auto", "fp8"] = "auto"
     max_num_batched_tokens: int = 0
+    image: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ class _Judge:
 
     def __init__(self, facts: ModelFacts, load: Load) -> None:
         self.facts, self.load = facts, load
-        self.capability = catalog.memory().engines[load.engine].release(load.version).compute_capability
+        self.release = releases.of_version(load.engine, load.version, load.image)
         stored = facts.checkpoint_bytes or weights.on_gpu(facts) * GIB
         self.download_gb = stored / 1e9
         self.estimates: dict[tuple[Gpu, int], Estimate] = {}
@@ -176,7 +180,7 @@ class _Judge:
     def _impossible(self, instance: Instance) -> str:
         kind = (_card(instance).name, instance.arch)
         if kind not in self.impossible:
-            self.impossible[kind] = _impossible(self.facts, self.load, self.capability, instance)
+            self.impossible[kind] = _impossible(self.facts, self.load, self.release, instance)
         return self.impossible[kind]
 
     def _estimate(self, gpu: Gpu, degree: int) -> Estimate:
@@ -185,31 +189,19 @@ class _Judge:
         return self.estimates[gpu, degree]
 
 
-def _impossible(facts: ModelFacts, load: Load, supported: tuple[float, ...], instance: Instance) -> str:
+def _impossible(facts: ModelFacts, load: Load, release: Release, instance: Instance) -> str:
     """Return why a kind of instance cannot serve a model at all, or ''."""
-    card, constants = _card(instance), catalog.memory()
-    engine = constants.engines[load.engine]
+    card, engine = _card(instance), catalog.memory().engines[load.engine]
     if card.kind != "gpu" or card.compute_capability is None:
         return f"{engine.title} does not run on {card.name}"
     if instance.arch == "arm64":
         return f"{engine.title} has an x86_64 image, this type is arm64"
-    capability = card.compute_capability
-    oldest, newest = supported
-    if capability < oldest:
-        return f"{engine.title} needs compute capability {oldest:g}, {card.name} has {capability:g}"
-    if capability > newest:
-        return f"this {engine.title} has no kernels for {card.name} (compute capability {capability:g})"
-    if facts.dtype == "bfloat16" and not card.bf16:
-        return f"{card.name} does not support bfloat16, the model's data type"
-    quantization = constants.quantizations[facts.quantization]
-    if capability < quantization.compute_capability:
-        needed = quantization.compute_capability
-        return f"{quantization.title} needs compute capability {needed:g}, {card.name} has {capability:g}"
     if load.kv_cache_dtype == "fp8" and not engine.fp8_kv_cache:
         return f"{engine.title} does not support an FP8 KV cache"
-    needed = constants.formats["fp8_kv_cache"].compute_capability
-    if load.kv_cache_dtype == "fp8" and capability < needed:
-        return f"an FP8 KV cache needs compute capability {needed:g}, {card.name} has {capability:g}"
+    if reason := gpu_support.problem(facts, release, card, load.kv_cache_dtype):
+        return reason
+    if facts.dtype == "bfloat16" and not card.bf16:
+        return f"{card.name} does not support bfloat16, the model's data type"
     return ""
 
 

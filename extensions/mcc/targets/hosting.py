@@ -15,7 +15,7 @@ from ..interview.requirements import (
     PredictiveRequirements,
     ServingRequirements,
 )
-from ..servers import engines, triton
+from ..servers import drivers, triton
 from ..sizing import cpu_sizer, weights
 
 MB, GIB = 10**6, 1024**3
@@ -51,7 +51,9 @@ def hosting(
         startup = LONGEST_S
     price = instance.price if instance else None
     usd = price.usd_h if price else 0.0
-    ami = engines.driver_ami(requirements.image, requirements.served_by) if gpus else ""
+    card = instance.accelerator if instance else None
+    capability = card.compute_capability if card else None
+    ami = drivers.of_image(requirements.served_by, requirements.image, capability).ami if gpus else ""
     fitting = (instance.accelerator.count // gpus) if gpus and instance and instance.accelerator else 1
     return {
         "sized_for": sized_for(requirements, instance_type, instances),

@@ -23,6 +23,7 @@ from lifecycle.project import (
     Result,
     finding,
 )
+from lifecycle.served import local
 from lifecycle.target import Target, target_checks
 
 FREE_GB = 20
@@ -60,6 +61,7 @@ def of_this_machine(settings: Config, selected: str) -> Iterator[Finding]:
     yield finding("python", OK, "Python", f"{platform.python_version()}, with {installer}")
     yield _disk()
     yield _region(settings)
+    yield from local.findings()
     try:
         program = engine.find(selected)
     except Failure as failure:

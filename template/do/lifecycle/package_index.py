@@ -5,10 +5,12 @@ import configparser
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+PYPI = "https://pypi.org/simple"
 PIP_OPTIONS = ("index-url", "extra-index-url", "trusted-host", "cert")
 UV_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_CONFIG_FILE")
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -54,10 +56,42 @@ def is_private(settings: Mapping[str, str]) -> bool:
 
 def only_pip_has_index(environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether pip has a private index and uv has none: uv does not read the settings of pip."""
-    home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    files = (home / "uv" / "uv.toml", Path("/etc/uv/uv.toml"))
-    has_uv = any(name in environ for name in UV_VARIABLES) or any(path.exists() for path in files)
+    has_uv = any(name in environ for name in UV_VARIABLES) or bool(_uv_files(environ))
     return is_private(pip_settings(environ)) and not has_uv
+
+
+def for_uv(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment in which uv uses the index of pip, if only pip has a private one."""
+    if not only_pip_has_index(environ):
+        return dict(environ)
+    settings = pip_settings(environ)
+    # pip takes the best version of all its indexes.
+    own = {
+        "UV_DEFAULT_INDEX": settings.get("index-url", ""),
+        "UV_INDEX": settings.get("extra-index-url", ""),
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_INSECURE_HOST": settings.get("trusted-host", ""),
+        "SSL_CERT_FILE": settings.get("cert", ""),
+    }
+    return {**environ, **{name: value for name, value in own.items() if value}}
+
+
+def index_url(environ: Mapping[str, str]) -> str:
+    """Return the address of the index that uv uses in an environment of `for_uv`, or else that of PyPI."""
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        if value := environ.get(name, ""):
+            return re.sub(r"^[\w-]+=", "", value)
+    for path in _uv_files(environ):
+        try:
+            settings = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue  # uv reports it
+        if url := settings.get("index-url") or settings.get("pip", {}).get("index-url"):
+            return str(url)
+        for index in settings.get("index", []):
+            if index.get("default"):
+                return str(index.get("url", PYPI))
+    return PYPI
 
 
 def is_mounted(dockerfile: str) -> bool:
@@ -85,6 +119,13 @@ def for_build(dockerfile: str, environ: Mapping[str, str] = os.environ) -> Build
         variables |= {VARIABLE: "\n".join(["[global]", *lines, ""])}
         options += ["--secret", f"type=env,id={SECRET},src={VARIABLE}"]
     return BuildOptions(options, variables)
+
+
+def _uv_files(environ: Mapping[str, str]) -> list[Path]:
+    """Return the configuration files of uv that exist, the user's first."""
+    home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    own = [Path(environ["UV_CONFIG_FILE"])] if environ.get("UV_CONFIG_FILE") else []
+    return [path for path in (*own, home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")) if path.is_file()]
 
 
 def _configuration_files(environ: Mapping[str, str]) -> list[Path]:

@@ -133,6 +133,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     return dict(tomllib.loads(path.read_text("utf-8")))
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a file in one step, so that it is never half written."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, "utf-8")
+    os.replace(new, path)
+
+
 def variable(setting: str) -> str:
     """Return the environment variable that overrides a setting."""
     return f"{PREFIX}{setting.upper()}"

@@ -24,13 +24,15 @@ PR_SET_PDEATHSIG = 1
 class Child(NamedTuple):
     """A child process, and the signal that makes it finish its requests and exit.
 
-    With `group`, its descendants get the signal, too: a shell does not forward signals.
+    With `group`, its descendants get the signal, too: a shell does not forward signals. `explain` returns the
+    reason of an unexpected end by its exit code, or "".
     """
 
     name: str
     process: subprocess.Popen[bytes]
     graceful: signal.Signals
     group: bool = False
+    explain: Callable[[int], str] = lambda code: ""
 
 
 def supervise(start_children: Callable[[Path], Iterable[Child]]) -> int:
@@ -81,6 +83,8 @@ def wait_for_any(children: list[Child]) -> int:
             if child.process.pid == pid:
                 child.process.returncode = os.waitstatus_to_exitcode(status)
                 print(f"serve: {child.name} ended with code {child.process.returncode}", file=sys.stderr)
+                if reason := child.explain(child.process.returncode):
+                    print(f"serve: {reason}", file=sys.stderr)
                 return max(child.process.returncode, 1)
 
 

@@ -25,6 +25,9 @@ LINES = {
         "ModuleNotFoundError: No module named 'category_encoders'": "missing-package",
         "serve: cannot load the model /opt/ml/model/m.json: Unsuitable: m.json was saved by XGBoost 3.4.1. "
         "The older version 2.1.3 loads it, but returns wrong predictions.": "dependency-version",
+        "serve: the process that loaded model.pkl died (signal 11, SIGSEGV): its file states "
+        "no known cause, so a native library crashed on it; compare the versions": "model-crashed",
+        "[2026-11-25 09:30:49 +0000] [7] [ERROR] Worker (pid:42) was sent SIGSEGV!": "model-crashed",
         "OSError: dlopen(x): Library not loaded: @rpath/libomp.dylib": "missing-system-library",
         "OSError: libgomp.so.1: cannot open shared object file: No such file": "missing-system-library",
         "[2026-11-25 09:30:49 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:42)": "worker-killed",

@@ -86,3 +86,25 @@ def test_proxies_are_passed_in_both_cases_and_by_name() -> None:
 )
 def test_a_proxy_on_this_machine_is_left_out(proxy: str) -> None:
     assert package_index.for_build("", {"HTTP_PROXY": proxy}) == package_index.BuildOptions([], {})
+
+
+def test_uv_gets_the_index_that_only_pip_has() -> None:
+    found = package_index.for_uv({**CORPORATE, "PIP_EXTRA_INDEX_URL": "https://more.example/simple"})
+    assert found["UV_DEFAULT_INDEX"] == CORPORATE["PIP_INDEX_URL"] == package_index.index_url(found)
+    assert (
+        found["UV_INDEX"] == "https://more.example/simple" and found["SSL_CERT_FILE"] == "/etc/ssl/corp.pem"
+    )
+    own = {**CORPORATE, "UV_INDEX_URL": "https://uv.example/simple"}
+    assert package_index.for_uv(own) == own
+    assert package_index.index_url(own) == "https://uv.example/simple"
+    assert package_index.for_uv({}) == {} and package_index.index_url({}) == package_index.PYPI
+
+
+def test_the_index_of_a_configuration_file_of_uv(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[[index]]\nurl = "https://a.example"\n[[index]]\nurl = "https://b.example"\ndefault = true\n'
+    )
+    assert package_index.index_url({"UV_CONFIG_FILE": str(own)}) == "https://b.example"
+    own.write_text('index-url = "https://c.example"')
+    assert package_index.index_url({"UV_CONFIG_FILE": str(own)}) == "https://c.example"

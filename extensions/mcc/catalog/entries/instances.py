@@ -73,7 +73,8 @@ class Instance:
 
 @dataclasses.dataclass(frozen=True)
 class DriverAmi:
-    """A machine image of SageMaker: its NVIDIA driver, and the newest CUDA that runs on it as it is."""
+    """A machine image of SageMaker: its NVIDIA driver, and the newest CUDA and GPU that it supports."""
 
     driver: str
     cuda: str
+    compute_capability: float

@@ -1,10 +1,12 @@
 """Entries about predictive projects: frameworks, their versions and formats, and web servers."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from datetime import date
 
 IMAGE_PYTHON = "3.12"  # the memory and speed of predictive servers are measured with it
+EXACT = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}(\.?(rc|post)[0-9]{1,3})?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +78,34 @@ class Version:
 
 
 @dataclasses.dataclass(frozen=True)
+class Others:
+    """Requirements of the versions without a lock, since one that a later entry does not cover.
+
+    `{version}` in `direct` is the number of the version. `pandas` is for models that take a DataFrame, `caps`
+    apply where the index does not state when a version was released.
+    """
+
+    since: str
+    direct: tuple[str, ...]
+    pandas: tuple[str, ...] = ()
+    caps: tuple[str, ...] = ()
+
+    def requirements(self, number: str) -> list[str]:
+        """Return the requirements of a version."""
+        return [line.replace("{version}", number) for line in self.direct]
+
+    @property
+    def package(self) -> str:
+        """The package whose release decides the time of the other packages."""
+        return self.direct[0].partition("==")[0]
+
+
+@dataclasses.dataclass(frozen=True)
 class Framework:
     """A library that models are trained with. `versions` are newest first, `formats` in order of offer.
 
     `system_packages` are Debian packages, with patterns of versions; the packages in `unused` are not locked.
+    `others` are for the versions without a lock, newest first.
     """
 
     title: str
@@ -88,6 +114,7 @@ class Framework:
     versions: tuple[Version, ...]
     system_packages: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    others: tuple[Others, ...] = ()
 
     def versions_for(self, model_format: str = "") -> list[Version]:
         """Return the versions that read `model_format` (all when it is empty), newest first."""
@@ -101,6 +128,17 @@ class Framework:
     def version(self, number: str) -> Version | None:
         """Return the version of this number, None when the catalog does not have it."""
         return next((version for version in self.versions if version.number == number), None)
+
+    def resolvable(self, number: str) -> Others | None:
+        """Return the requirements of a version without a lock, None if it has one or cannot be served."""
+        if not EXACT.fullmatch(number) or self.version(number):
+            return None
+        key = _numbers(number)
+        return next((other for other in self.others if key >= _numbers(other.since)), None)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,10 +1,22 @@
 """Entries about inference servers of language models: images, settings and vulnerabilities."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Literal
 
 from .versions import version_key
+
+# Docker Hub's host, and the hosts of AWS's registries with the folder of the public gallery.
+HOST = re.compile(
+    r"docker\.io/|public\.ecr\.aws/deep-learning-containers/"
+    r"|[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/"
+)
+REFERENCE = re.compile(
+    r"(?P<repository>[^:@]+):v?(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:\.post[0-9]+|rc[0-9]+)?)"
+    r"(?P<variant>-[A-Za-z0-9._-]+)?"
+)
+CUDA = re.compile(r"-cu(?P<major>[0-9]{2})(?P<minor>[0-9])(?![0-9])")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +31,9 @@ class ServerImage:
     inside: str = ""
     default: bool = False
     warning: str = ""
+    compat: Literal["", "cached", "forced", "opt_in", "checked"] = ""
+    kernels: tuple[float, ...] = ()
+    of_aws: bool = False
 
     @property
     def verified(self) -> bool:
@@ -60,7 +75,7 @@ class ServerHealth:
 class LanguageModelServer:
     """A server of language models; servers.yml explains the fields. `images` are newest first.
 
-    `regional` images are AWS's own and lie in an account of each region. `user` is who the server runs as.
+    `user` is who the server runs as.
     """
 
     title: str
@@ -79,7 +94,6 @@ class LanguageModelServer:
     risky: Mapping[str, str] = dataclasses.field(default_factory=dict)
     media_limit: ServerSetting | None = None
     auto_tools: ServerSetting | None = None
-    regional: bool = False
     user: str = "serving"
     note: str = ""
 
@@ -90,7 +104,35 @@ class LanguageModelServer:
 
     def image(self, image: str) -> ServerImage:
         """Return the entry of an image; for an image of the user, the entry of the default."""
-        return next((entry for entry in self.images if entry.image == image), self.default_image)
+        return self.find(image) or self.default_image
+
+    def find(self, image: str) -> ServerImage | None:
+        """Return the entry of an image, None for one that is not the server's.
+
+        An image of AWS is the same in every region and in the public gallery. A release that the catalog does
+        not list is described by its tag and by the release before it.
+        """
+        named = HOST.sub("", image.partition("@")[0])
+        for entry in self.images:
+            if HOST.sub("", entry.image) == named:
+                return entry if entry.image == image else dataclasses.replace(entry, image=image)
+        found = REFERENCE.fullmatch(named)
+        same = [entry for entry in self.images if found and _is_of(entry, found["repository"], image)]
+        if found is None or not same:
+            return None
+        version, cuda = found["version"], CUDA.search(found["variant"] or "")
+        before = [entry for entry in same if version_key(entry.version) <= version_key(version)]
+        nearest = before[0] if before else same[-1]
+        return dataclasses.replace(
+            nearest,
+            image=image,
+            version=version,
+            cuda=f"{cuda['major']}.{cuda['minor']}" if cuda else nearest.cuda,
+            package="",
+            evidence="",
+            warning="",
+            default=False,
+        )
 
     def settings_of(self, image: str) -> dict[str, ServerSetting]:
         """Return the settings that the version in an image supports."""
@@ -103,6 +145,17 @@ class LanguageModelServer:
         for item in self.environment:
             found |= item.set if version_key(item.since) <= version else {}
         return found
+
+
+def _is_of(entry: ServerImage, repository: str, image: str) -> bool:
+    """Return whether an entry is a release of a repository whose tags are the versions of the server.
+
+    A repository of AWS is named like the server, so its host must be AWS's, too.
+    """
+    known = HOST.sub("", entry.image).partition(":")[0]
+    if entry.of_aws:
+        return not entry.inside and repository == known and HOST.match(image) is not None
+    return not entry.inside and f"/{repository}".endswith(f"/{known}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from lifecycle import engine, listening
-from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure
+from lifecycle import base_image, engine, listening
+from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, Finding
 
 STUB = PROJECT / "do" / "stub"
 # The stub downloads no model.
@@ -18,7 +19,13 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def prepare_build() -> None:
-    """Do nothing: the server loads the model at its start."""
+    """Raise Failure if the base image cannot load the model."""
+    base_image.require()
+
+
+def findings() -> Iterator[Finding]:
+    """Yield the findings of do/doctor about the base image."""
+    yield from base_image.findings()
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -5,26 +5,40 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from lifecycle import chosen, environment, listening
 from lifecycle.explain import explained, followed
-from lifecycle.project import INTERNAL_ERROR, PRECONDITION, PROJECT, Config, Failure
+from lifecycle.predictive import trial
+from lifecycle.project import INTERNAL_ERROR, PRECONDITION, PROJECT, Config, Failure, Finding
 
 sys.path.append(str(PROJECT / "serving"))
 
 import runtime.artifacts as artifacts
+import runtime.recorded as recorded
 
+VENV = PROJECT / ".venv-model"
 TRAINING = PROJECT / "sample_model" / "train.py"
 MODEL, REQUIREMENTS = PROJECT / "model" / chosen.MODEL_FILE, PROJECT / "requirements.txt"
 
 
 def prepare_build() -> None:
-    """Train the sample model if it is missing; print a notice if there is no model."""
+    """Train the sample model if it is missing; print a notice if there is no model.
+
+    If the libraries are installed in .venv-model, the model is loaded there: it costs the time of one start.
+    """
     _train_if_missing()
+    check_model(MODEL.parent)
     if not _has_model():
         print("model/ is empty: the image has no model. Set model_data in do/config.toml.", file=sys.stderr)
-    check_model(MODEL.parent)
+    elif trial.is_possible(VENV, REQUIREMENTS):
+        trial.load(model_python(), MODEL.parent, MODEL.name)
+
+
+def findings() -> Iterator[Finding]:
+    """Yield nothing: do/doctor checks the Python image like any other."""
+    yield from ()
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +87,7 @@ def train() -> None:
 
 def model_python() -> Path:
     """Return the Python of .venv-model, created on first use with the requirements of the image."""
-    return environment.made(PROJECT / ".venv-model", REQUIREMENTS, chosen.PYTHONS)
+    return environment.made(VENV, REQUIREMENTS, chosen.PYTHONS)
 
 
 def check_model(directory: Path) -> None:
@@ -97,6 +111,13 @@ def check_model(directory: Path) -> None:
             raise Failure(PRECONDITION, "unsuitable-model", what, verdict.problem, next_step)
         if verdict.warning:
             print(verdict.warning, file=sys.stderr)
+        if changed := recorded.difference(path):
+            own = directory == MODEL.parent
+            next_step = "do/inspect" if own else f"remove {directory / recorded.FILE}"
+            print(
+                f"{path.name} is not the model in {recorded.FILE}: {changed}. Next: {next_step}",
+                file=sys.stderr,
+            )
 
 
 def _check_packages_of_script(listed: Path) -> None:
@@ -109,7 +130,7 @@ def _check_packages_of_script(listed: Path) -> None:
     ]
     if missing:
         what, seen = f"{listed} lists packages that are not installed", ", ".join(missing)
-        next_step = "add them to requirements.txt, pinned, with the packages they need"
+        next_step = "add them to requirements.in, and run do/lock"
         raise Failure(PRECONDITION, "missing-packages", what, seen, next_step)
 
 

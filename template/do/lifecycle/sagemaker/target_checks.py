@@ -17,6 +17,10 @@ LATELY = timedelta(minutes=15)
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
     """Yield whether the driver of the instances supports the CUDA version of an image."""
+    if settings.accelerators and not settings.ami:
+        seen = "ami is empty, so SageMaker selects an old driver (CUDA 11.4 to 12.2)"
+        next_step = "set ami and ami_cuda in do/config.toml, as copier copy does"
+        yield finding("driver", WARNING, "no driver is selected for the GPUs", seen, next_step)
     cuda = image.environment.get("CUDA_VERSION", "")
     if not settings.ami_cuda or not cuda:
         return

@@ -8,15 +8,30 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lifecycle import chosen, environment, links
+from lifecycle import base_image, chosen, environment, links
 from lifecycle.explain import explained, followed
-from lifecycle.project import INTERNAL_ERROR, PRECONDITION, PROJECT, USAGE, Config, Failure, read_toml
+from lifecycle.project import (
+    INTERNAL_ERROR,
+    PRECONDITION,
+    PROJECT,
+    USAGE,
+    Config,
+    Failure,
+    Finding,
+    read_toml,
+)
 
 REPOSITORY = PROJECT / "model_repository"
 TRAINING = PROJECT / "sample_model" / "train.py"
+
+
+def findings() -> Iterator[Finding]:
+    """Yield the findings of do/doctor about the base image."""
+    yield from base_image.findings()
 
 
 def prepare_build() -> None:

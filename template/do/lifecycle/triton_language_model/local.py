@@ -3,13 +3,21 @@
 
 import argparse
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from lifecycle.project import PRECONDITION, Config, Failure
+from lifecycle import base_image
+from lifecycle.project import PRECONDITION, Config, Failure, Finding
 
 
 def prepare_build() -> None:
-    """Do nothing: the server loads the model at its start."""
+    """Raise Failure if the base image cannot load the model."""
+    base_image.require()
+
+
+def findings() -> Iterator[Finding]:
+    """Yield the findings of do/doctor about the base image."""
+    yield from base_image.findings()
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -127,10 +127,12 @@ def load_json(body: bytes) -> Any:
 
 def parameters(document: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters in a document, next to its rows."""
-    found = document.get("parameters", document.get("params"))
-    if not isinstance(found, dict | None):
+    given = [document[name] for name in ("parameters", "params") if document.get(name) is not None]
+    if len(given) > 1:
+        raise RequestError(400, 'The JSON object has both "parameters" and "params". Send one.')
+    if not all(isinstance(found, dict) for found in given):
         raise RequestError(400, 'Send "parameters" as an object, such as {"output": "both"}.')
-    return found or {}
+    return given[0] if given else {}
 
 
 def _decode_json(body: bytes) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 from model_handler import ModelHandler
+from runtime import recorded
 from runtime.answers import encode, negotiate
 from runtime.artifacts import NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
@@ -24,6 +25,7 @@ from runtime.script import InvalidScript, Script, find_script
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
 MAX_BODY_BYTES = 25 * 1024 * 1024
+LARGEST_HASHED = 64 * 1024**2  # bytes of a model; larger ones are compared by size, so that loading is fast
 LARGE_BODY_BYTES = 1024 * 1024
 PREDICT_SECONDS = float(os.environ.get("SERVING_PREDICT_SECONDS", "60"))
 WAIT_SECONDS = 0.9 * PREDICT_SECONDS  # after this time, too little is left to predict
@@ -103,6 +105,8 @@ class Inference:
         print(f"serve: {self.script.name} of the model answers requests", file=sys.stderr)
 
     def _load_model(self) -> None:
+        if changed := recorded.difference(self.path, LARGEST_HASHED):
+            print(f"serve: {self.path.name} is not the model in about.json: {changed}", file=sys.stderr)
         self.handler.load(self.path)
         self.table = getattr(self.handler, "table", None)
         if self.table:

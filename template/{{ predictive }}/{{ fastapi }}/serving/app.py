@@ -5,7 +5,6 @@ import contextlib
 import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -23,24 +22,22 @@ class DirectRoute(APIRoute):
         return self.endpoint
 
 
-app = FastAPI(
-    title="Model server", description="Answers as an Amazon SageMaker endpoint does.", redirect_slashes=False
-)
+app = FastAPI(title="Model server", redirect_slashes=False)
 app.router.route_class = DirectRoute
 inference = Inference()
-app.openapi = partial(openapi.document, app, inference)
+app.openapi = lambda: openapi.of_server(inference)
 threads = ThreadPoolExecutor(int(os.environ.get("SERVING_THREADS", "16")))
 large, NOTHING = asyncio.Lock(), contextlib.nullcontext()
 
 
-@app.head("/ping", include_in_schema=False)
-@app.get("/ping", response_class=Response, summary="Check that the model is loaded")
+@app.head("/ping")
+@app.get("/ping", response_class=Response)
 async def ping(_request: Request) -> Response:
     """Return 200: this process accepts requests only after its model is loaded and warm."""
     return Response(inference.status(), headers={"content-type": JSON})
 
 
-@app.post("/invocations", response_class=Response, responses=openapi.RESPONSES, summary="Predict")
+@app.post("/invocations", response_class=Response)
 async def invocations(request: Request) -> Response:
     """Return one prediction per row in the body."""
     headers = request.headers
@@ -70,4 +67,4 @@ async def read_body(request: Request) -> bytes:
 async def http_error(request: Request, error: HTTPException) -> Response:
     """Return routing errors (404, 405, 413) as JSON, like all other errors."""
     body = routing_error(error.status_code, request.method, request.url.path)
-    return Response(body, error.status_code, headers={"content-type": JSON})
+    return Response(body, error.status_code, headers={**(error.headers or {}), "content-type": JSON})

@@ -1,11 +1,13 @@
-"""The HTTP API: GET /ping and POST /invocations, served by gunicorn."""
+"""The HTTP API: GET /ping and POST /invocations, served by gunicorn. GET /openapi.json describes it."""
 
 import contextlib
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, request
+from runtime import openapi
 from runtime.inference import LARGE_BODY_BYTES, MAX_BODY_BYTES, Inference, routing_error
 from werkzeug.exceptions import HTTPException
 
@@ -36,7 +38,7 @@ class ModelServer(Flask):
 
 NOTHING = contextlib.nullcontext()
 app = ModelServer(__name__)
-app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, PROVIDE_AUTOMATIC_OPTIONS=False)
 inference = Inference()
 
 
@@ -59,9 +61,17 @@ def invocations() -> Response:
     return Response(body, status, content_type=media_type)
 
 
+@app.route("/openapi.json", methods=["GET"])
+def schema() -> dict[str, Any]:
+    """Return the OpenAPI document, derived from the loaded model."""
+    return openapi.of_server(inference)
+
+
 @app.errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
     """Return routing errors (404, 405, 413) as JSON, like all other errors."""
     status = error.code or 500
     body = routing_error(status, request.method, request.path)
-    return Response(body, status, content_type="application/json")
+    response = Response(body, status, content_type="application/json")
+    response.allow.update(getattr(error, "valid_methods", None) or ())
+    return response

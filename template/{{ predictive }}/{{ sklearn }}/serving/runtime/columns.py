@@ -56,6 +56,8 @@ class Column:
         if self.values is not None:
             about["values"] = len(self.values)
             about["unknown"] = "refused" if self.refuses_unknown else "accepted"
+        if not self.used:
+            about["used"] = False
         return about
 
 

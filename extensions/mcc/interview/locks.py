@@ -1,0 +1,195 @@
+"""The pins of a version that the catalog has no lock of: resolved once, and stored with the answers."""
+
+import dataclasses
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+from ..artifacts import suitable
+from ..catalog import catalog
+from ..catalog.entries.predictive import IMAGE_PYTHON, Framework, Others
+from ..errors.errors import InvalidAnswer
+from ..sources import packages
+from ..sources.packages import NotResolved
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+FIELDS = ("framework", "version", "as_of", "pythons", "requirements", "pandas")  # of a stored lock
+DAYS_AFTER = 8  # with 90, some libraries are given a numpy that they cannot be imported with
+LATER_DAYS = (8, 180)  # where the model needs a newer numpy than that of the first days
+OLD_DAYS = 730
+LISTED = 6
+
+
+def look_up(
+    framework: str, version: str, model_path: str, with_pandas: bool, offline: bool
+) -> dict[str, Any]:
+    """Return the lock of a version to store, {} if the catalog has one or the version cannot be resolved.
+
+    Its fields: the framework and version that it is for, the day that numeric libraries are of (`as_of`, ""
+    for the newest), the versions of Python, the pins, and those of pandas. Raise InvalidAnswer.
+    """
+    facts = catalog.frameworks()[framework]
+    others = facts.resolvable(version)
+    if others is None:
+        return {}
+    try:
+        if offline:
+            raise NotResolved("Other versions are not resolved offline.")
+        return dict(_resolved(framework, version, suitable.oldest_numpy(model_path), with_pandas))
+    except NotResolved as error:
+        raise InvalidAnswer(
+            f"framework_version: the catalog has no lock of {facts.title} {version}. {error} "
+            f"Choose one of {_at_hand(facts)}."
+        ) from None
+
+
+def stale(lock: Mapping[str, Any], framework: str, version: str, with_pandas: bool) -> str:
+    """Return 'stale' when a stored lock is of another version, lacks pandas, or is missing, else ''."""
+    others = catalog.frameworks()[framework].resolvable(version)
+    if not lock:
+        return "stale" if others else ""
+    if with_pandas and others and others.pandas and not lock.get("pandas"):
+        return "stale"
+    same = set(FIELDS) <= set(lock) and (lock["framework"], lock["version"]) == (framework, version)
+    return "" if same else "stale"
+
+
+def requirements(
+    framework: str,
+    version: str,
+    server: str,
+    model_format: str = "",
+    with_pandas: bool = False,
+    lock: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Return everything that a project installs, as pins sorted by name.
+
+    A web server's pin replaces the one that a stored lock has of the same package.
+    """
+    if not lock:
+        return catalog.requirements(framework, version, server, model_format, with_pandas)
+    own = [*lock["requirements"], *(lock["pandas"] if with_pandas else ())]
+    by_name = {_name(pin): pin for pin in (*own, *catalog.web_servers()[server].requirements)}
+    unused = catalog.frameworks()[framework].formats[model_format].unused if model_format else ()
+    return [by_name[name] for name in sorted(by_name) if name not in unused]
+
+
+@dataclasses.dataclass(frozen=True)
+class Direct:
+    """The requirements of a project, without what they need; numeric libraries are of the day `as_of`.
+
+    The packages in `unused` are left out of the pins.
+    """
+
+    lines: tuple[str, ...]
+    as_of: str
+    unused: tuple[str, ...]
+
+
+def direct(
+    framework: str,
+    version: str,
+    server: str,
+    model_format: str = "",
+    with_pandas: bool = False,
+    lock: Mapping[str, Any] | None = None,
+) -> Direct:
+    """Return the requirements that the pins of a project are resolved from."""
+    facts = catalog.frameworks()[framework]
+    known, others = facts.version(version), facts.resolvable(version)
+    lines: list[str] = []
+    as_of = lock["as_of"] if lock else ""
+    if known:
+        lines = [*known.direct, *(known.pandas.direct if with_pandas and known.pandas else ())]
+        as_of = str(known.released + timedelta(DAYS_AFTER)) if known.released else ""
+    elif others:
+        lines = [*others.requirements(version), "numpy", *(others.pandas if with_pandas else ())]
+        lines += [] if as_of else others.caps
+    unused = facts.formats[model_format].unused if model_format else ()
+    own = [line for line in lines if re.split(r"[^A-Za-z0-9._-]", line)[0] not in unused]
+    return Direct((*own, *catalog.web_servers()[server].direct), as_of, facts.unused)
+
+
+def pythons(framework: str, version: str, lock: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the versions of Python that a framework's version can be installed on, oldest first."""
+    return list(lock["pythons"]) if lock else list(catalog.pythons(framework, version))
+
+
+def image(framework: str, version: str, lock: Mapping[str, Any] | None = None) -> str:
+    """Return the image that a predictive project is built from."""
+    if not lock:
+        return catalog.python_image(framework, version)
+    found = lock["pythons"]
+    return f"python:{IMAGE_PYTHON if IMAGE_PYTHON in found else found[-1]}-slim"
+
+
+@cache
+def _resolved(framework: str, version: str, oldest_numpy: str, with_pandas: bool) -> Mapping[str, Any]:
+    """Return the lock of a version for a model that needs a numpy. Raise NotResolved."""
+    facts = catalog.frameworks()[framework]
+    others = facts.resolvable(version)
+    assert others is not None
+    if not with_pandas:
+        others = dataclasses.replace(others, pandas=())
+    release = packages.release(others.package, version, PYTHONS)
+    _report(facts, version, release)
+    numpy = [f"numpy>={oldest_numpy}" if oldest_numpy else "numpy"]
+    direct = [*others.requirements(version), *numpy]
+    fitting = release.pythons or PYTHONS
+    if not release.uploaded:
+        return _lock(framework, version, direct, others, "", fitting)
+    released = date.fromisoformat(release.uploaded)
+    days = [str(released + timedelta(days)) for days in (LATER_DAYS if oldest_numpy else (DAYS_AFTER,))]
+    for as_of in days[:-1]:
+        try:
+            return _lock(framework, version, direct, others, as_of, fitting)
+        except NotResolved:
+            continue  # numpy had no such version at the time
+    return _lock(framework, version, direct, others, days[-1], fitting)
+
+
+def _lock(
+    framework: str, version: str, direct: Sequence[str], others: Others, as_of: str, fitting: Sequence[str]
+) -> Mapping[str, Any]:
+    servers = [pin for server in catalog.web_servers().values() for pin in server.requirements]
+    unused = catalog.frameworks()[framework].unused
+    constraints = servers if as_of else [*servers, *others.caps]
+    lock = packages.resolve(direct, constraints, unused, as_of, fitting)
+    pandas: list[str] = []
+    if others.pandas:
+        below = [*servers, *lock.requirements]
+        with_pandas = packages.resolve([*direct, *others.pandas], below, unused, "", lock.pythons)
+        pandas = [pin for pin in with_pandas.requirements if pin not in lock.requirements]
+    return {
+        "framework": framework,
+        "version": version,
+        "as_of": as_of,
+        "pythons": list(lock.pythons),
+        "requirements": list(lock.requirements),
+        "pandas": pandas,
+    }
+
+
+def _report(facts: Framework, version: str, release: packages.Release) -> None:
+    """Print what is resolved, and a notice for an old release or for one whose day is unknown."""
+    what = f"framework_version: the catalog has no lock of {facts.title} {version}; uv resolves one"
+    if not release.uploaded:
+        note = ". The index does not state the day of its release, so numpy can be too new: test the project."
+    else:
+        note = f", with numeric libraries of the time of its release ({release.uploaded})."
+        if (date.today() - date.fromisoformat(release.uploaded)).days > OLD_DAYS:
+            note += " It is older than two years: check it for known vulnerabilities."
+    print(what + note, file=sys.stderr)
+
+
+def _at_hand(facts: Framework) -> str:
+    numbers = [version.number for version in facts.versions]
+    more = f" and {len(numbers) - LISTED} others" if len(numbers) > LISTED else ""
+    return ", ".join(numbers[:LISTED]) + more
+
+
+def _name(pin: str) -> str:
+    return pin.partition("==")[0]

@@ -1,0 +1,208 @@
+# Part of the library: `copier update` replaces this file.
+"""Pins for the packages of a project and all that they need, for several versions of Python and platforms.
+
+The template resolves with this module when a project is made, and do/lock in the project. It needs the
+standard library and uv.
+"""
+
+import importlib.util
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+LINUX_X86, LINUX_ARM, MAC_ARM = "x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin"
+REQUIRED = (LINUX_X86, LINUX_ARM)  # a version of Python without wheels for one of these is left out
+PLATFORMS = (*REQUIRED, MAC_ARM)
+OLDEST_MACOS = {"MACOSX_DEPLOYMENT_TARGET": "14.0"}  # uv assumes 13, for which there are fewer wheels
+# Packages that are resolved as of a day, if one is given. Others, such as a web server, are the newest.
+NUMERIC = (
+    *("numpy", "scipy", "threadpoolctl", "scikit-learn"),
+    *("keras", "h5py", "ml-dtypes", "protobuf", "tensorboard"),
+)
+CALLS_AT_ONCE = 6  # uv waits for the network most of the time
+MARKERS = {
+    frozenset({LINUX_X86, LINUX_ARM}): "sys_platform == 'linux'",
+    frozenset({MAC_ARM}): "sys_platform != 'linux'",
+    frozenset({LINUX_X86}): "platform_machine == 'x86_64'",
+    frozenset({LINUX_ARM, MAC_ARM}): "platform_machine != 'x86_64'",
+    frozenset({LINUX_ARM}): "platform_machine == 'aarch64'",
+    frozenset({LINUX_X86, MAC_ARM}): "platform_machine != 'aarch64'",
+}
+PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
+Pins = dict[str, str]  # package -> version
+
+
+class Unresolved(Exception):
+    """No set of versions fits; the text is the reason that uv states."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Requirements to resolve.
+
+    `constraints` limit versions of packages that something else requires, `kept` are pins to keep where they
+    fit, `unused` are packages to leave out with what only they need. `as_of` is a day (2024-09-19), "" for
+    the newest versions.
+    """
+
+    direct: Sequence[str]
+    constraints: Sequence[str] = ()
+    kept: Sequence[str] = ()
+    unused: Sequence[str] = ()
+    as_of: str = ""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Versions of Python that have wheels for all pins, oldest first, and the pins, sorted by name."""
+
+    pythons: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Uv:
+    """A command that runs uv, its environment variables, and the time limit of a resolution in seconds."""
+
+    command: Sequence[str]
+    environ: Mapping[str, str]
+    seconds: float
+
+
+def find_uv(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the command of uv: on PATH, or in the environment of this Python; [] without uv."""
+    if found := shutil.which("uv", path=environ.get("PATH")):
+        return [found]
+    return [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else []
+
+
+def resolve(uv: Uv, wanted: Wanted, pythons: Sequence[str]) -> Lock:
+    """Return pins from wheels alone, each package in one version, for as many of `pythons` as possible.
+
+    The oldest Python that resolves sets the versions. Raise Unresolved if there is none, or no time is left.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run = _Run(uv, wanted, Path(folder), monotonic() + uv.seconds)
+        oldest, base = run.first(pythons)
+        cases = list(itertools.product(pythons[pythons.index(oldest) :], PLATFORMS))
+        with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+            results = list(pool.map(lambda case: run.pins(case[0], case[1], base), cases))
+    found = {case: pins for case, pins in zip(cases, results, strict=True) if isinstance(pins, dict)}
+    return _joined(found, oldest, next((text for text in results if isinstance(text, str)), ""))
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return a version as numbers to compare."""
+    return tuple(map(int, re.findall(r"\d+", version)))
+
+
+def packages(requirements: Sequence[str]) -> Pins:
+    """Return package -> version of the pins among the lines of a requirements file."""
+    return {_normalized(pin[1]): pin[2] for line in requirements if (pin := PIN.match(line.strip()))}
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _joined(found: Mapping[tuple[str, str], Pins], oldest: str, reason: str) -> Lock:
+    """Join the pins of all Pythons and platforms. A Python that contradicts an older one is left out."""
+    pythons, wanted_by = list[str](), dict[str, set[str]]()
+    versions = Pins()
+    for python in dict.fromkeys(python for python, _ in found):
+        own = {platform: found[python, platform] for platform in PLATFORMS if (python, platform) in found}
+        differs = any(versions.get(name, pin) != pin for pins in own.values() for name, pin in pins.items())
+        if differs or not set(REQUIRED) <= set(own) or not _is_consistent(list(own.values())):
+            continue
+        pythons.append(python)
+        for platform, pins in own.items():
+            versions |= pins
+            for name in pins:
+                wanted_by.setdefault(name, set()).add(platform)
+    if not pythons:
+        raise Unresolved(reason or f"no version of each package has wheels for Python {oldest}")
+    everywhere = set[str]().union(*wanted_by.values())
+    lines = []
+    for name in sorted(versions):
+        marker = "" if wanted_by[name] == everywhere else f" ; {MARKERS[frozenset(wanted_by[name])]}"
+        lines.append(f"{name}=={versions[name]}{marker}")
+    return Lock(tuple(pythons), tuple(lines))
+
+
+def _is_consistent(all_pins: Sequence[Pins]) -> bool:
+    """Return whether no package has two versions."""
+    versions = {(name, pin) for pins in all_pins for name, pin in pins.items()}
+    return len(versions) == len({name for name, _ in versions})
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The calls of uv for one resolution."""
+
+    uv: Uv
+    wanted: Wanted
+    folder: Path
+    end: float
+
+    def first(self, pythons: Sequence[str]) -> tuple[str, Pins]:
+        """Return the oldest Python with a resolution on Linux, and its pins."""
+        reason = "no version of Python is left to resolve for"
+        for python in pythons:
+            pins = self.pins(python, LINUX_X86, {})
+            if isinstance(pins, dict):
+                return python, pins
+            reason = pins
+        raise Unresolved(reason)
+
+    def pins(self, python: str, platform: str, base: Pins) -> Pins | str:
+        """Return the pins for one Python and platform with the versions of `base`, or why there are none."""
+        here = self.folder / f"{python}-{platform}-{len(base)}"
+        here.mkdir()
+        fixed = [f"{name}=={version}" for name, version in base.items()]
+        texts = {
+            "direct.in": self.wanted.direct,
+            "constraints.txt": [*self.wanted.constraints, *fixed],
+            "unused.txt": self.wanted.unused,
+            "pins.txt": self.wanted.kept,  # uv keeps the versions of the file that it writes
+        }
+        for name, lines in texts.items():
+            (here / name).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        command = [*self.uv.command, "pip", "compile", "direct.in", "--quiet", "--only-binary", ":all:"]
+        command += [
+            "--constraints",
+            "constraints.txt",
+            "--excludes",
+            "unused.txt",
+            "--output-file",
+            "pins.txt",
+        ]
+        command += ["--python-version", python, "--python-platform", platform, "--no-python-downloads"]
+        command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+        if self.wanted.as_of:
+            dated = [f"{name}={self.wanted.as_of}" for name in NUMERIC]
+            command += [part for value in dated for part in ("--exclude-newer-package", value)]
+        return self._run(command, here)
+
+    def _run(self, command: Sequence[str], here: Path) -> Pins | str:
+        environ = {**OLDEST_MACOS, "UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "5", **self.uv.environ}
+        remaining = max(self.end - monotonic(), 0.1)
+        try:
+            ended = subprocess.run(
+                command, cwd=here, env=environ, capture_output=True, text=True, timeout=remaining
+            )
+        except subprocess.TimeoutExpired:
+            return f"uv took more than {self.uv.seconds:g} s"
+        except OSError as error:
+            return f"uv cannot be started: {error}"
+        if ended.returncode:
+            return " ".join(re.sub(r"[^ -~]", " ", ended.stderr).split()) or "uv failed without a message"
+        return packages((here / "pins.txt").read_text("utf-8").splitlines())
