@@ -16,6 +16,13 @@ STARTUPS = Path(__file__).parent / "data" / "startups.csv"
 NVLINK = ("H100", "H200", "H20", "H800", "A100", "A800", "B200", "B300", "GB200", "GH200")
 UNSTATED = {"0.1x": "0.10", "0.2x": "0.22"}  # versions as precise as a report gives them
 ENGINES = {"trtllm": "tensorrt-llm", "trt-llm": "tensorrt-llm", "tensorrt_llm": "tensorrt-llm"}
+SGLANG_STEPS = (  # GiB of a smaller GPU: tokens of a step, requests of graphs with up to 3 GPUs and with more
+    (20, 2048, 8, 8),
+    (35, 4096, 48, 160),
+    (60, 4096, 32, 160),
+    (160, 8192, 256, 512),
+    (float("inf"), 16_384, 512, 512),
+)
 STARTED = ("ok",)
 FAILED = ("no_fit", "oom_graph", "oom_load", "oom_profile", "oom_warmup", "oom_start", "oom")
 IN_OUR_WORDS = {**model_config.IN_OUR_WORDS, "int4": "gptq", "bnb8": "int8", "fp8_block": "fp8", "": "none"}
@@ -75,11 +82,25 @@ def _startup(row: dict[str, str]) -> Startup:
         max_num_batched_tokens=int(row["max_batched_tokens"] or 0),
         tensor_parallel=int(row["tp"] or 1),
         pipeline_parallel=int(row["pp"] or 1),
-        utilization=float(row["util"]) if row["util"] else None,
+        utilization=_utilization(row, engine, total),
         kv_cache_dtype=row["kv_dtype"] or "auto",
         enforce_eager=row["eager"] == "1",
     )
     return Startup(row, _facts(row), gpu, serving)
+
+
+def _utilization(row: dict[str, str], engine: str, total_gib: float) -> float | None:
+    """Return the share of a row, or SGLang's own default; None is for the default of memory.yml.
+
+    SGLang keeps free what it takes a step and its graphs to need (arg_groups/memory_hook.py of 0.5.23).
+    """
+    if row["util"] or engine != "sglang":
+        return float(row["util"]) if row["util"] else None
+    degree, stages = int(row["tp"] or 1), int(row["pp"] or 1)
+    step, few, many = next(sizes for most, *sizes in SGLANG_STEPS if total_gib < most)
+    graphs = min(few if degree < 4 else many, int(row["max_num_seqs"] or many))
+    reserved = 0.5 + 1.5 * step / 1024 + degree * stages / 8 + 2 * graphs / 1024
+    return 1 - (max(reserved, 10) if total_gib > 60 else reserved) / total_gib
 
 
 def _facts(row: dict[str, str]) -> ModelFacts:

@@ -173,14 +173,16 @@ def test_an_absurd_load_is_refused(load: Load) -> None:
         gpu_sizer.choices(LLAMA_8B, load)
 
 
-def test_all_types_are_judged_in_50_ms() -> None:
+def test_a_model_is_sized_in_2_ms() -> None:
+    """All types of a model take 1 ms of a processor; the limit leaves room for a slow one."""
+
     def seconds() -> float:
         parameters.count.cache_clear()
-        started = time.perf_counter()
+        started = time.process_time()
         gpu_sizer.choices(LLAMA_70B, Load(8192, 16))
-        return time.perf_counter() - started
+        return time.process_time() - started
 
-    assert min(seconds() for _ in range(3)) <= 0.05
+    assert min(seconds() for _ in range(5)) <= 0.006
 
 
 MODELS = st.sampled_from([known(name) for name in sorted(catalog.models())])

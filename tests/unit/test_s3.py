@@ -3,9 +3,11 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
+import copier
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -58,6 +60,17 @@ def test_a_model_is_known_without_typing_its_parameters(bucket: Any) -> None:
     assert found.digest[:7] in found.source and len(found.digest) == 40
     assert lookup.from_answer(json.loads(json.dumps(found.answer()))) == found
     assert size.of_model(found).best
+
+
+def test_a_copy_of_a_model_on_s3_names_its_digest(
+    bucket: Any, template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full(bucket)
+    data = {"deployment_config": "transformers-vllm", "model_name": NAME}
+    copier.run_copy(str(template), tmp_path / "made", data=data, defaults=True, unsafe=True, skip_tasks=True)
+    digest = s3.lookup(NAME).digest
+    assert f"had the digest `{digest}`" in (tmp_path / "made" / "README.md").read_text()
+    assert f"files {digest[:7]} on S3" in capsys.readouterr().err
 
 
 def test_the_files_of_the_index_are_the_weights(bucket: Any) -> None:

@@ -190,6 +190,7 @@ def test_any_table_of_the_format_is_measured(tmp_path: Path, capsys: pytest.Capt
         {"weight_quant": "gguf_q8_0"},
         {"engine": "trtllm", "version": "1.2.0rc3"},
         {"model": "someone/Qwen2.5-7B-Instruct-GPTQ-Int4", "weight_quant": "int4"},
+        {"engine": "sglang", "version": "0.5.9", "util": ""},
         {"engine": "ollama"},
         {"weight_quant": "hqq"},
         {"outcome": "slow"},
@@ -202,7 +203,8 @@ def test_any_table_of_the_format_is_measured(tmp_path: Path, capsys: pytest.Capt
         writer.writeheader()
         writer.writerows({**base, **change, "id": f"x{number}"} for number, change in enumerate(changed))
     found, others = startups.read(table)
-    assert [item.row["id"] for item in found] == ["x0", "x1", "x2"]
-    assert [item.partition(" ")[0] for item in others] == ["x3", "x4", "x5", "x6", "x7"]
+    assert [item.row["id"] for item in found] == ["x0", "x1", "x2", "x3"]
+    assert [item.partition(" ")[0] for item in others] == ["x4", "x5", "x6", "x7", "x8"]
+    assert found[3].serving.utilization == pytest.approx(1 - (0.5 + 12 + 1 / 8 + 0.5) / 79.19)
     accuracy.main([str(table), "-v"])
-    assert "3 start-ups" in capsys.readouterr().out
+    assert "4 start-ups" in capsys.readouterr().out

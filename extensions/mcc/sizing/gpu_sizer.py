@@ -157,11 +157,11 @@ class _Judge:
         self.download_gb = stored / 1e9
         self.estimates: dict[tuple[Gpu, int], Estimate] = {}
         self.degrees: dict[int, list[int]] = {}
+        self.impossible: dict[tuple[str, str], str] = {}
 
     def choice(self, instance: Instance) -> Choice:
         """Return the judgement of one type: the smallest number of GPUs that fits, or the nearest."""
-        reason = _impossible(self.facts, self.load, self.release, instance)
-        if reason := reason or _too_small(self.download_gb, instance):
+        if reason := self._impossible(instance) or _too_small(self.download_gb, instance):
             return Choice(instance, reason)
         gpu, nearest, count = gpu_of(instance), None, _card(instance).count
         if count not in self.degrees:
@@ -176,6 +176,12 @@ class _Judge:
                 break
         assert nearest is not None  # every model can be on one GPU
         return nearest
+
+    def _impossible(self, instance: Instance) -> str:
+        kind = (_card(instance).name, instance.arch)
+        if kind not in self.impossible:
+            self.impossible[kind] = _impossible(self.facts, self.load, self.release, instance)
+        return self.impossible[kind]
 
     def _estimate(self, gpu: Gpu, degree: int) -> Estimate:
         if (gpu, degree) not in self.estimates:
