@@ -21,6 +21,7 @@ try:
 except ImportError:
     pandas = None
 
+HAS_PANDAS = pandas is not None
 FORMS = ("instances", "dataframe_records", "dataframe_split", "inputs", "columns")
 SHOWN_NAMES = 20
 NO_PANDAS = "it takes a DataFrame and pandas is not installed. Run: copier update --trust -d pandas=true"
