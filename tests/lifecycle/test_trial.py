@@ -96,6 +96,26 @@ def test_a_trial_is_made_where_the_environment_is_up_to_date(
     assert not predictive.trial.is_possible(venv, pins)
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+def test_the_facts_of_the_loaded_model_are_recorded(
+    lifecycle: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch, is_same: bool
+) -> None:
+    folder, predictive = lifecycle
+    model, about = folder / "model" / "model.pkl", folder / "model" / "about.json"
+    model.write_bytes((DATA / "sklearn-1.5.2.pkl").read_bytes())
+    before = {**predictive.inspect.recorded.of_file(model), "copied_from": "old.pkl"}
+    about.write_text(json.dumps(before if is_same else {**before, "sha256": "0"}))
+    loaded = {"model": "model.pkl", "row_shape": [2], "columns": [{"name": "age"}, {"name": "city"}]}
+    (folder / "serving" / "runtime" / "trial.py").write_text(f"print({json.dumps(loaded)!r})")
+    monkeypatch.setattr(predictive.local, "server_python", lambda: Path(sys.executable))
+    result = predictive.inspect.run(None, None)
+    assert "model.pkl: pickle, scikit-learn 1.5.2, rows [2], columns age, city" in result["text"]
+    written = json.loads(about.read_text())
+    assert written["loaded"] == {"row_shape": [2], "columns": loaded["columns"]}
+    assert written["libraries"] == {"scikit-learn": "1.5.2"} and written["numpy"] == ">=2"
+    assert ("copied_from" in written) == is_same and written["sha256"] == before["sha256"]
+
+
 def test_a_replaced_model_is_reported_with_the_next_command(
     lifecycle: tuple[Path, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

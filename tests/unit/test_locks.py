@@ -1,13 +1,16 @@
 """A version that the catalog has no lock of: what is resolved, what is stored, and what is refused."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from extensions.mcc.artifacts import suitable
 from extensions.mcc.errors.errors import InvalidAnswer
 from extensions.mcc.interview import answers, base_images, locks, stored
 from extensions.mcc.sources import packages
 
+MODELS = Path(__file__).parents[1] / "data" / "models"
 WHEELS = ("3.11", "3.12", "3.13", "3.14")
 LOCK = {
     "framework": "sklearn",
@@ -54,6 +57,27 @@ def test_numeric_libraries_are_of_the_release_and_eight_days(resolved: list[Any]
     assert "flask==3.1.3" in constraints and "numpy<2" not in constraints and pythons == ("3.11", "3.12")
     assert not stored._problem("framework_lock", found)
     assert not locks.stale(found, "sklearn", "1.5.1", False)
+
+
+def test_what_the_model_needs_is_newer_than_the_first_days(
+    monkeypatch: pytest.MonkeyPatch, resolved: list[Any]
+) -> None:
+    model = str(MODELS / "sklearn-1.5.2.pkl")
+    found = locks.look_up("sklearn", "1.5.1", model, False, False)
+    assert resolved[0][0][-1] == "numpy>=2" and found["as_of"] == "2024-07-11"
+    locks._resolved.cache_clear()
+    tried: list[str] = []
+
+    def resolve(direct: Any, constraints: Any, unused: Any, as_of: str, pythons: Any) -> Any:
+        tried.append(as_of)
+        if as_of:
+            raise packages.NotResolved("no such numpy.")
+        return Pins
+
+    monkeypatch.setattr(packages, "resolve", resolve)
+    assert locks.look_up("sklearn", "1.5.1", model, False, False)["as_of"] == ""
+    assert tried == ["2024-07-11", "2024-12-30", ""]
+    assert suitable.needed(str(MODELS / "keras-2.15.0.h5")) == ("keras==2.15.0",)
 
 
 def test_pandas_is_added_where_the_project_has_it(resolved: list[Any]) -> None:

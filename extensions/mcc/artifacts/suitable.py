@@ -41,10 +41,14 @@ def default_version(framework: str, model_format: str = "", model_path: str = ""
     return best(framework, model_format, model_path).number
 
 
-def oldest_numpy(model_path: str) -> str:
-    """Return the oldest numpy that reads a model, such as 2.0, '' if any does or there is none."""
+def needed(model_path: str) -> tuple[str, ...]:
+    """Return requirements of a model in addition to its framework: a numpy that reads it, its Keras."""
     model = _model(model_path)
-    return ".".join(map(str, model.needs_numpy)) if model else ""
+    if model is None:
+        return ()
+    numpy = (f"numpy>={'.'.join(map(str, model.needs_numpy))}",) if model.needs_numpy else ()
+    keras = (f"keras=={model.version}",) if model.library == "keras" and model.version else ()
+    return (*numpy, *keras)
 
 
 def needs_pandas(model_path: str) -> bool:

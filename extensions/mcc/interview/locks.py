@@ -18,7 +18,7 @@ from ..sources.packages import NotResolved
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 FIELDS = ("framework", "version", "as_of", "pythons", "requirements", "pandas")  # of a stored lock
 DAYS_AFTER = 8  # with 90, some libraries are given a numpy that they cannot be imported with
-LATER_DAYS = (8, 180)  # where the model needs a newer numpy than that of the first days
+LATER_DAYS = 180  # tried, and then no day, where the model needs newer libraries than those of the first days
 OLD_DAYS = 730
 LISTED = 6
 
@@ -38,7 +38,7 @@ def look_up(
     try:
         if offline:
             raise NotResolved("Other versions are not resolved offline.")
-        return dict(_resolved(framework, version, suitable.oldest_numpy(model_path), with_pandas))
+        return dict(_resolved(framework, version, suitable.needed(model_path), with_pandas))
     except NotResolved as error:
         raise InvalidAnswer(
             f"framework_version: the catalog has no lock of {facts.title} {version}. {error} "
@@ -127,8 +127,8 @@ def image(framework: str, version: str, lock: Mapping[str, Any] | None = None) -
 
 
 @cache
-def _resolved(framework: str, version: str, oldest_numpy: str, with_pandas: bool) -> Mapping[str, Any]:
-    """Return the lock of a version for a model that needs a numpy. Raise NotResolved."""
+def _resolved(framework: str, version: str, needed: tuple[str, ...], with_pandas: bool) -> Mapping[str, Any]:
+    """Return the lock of a version for a model that needs some libraries. Raise NotResolved."""
     facts = catalog.frameworks()[framework]
     others = facts.resolvable(version)
     assert others is not None
@@ -136,18 +136,18 @@ def _resolved(framework: str, version: str, oldest_numpy: str, with_pandas: bool
         others = dataclasses.replace(others, pandas=())
     release = packages.release(others.package, version, PYTHONS)
     _report(facts, version, release)
-    numpy = [f"numpy>={oldest_numpy}" if oldest_numpy else "numpy"]
-    direct = [*others.requirements(version), *numpy]
+    direct = [*others.requirements(version), *(needed or ("numpy",))]
     fitting = release.pythons or PYTHONS
     if not release.uploaded:
         return _lock(framework, version, direct, others, "", fitting)
     released = date.fromisoformat(release.uploaded)
-    days = [str(released + timedelta(days)) for days in (LATER_DAYS if oldest_numpy else (DAYS_AFTER,))]
+    days = [str(released + timedelta(DAYS_AFTER))]
+    days += [str(released + timedelta(LATER_DAYS)), ""] if needed else []
     for as_of in days[:-1]:
         try:
             return _lock(framework, version, direct, others, as_of, fitting)
         except NotResolved:
-            continue  # numpy had no such version at the time
+            continue  # a library had no such version at the time
     return _lock(framework, version, direct, others, days[-1], fitting)
 
 

@@ -30,7 +30,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     rows = loaded.get("row_shape") or "of any shape"
     columns = [str(column["name"]) for column in loaded.get("columns", [])]
     libraries = ", ".join(f"{name} {version}" for name, version in about.get("libraries", {}).items())
-    text = f"{path.name}: {about['kind']}{f' of {libraries}' if libraries else ''}, rows {rows}"
-    if columns:
-        text += f", columns {', '.join(columns)}"
+    parts = [about.get("kind", ""), libraries, f"rows {rows}"]
+    parts += [f"columns {', '.join(columns)}"] if columns else []
+    text = f"{path.name}: {', '.join(filter(None, parts))}"
     return {"about": about, "text": f"{text}\nrecorded in {directory / recorded.FILE}"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime import artifacts
+from runtime.artifact_facts import UNKNOWN
 
 FILE = "about.json"
 ABOUT = 1  # version of the format
@@ -52,7 +53,7 @@ def of_file(path: Path) -> dict[str, Any]:
         "file": path.name,
         "size": size_of(path),
         "sha256": artifacts.digest(path),
-        "kind": found.kind,
+        "kind": found.kind if found.kind != UNKNOWN else "",
         "class": found.root,
         "libraries": {found.library: found.version} if found.library and found.version else {},
         "numpy": f">={numpy}" if numpy else "",
