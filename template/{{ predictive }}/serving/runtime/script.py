@@ -163,7 +163,7 @@ def imported(path: Path) -> Any:
         spec.loader.exec_module(module)
     except ModuleNotFoundError as error:
         problem = f"{path.name} imports {error.name}, which is not installed."
-        raise InvalidScript(f"{problem} Add the package to requirements.txt.") from error
+        raise InvalidScript(f"{problem} Add the package to requirements.in, and run do/lock.") from error
     return module
 
 
