@@ -71,7 +71,7 @@ def warnings(found: Findings) -> list[str]:
     if found.custom:
         lines.append(_custom(found))
     if found.packages:
-        lines.append(f"the file needs {_listed(found.packages)}. Add them to requirements.in, and run do/lock.")
+        lines.append(f"the file needs {_listed(found.packages)}. Add it to requirements.in, and run do/lock.")
     if found.is_script:
         lines.append("code/inference.py is copied, too: its functions answer the requests.")
     elif found.handler:
