@@ -206,3 +206,23 @@ def test_the_driver_and_the_gpu_are_warned_of() -> None:
     assert "unpacks" not in warned(
         "transformers-vllm", name="Qwen/Qwen3-32B-FP8", instance_type="ml.g6e.xlarge"
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "method", "outcome", "said"),
+    [
+        ("0.23.0", "gguf", "works", ""),
+        ("0.24.0", "gguf", "refuse", "vllm-gguf-plugin"),
+        ("0.27.1", "bitsandbytes", "works", ""),
+        ("0.28.0", "bitsandbytes", "refuse", "0.27.1 is the last release that has it"),
+        ("0.10.0", "mxfp4", "refuse", "came with 0.10.1"),
+        ("0.31.0", "aqlm", "refuse", "has no AQLM"),
+    ],
+)
+def test_a_quantization_that_a_release_lacks_is_refused(
+    version: str, method: str, outcome: str, said: str
+) -> None:
+    verdict = judge(Model("x", "LlamaForCausalLM", "llama", quantization=method), "vllm", version)
+    assert verdict.outcome == outcome and said in verdict.reason
+    shape = {"shape": {"quantization": "gguf_q4_k_m"}, "name": "x"}
+    assert compatibility.of_answer(shape).quantization == "gguf"
