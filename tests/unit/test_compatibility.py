@@ -16,7 +16,7 @@ from tests.conftest import REPOSITORY
 
 LANGUAGE_MODELS = [*catalog.servers(), *(name for name, entry in catalog.triton().items() if entry.engine)]
 DEFAULT_MODEL = "Qwen/Qwen3-8B"
-# What no default release loads; a copy takes another release, or refuses and names another way.
+# Models that no default release loads; a copy uses another release, or stops and names another server.
 OLD = {"QWenLMHeadModel", "BaichuanForCausalLM", "bitsandbytes"}
 REFUSED = {
     "transformers-vllm": OLD,
