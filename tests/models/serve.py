@@ -34,7 +34,7 @@ def ask(server: Any, case: dict[str, Any]) -> tuple[str, str]:
     """Return the outcome of the requests of a case, and its reason."""
     for number, sent in enumerate(case["requests"], start=1):
         body = sent["body"] if isinstance(sent["body"], str) else json.dumps(sent["body"])
-        status, answered, _ = server.answer(body.encode(), sent["content_type"], "application/json", None)
+        status, answered, *_ = server.answer(body.encode(), sent["content_type"], "application/json", None)
         document = json.loads(answered)
         if status != 200:
             return "wrong", f"request {number}: {status} {document['message']}"

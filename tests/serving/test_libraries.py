@@ -54,7 +54,7 @@ def answers(document, content_type="application/json"):
     os.environ["MODEL_DIR"] = "own_model"
     server = inference.Inference()
     body = document if isinstance(document, bytes) else orjson.dumps(document)
-    status, answer, _ = server.answer(body, content_type, None, None)
+    status, answer, *_ = server.answer(body, content_type, None, None)
     found = orjson.loads(answer)
     return found["predictions"] if status == 200 else f"{status} {found['message']}"
 
