@@ -81,3 +81,20 @@ def test_an_endpoint_without_copies_that_does_not_scale_is_reported(project: Pro
     failed = project.do("test", "--remote")
     assert failed.code == 4 and "no-copies" in failed.err
     assert "scale inference component" in project.succeed("deploy").out
+
+
+def test_a_config_that_aws_does_not_find_at_once_is_waited_for(project: Project) -> None:
+    project.aws.settings.config_visible_after_seconds = 1.0
+    done = project.succeed("deploy")
+    assert "AWS does not find what was created before" in done.err
+    assert mutations(project.aws).count("CreateEndpoint") >= 1
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+
+
+def test_instances_are_searched_for_a_limited_time_and_metrics_are_stated(project: Project) -> None:
+    configure(project, provision_seconds="600")
+    project.succeed("deploy")
+    config = project.aws.world.region("us-east-1").endpoints[NAME].config
+    assert config.variants[0]["VariantInstanceProvisionTimeoutInSeconds"] == 600
+    assert config.request["MetricsConfig"] == {"EnableDetailedObservability": False}

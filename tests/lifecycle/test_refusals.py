@@ -27,6 +27,10 @@ REFUSALS: dict[str, tuple[int, str, Callable[[Project], object]]] = {
     "another instance type": (2, "config-mismatch", lambda p: configure(p, instance_type='"ml.g5.xlarge"')),
     "more at least than at most": (2, "config-mismatch", lambda p: configure(p, copies="2")),
     "a limit out of range": (2, "config-mismatch", lambda p: configure(p, startup_seconds="7200")),
+    "too short for instances": (2, "config-mismatch", lambda p: configure(p, provision_seconds="60")),
+    "a region that needs an instance": (
+        3, "components", lambda p: configure(p, region='"eu-west-3"', scale_to_zero="true"),
+    ),
     "a secret": (2, "config-mismatch", lambda p: configure(p, environment='{HF_TOKEN = "hf_x"}')),
     "a region without a name": (2, "config-not-a-region", lambda p: configure(p, region='""')),
     "a large environment": (2, "config-mismatch", lambda p: configure(p, environment=SEVENTEEN)),

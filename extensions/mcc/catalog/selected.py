@@ -33,6 +33,11 @@ def build_image(architecture: str) -> str:
     return catalog.builders()["codebuild"].images[architecture]
 
 
+def regions_without(fact: str) -> list[str]:
+    """Return the Regions for which a fact of regions.yml, such as scale_to_zero, is false."""
+    return [name for name, region in catalog.regions().items() if not getattr(region, fact)]
+
+
 def command_requirements(target: str) -> tuple[str, ...]:
     """Return the pins of what the do/ commands need for a target."""
     return catalog.targets()[target].requirements

@@ -110,6 +110,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_pods": with_requirements(pods.stale, at=1),
     "stated": model_path.stated,
     "stale_settings": with_requirements(language_model.stale_settings, at=1),
+    "regions_without": selected.regions_without,
     "toml": quoting.toml,
     "triton_backend": selected.triton_backend,
     "triton_file": triton.checked_file,

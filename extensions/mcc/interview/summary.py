@@ -137,6 +137,13 @@ def _defaults(origins: Mapping[str, str]) -> list[str]:
     return [f"{', '.join(names)} from {origin}" for origin, names in by_origin.items()]
 
 
+def _of_region(name: str) -> list[str]:
+    """Return the warning that inference components can be unavailable in a Region, [] otherwise."""
+    if catalog.regions()[name].component_schema:
+        return []
+    return [f"inference components can be unavailable in {name}: AWS publishes no schema of them there"]
+
+
 def _warnings(answers: Mapping[str, Any]) -> list[str]:
     found = []
     instance = catalog.instances().get(answers["instance_type"])
@@ -146,6 +153,8 @@ def _warnings(answers: Mapping[str, Any]) -> list[str]:
         found.append("you pay for a GPU that this server does not use")
     if answers["region"] not in catalog.regions():
         found.append(f"Region {answers['region']} is not in the catalog; check its spelling")
+    elif answers["deployment_target"] == "managed-inference":
+        found += _of_region(answers["region"])
     if "model_facts" in answers or backend:
         found += advisories.lines(answers)
     return found

@@ -23,7 +23,6 @@ from lifecycle.project import (
     Result,
     finding,
 )
-from lifecycle.served import local
 from lifecycle.target import Target, target_checks
 
 FREE_GB = 20
@@ -61,6 +60,8 @@ def of_this_machine(settings: Config, selected: str) -> Iterator[Finding]:
     yield finding("python", OK, "Python", f"{platform.python_version()}, with {installer}")
     yield _disk()
     yield _region(settings)
+    from lifecycle.served import local  # it imports the runtime, which only a rendered project has
+
     yield from local.findings()
     try:
         program = engine.find(selected)

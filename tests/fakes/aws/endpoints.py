@@ -4,7 +4,7 @@ from typing import Any
 
 from extensions.mcc.catalog import catalog
 from tests.fakes.aws.listing import listed
-from tests.fakes.aws.resources import Endpoint, EndpointConfig, Tags, tags_of
+from tests.fakes.aws.resources import Endpoint, EndpointConfig, Tags, now, tags_of
 from tests.fakes.aws.wire import Refusal, Request, invalid, operation
 from tests.fakes.aws.world import Region, World
 
@@ -27,7 +27,7 @@ def create_endpoint_config(world: World, request: Request) -> dict[str, Any]:
     if len(without_model) != len(parameters["ProductionVariants"]):
         raise invalid("The fake hosts inference components alone: leave ModelName out of the variant.")
     for variant in without_model:
-        _check_variant(variant)
+        _check_variant(variant, request.region)
     role = parameters["ExecutionRoleArn"]
     if role in world.settings.missing_roles:
         raise invalid(
@@ -38,13 +38,16 @@ def create_endpoint_config(world: World, request: Request) -> dict[str, Any]:
     return {"EndpointConfigArn": arn}
 
 
-def _check_variant(variant: dict[str, Any]) -> None:
+def _check_variant(variant: dict[str, Any], region: str) -> None:
     scaling, count = variant.get("ManagedInstanceScaling", {}), variant.get("InitialInstanceCount", 0)
     if "InstanceType" not in variant or not count:
         raise invalid("InstanceType and InitialInstanceCount are required for a variant with instances.")
     least, most = scaling.get("MinInstanceCount", 0), scaling.get("MaxInstanceCount", count)
     if least > most or count > most:
         raise invalid("MaxInstanceCount must not be less than MinInstanceCount and InitialInstanceCount.")
+    known = catalog.regions().get(region)
+    if "MinInstanceCount" in scaling and least < 1 and known and not known.scale_to_zero:
+        raise invalid("MinInstanceCount must be at least 1 in this Region.")
     instance = catalog.instances()[variant["InstanceType"]]
     if variant.get("InferenceAmiVersion") and instance.kind == "cpu":
         raise invalid(f"InferenceAmiVersion is not supported for {variant['InstanceType']}.")
@@ -79,7 +82,7 @@ def create_endpoint(world: World, request: Request) -> dict[str, Any]:
     arn = request.arn("sagemaker", f"endpoint/{name.lower()}")
     if name in region.endpoints:
         raise invalid(f'Cannot create already existing endpoint "{arn}".')
-    config = find_config(region, request)
+    config = _visible_config(world, region, request)
     for variant in config.variants:
         _check_quota(world, region, variant)
     endpoint = Endpoint(name, arn, config, tags_of(request.parameters))
@@ -112,7 +115,7 @@ def update_endpoint(world: World, request: Request) -> dict[str, Any]:
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     if endpoint.config.name not in region.configs:
         raise invalid(f'Could not find endpoint configuration "{endpoint.config.arn}".')
-    endpoint.config = find_config(region, request)
+    endpoint.config = _visible_config(world, region, request)
     endpoint.failure_reason = None
     shortage = NO_CAPACITY if world.short_of_capacity else None
     endpoint.begin("Updating", "InService", world.settings.endpoint_seconds, shortage)
@@ -206,6 +209,14 @@ def _tags(world: World, request: Request) -> Tags:
 
 def _listed_tags(tags: Tags) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _visible_config(world: World, region: Region, request: Request) -> EndpointConfig:
+    """Return the configuration of a request, which AWS can miss for some seconds after its creation."""
+    config = find_config(region, request)
+    if (now() - config.created).total_seconds() < world.settings.config_visible_after_seconds:
+        raise invalid(f'Could not find endpoint configuration "{config.arn}".')
+    return config
 
 
 def find_config(region: Region, request: Request) -> EndpointConfig:

@@ -11,6 +11,7 @@ class Settings:
     endpoint_seconds: float = 0.1
     component_seconds: float = 0.1
     deletion_seconds: float = 0.1
+    config_visible_after_seconds: float = 0  # until CreateEndpoint finds a new configuration
     startup_limit_seconds: float | None = None  # None: the limit of StartupParameters
     invocation_seconds: float = 60.0
     deletable_while_creating: bool = False  # an inference component

@@ -1,16 +1,18 @@
 """The requests to AWS match the settings, and the service models of botocore accept them."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore.validate import validate_parameters
 from lifecycle import doctor
-from lifecycle.project import Failure, Finding
+from lifecycle.project import ERROR, OK, WARNING, Failure, Finding
 from lifecycle.registry import Image
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import changes, cost, specification
+from lifecycle.sagemaker import changes, cost, inventory, specification, target_checks
+from lifecycle.sagemaker.specification import COMPONENT
 from lifecycle.sagemaker.target import Target
 
 from tests.lifecycle.commands import ROLE
@@ -18,7 +20,7 @@ from tests.lifecycle.commands import ROLE
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/abalone-age@sha256:" + "0" * 64
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "gpus": {"accelerators": 4, "ami": "al2023-ami-sagemaker-inference-gpu-4-1"},
+    "gpus": {"accelerators": 4, "ami": "al2023-ami-sagemaker-inference-gpu-4-1", "detailed_metrics": True},
     "scaled": {"copies": 2, "max_copies": 8},
     "to zero": {"scale_to_zero": True},
     "archive": {"model_data": "s3://bucket/model.tar.gz"},
@@ -55,7 +57,9 @@ SETTINGS = Target(
     price_estimated=False,
     max_usd_per_hour=0.21,
     expires_after_hours=4.0,
+    detailed_metrics=False,
     model_data="",
+    provision_seconds=1800,
     download_seconds=300,
     startup_seconds=300,
     invoke_seconds=70.0,
@@ -94,6 +98,8 @@ def test_botocore_accepts_every_request(variant: str) -> None:
     (instances,) = config["ProductionVariants"]
     assert "ModelName" not in instances and config["ExecutionRoleArn"] == ROLE
     assert instances.get("InferenceAmiVersion", "") == changed.ami
+    assert instances["VariantInstanceProvisionTimeoutInSeconds"] == changed.provision_seconds
+    assert config["MetricsConfig"] == {"EnableDetailedObservability": changed.detailed_metrics}
     component = made["inference component"]["Specification"]
     needs = component["ComputeResourceRequirements"]
     assert needs.get("NumberOfAcceleratorDevicesRequired", 0) == changed.accelerators
@@ -147,6 +153,30 @@ def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it() -> None:
     assert steps(component="InService") == [f"delete {component}: its endpoint is deleted", *create]
     anew = [f"delete {component}: broken", f"create {component}: "]
     assert steps(component="Failed", endpoint="InService")[:2] == anew
+
+
+def test_every_batch_of_an_update_has_its_time() -> None:
+    changed = dataclasses.replace(SETTINGS, copies=5, max_copies=5)
+    (component,) = [
+        request for kind, _, request in specification.desired(changed, IMAGE) if kind == COMPONENT
+    ]
+    for copies in range(2, 12):
+        update = specification.component_update(component, copies)
+        size = update["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"]
+        assert -(-copies // size) <= specification.batches(update)
+    assert specification.batches(specification.component_update(component, 1)) == 1
+    assert inventory.patience(SETTINGS, 3) == 1800 + 3 * 600
+    assert inventory.patience(dataclasses.replace(SETTINGS, wait_seconds=60.0), 3) == 60
+
+
+def test_a_region_is_judged_without_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    regions = tmp_path / "regions.toml"
+    regions.write_text('without_schema = ["eu-west-3"]\nwithout_zero = ["eu-west-3"]\n')
+    monkeypatch.setattr(target_checks, "REGIONS", regions)
+    assert target_checks.region(SETTINGS).severity == OK
+    paris = dataclasses.replace(SETTINGS, region="eu-west-3")
+    assert target_checks.region(paris).severity == WARNING
+    assert target_checks.region(dataclasses.replace(paris, scale_to_zero=True)).severity == ERROR
 
 
 def test_cost() -> None:

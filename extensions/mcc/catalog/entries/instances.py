@@ -8,11 +8,17 @@ from typing import Literal
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """An AWS region where SageMaker hosts models; `containers` is the account of AWS's own images there."""
+    """An AWS region where SageMaker hosts models; `containers` is the account of AWS's own images there.
+
+    `component_schema` is whether AWS publishes a schema of inference components there, and `scale_to_zero`
+    whether an endpoint without instances is accepted.
+    """
 
     title: str
     partition: str
     containers: str | None = None
+    component_schema: bool = True
+    scale_to_zero: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,6 +21,8 @@ from lifecycle.sagemaker.specification import DesiredState, Request
 from lifecycle.sagemaker.target import Target
 from lifecycle.served import requests
 
+STALE_READ_SECONDS = 30.0
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/deploy."""
@@ -111,20 +113,36 @@ def _apply(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
     """Apply one step and wait until it is complete."""
     log(str(step))
     try:
-        service, operation = step.call
-        aws.call(service, operation, **_completed(settings, aws, step))
+        _call(aws, step, _completed(settings, aws, step))
     except AwsFailure as error:
         gone = step.action == "delete" and error.missing
         present = inventory.describe(settings, aws, step.kind, step.name) if error.present else None
         if not (gone or (present and present.owned)):
             raise
     if step.kind in ASYNC_KINDS and step.action != "tag":
-        resource = inventory.wait_until_stable(settings, aws, step.kind, step.name, tail.quietly)
+        resource = inventory.wait_until_stable(
+            settings, aws, step.kind, step.name, tail.quietly, specification.batches(step.request)
+        )
         if step.action != "delete" and not _applied(step, resource):
             if step.action == "update" and resource and resource.status == "InService":
                 raise _rolled_back(resource, tail.last)
             new = "new " if step.action == "update" else ""
             raise inventory.failed(f"the {new}{step.kind} {step.name}", resource, tail.last)
+
+
+def _call(aws: Aws, step: Step, request: Request) -> None:
+    """Make the call of a step. AWS can miss a resource for a few seconds after its creation: try again."""
+    service, operation = step.call
+    deadline = time.monotonic() + STALE_READ_SECONDS
+    while True:
+        try:
+            aws.call(service, operation, **request)
+            return
+        except AwsFailure as error:
+            if step.action == "delete" or not error.missing or time.monotonic() > deadline:
+                raise
+        log("AWS does not find what was created before; trying again")
+        time.sleep(min(2.0, aws.settings.poll_seconds))
 
 
 def _rolled_back(resource: Resource, lines: list[str]) -> Failure:

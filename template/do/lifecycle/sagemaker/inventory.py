@@ -38,7 +38,6 @@ SCALING = {
     "alarm": ("cloudwatch", "put_metric_alarm", "delete_alarms"),
 }
 ACTIONS = {"tag": "add_tags", "scale": "update_inference_component_runtime_config"}
-INSTANCES_SECONDS = 1800  # SageMaker stops searching for instances after this time
 LOG_LINES_SHOWN = 8
 
 
@@ -159,20 +158,26 @@ def describe(settings: Target, aws: Aws, kind: str, name: str) -> Resource | Non
     return Resource(kind, name, found[f"{noun}Arn"], settings.owns(tags), status, found, tags)
 
 
-def patience(settings: Target) -> float:
-    """Return the time limit in seconds for instances, model download and server start."""
-    return settings.wait_seconds or INSTANCES_SECONDS + settings.download_seconds + settings.startup_seconds
+def patience(settings: Target, batches: int = 1) -> float:
+    """Return the time limit in seconds for instances, and for each batch the download and the start."""
+    each = settings.download_seconds + settings.startup_seconds
+    return settings.wait_seconds or settings.provision_seconds + batches * each
 
 
 def wait_until_stable(
-    settings: Target, aws: Aws, kind: str, name: str, new_lines: Callable[[], Iterable[str]] = tuple
+    settings: Target,
+    aws: Aws,
+    kind: str,
+    name: str,
+    new_lines: Callable[[], Iterable[str]] = tuple,
+    batches: int = 1,
 ) -> Resource | None:
     """Wait until a resource is in a stable state and return it, None if it is deleted.
 
     `new_lines` returns the new log lines of its containers. Raise Failure (timed out) after the time limit
-    for instances, model and start; the operation continues in AWS.
+    for instances, model and start, and for each of `batches`; the operation continues in AWS.
     """
-    limit = patience(settings)
+    limit = patience(settings, batches)
     progress = Progress(f"{kind} {name}", limit)
     while True:
         resource = describe(settings, aws, kind, name)

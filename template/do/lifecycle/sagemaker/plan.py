@@ -109,16 +109,18 @@ def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Pla
     for kind, _, request in desired:
         aws.validate(*inventory.call_of("create", kind), request)
     steps = changes.steps(desired, found, settings.expires_after_hours > 0)
-    checked.append(checks.pushed(settings, image, ERROR))
+    checked += [target_checks.region(settings), checks.pushed(settings, image, ERROR)]
     checked += target_checks.of_image(settings, image) if image else []
-    known = {name: check for name, check in target_checks.CHECKS.items() if has_role or name != "role"}
+    done = {"components"} if has_role else {"components", "role"}
+    known = {name: check for name, check in target_checks.CHECKS.items() if name not in done}
     checked += [_cost(settings), *checks.of_target(settings, aws, known)]
     return Plan(settings, desired, steps, checked, _actions(settings, aws.partition))
 
 
 def first(settings: Target, problem: Finding) -> Plan:
     """Return the plan of a first deployment, without calls to AWS; `problem` is why there are none."""
-    checked = [problem, *([] if settings.role_arn else [target_checks.no_role(settings)]), _cost(settings)]
+    checked = [problem, *([] if settings.role_arn else [target_checks.no_role(settings)])]
+    checked += [target_checks.region(settings), _cost(settings)]
     account = settings.account or journal.account()
     partition = next((name for start, name in PARTITIONS.items() if settings.region.startswith(start)), "aws")
     planned = with_role(replace(settings, account=account or NO_ACCOUNT), partition)

@@ -11,6 +11,7 @@ from lifecycle.sagemaker.target import Target
 VARIANT = "main"
 CPU_CORES = 1  # reserved for a copy without GPUs; a copy can use all cores of its instance
 NEVER = "never"
+MOST_BATCHES = 3  # of an update in batches of half of the copies, rounded down
 EXPIRES_AT = "mcc-expires-at"
 LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 COMPONENT = "inference component"
@@ -45,9 +46,16 @@ def endpoint_config(settings: Target) -> Request:
         "InitialInstanceCount": settings.instance_count,
         "ManagedInstanceScaling": {"Status": "ENABLED", **limits},
         "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
+        "VariantInstanceProvisionTimeoutInSeconds": settings.provision_seconds,
         **({"InferenceAmiVersion": settings.ami} if settings.ami else {}),
     }
-    content = {"ExecutionRoleArn": settings.role_arn, "ProductionVariants": [variant]}
+    # Without a value, SageMaker requests /metrics of the container, whether it has that route or not.
+    metrics = {"EnableDetailedObservability": settings.detailed_metrics}
+    content = {
+        "ExecutionRoleArn": settings.role_arn,
+        "ProductionVariants": [variant],
+        "MetricsConfig": metrics,
+    }
     return {"EndpointConfigName": _numbered(settings, content), **content}
 
 
@@ -98,6 +106,11 @@ def component_update(component: Request, copies: int) -> Request:
     size = {"Type": "COPY_COUNT", "Value": copies // 2}
     policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}
     return {**changed, "DeploymentConfig": {"RollingUpdatePolicy": policy}}
+
+
+def batches(request: Request) -> int:
+    """Return the maximum number of batches of an update, 1 without batches."""
+    return MOST_BATCHES if "DeploymentConfig" in request else 1
 
 
 def reserved(settings: Target) -> str:

@@ -35,7 +35,9 @@ class Target(Config):
     price_estimated: bool
     max_usd_per_hour: float
     expires_after_hours: float
+    detailed_metrics: bool
     model_data: str
+    provision_seconds: int
     download_seconds: int
     startup_seconds: int
     invoke_seconds: float
@@ -88,9 +90,9 @@ class Target(Config):
                 yield f"{name} is {least}", f"set {name} = 1; for zero, set scale_to_zero = true"
             if most < least:
                 yield f"max_{name} {most} is less than {name} {least}", f"set max_{name} = {least}"
-        for name in ("download_seconds", "startup_seconds"):
-            if not 60 <= getattr(self, name) <= 3600:
-                yield f"{name} is {getattr(self, name)}, not 60 to 3600", f"set {name} = 600"
+        for name, least in (("provision_seconds", 300), ("download_seconds", 60), ("startup_seconds", 60)):
+            if not least <= getattr(self, name) <= 3600:
+                yield f"{name} is {getattr(self, name)}, not {least} to 3600", f"set {name} = 600"
         if self.accelerators and not self.ami and GPU_TYPE.match(self.instance_type):
             seen = f"ami is empty, so {self.instance_type} starts with an old NVIDIA driver"
             yield seen, 'set ami = "al2023-ami-sagemaker-inference-gpu-4-1", or `copier update`'

@@ -4,6 +4,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from lifecycle.aws import Aws, AwsFailure
@@ -13,6 +14,7 @@ from lifecycle.sagemaker.target import Target
 
 HOSTING = "sagemaker.amazonaws.com"
 LATELY = timedelta(minutes=15)
+REGIONS = Path(__file__).with_name("regions.toml")
 
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
@@ -96,9 +98,25 @@ def model_source(settings: Target, aws: Aws) -> Finding:
     return _of_the_hub(source, settings.call_seconds)
 
 
+def region(settings: Target) -> Finding:
+    """Return whether the Region accepts the endpoint, as far as that is known without a call."""
+    known = read_toml(REGIONS)
+    if settings.scale_to_zero and settings.region in known["without_zero"]:
+        seen = f"scale_to_zero = true, and SageMaker requires an instance in {settings.region}"
+        next_step = "set scale_to_zero = false, or use another region"
+        return finding("components", ERROR, "the Region rejects scaling to zero", seen, next_step)
+    if settings.region in known["without_schema"]:
+        what = f"inference components can be unavailable in {settings.region}"
+        seen = "AWS publishes no CloudFormation schema of them there"
+        next_step = "use another region if do/deploy is rejected"
+        return finding("components", WARNING, what, seen, next_step)
+    return finding("components", OK, "inference components", f"available in {settings.region}")
+
+
 # id -> (title, the check)
 CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {
     "role": ("role", role),
+    "components": ("inference components", lambda settings, _aws: region(settings)),
     "quota": ("quota", quota),
     "model-source": ("model", model_source),
 }
