@@ -4,6 +4,7 @@
 import importlib
 import importlib.util
 import re
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ EXPORT = 'export a SavedModel where it was trained, which needs no code: model.e
 
 def load(path: Path) -> Any:
     """Return the model in a file. Raise Unsuitable for another version of Keras, or if it needs code."""
-    artifacts.require(path, {name: found for name in ("keras", "tf-keras") if (found := installed(name))})
+    artifacts.require(path, versions_of("keras", "tf-keras"))
     try:
         return keras_of(path).models.load_model(path, compile=False, custom_objects=own_objects())
     except (TypeError, ValueError) as error:
@@ -45,9 +46,10 @@ def own_objects() -> dict[str, Any]:
     return {name: value for name, value in named.items() if not name.startswith("_")}
 
 
-def installed(package: str) -> str:
-    """Return the version of a package, or ""."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+def versions_of(*packages: str) -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

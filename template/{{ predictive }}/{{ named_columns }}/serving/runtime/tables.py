@@ -26,6 +26,11 @@ SHOWN_NAMES = 20
 NO_PANDAS = "it takes a DataFrame and pandas is not installed. Run: copier update --trust -d pandas=true"
 
 
+def has_pandas() -> bool:
+    """Return True if pandas is installed."""
+    return pandas is not None
+
+
 class Named(dict[str, list[Any]]):
     """The values of each column, and the number of rows."""
 
