@@ -12,7 +12,10 @@ from typing import Any
 import tensorflow as tf
 from runtime import artifacts
 
-UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown \w+:) '(?P<name>[^']+)'")
+UNKNOWN = re.compile(
+    r"(?:Could not locate (?:class|function)|Unknown \w+:) '(?P<name>[^']+)'"
+    r"|Cannot deserialize object of type `(?P<other>[^`]+)`"
+)
 LAMBDA = re.compile(r"safe_mode=False|enable_unsafe_deserialization")
 EXPORT = 'export a SavedModel where it was trained, which needs no code: model.export("SavedModel").'
 
@@ -24,7 +27,8 @@ def load(path: Path) -> Any:
         return keras_of(path).models.load_model(path, compile=False, custom_objects=own_objects())
     except (TypeError, ValueError) as error:
         if found := UNKNOWN.search(str(error)):
-            what = f"{path.name} needs your {found['name'].rpartition('>')[2]}, which is not in the file."
+            name = (found["name"] or found["other"]).rpartition(">")[2]
+            what = f"{path.name} needs your {name}, which is not in the file."
             raise artifacts.Unsuitable(f"{what} Define it in serving/custom.py, or {EXPORT}") from error
         if LAMBDA.search(str(error)):
             what = f"{path.name} has a Lambda layer, a Python function that is not loaded from a file."
