@@ -34,11 +34,11 @@ def forest(library: str, version: str, python: str, *more: str, package: str = "
     return Maker(f"{library} {version}", python, "forests.py", packages, (library,))
 
 
-def keras(module: str, tensorflow: str, *more: str) -> Maker:
+def keras(tensorflow: str, *more: str) -> Maker:
     """Return the maker of a version of TensorFlow, with a Keras."""
     name = f"TensorFlow {tensorflow}"
     packages = (f"tensorflow-cpu=={tensorflow}", "setuptools<81", *more)
-    return Maker(name, "3.11", "networks.py", packages, (module,))
+    return Maker(name, "3.11", "networks.py", packages)
 
 
 MLFLOW = (
@@ -62,9 +62,9 @@ MAKERS: tuple[Maker, ...] = (
     forest("lightgbm", "4.7.0", "3.11"),
     forest("lightgbm", "4.5.0", "3.11"),
     forest("catboost", "1.2.10", "3.11"),
-    keras("keras", "2.20.0", "keras==3.15.1"),
-    keras("keras", "2.18.1", "keras==3.6.0"),
-    keras("tensorflow.keras", "2.15.1", "numpy<2"),
+    keras("2.20.0", "keras==3.15.1"),
+    keras("2.18.1", "keras==3.6.0"),
+    keras("2.15.1", "numpy<2"),
     Maker("ONNX", "3.11", "onnx_models.py", ("onnx", "onnxruntime", "skl2onnx", "scikit-learn")),
     Maker("MLflow and archives", "3.11", "containers.py", MLFLOW),
 )

@@ -37,7 +37,8 @@ def ask(server: Any, case: dict[str, Any]) -> tuple[str, str]:
         status, answered, *_ = server.answer(body.encode(), sent["content_type"], "application/json", None)
         document = json.loads(answered)
         if status != 200:
-            return "wrong", f"request {number}: {status} {document['message']}"
+            is_refused = status == 400 and number == 1
+            return "refused" if is_refused else "wrong", f"request {number}: {status} {document['message']}"
         is_answer = isinstance(document, dict) and "predictions" in document
         predictions = document["predictions"] if is_answer else document  # that of a script
         if not same(predictions, sent["answer"], case["tolerance"]):

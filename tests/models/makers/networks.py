@@ -1,16 +1,14 @@
-"""Models of Keras 2 and 3, and SavedModels. The arguments are the folder, and the module of Keras."""
+"""Models of Keras 2 and 3, and SavedModels."""
 
-import importlib
 import os
-import sys
 from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras
 import numpy as np
 import tensorflow as tf
 from cases import ASKED, NUMBER, X, random, request, write
 
-keras: Any = importlib.import_module(sys.argv[2])
 layers: Any = keras.layers
 IS_OLD = keras.__version__.startswith("2.")
 keras.utils.set_random_seed(0)

@@ -4,6 +4,7 @@
 import importlib
 import importlib.util
 import re
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,23 @@ from typing import Any
 import tensorflow as tf
 from runtime import artifacts
 
-UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown \w+:) '(?P<name>[^']+)'")
+UNKNOWN = re.compile(
+    r"(?:Could not locate (?:class|function)|Unknown \w+:) '(?P<name>[^']+)'"
+    r"|Cannot deserialize object of type `(?P<other>[^`]+)`"
+)
 LAMBDA = re.compile(r"safe_mode=False|enable_unsafe_deserialization")
 EXPORT = 'export a SavedModel where it was trained, which needs no code: model.export("SavedModel").'
 
 
 def load(path: Path) -> Any:
     """Return the model in a file. Raise Unsuitable for another version of Keras, or if it needs code."""
-    artifacts.require(path, {name: found for name in ("keras", "tf-keras") if (found := installed(name))})
+    artifacts.require(path, versions_of("keras", "tf-keras"))
     try:
         return keras_of(path).models.load_model(path, compile=False, custom_objects=own_objects())
     except (TypeError, ValueError) as error:
         if found := UNKNOWN.search(str(error)):
-            what = f"{path.name} needs your {found['name'].rpartition('>')[2]}, which is not in the file."
+            name = (found["name"] or found["other"]).rpartition(">")[2]
+            what = f"{path.name} needs your {name}, which is not in the file."
             raise artifacts.Unsuitable(f"{what} Define it in serving/custom.py, or {EXPORT}") from error
         if LAMBDA.search(str(error)):
             what = f"{path.name} has a Lambda layer, a Python function that is not loaded from a file."
@@ -45,9 +50,10 @@ def own_objects() -> dict[str, Any]:
     return {name: value for name, value in named.items() if not name.startswith("_")}
 
 
-def installed(package: str) -> str:
-    """Return the version of a package, or ""."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+def versions_of(*packages: str) -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

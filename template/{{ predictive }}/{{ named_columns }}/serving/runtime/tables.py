@@ -21,10 +21,14 @@ try:
 except ImportError:
     pandas = None
 
-HAS_PANDAS = pandas is not None
 FORMS = ("instances", "dataframe_records", "dataframe_split", "inputs", "columns")
 SHOWN_NAMES = 20
 NO_PANDAS = "it takes a DataFrame and pandas is not installed. Run: copier update --trust -d pandas=true"
+
+
+def has_pandas() -> bool:
+    """Return True if pandas is installed."""
+    return pandas is not None
 
 
 class Named(dict[str, list[Any]]):

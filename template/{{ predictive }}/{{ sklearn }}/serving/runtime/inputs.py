@@ -43,7 +43,7 @@ def of_model(model: Any) -> Table | None:
         has_others = any(column.type in (STRING, BOOLEAN) for column in found)
         return Table(found, frame=False) if has_others else None
     frame = columns.needs_frame(model)
-    if not tables.HAS_PANDAS and not frame:  # an estimator of another library, which takes numbers
+    if not tables.has_pandas() and not frame:  # an estimator of another library, which takes numbers
         nullable = columns.accepts_missing(model)
         found = tuple(replace(c, type=NUMBER, nullable=nullable) if c.type == ANY else c for c in found)
     return Table(found, frame or any(column.type != NUMBER or column.as_given for column in found))
