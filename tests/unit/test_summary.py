@@ -49,7 +49,7 @@ def test_a_project_in_a_repository_needs_no_other(template: Path, tmp_path: Path
 def test_a_model_of_the_user_gets_no_row_of_the_sample(template: Path, tmp_path: Path) -> None:
     (tmp_path / "my model.pkl").write_bytes(b"\x80\x04N.")
     text = "\n".join(copied(template, tmp_path, f"model_path={tmp_path / 'my model.pkl'}"))
-    assert "curl localhost:8080/ping" in text and "/invocations" not in text
+    assert "  do/test  " in text and "/invocations" not in text
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")

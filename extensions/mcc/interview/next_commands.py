@@ -55,7 +55,9 @@ def _request(answers: Mapping[str, Any]) -> list[str]:
     config = answers["deployment_config"]
     if config in questions.PREDICTIVE:
         sample = answers.get("include_sample_model") and not answers.get("model_path")
-        return [f"curl --json '{ABALONE}' {URL}/invocations"] if sample else [f"curl {URL}/ping"]
+        if sample:
+            return [f"curl --json '{ABALONE}' {URL}/invocations"]
+        return ["do/test                # send a row, show the prediction"]
     if "model_facts" not in answers:
         return [f"curl {URL}/ping"]
     command, body = f"curl {URL}/invocations --json", f"'{PROMPTS[_prompt(answers)]}'"
