@@ -5,6 +5,7 @@ import numpy as np
 import orjson
 import pandas as pd
 import runtime.tables
+import runtime.unknown as unknown_values
 from made import FRAME, ROWS, TARGETS, Own, answer, by_age, records, same, served, usual
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -53,6 +54,16 @@ for missing in (None, np.nan):
 model = usual(LogisticRegression()).fit(holes, y)
 assert same(probabilities(served(model), records(holes)), model.predict_proba(holes))
 assert same(answer(served(model), records(holes))["predictions"], model.predict(holes))
+
+# Unknown values are answered as the model does. Their number is logged, at most once a minute.
+lines = []
+unknown_values.log.warning = lambda text, *given: lines.append(text % given)
+unknown_values.categories = unknown_values.UnknownCategories()
+server = served(usual(LogisticRegression()).fit(FRAME, y))
+for _ in range(3):
+    answer(server, [paris, paris, *records(FRAME)])
+assert lines == ["values that the model does not know, by column: city (2)"], lines
+assert unknown_values.categories.counts == {"city": 4}
 
 # 2. null where training had none: refused, also alone; answered if the encoder ignores unknown values.
 server = served(usual(LogisticRegression(), OneHotEncoder(handle_unknown="error")).fit(FRAME, y))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from runtime import csv_rows
+from runtime import csv_rows, unknown
 from runtime.codec import RequestError
 from runtime.column import ANY, BOOLEAN, CATEGORY, NUMBER, STRING, Column
 from runtime.row_errors import NAMES
@@ -45,12 +45,12 @@ def typed(column: Column, cells: Sequence[Any]) -> np.ndarray:
     accepted: set[type] = {*TYPES[column.type], type(None)} if column.nullable else {*TYPES[column.type]}
     if not kinds <= accepted:
         _refuse_type(column, cells, accepted)
-    if column.refuses_unknown and column.values is not None:
-        unknown = set(cells) - column.values - {None}
-        if unknown:
-            at = next(at for at, cell in enumerate(cells) if cell in unknown)
+    if column.values is not None and (found := set(cells) - column.values - {None}):
+        if column.refuses_unknown:
+            at = next(at for at, cell in enumerate(cells) if cell in found)
             known = f"one of the {len(column.values)} known values"
             raise RequestError(400, f"{place(at, column.name)} is {_shown_value(cells[at])}, not {known}.")
+        unknown.categories.add(column.name, sum(cell in found for cell in cells))
     if column.type == CATEGORY and float in kinds:
         cells = [_whole(column, cells, at) for at in range(len(cells))]
     numbers = column.type == NUMBER or (column.type == ANY and kinds <= {int, float, type(None)})

@@ -53,7 +53,7 @@ def load(read: Callable[[Path], Any], path: Path) -> Any:
         raise
     except ModuleNotFoundError as error:
         problem = f"{path.name} needs the module {error.name}."
-        next_step = "Copy the file to serving/ if it is yours, or add its package to requirements.in and run do/lock."
+        next_step = "If it is yours, copy the file to serving/. Otherwise add its package to requirements.in."
         raise MissingCode(f"{problem} {next_step}") from error
     except (EOFError, pickle.UnpicklingError) as error:
         problem = f"{path.name} is cut off or damaged ({str(error) or 'it ends too early'})."
