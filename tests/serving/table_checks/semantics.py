@@ -62,7 +62,7 @@ unknown_values.categories = unknown_values.UnknownCategories()
 server = served(usual(LogisticRegression()).fit(FRAME, y))
 for _ in range(3):
     answer(server, [paris, paris, *records(FRAME)])
-assert lines == ["values that the model does not know, by column: city (2)"], lines
+assert lines == ["values that are unknown to the model, by column: city (2)"], lines
 assert unknown_values.categories.counts == {"city": 4}
 
 # 2. null where training had none: refused, also alone; answered if the encoder ignores unknown values.

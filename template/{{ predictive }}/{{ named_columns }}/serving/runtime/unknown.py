@@ -23,7 +23,7 @@ class UnknownCategories:
             return
         self.logged, counts, self.counts = monotonic(), self.counts, Counter()
         shown = ", ".join(f"{name} ({count})" for name, count in counts.most_common(10))
-        log.warning("values that the model does not know, by column: %s", shown)
+        log.warning("values that are unknown to the model, by column: %s", shown)
 
 
 categories = UnknownCategories()
