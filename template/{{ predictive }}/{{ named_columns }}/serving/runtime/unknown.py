@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Counts categories that a model does not know and answers anyway, and logs them at most once a minute."""
+"""Counts categories that are unknown to a model that answers anyway, and logs them at most once a minute."""
 
 import logging
 from collections import Counter
