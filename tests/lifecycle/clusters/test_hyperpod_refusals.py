@@ -145,3 +145,12 @@ def test_a_queue_that_exists_is_used(cluster: Cluster) -> None:
     cluster.deploy()
     assert cluster.deployed()["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "q"
     assert "kueue" not in str(cluster.deployed()["spec"])
+
+
+def test_nothing_is_deployed_without_a_request_to_test_it_with(cluster: Cluster) -> None:
+    (cluster.project / "model" / "examples.json").unlink()
+    cluster.push()
+    ran = cluster.run("deploy")
+    assert (ran.code, ran.id) == (2, "no-data")
+    assert "create" not in ran.said
+    assert cluster.run("deploy", "--no-test").code == 0

@@ -26,6 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Deploy; the exit code is 0 only if the deployment passes do/test."""
+    if not arguments.no_test:
+        requests.validate(arguments)
     with journal.locked("deploy"):
         aws = Aws(settings, "deploy")
         aws.identify()
