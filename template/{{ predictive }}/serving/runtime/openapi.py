@@ -87,7 +87,7 @@ def _ping(method: str) -> dict[str, Any]:
 def _invocations(about: dict[str, Any], allow_missing: bool) -> dict[str, Any]:
     answers: Schema = {JSON: {"schema": {"$ref": "#/components/schemas/Predictions"}}}
     answers |= {JSON_LINES: {"schema": TEXT}, CSV: {"schema": TEXT}, NPY: {"schema": BINARY}}
-    answers |= dict.fromkeys(about.get("accepts", ()), {"schema": BINARY})
+    answers |= {name: {"schema": BINARY} for name in about.get("accepts", ())}
     if "script" in about:
         answers = {"*/*": {"schema": {}}}
     error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
@@ -115,7 +115,7 @@ def _content(about: dict[str, Any], allow_missing: bool) -> dict[str, Any]:
         content[CSV] = {"schema": TEXT, "example": _line(named or {}) + _line(values)}
     if all(column["type"] == "number" for column in about.get("columns", [])):
         content[NPY] = {"schema": BINARY}
-    return content | dict.fromkeys(about.get("content_types", ()), {"schema": BINARY})
+    return content | {name: {"schema": BINARY} for name in about.get("content_types", ())}
 
 
 def _json(about: dict[str, Any], allow_missing: bool) -> Schema:
