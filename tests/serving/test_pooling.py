@@ -63,7 +63,7 @@ def test_an_embedding_model_returns_vectors(render: Render) -> None:
         assert ask(port, "/invocations", CHAT)[0] == 400
         assert do_test(project, port, "--stream").returncode == 2
         client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none")
-        vector = client.embeddings.create(model=EMBEDDING["model_name"], input="one").data[0].embedding
+        vector = client.embeddings.create(model=str(EMBEDDING["model_name"]), input="one").data[0].embedding
         assert len(vector) == 64 and sum(number * number for number in vector) == pytest.approx(1)
 
 

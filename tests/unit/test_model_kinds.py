@@ -1,4 +1,4 @@
-"""The kinds of models: text, vectors, scores and classes, told apart by the files of a model."""
+"""The kinds of models: text, vectors, scores and classes, by the files of a model."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ POOLING = {
         ("", {}, False, ""),
     ],
 )
-def test_a_kind_is_told_by_files_class_and_labels(
+def test_files_class_and_labels_decide_the_kind(
     architecture: str, config: dict[str, Any], pooling: bool, kind: str
 ) -> None:
     assert model_kinds.of_config({"architectures": [architecture], **config}, pooling) == kind
