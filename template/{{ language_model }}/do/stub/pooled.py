@@ -31,8 +31,9 @@ def is_pair(request: dict[str, Any], one: str, other: str) -> bool:
 
 def texts(value: object) -> list[str]:
     """Return the texts in a field of a request: one or a list; [] if it has none."""
-    found = value if isinstance(value, list) else [value]
-    return found if all(isinstance(item, str) for item in found) else []
+    items = value if isinstance(value, list) else [value]
+    found = [item for item in items if isinstance(item, str)]
+    return found if len(found) == len(items) else []
 
 
 def count(request: dict[str, Any]) -> int:
@@ -61,7 +62,12 @@ def reply(kind: str, model: str, request: dict[str, Any]) -> dict[str, Any]:
 
 def listed(prefix: str, model: str, words: list[str], rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a list object with its rows and the usage."""
-    shared = {"id": f"{prefix}-{uuid.uuid4().hex}", "object": "list", "created": int(time.time()), "model": model}
+    shared = {
+        "id": f"{prefix}-{uuid.uuid4().hex}",
+        "object": "list",
+        "created": int(time.time()),
+        "model": model,
+    }
     data = [{"index": index, **row} for index, row in enumerate(rows)]
     return {**shared, "data": data, "usage": usage(words)}
 
@@ -69,11 +75,15 @@ def listed(prefix: str, model: str, words: list[str], rows: list[dict[str, Any]]
 def reranked(model: str, request: dict[str, Any]) -> dict[str, Any]:
     """Return the documents with their scores, the highest first."""
     query, documents = request["query"], texts(request["documents"])
-    rows = [
-        {"index": index, "document": {"text": text, "multi_modal": None}, "relevance_score": similarity(query, text)}
+    rows: list[dict[str, Any]] = [
+        {
+            "index": index,
+            "document": {"text": text, "multi_modal": None},
+            "relevance_score": similarity(query, text),
+        }
         for index, text in enumerate(documents)
     ]
-    rows.sort(key=lambda row: -float(row["relevance_score"]))
+    rows.sort(key=lambda row: row["relevance_score"], reverse=True)
     rows = rows[: request.get("top_n") or len(rows)]
     tokens = usage([query, *documents])
     used = {"prompt_tokens": tokens["prompt_tokens"], "total_tokens": tokens["total_tokens"]}
@@ -110,4 +120,9 @@ def in_base64(numbers: list[float]) -> str:
 def usage(words: list[str]) -> dict[str, Any]:
     """Return the usage for texts."""
     tokens = sum(len(text.split()) for text in words)
-    return {"prompt_tokens": tokens, "total_tokens": tokens, "completion_tokens": 0, "prompt_tokens_details": None}
+    return {
+        "prompt_tokens": tokens,
+        "total_tokens": tokens,
+        "completion_tokens": 0,
+        "prompt_tokens_details": None,
+    }
