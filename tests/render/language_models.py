@@ -14,6 +14,14 @@ LANGUAGE_MODELS: dict[str, dict[str, object]] = {
     "several-gpus": {"model_name": "meta-llama/Llama-3.1-70B-Instruct", "serving_profile": "throughput"},
     "unknown": {"model_name": "team/secret", "model_parameters": "13", "model_dtype": "fp8"},
     "s3": {"model_name": "s3://bucket/models/mine/", "model_parameters": "7"},
+    "embedding": {"model_name": "BAAI/bge-m3", "include_tests": True},
+    "reranking": {"model_name": "BAAI/bge-reranker-v2-m3", "include_tests": True},
+    "classification": {
+        "model_name": "team/moods",
+        "model_kind": "classification",
+        "model_parameters": "1",
+        "include_tests": True,
+    },
     "pinned": {
         "model_revision": "a09a35458c702b33eeacc393d103063234e8bc28",
         "max_model_len": 4096,

@@ -200,3 +200,13 @@ def test_an_s3_without_an_answer_ends_at_the_deadline(bucket: Any, monkeypatch: 
 def test_without_boto3_a_copy_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "boto3", None)
     assert "pip install boto3" in lookup.model(NAME).note
+
+
+def test_the_files_show_an_embedding_model_and_its_length(bucket: Any) -> None:
+    full(bucket)
+    modules = json.dumps([{"type": "sentence_transformers.models.Pooling"}]).encode()
+    put(bucket, modules__json=modules, sentence_bert_config__json={"max_seq_length": 512})
+    found = lookup.model(NAME)
+    assert found.kind == "embedding" and found.shape and found.shape.max_position_embeddings == 512
+    put(bucket, modules__json=b"not JSON")
+    assert "modules.json" in lookup.model(NAME).note and lookup.model(NAME).shape is None

@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class Serving:
 
     def do_test(self, *options: str) -> dict[str, Any]:
         """Return the JSON of do/test."""
-        command = [sys.executable, "do/test", "--url", self.url, "--max-tokens", "16", "--json", *options]
+        command = [sys.executable, "do/test", "--url", self.url, "--json", *options]
         done = subprocess.run(command, cwd=self.project, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr + self.log.read_text()[-3000:]
         result: dict[str, Any] = json.loads(done.stdout)["result"]
@@ -88,11 +89,18 @@ def name_as_vllm() -> None:
 
 @pytest.fixture(scope="module")
 def serving(python: Path, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    folder = tmp_path_factory.mktemp("vllm")
+    with started("chat", python, template, tmp_path_factory.mktemp("vllm")) as found:
+        yield found
+
+
+@contextmanager
+def started(kind: str, python: Path, template: Path, folder: Path, **more: str) -> Iterator[Serving]:
+    """Serve a tiny model of a kind in a project with `more` answers."""
     project, model, log = folder / "chat", folder / "model", folder / "log.txt"
     maker = Path(__file__).with_name("tiny_model.py")
-    subprocess.run([python, maker, model], check=True, capture_output=True)
+    subprocess.run([python, maker, model, kind], check=True, capture_output=True)
     answers = {
+        **more,
         "deployment_config": "transformers-vllm",
         "base_image": f"vllm/vllm-openai:v{VERSION}",
         "offline": True,
@@ -124,12 +132,12 @@ def serving(python: Path, template: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_a_chat_and_a_completion_are_answered(serving: Serving) -> None:
-    answers = serving.do_test()["answers"]
+    answers = serving.do_test("--max-tokens", "16")["answers"]
     assert set(answers) == {"chat", "completion"} and all(answers.values())
 
 
 def test_an_answer_comes_token_by_token(serving: Serving) -> None:
-    streamed = serving.do_test("--stream")
+    streamed = serving.do_test("--stream", "--max-tokens", "16")
     assert streamed["answer"] and 0 < streamed["first_token_seconds"] < streamed["seconds"]
 
 
@@ -150,3 +158,15 @@ def test_a_prompt_beyond_the_context_is_refused(serving: Serving) -> None:
 def test_sigterm_ends_it(serving: Serving) -> None:
     serving.process.send_signal(signal.SIGTERM)
     assert serving.process.wait(30) == 0
+
+
+def test_an_embedding_model_returns_vectors(python: Path, template: Path, tmp_path: Path) -> None:
+    name = "intfloat/multilingual-e5-large"
+    with started("embedding", python, template, tmp_path, model_name=name) as serving:
+        assert serving.do_test()["dimensions"] == 128
+
+
+def test_a_reranking_model_returns_scores(python: Path, template: Path, tmp_path: Path) -> None:
+    name = "BAAI/bge-reranker-v2-m3"
+    with started("reranking", python, template, tmp_path, model_name=name) as serving:
+        assert 0 <= serving.do_test()["relevant"] <= 1

@@ -1,13 +1,22 @@
-"""Create a language model of 2 layers with random weights. Its text has no meaning.
+"""Create a model of 2 layers with random weights: what it returns has no meaning.
 
-Runs with the libraries of vLLM: `python tiny_model.py DIRECTORY`.
+Runs with the libraries of vLLM: `python tiny_model.py DIRECTORY [chat|embedding|reranking]`.
 """
 
+import json
 import sys
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 SENTENCE = "Write hello in one short sentence. The quick brown fox jumps over the lazy dog."
 CHAT_TEMPLATE = (
@@ -15,8 +24,8 @@ CHAT_TEMPLATE = (
 )
 
 
-def main(directory: str) -> None:
-    """Train a tokenizer on a sentence and save it with an untrained Llama."""
+def main(directory: str, kind: str = "chat") -> None:
+    """Train a tokenizer on a sentence and save it with an untrained Llama or BERT."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
     tokenizer.decoder = decoders.ByteLevel()
@@ -24,10 +33,12 @@ def main(directory: str) -> None:
     trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet)
     tokenizer.train_from_iterator([SENTENCE], trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
+    torch.manual_seed(0)
+    if kind != "chat":
+        save_encoder(directory, kind, fast)
+        return
     fast.chat_template = CHAT_TEMPLATE
     fast.save_pretrained(directory)
-
-    torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(fast),
         hidden_size=128,
@@ -43,5 +54,34 @@ def main(directory: str) -> None:
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(directory)
 
 
+def save_encoder(directory: str, kind: str, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Save a BERT with a pooling module of Sentence Transformers, or with one score."""
+    tokenizer.add_special_tokens({"pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>"})
+    tokenizer.save_pretrained(directory)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=512,
+        pad_token_id=tokenizer.pad_token_id,
+        num_labels=1,
+    )
+    model = BertModel(config) if kind == "embedding" else BertForSequenceClassification(config)
+    model.save_pretrained(directory)
+    if kind != "embedding":
+        return
+    modules = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling")]
+    listed = [
+        {"idx": int(name), "name": name, "path": path, "type": f"sentence_transformers.models.{module}"}
+        for name, path, module in modules
+    ]
+    (Path(directory) / "modules.json").write_text(json.dumps(listed))
+    pooling = {"word_embedding_dimension": config.hidden_size, "pooling_mode_mean_tokens": True}
+    (Path(directory) / "1_Pooling").mkdir()
+    (Path(directory) / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -88,6 +88,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "path_problem": model_path.path_problem,
     "pod_environment": pods.environment,
     "pod_resources": for_user(with_requirements(pods.resources)),
+    "pooling_kind": engines.pooling_kind,
     "probe": engines.probe,
     "problem": piped_second(answer_formats.problem),
     "python": quoting.python,

@@ -9,6 +9,7 @@ from ..artifacts import suitable
 from ..catalog import catalog
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer
+from ..models import model_kinds
 from ..servers import extra_arguments, triton
 from . import answer_formats, base_images, hyperpod_answers, model_path, questions
 
@@ -176,6 +177,7 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     config = str(known.get("deployment_config", questions.PREDICTIVE[0]))
     if questions.serves_language_model(config):
         check_choice("serving_profile", catalog.profiles())
+        check_choice("model_kind", model_kinds.CHOICES)
         check_choice("model_dtype", catalog.memory().quantizations)
         check_choice("kv_cache_dtype", questions.choices("kv_cache_dtype", config).values(), f" for {config}")
         check_choice("instance_type", [item.name for item in types], where)

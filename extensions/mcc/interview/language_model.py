@@ -6,7 +6,7 @@ from typing import Any
 
 from ..catalog import catalog
 from ..errors.errors import UnsizableModel
-from ..models import facts, lookup
+from ..models import facts, lookup, model_kinds
 from ..models.facts import ModelFacts
 from ..servers import engines
 from ..sizing import sizing, sizing_view
@@ -155,10 +155,14 @@ def token_problem(model_facts: Mapping[str, Any], secret: str) -> str:
     return f"{model_facts['name']} is gated; set hf_token_secret_arn to the ARN of a secret with a token"
 
 
-def default_chat_template(model_facts: Mapping[str, Any], deployment_config: str) -> str:
-    """Return none where no chats are served, by a server that cannot or a model without a template."""
+def default_chat_template(
+    model_facts: Mapping[str, Any], deployment_config: str, wanted: str = model_kinds.AUTO
+) -> str:
+    """Return none where no chats are served: by the server, or by the kind of model or a missing template."""
     chats = "chat" in catalog.servers()[deployment_config].requests
-    return "" if chats and model_facts.get("chat_template") is not False else "none"
+    if not chats or wanted == "completion" or model_kinds.of_answer(model_facts, wanted):
+        return "none"
+    return "none" if wanted != "chat" and model_facts.get("chat_template") is False else ""
 
 
 def summary(requirements: LanguageModelRequirements, instance_type: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalog import catalog
+from ..models import model_kinds
 from ..servers import engines
 from . import questions
 
@@ -17,6 +18,9 @@ PROMPTS = {
     "chat": '{"messages": [{"role": "user", "content": "Name three oceans."}]}',
     "completion": '{"prompt": "The sea is"}',
     "inputs": '{"inputs": "The sea is"}',
+    "embedding": '{"input": ["a cat", "a dog"]}',
+    "reranking": '{"query": "pets", "documents": ["a cat", "a tax"]}',
+    "classification": '{"input": ["What a day!"]}',
     "generate": '{"text_input": "The sea is"}',
 }
 
@@ -69,4 +73,5 @@ def _prompt(answers: Mapping[str, Any]) -> str:
     config = answers["deployment_config"]
     if config in catalog.triton():
         return "generate"
-    return engines.request_kinds(config, answers["chat_template"])[0]
+    kind = model_kinds.of_answer(answers["model_facts"], answers.get("model_kind", model_kinds.AUTO))
+    return engines.request_kinds(config, answers["chat_template"], kind)[0]

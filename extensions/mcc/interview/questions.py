@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..catalog import catalog
+from ..models import model_kinds
 from ..servers import engines, triton
 
 DEPLOYMENT_CONFIGS = {
@@ -49,6 +50,7 @@ PREDICTIVE_QUESTIONS = (
 LANGUAGE_MODEL_QUESTIONS = (
     "model_name",
     "model_revision",
+    "model_kind",
     "hf_token",
     "hf_token_secret_arn",
     "model_parameters",
@@ -75,6 +77,7 @@ TRITON_QUESTIONS = (
 )
 
 NOT_IN_TRITON = (
+    "model_kind",
     "chat_template",
     "extra_arguments",
     "trust_remote_code",
@@ -183,6 +186,8 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         server = catalog.servers().get(framework)
         fp8 = server is None or catalog.memory().engines[server.engine].fp8_kv_cache
         return _labels({name: title for name, title in KV_CACHE_DTYPES.items() if fp8 or name == "auto"})
+    if question == "model_kind":
+        return _labels(model_kinds.CHOICES)
     if question == "model_dtype":
         return _labels({name: entry.title for name, entry in catalog.memory().quantizations.items()})
     if question == "framework":

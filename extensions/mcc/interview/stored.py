@@ -112,6 +112,7 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {  # of others, and of later versions
         "model_type": ONE_LINE,
         "own_code": FLAG,
         "quantization": ONE_WORD,
+        "kind": ONE_WORD,
     },
 }
 

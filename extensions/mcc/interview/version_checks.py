@@ -7,7 +7,8 @@ from typing import Any
 from ..artifacts import suitable
 from ..catalog import catalog
 from ..errors.errors import InvalidAnswer
-from ..servers import compatibility, parsers, remote_code
+from ..models import model_kinds
+from ..servers import compatibility, engines, parsers, remote_code
 from . import copier_run, language_model
 from .answers import YES
 
@@ -44,13 +45,22 @@ def model_problem(
 
 
 def check_for_model(
-    conf: Mapping[str, Any], model_facts: Mapping[str, Any], deployment_config: str, image: str
+    conf: Mapping[str, Any],
+    model_facts: Mapping[str, Any],
+    deployment_config: str,
+    image: str,
+    wanted_kind: str = model_kinds.AUTO,
 ) -> str:
-    """Refuse a server's version that cannot load the language model, and a length that it does not take.
+    """Refuse a server that cannot serve a model's kind, or load it, and a length that it does not take.
 
     A project that exists keeps what was decided, with a warning.
     """
     if model_facts:
+        problem = engines.kind_problem(model_facts, wanted_kind, deployment_config, image)
+        if problem and copier_run.is_new_project(conf):
+            raise InvalidAnswer(f"model_name: {problem}")
+        if problem and not copier_run.made_by_update(conf):
+            print(f"model_name: {problem}", file=sys.stderr)
         model = compatibility.of_answer(model_facts)
         refusal = compatibility.refusal(model, deployment_config, image)
         if refusal and copier_run.is_new_project(conf):
@@ -67,7 +77,10 @@ def check_for_model(
         model_facts
         and tools
         and copier_run.is_new_project(conf)
-        and not parsers.known(model_facts, deployment_config)
+        and (
+            not parsers.known(model_facts, deployment_config)
+            or model_kinds.of_answer(model_facts, wanted_kind)
+        )
     ):
         raise InvalidAnswer(no_parser(str(model_facts["name"]), deployment_config))
     return ""

@@ -1,6 +1,6 @@
 """Looks a model up on the Hugging Face Hub: its commit, its configuration and the size of its weights.
 
-Four small GET requests at most, under one deadline, with nothing written to disk.
+Five small GET requests at most, under one deadline, with nothing written to disk.
 """
 
 import os
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ..errors.errors import HubError
 from . import deadline as deadline_of
 from .hub_client import HubClient
-from .hub_listing import CHAT_TEMPLATES, CONFIG, INDEX, TOKENIZER
+from .hub_listing import CHAT_TEMPLATES, CONFIG, INDEX, SENTENCES, TOKENIZER, natural
 
 R = TypeVar("R")
 ENDPOINT = "https://huggingface.co"
@@ -27,6 +27,8 @@ class HubModel:
 
     `config` is config.json as it is. `weights_bytes` is the size of the safetensors tensors, None when
     unknown. `parameters` maps a safetensors dtype to the Hub's count of parameters, {} when unknown.
+    `has_pooling` is True for a pooling module of Sentence Transformers, which
+    read `max_seq_length` tokens at most, 0 when unknown.
     """
 
     name: str
@@ -36,6 +38,8 @@ class HubModel:
     weights_bytes: int | None
     parameters: dict[str, int]
     chat_template: bool
+    has_pooling: bool = False
+    max_seq_length: int = 0
 
 
 def offline(environ: Mapping[str, str] = os.environ) -> bool:
@@ -75,6 +79,8 @@ def lookup(
         weights_bytes=info.counted_bytes() or info.stored_bytes(content.get(INDEX)),
         parameters=info.parameters,
         chat_template=info.has_template_file() or bool(content.get(TOKENIZER, {}).get("chat_template")),
+        has_pooling=info.has_pooling(),
+        max_seq_length=natural(content.get(SENTENCES, {}).get("max_seq_length")) or 0,
     )
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 CONFIG, TOKENIZER, INDEX = "config.json", "tokenizer_config.json", "model.safetensors.index.json"
+MODULES = "modules.json"  # of Sentence Transformers
+POOLING, SENTENCES = "_Pooling/config.json", "sentence_bert_config.json"  # its max_seq_length
 CHAT_TEMPLATES = ("chat_template.jinja", "chat_template.json")
 # Bytes of one value of a tensor. Integers of up to 32 bits are left out on purpose: they are containers
 # of packed weights, and of these the Hub counts the weights inside, not the values stored.
@@ -32,10 +34,15 @@ class Listing:
 
     def optional_files(self) -> list[str]:
         files = [] if self.has_template_file() else [TOKENIZER]
+        files += [SENTENCES] if self.has_pooling() else []
         return files if self.counted_bytes() else [*files, INDEX]
 
     def has_template_file(self) -> bool:
         return any(file in self.files for file in CHAT_TEMPLATES)
+
+    def has_pooling(self) -> bool:
+        """Return whether it has a pooling module of Sentence Transformers."""
+        return MODULES in self.files and any(file.endswith(POOLING) for file in self.files)
 
     def counted_bytes(self) -> int | None:
         """Return the bytes of all tensors by their counts, None when a dtype's size is unsure."""

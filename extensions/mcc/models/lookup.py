@@ -9,7 +9,7 @@ from typing import Any
 
 from ..catalog import catalog
 from ..errors.errors import HubError, InvalidAnswer, S3Error, UnsizableModel
-from . import facts, hub, hub_library, model_config, s3
+from . import facts, hub, hub_library, model_config, model_kinds, s3
 from .facts import ModelFacts
 
 METHOD = re.compile(r"[A-Za-z0-9_.-]{1,40}")
@@ -24,7 +24,8 @@ class KnownModel:
 
     `chat_template` is None when that is not known; `architecture` and `model_type`, of its config.json, are
     empty then. `own_code` is True when its repository has code of its own. `quantization` names the method of
-    weights whose size is unknown here. `note` states in a line what went wrong, or is empty.
+    weights whose size is unknown here. `kind` is empty for a model that generates text. `note` states in a
+    line what went wrong, or is empty.
     """
 
     name: str
@@ -38,6 +39,7 @@ class KnownModel:
     own_code: bool = False
     digest: str = ""
     quantization: str = ""
+    kind: str = ""
     shape: ModelFacts | None = None
     note: str = ""
 
@@ -98,12 +100,13 @@ def _on_s3(name: str, revision: str) -> KnownModel:
             f"model_revision: the files at {name} have the digest {found.digest}, not {revision[:60]}. "
             "Restore the files, or leave model_revision empty"
         )
-    shape, note = _shape(name, found.config, found.weights_bytes)
+    shape, note = _shape(name, found)
     return KnownModel(
         *(name, revision, f"S3, files {found.digest[:7]}"),
         chat_template=found.chat_template,
         **_classes(found.config),
         digest=found.digest,
+        kind=model_kinds.of_config(found.config, found.has_pooling),
         shape=shape,
         note=" ".join(filter(None, (note, _region_note(found)))),
     )
@@ -119,12 +122,14 @@ def _region_note(found: s3.S3Model) -> str:
     )
 
 
-def _shape(name: str, config: Mapping[str, Any], weights_bytes: int | None) -> tuple[ModelFacts | None, str]:
+def _shape(name: str, found: hub.HubModel | s3.S3Model) -> tuple[ModelFacts | None, str]:
     """Return the shape in a config.json, None if it cannot be sized, and a note about it."""
     try:
-        shape = model_config.from_config(config, weights_bytes or 0)
+        shape = model_config.from_config(found.config, found.weights_bytes or 0)
     except UnsizableModel as error:
         return None, f"config.json of {name}: {error}."
+    longest = min(shape.max_position_embeddings, found.max_seq_length or shape.max_position_embeddings)
+    shape = dataclasses.replace(shape, max_position_embeddings=longest)
     if not shape.unknown_layers:
         return shape, ""
     counted = f"{shape.unknown_layers} of {shape.num_hidden_layers} layers are of an unknown type."
@@ -132,12 +137,13 @@ def _shape(name: str, config: Mapping[str, Any], weights_bytes: int | None) -> t
 
 
 def _of_hub(found: hub.HubModel, revision: str) -> KnownModel:
-    shape, note = _shape(found.name, found.config, found.weights_bytes)
+    shape, note = _shape(found.name, found)
     source = f"Hugging Face Hub, commit {found.commit[:7]}"
     return KnownModel(
         *(found.name, revision, source, found.commit, found.gated, found.chat_template),
         **_classes(found.config),
         quantization="" if shape else _quantization(found.config),
+        kind=_kind(found.name, found.config, found.has_pooling),
         shape=shape,
         note=note,
     )
@@ -150,7 +156,14 @@ def _of_catalog(name: str, revision: str, note: str) -> KnownModel:
         return KnownModel(name, revision, "unknown", note=f"{note} {unknown}".strip())
     source = f"catalog of {catalog.models_date()}"
     shape = model_config.from_catalog(entry)
-    return KnownModel(name, revision, source, **_classes(entry), shape=shape, note=note)
+    kind = _kind(name, entry, False)
+    return KnownModel(name, revision, source, **_classes(entry), kind=kind, shape=shape, note=note)
+
+
+def _kind(name: str, config: Mapping[str, Any], has_pooling: bool) -> str:
+    """Return the kind of a model, which its files alone do not show for some models of the catalog."""
+    known = catalog.models().get(name, {}).get("kind", "")
+    return str(known) or model_kinds.of_config(config, has_pooling)
 
 
 def _classes(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Looks a language model up on S3: its configuration, the size of its weights and a digest of its files.
 
-One listing and up to three small objects, under one deadline, with nothing written to disk.
+One listing and up to five small objects, under one deadline, with nothing written to disk.
 """
 
 import hashlib
@@ -12,7 +12,8 @@ from typing import Any
 
 from ..errors.errors import InvalidAnswer, S3Error
 from . import deadline as deadline_of
-from .hub_listing import CHAT_TEMPLATES, CONFIG, INDEX, TOKENIZER, Listing
+from . import model_kinds
+from .hub_listing import CHAT_TEMPLATES, CONFIG, INDEX, MODULES, SENTENCES, TOKENIZER, Listing, natural
 from .s3_client import Object, S3Client
 
 ADAPTER = "adapter_config.json"
@@ -27,7 +28,9 @@ class S3Model:
     """The facts about a model on S3: `digest` changes with any of its files.
 
     `config` is config.json as it is. `weights_bytes` is the size of the weights' files, None when there are
-    none. `region` is the bucket's, `session_region` that of the user's session, '' where unknown.
+    none. `has_pooling` is True for a pooling module of Sentence Transformers, which read `max_seq_length`
+    tokens at most, 0 when unknown. `region` is the bucket's, `session_region` that of the user's session, ''
+    where unknown.
     """
 
     name: str
@@ -37,6 +40,8 @@ class S3Model:
     config: dict[str, Any]
     weights_bytes: int | None
     chat_template: bool
+    has_pooling: bool = False
+    max_seq_length: int = 0
 
 
 def lookup(name: str, *, deadline: float = 5.0) -> S3Model:
@@ -60,7 +65,12 @@ def _looked_up(name: str, bucket: str, folder: str, end: float) -> S3Model:
     client = S3Client(name, bucket, end)
     objects = {found.key.removeprefix(folder): found for found in client.listed(folder)}
     _check(name, client, folder, objects)
-    wanted = [CONFIG, INDEX, *([] if any(file in objects for file in CHAT_TEMPLATES) else [TOKENIZER])]
+    wanted = [
+        CONFIG,
+        INDEX,
+        SENTENCES,
+        *([] if any(file in objects for file in CHAT_TEMPLATES) else [TOKENIZER]),
+    ]
     content = {file: _json(name, client, folder + file) for file in wanted if file in objects}
     return S3Model(
         name=name,
@@ -70,6 +80,9 @@ def _looked_up(name: str, bucket: str, folder: str, end: float) -> S3Model:
         config=content[CONFIG],
         weights_bytes=_weights_bytes(objects, content.get(INDEX)),
         chat_template=TOKENIZER not in wanted or bool(content.get(TOKENIZER, {}).get("chat_template")),
+        has_pooling=MODULES in objects
+        and model_kinds.has_pooling_module(_content(name, client, folder + MODULES)),
+        max_seq_length=natural(content.get(SENTENCES, {}).get("max_seq_length")) or 0,
     )
 
 
@@ -102,14 +115,19 @@ def _check(name: str, client: S3Client, folder: str, objects: dict[str, Object])
 
 
 def _json(name: str, client: S3Client, key: str) -> dict[str, Any]:
-    file = key.rpartition("/")[2]
-    try:
-        found = json.loads(client.content(key))
-    except (ValueError, RecursionError):
-        raise S3Error(f"model_name: {file} of {name} is not JSON. Upload it again.") from None
+    found = _content(name, client, key)
     if not isinstance(found, dict):
+        file = key.rpartition("/")[2]
         raise S3Error(f"model_name: {file} of {name} is not a JSON object. Upload it again.")
     return found
+
+
+def _content(name: str, client: S3Client, key: str) -> Any:
+    try:
+        return json.loads(client.content(key))
+    except (ValueError, RecursionError):
+        file = key.rpartition("/")[2]
+        raise S3Error(f"model_name: {file} of {name} is not JSON. Upload it again.") from None
 
 
 def _weights_bytes(objects: dict[str, Object], index: dict[str, Any] | None) -> int | None:

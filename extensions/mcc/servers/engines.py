@@ -8,6 +8,7 @@ from typing import Literal
 from ..catalog import catalog
 from ..catalog.entries.servers import ServerHealth, ServerImage
 from ..catalog.entries.versions import version_key
+from ..models import model_kinds
 from ..models.facts import ModelFacts
 from . import gpu_support, releases
 
@@ -15,6 +16,12 @@ OWN_IMAGE = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<rest>.+)"
 )
 POOLING = re.compile(r"--(runner[= ]pooling|task[= ](embed|score|classify|reward)|is-embedding)\b")
+# The routes for a kind of model. Vectors have similarities, so embedding models score and rerank, too.
+ROUTES = {
+    model_kinds.EMBEDDING: (model_kinds.EMBEDDING, model_kinds.RERANKING),
+    model_kinds.RERANKING: (model_kinds.RERANKING,),
+    model_kinds.CLASSIFICATION: (model_kinds.CLASSIFICATION,),
+}
 OFFERED = 20  # images in a list
 PARTITION_HOSTS = {"aws-cn": "amazonaws.com.cn"}
 
@@ -58,11 +65,14 @@ def image_in(image: str, region: str, deployment_config: str) -> str:
     return f"{known.containers}.dkr.ecr.{region}.{host}/{found['rest']}"
 
 
-def request_kinds(deployment_config: str, chat_template: str) -> list[str]:
+def request_kinds(deployment_config: str, chat_template: str, kind: str = model_kinds.GENERATED) -> list[str]:
     """Return the kinds of requests that /invocations accepts, the default first; chats need a template.
 
-    A server with chats alone has completions behind a route that the request names.
+    `kind` is that of the model. A server with chats alone has completions behind a route that the
+    request names.
     """
+    if kind:
+        return [kind]
     accepted = catalog.servers()[deployment_config].requests
     kinds = [kind for kind in accepted if kind != "chat" or chat_template != "none"]
     return [*kinds, "completion"] if list(accepted) == ["chat"] else kinds
@@ -120,22 +130,59 @@ def routes(image: str, deployment_config: str) -> dict[str, str]:
     return {**found, "/ping": health(image, deployment_config).ping} if "/ping" in found else found
 
 
-def open_routes(deployment_config: str, model_facts: Mapping[str, object], arguments: str) -> list[str]:
+def open_routes(
+    deployment_config: str,
+    model_facts: Mapping[str, object],
+    arguments: str,
+    wanted: str = model_kinds.AUTO,
+) -> list[str]:
     """Return the routes that nginx passes on as they are, besides /ping and /invocations.
 
-    A model that embeds or ranks has others than one that generates text.
+    A model that embeds, ranks or classifies has others than one that generates text. `wanted` is the answer
+    to model_kind.
     """
-    pooling = pools(model_facts, arguments)
-    kinds = {"models", "metrics", "pooling"} if pooling else {"models", "metrics", "chat", "completion"}
+    kind = model_kinds.of_answer(model_facts, wanted)
+    opened = {"models", "metrics", *ROUTES.get(kind, model_kinds.POOLING if kind else ())}
+    if not kind:
+        opened |= set(model_kinds.POOLING if POOLING.search(arguments) else ("chat", "completion"))
     known_routes = catalog.servers()[deployment_config].routes
-    return [path for path, kind in known_routes.items() if kind in kinds and path != "/invocations"]
+    return [path for path, kind in known_routes.items() if kind in opened and path != "/invocations"]
+
+
+def pooling_kind(model_facts: Mapping[str, object], wanted: str, deployment_config: str) -> str:
+    """Return the kind of a model that a project with this server serves as one, '' if it generates text."""
+    kind = model_kinds.of_answer(model_facts, wanted)
+    return kind if kind in model_kinds.POOLING and catalog.servers()[deployment_config].pooling else ""
+
+
+def kind_problem(model_facts: Mapping[str, object], wanted: str, deployment_config: str, image: str) -> str:
+    """Return why a project with this server serves no such model, and another way, in lines; or ''."""
+    kind, name = model_kinds.of_answer(model_facts, wanted), model_facts.get("name")
+    what = f"{name} is {model_kinds.TITLES.get(kind, 'to generate text')}."
+    if reason := model_kinds.contradiction(model_facts, wanted):
+        example = "BAAI/bge-reranker-v2-m3" if kind == model_kinds.RERANKING else "model_kind=auto"
+        return f"{what}\n{reason}.\nUse another model or kind. Example: {example}"
+    if not kind:
+        return ""
+    if kind not in model_kinds.POOLING:
+        return f"{what}\nNo server is set up for these. Use another model."
+    server = catalog.language_model_server(deployment_config)
+    pooling = server.pooling if deployment_config in catalog.servers() else None
+    if pooling is None:
+        ways = [config for config, item in catalog.servers().items() if item.pooling]
+        used = f"{what}\nProjects with {server.title} generate text only."
+        return f"{used}\nUse deployment_config={' or '.join(ways)}."
+    if version_key(server.image(image).version) < version_key(pooling.since):
+        lacks = f"{server.title} {server.image(image).version} has no {pooling.flag}"
+        return (
+            f"{what}\n{lacks}, which came with {pooling.since}.\nUse base_image={server.default_image.image}"
+        )
+    return ""
 
 
 def pools(model_facts: Mapping[str, object], arguments: str) -> bool:
-    """Return whether a model embeds or ranks, by its architecture or by the extra arguments."""
-    known = catalog.architectures().get(str(model_facts.get("architecture", "")))
-    generates = known is None or bool({"generate", "multimodal"} & set(known.kinds))
-    return bool(POOLING.search(arguments)) or not generates
+    """Return whether a model embeds, ranks or classifies, by its facts or by the extra arguments."""
+    return bool(POOLING.search(arguments)) or model_kinds.of_answer(model_facts) != model_kinds.GENERATED
 
 
 def gpu_lines(instance_type: str) -> list[str]:

@@ -94,6 +94,7 @@ class LanguageModelServer:
     risky: Mapping[str, str] = dataclasses.field(default_factory=dict)
     media_limit: ServerSetting | None = None
     auto_tools: ServerSetting | None = None
+    pooling: ServerSetting | None = None
     user: str = "serving"
     note: str = ""
 

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Requests to a running server and its responses: chats, completions or inputs."""
+"""Requests to a running server and its responses: chats, completions, inputs, or those of pooling.py."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from lifecycle import chosen
-from lifecycle.language_model import tool_calls
+from lifecycle.language_model import pooling, tool_calls
 from lifecycle.project import PRECONDITION, VERIFICATION, Failure, Result
 from lifecycle.transport import Server
 
@@ -18,7 +18,9 @@ COMPLETIONS = "route=/v1/completions"  # CustomAttributes, which nginx routes to
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the request."""
+    """Add the options for the request; none for a model that returns no text."""
+    if chosen.REQUESTS[0] in pooling.KINDS:
+        return
     parser.add_argument("--prompt", default="Write a greeting in one short sentence.", help="prompt to send")
     parser.add_argument("--max-tokens", type=int, default=64, help=HELP)
     if _streams():
@@ -30,10 +32,12 @@ def validate(arguments: argparse.Namespace) -> None:
 
 
 def check(server: Server, arguments: argparse.Namespace) -> Result:
-    """Return the responses to a prompt. Raise Failure if the server is not ready or returns an error."""
+    """Return the responses to a request of each kind. Raise Failure if the server is not ready or fails."""
     if (status := server.ping().status) != 200:
         seen, next_step = f"/ping returned {status}", "wait, or read the server log"
         raise Failure(PRECONDITION, "not-ready", f"{server.name} is not ready", seen, next_step)
+    if chosen.REQUESTS[0] in pooling.KINDS:
+        return pooling.check(server, chosen.REQUESTS[0])
     if _streams() and arguments.stream:
         return streamed(server, request_of(chosen.REQUESTS[0], arguments))
     answers = {}
