@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,11 @@ class Checks(checks.Checks):
             variables = (*self.own.variables, ("SERVING_PREDICT_SECONDS", str(limit)))
             with self.started(variables=variables) as server:
                 server.ready()
-                reply, started = server.client.send(request), time.monotonic()
+                try:
+                    reply, started = server.client.send(request), time.monotonic()
+                except IncompleteRead:
+                    measured = f"limit {limit} s: the worker ended while it sent the response"
+                    continue  # the prediction ended at the limit
                 measured = f"limit {limit} s: status {reply.status} after {reply.seconds:.1f} s"
                 if reply.status in (200, 503) and reply.seconds < 3 * limit:
                     continue  # it was faster this time, or waited until the limit

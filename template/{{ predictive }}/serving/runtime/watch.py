@@ -51,10 +51,12 @@ def _answer(inference: Inference, listener: socket.socket) -> None:
 
 
 def _end_if_hung(inference: Inference, now: float) -> None:
-    for thread, (began, content_type, size) in list(inference.at_work.items()):
-        if now - began <= PREDICT_SECONDS:
-            continue
+    for thread, work in list(inference.at_work.items()):
+        began, content_type, size = work
         frame = sys._current_frames().get(thread)
+        # The request can end while this thread looks: its response is then sent, not cut off.
+        if now - began <= PREDICT_SECONDS or inference.at_work.get(thread) is not work:
+            continue
         log.critical(
             "a request of %d bytes (%r) has taken %.0f s, the limit is %g s (SERVING_PREDICT_SECONDS)",
             size,
