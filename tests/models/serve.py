@@ -14,8 +14,6 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("SERVING_LOG_LEVEL", "critical")
-
 
 def same(one: Any, other: Any, tolerance: float) -> bool:
     """Return whether two answers are equal, numbers to a tolerance."""
@@ -67,6 +65,7 @@ def run(project: Path) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("SERVING_LOG_LEVEL", "critical")
     warnings.simplefilter("ignore")
     os.chdir(sys.argv[1])
     sys.path.insert(0, "serving")

@@ -68,7 +68,7 @@ def test_gpus_that_cuda_hides_are_not_counted(project: Path) -> None:
             "does not divide the model's 32 attention heads",
         ),
         ("Tesla T4, 7.5", {}, "Tesla T4 has compute capability 7.5, bfloat16 needs 8.0"),
-        ("Tesla P100, 6.0", {}, "Tesla P100 has compute capability 6.0, vLLM needs 7.5"),
+        ("Tesla P100, 6.0", {}, "Tesla P100 has compute capability 6.0, vLLM 0.31.0 needs 7.5"),
         (
             llm.GPU,
             {"SERVE_MAX_MODEL_LENGTH": "1"},

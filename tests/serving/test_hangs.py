@@ -41,7 +41,7 @@ class Hanging(ModelHandler):
         return super().preprocess(rows)
 
     def predict(self, features):
-        hang(features[1] if isinstance(features, tuple) else features)
+        hang(next(iter(features[1].values())) if isinstance(features, tuple) else features)
         return super().predict(features)
 
 ModelHandler = Hanging
