@@ -131,7 +131,7 @@ def test_a_pin_of_the_web_server_replaces_that_of_the_lock() -> None:
 
 
 def test_the_image_has_a_python_of_the_lock() -> None:
-    assert base_images.default("http-flask", "", "sklearn", "1.5.1", LOCK) == "python:3.11-slim"
+    assert base_images.default("http-flask", "", "sklearn", "1.5.1", lock=LOCK) == "python:3.11-slim"
     assert "need one of 3.11" in base_images.problem_for_version(
         "python:3.12-slim", "http-flask", "", "sklearn", "1.5.1", LOCK
     )
