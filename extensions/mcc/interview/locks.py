@@ -10,7 +10,7 @@ from typing import Any
 
 from ..artifacts import suitable
 from ..catalog import catalog
-from ..catalog.entries.predictive import IMAGE_PYTHON, Framework, Others
+from ..catalog.entries.predictive import Framework, Others, python_of_image
 from ..errors.errors import InvalidAnswer
 from ..sources import packages
 from ..sources.packages import NotResolved
@@ -122,8 +122,7 @@ def image(framework: str, version: str, lock: Mapping[str, Any] | None = None) -
     """Return the image that a predictive project is built from."""
     if not lock:
         return catalog.python_image(framework, version)
-    found = lock["pythons"]
-    return f"python:{IMAGE_PYTHON if IMAGE_PYTHON in found else found[-1]}-slim"
+    return f"python:{python_of_image(lock['pythons'])}-slim"
 
 
 @cache

@@ -27,8 +27,8 @@ class HubModel:
 
     `config` is config.json as it is. `weights_bytes` is the size of the safetensors tensors, None when
     unknown. `parameters` maps a safetensors dtype to the Hub's count of parameters, {} when unknown.
-    `has_pooling` is True for a pooling module of Sentence Transformers, which
-    read `max_seq_length` tokens at most, 0 when unknown.
+    `has_pooling` is True for a pooling module of Sentence Transformers, which read `max_seq_length` tokens at
+    most, 0 when unknown.
     """
 
     name: str

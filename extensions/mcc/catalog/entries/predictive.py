@@ -2,11 +2,18 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
+
+from .versions import version_key
 
 IMAGE_PYTHON = "3.12"  # the memory and speed of predictive servers are measured with it
 EXACT = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}(\.?(rc|post)[0-9]{1,3})?")
+
+
+def python_of_image(pythons: Sequence[str]) -> str:
+    """Return the Python of an image: the one that is measured, or else the newest that has wheels."""
+    return IMAGE_PYTHON if IMAGE_PYTHON in pythons else pythons[-1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +80,8 @@ class Version:
 
     @property
     def image_python(self) -> str:
-        """The Python of an image: the one that is measured, or else the newest that has wheels."""
-        return IMAGE_PYTHON if IMAGE_PYTHON in self.pythons else self.pythons[-1]
+        """The Python of an image."""
+        return python_of_image(self.pythons)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,12 +140,8 @@ class Framework:
         """Return the requirements of a version without a lock, None if it has one or cannot be served."""
         if not EXACT.fullmatch(number) or self.version(number):
             return None
-        key = _numbers(number)
-        return next((other for other in self.others if key >= _numbers(other.since)), None)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", version)))
+        key = version_key(number)
+        return next((other for other in self.others if key >= version_key(other.since)), None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ import orjson
 from runtime.codec import CSV, JSON, JSON_LINES, NPY
 from runtime.inference import Inference
 from runtime.outputs import LABELS, OUTPUTS
+from runtime.tensors import of_shape
 
 Schema = dict[str, Any]
 BINARY: Schema = {"type": "string", "format": "binary"}
@@ -105,7 +106,7 @@ def _content(about: dict[str, Any], allow_missing: bool) -> dict[str, Any]:
     if "script" in about:
         return {"*/*": {"schema": {}}}
     named = about.get("example") or {item["name"]: _zero(item) for item in about.get("inputs", ())}
-    example = named or _of_shape(about["row_shape"] or [1], 0.0)
+    example = named or of_shape(about["row_shape"] or [1], 0.0)
     values = list(example.values()) if named else example
     content = {
         JSON: {"schema": _json(about, allow_missing), "example": {"instances": [example]}},
@@ -178,7 +179,7 @@ def _input(item: dict[str, Any]) -> Schema:
 
 
 def _zero(item: dict[str, Any]) -> Any:
-    return _of_shape(item["shape"], "" if item["type"] == "string" else 0)
+    return of_shape(item["shape"], "" if item["type"] == "string" else 0)
 
 
 def _value(column: dict[str, Any]) -> Schema:
@@ -197,13 +198,6 @@ def _nested(shape: list[int | None], value: Schema) -> Schema:
         return value
     size = {"minItems": shape[0], "maxItems": shape[0]} if shape[0] else {"minItems": 1}
     return {"type": "array", "items": _nested(shape[1:], value), **size}
-
-
-def _of_shape(shape: list[int | None], value: Any) -> Any:
-    row: Any = value
-    for size in reversed(shape):
-        row = [row] * (size or 1)
-    return row
 
 
 def _line(values: Any) -> str:

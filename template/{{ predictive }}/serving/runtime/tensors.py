@@ -39,10 +39,14 @@ class Input:
 
     def zero(self) -> Any:
         """Return a value of one row, for the warm-up."""
-        value: Any = "" if self.is_text else 0
-        for size in reversed(self.shape):
-            value = [value] * (size or 1)
-        return value
+        return of_shape(self.shape, "" if self.is_text else 0)
+
+
+def of_shape(shape: Sequence[int | None], value: Any) -> Any:
+    """Return nested lists of a shape, filled with a value; a dimension of any size has one entry."""
+    for size in reversed(shape):
+        value = [value] * (size or 1)
+    return value
 
 
 class ByInput(dict[str, list[Any]]):

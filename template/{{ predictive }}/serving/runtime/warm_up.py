@@ -46,7 +46,6 @@ def _message(body: bytes) -> str:
 
 def derived(handler: Any) -> Example | None:
     """Return a request with a row of the right columns or size, None if they are unknown."""
-    row: Any = 0.0
     shape = getattr(handler, "row_shape", None)
     if table := getattr(handler, "table", None):
         row = table.example
@@ -55,6 +54,5 @@ def derived(handler: Any) -> Example | None:
     elif shape is None:
         return None
     else:
-        for size in reversed(shape):
-            row = [row] * (size or 1)
+        row = tensors.of_shape(shape, 0.0)
     return Example(orjson.dumps({"instances": [row]}), JSON)
