@@ -265,6 +265,8 @@ CASES = {  # framework, format, server with which test_contract.py makes the env
     "CatBoost": ("catboost", "cbm", "http-fastapi", CATBOOST),
     "ONNX": ("onnxruntime", "onnx", "http-flask", ONNX),
 }
+# One category of the rows is unknown to the model, and that is all there is to log.
+LOGGED = {"LightGBM text": "WARNING:serving:values that are unknown to the model, by column: city (1)\n"}
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.xdist_group(CASES[c][2])) for c in CASES])
@@ -274,4 +276,4 @@ def test_predictions_are_the_library_s_own(render: Render, case: str) -> None:
     known = f"CATEGORY_MODEL = {str(CATEGORY_MODEL)!r}\n"
     done = run_among_libraries(project, framework, server, START + ANSWERS + known + source)
     assert done.stdout.splitlines()[-1:] == ["all tried"], done.stdout + done.stderr
-    assert done.stderr == ""
+    assert done.stderr == LOGGED.get(case, "")

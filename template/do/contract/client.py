@@ -66,6 +66,8 @@ class Client(NamedTuple):
         started, chunked, body = time.perf_counter(), "Transfer-Encoding" in request.headers, request.body
         chunks = (body[start : start + 65536] for start in range(0, len(body), 65536))
         try:
+            if not connection:
+                own.connect()
             # A server can reject a body before it has read all of it. Its reply still counts.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 data = chunks if chunked else body
