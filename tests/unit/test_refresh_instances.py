@@ -59,7 +59,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AwsCatalog]
             monkeypatch.setenv(name, str(tmp_path / "none"))
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
             monkeypatch.delenv(name, raising=False)
-        impatient = Config(read_timeout=0.3, retries={"mode": "standard", "total_max_attempts": 2})
+        impatient = Config(read_timeout=1.0, retries={"mode": "standard", "total_max_attempts": 2})
         monkeypatch.setattr(aws_instances, "CLIENT", aws_instances.CLIENT.merge(impatient))
         yield catalog
 
