@@ -186,7 +186,7 @@ def test_a_model_is_sized_in_2_ms() -> None:
 
 
 MODELS = st.sampled_from([known(name) for name in sorted(catalog.models())])
-LOADS = st.builds(Load, st.integers(256, 1024), st.integers(1, 64))
+LOADS = st.builds(Load, st.integers(128, 512), st.integers(1, 64))  # encoders hold 512 tokens
 
 
 @settings(max_examples=30)
