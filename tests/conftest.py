@@ -12,6 +12,7 @@ import copier
 import pytest
 
 from extensions.mcc.catalog import catalog
+from tests import quick_copier
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SERVERS = ("http-flask", "http-fastapi")
@@ -85,6 +86,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         files = ", ".join(sorted({name.partition("::")[0] for name in names}))
         line = f"NOT TESTED: {WITHOUT_NGINX}, so {len(names)} tests were left out of {files}"
         terminalreporter.write_line(line, yellow=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_copies() -> Iterator[None]:
+    """Let Copier compile each text once in a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick_copier.install(patch)
+        yield
 
 
 @pytest.fixture(scope="session")
