@@ -1,8 +1,9 @@
 """`make reference`: the pages of docs/reference/ that are generated, written from their sources.
 
 Questions come from questions/*.yml and the catalog, commands from their parsers, settings from the annotated
-settings files of rendered projects. The pages are checked in, because a rendered project links to the docs of
-its version in the repository, where no build runs. `tests/docs` fails when one of them is out of date.
+settings files of rendered projects, and the resources that do/clean deletes from its own table. The pages are
+checked in, because a rendered project links to the docs of its version in the repository, where no build
+runs. `tests/docs` fails when one of them is out of date.
 """
 
 import sys
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tools import projects
+from tools.clean_page import clean_page
 from tools.command_page import commands_page
 from tools.projects import FOLDER, HYPERPOD
 from tools.question_page import questions_page
@@ -44,6 +46,7 @@ def pages() -> dict[str, str]:
             "questions.md": questions_page(questions_alone, Path(folder) / "none" / "my-model"),
             "commands.md": commands_page(made),
             "settings.md": settings_page(made),
+            "clean.md": clean_page(made),
         }
 
 

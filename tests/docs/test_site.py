@@ -44,7 +44,7 @@ def test_a_link_to_a_file_that_does_not_exist_is_found(
     assert (tmp_path / "source" / "index.md").read_text() == "a b"
 
 
-@pytest.mark.parametrize("page", ["questions.md", "commands.md", "settings.md"])
+@pytest.mark.parametrize("page", ["questions.md", "commands.md", "settings.md", "clean.md"])
 def test_generated_pages_are_up_to_date(page: str, generated: dict[str, str]) -> None:
     current = (projects.FOLDER / page).read_text("utf-8")
     assert current == generated[page], "run make reference and commit docs/reference"

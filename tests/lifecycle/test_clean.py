@@ -12,7 +12,8 @@ from typing import Literal
 import pytest
 
 from tests.fakes.aws.world import Region
-from tests.lifecycle.commands import NAME, TRUST, Project, mutations, serving
+from tests.lifecycle.commands import NAME, Project, mutations, serving
+from tests.lifecycle.deployed import make_builds
 
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 OTHERS = [{"Key": "mcc-project", "Value": NAME}, {"Key": "mcc-project-id", "Value": "someone1"}]
@@ -202,31 +203,6 @@ def test_ctrl_c_names_only_what_remains(project: Project) -> None:
         "inference component ",
         "endpoint config ",
     ]
-
-
-def make_builds(project: Project) -> str:
-    """Create the resources of do/submit in AWS, and return the name of the bucket."""
-    tags = [{"Key": "mcc-project-id", "Value": project.id}]
-    role = f"mcc-{project.id}-codebuild"
-    iam, s3 = project.aws.boto3_client("iam"), project.aws.boto3_client("s3")
-    trust = json.dumps(TRUST).replace("sagemaker.", "codebuild.")
-    iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust, Tags=tags)
-    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_role_policy(RoleName=role, PolicyName="build", PolicyDocument=document)
-    bucket = f"mcc-{project.id}-123456789012-us-east-1"
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
-    s3.put_object(Bucket=bucket, Key="source/1.zip", Body=b"zip")
-    project.aws.boto3_client("codebuild").create_project(
-        name=NAME,
-        source={"type": "S3", "location": f"{bucket}/source/1.zip"},
-        artifacts={"type": "NO_ARTIFACTS"},
-        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
-        serviceRole=f"arn:aws:iam::123456789012:role/{role}",
-        tags=[{"key": "mcc-project-id", "value": project.id}],
-    )
-    return bucket
 
 
 def test_resources_of_builds_are_removed(project: Project) -> None:

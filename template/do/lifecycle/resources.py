@@ -1,7 +1,7 @@
 # Part of the library: `copier update` replaces this file.
 """The AWS resources of a project on every target: images, builds and logs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,8 @@ from lifecycle.project import Config
 
 MOST_KEYS = 1000  # the maximum of one S3 call
 SOURCE_PREFIX = "source/"  # of the build sources in the bucket
+TAG = "the tag mcc-project-id"
+Request = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,34 @@ class Resource:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}{f' ({self.status})' if self.status else ''}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource that do/clean deletes. docs/reference/clean.md lists the kinds.
+
+    `by` states how a resource of this project is recognized, and `option` the option that includes it.
+    Calls are named like `ecr.describe_repositories`: those that find it, the one that deletes it with each of
+    `requests`, and those that `emptied` makes before. `waits` is whether AWS deletes it in the background.
+    """
+
+    name: str
+    by: str
+    finds: tuple[str, ...]
+    delete: str
+    requests: Callable[[Aws, Resource], Iterable[Request]]
+    empties: tuple[str, ...] = ()
+    emptied: Callable[[Aws, Resource], None] | None = None
+    option: str = ""
+    waits: bool = False
+
+    def remove(self, aws: Aws, resource: Resource) -> None:
+        """Delete a resource with its content. Raise AwsFailure."""
+        if self.emptied:
+            self.emptied(aws, resource)
+        service, _, operation = self.delete.partition(".")
+        for request in self.requests(aws, resource):
+            aws.call(service, operation, **request)
 
 
 def find_build(settings: Config, aws: Aws) -> Iterator[Resource]:
@@ -97,28 +127,79 @@ def find_logs(aws: Aws, groups: list[str]) -> Iterator[Resource]:
 
 
 def remove(aws: Aws, resource: Resource) -> None:
-    """Delete a resource with its content. Raise AwsFailure."""
-    name = resource.name
-    if resource.kind == "build project":
-        aws.call("codebuild", "delete_project", name=name)
-    elif resource.kind == "role":
-        for policy in list(aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)):
-            aws.call("iam", "delete_role_policy", RoleName=name, PolicyName=policy)
-        attached = list(aws.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name))
-        for policy in attached:
-            aws.call("iam", "detach_role_policy", RoleName=name, PolicyArn=policy["PolicyArn"])
-        aws.call("iam", "delete_role", RoleName=name)
-    elif resource.kind == "build source":
-        bucket, _, prefix = name.partition("/")
-        owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identify().account}
-        listed = aws.pages("s3", "list_objects_v2", "Contents", Prefix=prefix, **owner)
-        keys = [{"Key": item["Key"]} for item in listed]
-        for start in range(0, len(keys), MOST_KEYS):
-            some = {"Objects": keys[start : start + MOST_KEYS], "Quiet": True}
-            aws.call("s3", "delete_objects", Delete=some, **owner)
-    elif resource.kind == "bucket":  # S3 deletes only empty buckets
-        aws.call("s3", "delete_bucket", Bucket=name, ExpectedBucketOwner=aws.identify().account)
-    elif resource.kind == "image repository":
-        aws.call("ecr", "delete_repository", repositoryName=name, force=True)
-    else:
-        aws.call("logs", "delete_log_group", logGroupName=name)
+    """Delete a resource of one of the SHARED kinds with its content. Raise AwsFailure."""
+    SHARED[resource.kind].remove(aws, resource)
+
+
+def _empty_role(aws: Aws, role: Resource) -> None:
+    """Remove the policies of a role: IAM deletes only roles without any."""
+    name = role.name
+    for policy in list(aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)):
+        aws.call("iam", "delete_role_policy", RoleName=name, PolicyName=policy)
+    for policy in list(aws.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name)):
+        aws.call("iam", "detach_role_policy", RoleName=name, PolicyArn=policy["PolicyArn"])
+
+
+def _source_deletions(aws: Aws, source: Resource) -> Iterator[Request]:
+    """Yield the requests that delete the objects below a prefix."""
+    bucket, _, prefix = source.name.partition("/")
+    owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identify().account}
+    listed = aws.pages("s3", "list_objects_v2", "Contents", Prefix=prefix, **owner)
+    keys = [{"Key": item["Key"]} for item in listed]
+    for start in range(0, len(keys), MOST_KEYS):
+        yield {"Delete": {"Objects": keys[start : start + MOST_KEYS], "Quiet": True}, **owner}
+
+
+_BUCKET = ("s3.get_bucket_tagging", "s3.list_objects_v2")
+# The kinds of resources on every target, in the order of deletion.
+SHARED = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "build project",
+            f"the name of the project, and {TAG}",
+            ("codebuild.batch_get_projects",),
+            "codebuild.delete_project",
+            lambda _, item: [{"name": item.name}],
+        ),
+        Kind(
+            "role",
+            f"a name with the project ID, and {TAG}",
+            ("iam.get_role",),
+            "iam.delete_role",
+            lambda _, item: [{"RoleName": item.name}],
+            empties=("iam.delete_role_policy", "iam.detach_role_policy"),
+            emptied=_empty_role,
+        ),
+        Kind(
+            "build source",
+            "the prefix source/ in the bucket",
+            _BUCKET,
+            "s3.delete_objects",
+            _source_deletions,
+        ),
+        Kind(
+            "bucket",  # S3 deletes only empty buckets
+            f"a name with the project ID and account, and {TAG}; kept if it holds anything else",
+            _BUCKET,
+            "s3.delete_bucket",
+            lambda aws, item: [{"Bucket": item.name, "ExpectedBucketOwner": aws.identify().account}],
+        ),
+        Kind(
+            "image repository",
+            f"the name of the project, and {TAG}",
+            ("ecr.describe_repositories", "ecr.list_tags_for_resource"),
+            "ecr.delete_repository",
+            lambda _, item: [{"repositoryName": item.name, "force": True}],
+            option="--images",
+        ),
+        Kind(
+            "log group",
+            "the name alone: AWS creates log groups without tags",
+            ("logs.describe_log_groups",),
+            "logs.delete_log_group",
+            lambda _, item: [{"logGroupName": item.name}],
+            option="--logs",
+        ),
+    )
+}

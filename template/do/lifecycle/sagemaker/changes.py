@@ -10,7 +10,7 @@ from typing import Any
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
 from lifecycle.resources import Resource
-from lifecycle.sagemaker.inventory import IMMUTABLE_KINDS, call_of, deletion
+from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, call_of, deletion
 from lifecycle.sagemaker.specification import (
     COMPONENT,
     EXPIRES_AT,

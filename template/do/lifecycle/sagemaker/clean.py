@@ -23,6 +23,7 @@ from lifecycle.project import (
 )
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import cost, inventory
+from lifecycle.sagemaker.kinds import KINDS
 from lifecycle.sagemaker.logs import groups as log_groups
 from lifecycle.sagemaker.target import Target
 
@@ -31,6 +32,8 @@ ROUNDS = 3
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/clean."""
+    always = ", ".join(kind.name for kind in KINDS.values() if not kind.option)
+    parser.epilog = f"Deletes, in this order and only with the project's tag: {always}."
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     parser.add_argument("--images", action="store_true", help="also delete the images in ECR")
     parser.add_argument("--logs", action="store_true", help="also delete the logs")
@@ -206,17 +209,14 @@ def _remove(settings: Target, aws: Aws, item: Resource) -> None:
     if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.in_transition):
         inventory.wait_until_stable(settings, aws, item.kind, item.name)
         _deleted(aws, item)
-    if item.status:
+    if KINDS[item.kind].waits:
         inventory.wait_until_stable(settings, aws, item.kind, item.name)
 
 
 def _deleted(aws: Aws, item: Resource, may_wait: bool = False) -> bool:
     """Start the deletion of a resource; return False if AWS requires a stable state first."""
     try:
-        if item.kind in (*inventory.SAGEMAKER, *inventory.SCALING):
-            aws.call(*inventory.call_of("delete", item.kind), **inventory.deletion(item))
-        else:
-            resources.remove(aws, item)
+        KINDS[item.kind].remove(aws, item)
     except AwsFailure as error:
         if not error.missing and not (may_wait and error.code == REFUSED and not error.denied):
             raise

@@ -14,7 +14,7 @@ from lifecycle.project import POLICY, USAGE, Failure, Result
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import changes, cost, inventory, plan, remote, specification
 from lifecycle.sagemaker.changes import Step
-from lifecycle.sagemaker.inventory import ASYNC_KINDS
+from lifecycle.sagemaker.kinds import ASYNC_KINDS
 from lifecycle.sagemaker.logs import Tail
 from lifecycle.sagemaker.plan import Plan
 from lifecycle.sagemaker.specification import DesiredState, Request

@@ -14,50 +14,11 @@ from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
 from lifecycle.resources import Resource
-from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, Request, scalable_target
+from lifecycle.sagemaker.kinds import AUTOSCALING, IMMUTABLE_KINDS, SAGEMAKER, call_of
+from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, scalable_target
 from lifecycle.sagemaker.target import Target
 
-# The kinds of SageMaker resources, and their names in requests.
-SAGEMAKER = {
-    COMPONENT: "InferenceComponent",
-    "endpoint": "Endpoint",
-    "endpoint config": "EndpointConfig",
-    "model": "Model",
-}
-REMOVAL_ORDER = (COMPONENT, "endpoint", "endpoint config", "model")
-ASYNC_KINDS = (COMPONENT, "endpoint")  # creation and deletion are asynchronous
-IMMUTABLE_KINDS = (
-    "endpoint config",
-    "model",
-)  # names end in a hash of the content
-AUTOSCALING = "application-autoscaling"
-# The scaling of a component: the service, and the operations that create and delete.
-SCALING = {
-    "scaling policy": (AUTOSCALING, "put_scaling_policy", "delete_scaling_policy"),
-    "scalable target": (AUTOSCALING, "register_scalable_target", "deregister_scalable_target"),
-    "alarm": ("cloudwatch", "put_metric_alarm", "delete_alarms"),
-}
-ACTIONS = {"tag": "add_tags", "scale": "update_inference_component_runtime_config"}
 LOG_LINES_SHOWN = 8
-
-
-def call_of(action: str, kind: str) -> tuple[str, str]:
-    """Return the service and operation of an action on a kind of resource."""
-    if kind in SCALING:
-        service, setting, removing = SCALING[kind]
-        return service, removing if action == "delete" else setting
-    return "sagemaker", ACTIONS.get(action) or f"{action}_{kind.replace(' ', '_')}"
-
-
-def deletion(resource: Resource) -> Request:
-    """Return the request that deletes a resource."""
-    if resource.kind in SAGEMAKER:
-        return {f"{SAGEMAKER[resource.kind]}Name": resource.name}
-    if resource.kind == "alarm":
-        return {"AlarmNames": [resource.name]}
-    component = resource.described["ResourceId"].partition("/")[2]
-    named = {"PolicyName": resource.name} if resource.kind == "scaling policy" else {}
-    return {**scalable_target(component), **named}
 
 
 def find(settings: Target, aws: Aws) -> list[Resource]:
@@ -96,7 +57,7 @@ def in_order(serving: list[Resource]) -> list[Resource]:
     A component is deleted before its endpoint. SageMaker cannot delete a component that is being created or
     updated. In that case the endpoint is first, which also ends the charges for its instances.
     """
-    order = {kind: place for place, kind in enumerate(REMOVAL_ORDER)}
+    order = {kind: place for place, kind in enumerate(SAGEMAKER)}
     late = {item.arn for item in serving if item.kind == COMPONENT and item.in_transition}
     return sorted(serving, key=lambda item: order["endpoint"] + 0.5 if item.arn in late else order[item.kind])
 

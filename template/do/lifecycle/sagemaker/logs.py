@@ -11,6 +11,7 @@ from lifecycle import explain
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.project import USAGE, Failure, Result, plain
 from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker.kinds import ASYNC_KINDS
 from lifecycle.sagemaker.target import Target
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -83,7 +84,7 @@ class Tail:
 
 def _explained(settings: Target, aws: Aws, lines: list[str]) -> Result:
     name = settings.project_name
-    found = [inventory.describe(settings, aws, kind, name) for kind in inventory.ASYNC_KINDS]
+    found = [inventory.describe(settings, aws, kind, name) for kind in ASYNC_KINDS]
     reasons = [item.described.get("FailureReason", "") for item in found if item]
     status = ", ".join(item.status for item in found if item)
     known = explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status)

@@ -15,6 +15,7 @@ from lifecycle.policies import policy
 from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, Failure, Finding, Result, finding
 from lifecycle.sagemaker import changes, cost, inventory, specification, target_checks
 from lifecycle.sagemaker.changes import Step
+from lifecycle.sagemaker.kinds import call_of
 from lifecycle.sagemaker.specification import DesiredState
 from lifecycle.sagemaker.target import Target
 
@@ -107,7 +108,7 @@ def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Pla
             aws.require_creator(f"the {item}", item.tags)
     desired = desired or specification.desired(settings, image.uri if image else NO_IMAGE)
     for kind, _, request in desired:
-        aws.validate(*inventory.call_of("create", kind), request)
+        aws.validate(*call_of("create", kind), request)
     steps = changes.steps(desired, found, settings.expires_after_hours > 0)
     checked += [target_checks.region(settings), checks.pushed(settings, image, ERROR)]
     checked += target_checks.of_image(settings, image) if image else []
