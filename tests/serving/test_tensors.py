@@ -18,6 +18,8 @@ def ask(server, document, content_type="application/json"):
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     status, answer, *_ = server.answer(body, content_type, None, None)
     answer = json.loads(answer)
+    if "outputs" in answer:
+        return answer
     return answer["predictions"] if status == 200 else (status, answer["message"])
 """
 ONNX_INPUTS = (
@@ -38,7 +40,8 @@ rows = [{"age": 2, "income": 3.5, "city": "Graz"}, {"age": 4, "income": 0.5, "ci
 expected = [{"product": [7.0], "place": ["Graz"]}, {"product": [2.0], "place": ["Oslo"]}]
 columns = {name: [row[name] for row in rows] for name in rows[0]}
 assert ask(server, {"instances": rows}) == ask(server, rows) == expected
-assert ask(server, {"inputs": columns}) == expected
+by_output = {"product": [[7.0], [2.0]], "place": [["Graz"], ["Oslo"]]}
+assert ask(server, {"inputs": columns}) == {"outputs": by_output}
 nested = [{name: [value] for name, value in row.items()} for row in rows]
 assert ask(server, {"instances": nested}) == expected
 lines = b"".join(json.dumps(row).encode() + b"\\n" for row in rows)
@@ -84,7 +87,9 @@ server.load()
 rows = [{"x": [1, 2], "unit": "k"}, {"x": [3, 4], "unit": "m"}]
 expected = [{"scaled": [1000.0, 2000.0], "unit": "k"}, {"scaled": [3.0, 4.0], "unit": "m"}]
 assert ask(server, {"instances": rows}) == expected
-assert ask(server, {"inputs": {"x": [[1, 2], [3, 4]], "unit": ["k", "m"]}}) == expected
+by_output = {"scaled": [[1000.0, 2000.0], [3.0, 4.0]], "unit": ["k", "m"]}
+assert ask(server, {"inputs": {"x": [[1, 2], [3, 4]], "unit": ["k", "m"]}}) == {"outputs": by_output}
+assert ask(server, {"inputs": {"x": [[1, 2]]}, "signature_name": "total"}) == {"outputs": [3.0]}
 assert ask(server, {"instances": [[1, 2]], "signature_name": "total"}) == [3.0]
 assert ask(server, {"instances": [{"x": [1, 2]}], "signature_name": "total"}) == [3.0]
 for wrong in ({"instances": [[1, 2]]}, {"instances": rows, "signature_name": "total"}):
@@ -104,7 +109,17 @@ from runtime.inference import Inference
 server = Inference()
 server.load()
 assert ask(server, {"instances": [{"age": 1, "size": [2, 3]}]}) == [[6.0]]
-assert ask(server, {"inputs": {"size": [[2, 3], [0, 0]], "age": [[1], [1]]}}) == [[6.0], [1.0]]
+columns = {"size": [[2, 3], [0, 0]], "age": [[1], [1]]}
+assert ask(server, {"inputs": columns}) == {"outputs": [[6.0], [1.0]]}  # as TensorFlow Serving: no name
+only = tf.keras.Model(age, [age * 2, age * 3])
+only.save("model/model.keras")
+server = Inference()
+server.load()
+assert server.describe()["row_shape"] == (1,) and "inputs" not in server.describe()
+first, second = ask(server, [[2], [3]])[0]
+by_output = {first: [[4.0], [6.0]], second: [[6.0], [9.0]]}
+assert ask(server, {"inputs": {"age": [[2], [3]]}}) == {"outputs": by_output}
+assert "has 'size', which is no input" in ask(server, {"inputs": {"age": [[2]], "size": [[2]]}})[1]
 print("all tried")
 """
 )

@@ -55,6 +55,16 @@ def encode(predictions: Any, media_type: str) -> bytes:
     return ENCODERS[media_type](predictions)
 
 
+def encode_by_output(predictions: Any) -> bytes:
+    """Return `predictions` as JSON with the values of each output, as TensorFlow Serving does for `inputs`.
+
+    A single output has no name.
+    """
+    if len(predictions) and isinstance(predictions[0], dict):
+        predictions = {name: [row[name] for row in predictions] for name in predictions[0]}
+    return orjson.dumps({"outputs": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
 def _json(predictions: Any) -> bytes:
     return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
 

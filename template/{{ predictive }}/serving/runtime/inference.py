@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import orjson
 from model_handler import ModelHandler
 from runtime import answers, examples, hooks, recorded, tensors, warm_up
-from runtime.answers import encode, negotiate
+from runtime.answers import encode, encode_by_output, negotiate
 from runtime.artifacts import NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
 from runtime.hooks import Hooks
@@ -83,9 +83,8 @@ class Inference:
         if self.table:
             about["columns"] = [column.described() for column in self.table.columns]
             about["example"] = self.table.example
-        handler: Any = self.handler
-        if getattr(handler, "read_body", None):
-            about["inputs"] = [item.described() for item in handler.inputs]
+        if inputs := tensors.named(self.handler):
+            about["inputs"] = [item.described() for item in inputs]
         return {**about, **self.outputs.described(), **hooks.own_types(self.handler)}
 
     def load(self) -> None:
@@ -160,12 +159,7 @@ class Inference:
             parameters = getattr(rows, "parameters", None)
             output = DEFAULT if parameters is None else self._chosen(rows, parameters)
             predictions = self._predict(self.handler.preprocess(rows), output, work, time_to_wait)
-            if output == LABELS:
-                answered = self.handler.postprocess(predictions)
-                if isinstance(answered, Reply):
-                    return answered.sent()
-                return 200, encode(answered, media_type), media_type, NO_HEADERS
-            return self._encoded(predictions, output, media_type, self.handler.postprocess)
+            return self._encoded(rows, predictions, output, media_type, self.handler.postprocess)
         except RequestError as error:
             return error.status, error_body(error.status, str(error)), JSON, NO_HEADERS
         except Exception:
@@ -184,7 +178,7 @@ class Inference:
         predictions = self._predict(found.preprocess(rows, request), output, work, time_to_wait)
         postprocess = found.postprocess(request)
         if not found.encodes:
-            return self._encoded(predictions, output, media_type, postprocess)
+            return self._encoded(rows, predictions, output, media_type, postprocess)
         entries = self.outputs.entries(predictions, output, postprocess)
         return (entries if isinstance(entries, Reply) else found.encode(entries, request)).sent()
 
@@ -195,8 +189,15 @@ class Inference:
         return self.outputs.chosen(parameters)
 
     def _encoded(
-        self, predictions: Any, output: str, media_type: str, postprocess: Callable[[Any], Any]
+        self, rows: Any, predictions: Any, output: str, media_type: str, postprocess: Callable[[Any], Any]
     ) -> Response:
+        if output == LABELS:
+            answered = postprocess(predictions)
+            if isinstance(answered, Reply):
+                return answered.sent()
+            by_output = media_type == JSON and getattr(rows, "by_input", False)
+            encoded = encode_by_output(answered) if by_output else encode(answered, media_type)
+            return 200, encoded, media_type, NO_HEADERS
         encoded = self.outputs.encode(predictions, output, media_type, postprocess)
         return encoded.sent() if isinstance(encoded, Reply) else (200, encoded, media_type, NO_HEADERS)
 

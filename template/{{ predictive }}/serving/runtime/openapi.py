@@ -38,6 +38,13 @@ PREDICTIONS: Schema = {
         "classes": {"type": "array", "items": {}, "description": "The order of the probabilities."},
     },
 }
+OUTPUTS_BY_NAME: Schema = {
+    "type": "object",
+    "required": ["outputs"],
+    "properties": {
+        "outputs": {"description": "The values of each output, or of the only one, for a request by inputs."}
+    },
+}
 ERRORS = {
     "400": "The body is malformed, or its rows do not fit the model.",
     "406": "The Accept header names no supported content type.",
@@ -86,7 +93,10 @@ def _ping(method: str) -> dict[str, Any]:
 
 
 def _invocations(about: dict[str, Any], allow_missing: bool) -> dict[str, Any]:
-    answers: Schema = {JSON: {"schema": {"$ref": "#/components/schemas/Predictions"}}}
+    predictions: Schema = {"$ref": "#/components/schemas/Predictions"}
+    answers: Schema = {
+        JSON: {"schema": {"anyOf": [predictions, OUTPUTS_BY_NAME]} if "inputs" in about else predictions}
+    }
     answers |= {JSON_LINES: {"schema": TEXT}, CSV: {"schema": TEXT}, NPY: {"schema": BINARY}}
     answers |= {name: {"schema": BINARY} for name in about.get("accepts", ())}
     if "script" in about:

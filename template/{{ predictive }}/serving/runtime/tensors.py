@@ -50,8 +50,9 @@ def of_shape(shape: Sequence[int | None], value: Any) -> Any:
 
 
 class ByInput(dict[str, list[Any]]):
-    """The values of each input."""
+    """The values of each input. The response has those of each output if the request was `by_input`, too."""
 
+    by_input = False
     signature_name: Any = None
     parameters: Any = None
 
@@ -68,6 +69,7 @@ def decode(body: bytes, content_type: str | None) -> Any:
         raise RequestError(400, 'The JSON object has both "inputs" and "instances". Send one.')
     if isinstance(found, dict) and "inputs" in document:
         rows = ByInput({name: _listed(name, values) for name, values in found.items()})
+        rows.by_input = True
     elif isinstance(found, list) and found and isinstance(found[0], dict):
         rows = _of_objects(found)
     else:
@@ -76,6 +78,16 @@ def decode(body: bytes, content_type: str | None) -> Any:
     if isinstance(document, dict):
         rows.signature_name, rows.parameters = document.get("signature_name"), codec.parameters(document)
     return rows
+
+
+def decode_numbers(body: bytes, content_type: str | None) -> Any:
+    """Return the rows of a body for a model with one input of numbers: `ByInput` for objects in `inputs`."""
+    return (decode if b'"inputs"' in body else codec.decode)(body, content_type)
+
+
+def named(handler: Any) -> Sequence[Input]:
+    """Return the inputs of a model that takes rows by the names of its inputs, () for other models."""
+    return getattr(handler, "inputs", ()) if handler.row_shape is None else ()
 
 
 def arrays(rows: Any, inputs: Sequence[Input]) -> dict[str, np.ndarray]:

@@ -49,8 +49,8 @@ def derived(handler: Any) -> Example | None:
     shape = getattr(handler, "row_shape", None)
     if table := getattr(handler, "table", None):
         row = table.example
-    elif getattr(handler, "read_body", None):
-        row = tensors.example(handler.inputs)
+    elif inputs := tensors.named(handler):
+        row = tensors.example(inputs)
     elif shape is None:
         return None
     else:
