@@ -1,7 +1,8 @@
 """Run once after a copy: add the model to the project, or train the sample model.
 
-Called as `after_copy.py MODEL_PATH MODEL_FILE [FORMAT]` in the new project, with an empty MODEL_FILE where
-the project itself reads the model to make a repository of it. It always ends with 0, for Copier
+Called as `after_copy.py MODEL_PATH MODEL_FILE [FORMAT [GIVEN]]` in the new project, with an empty MODEL_FILE
+where the project itself reads the model to make a repository of it. GIVEN is the path or the address on S3
+that MODEL_PATH was downloaded from. It always ends with 0, for Copier
 would delete the whole project otherwise. A failure is reported in one line.
 """
 
@@ -32,8 +33,11 @@ except project.Failure as failure:
 """
 
 
-def main(model_path: str, model_file: str, model_format: str = "") -> None:
-    """Copy the model at `model_path` to model/, or train the sample model when it is empty."""
+def main(model_path: str, model_file: str, model_format: str = "", given: str = "") -> None:
+    """Copy the model at `model_path` to model/, or train the sample model when it is empty.
+
+    `given` is the path or address of the answers.
+    """
     if not model_path:
         print(
             "Training the sample model in .venv-model; the first time takes a minute or two.", file=sys.stderr
@@ -43,12 +47,13 @@ def main(model_path: str, model_file: str, model_format: str = "") -> None:
     path = Path(os.path.expanduser(model_path))
     try:
         found = inspector.inspect(path)
+        is_temporary = found.container == tars.KIND or given not in ("", model_path)
         with unpacked(path, found) as source:
             if not model_file:
-                read(source, path)
+                read(source, given or model_path)
             elif found.is_script:
                 bring_with_script(source, found, model_format)
-            elif bring(source, target := Path("model") / model_file) and found.is_understood:
+            elif bring(source, target := Path("model") / model_file, is_temporary) and found.is_understood:
                 about.write(found, target, model_format)
                 samples.write(found, path, target)
     except (*tars.DAMAGED, tars.Unsafe) as error:
@@ -70,15 +75,16 @@ def bring_with_script(source: Path, found: Findings, model_format: str) -> None:
     """Copy a model under its own name, by which its inference.py loads it, and the folder of the script."""
     parts = Path(found.model).parts
     top, target = source.parents[len(parts) - 1], Path("model") / found.model
-    copied = bring(source, target) and bring(top / tars.CODE, Path("model") / tars.CODE)
+    copied = bring(source, target, True) and bring(top / tars.CODE, Path("model") / tars.CODE, True)
     if copied and found.is_understood and len(parts) == 1:  # the facts belong to the folder model/
         about.write(found, target, model_format)
 
 
-def bring(source: Path, target: Path) -> bool:
+def bring(source: Path, target: Path, is_temporary: bool = False) -> bool:
     """Copy a model file, with an ONNX model's files of weights, or a directory.
 
-    Report a failure, and return whether it succeeded.
+    Report a failure, with the command that repeats it unless the source is temporary. Return whether it
+    succeeded.
     """
     try:
         if leaving := model_folders.link_that_leaves(source):
@@ -94,7 +100,8 @@ def bring(source: Path, target: Path) -> bool:
                 weights.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source.parent / name, weights)
     except (OSError, ValueError) as error:
-        print(f"Could not copy the model ({error}). To try again: cp -r {source} {target}", file=sys.stderr)
+        again = "Copy it to model/ yourself." if is_temporary else f"To try again: cp -r {source} {target}"
+        print(f"Could not copy the model ({error}). {again}", file=sys.stderr)
         return False
     return True
 
@@ -106,7 +113,7 @@ def train() -> None:
         print(f"Could not train the sample model. To try again: {again}", file=sys.stderr)
 
 
-def read(model: Path, given: Path) -> None:
+def read(model: Path, given: str) -> None:
     """Let the project build its model repository; report how to do it later if that fails."""
     if not call("take", str(model)):
         print(f"Could not import the model. To try again: do/repository {given}", file=sys.stderr)

@@ -48,7 +48,11 @@ REFUSED = {  # the model, other answers, the message
     ),
     "weights": (INSPECTED / "only.weights.h5", {}, "holds no Keras model: it has weights only"),
     "xgboost pickle": (MODELS / "xgboost-2.1.3.pkl", {}, 'call its save_model("model.json")'),
-    "s3": ("s3://bucket/path/model.tar.gz", {}, "aws s3 cp s3://bucket/path/model.tar.gz model.tar.gz"),
+    "s3": (
+        "s3://bucket/path/model.tar.gz",
+        {"offline": "true"},
+        "aws s3 cp s3://bucket/path/model.tar.gz model.tar.gz",
+    ),
 }
 
 

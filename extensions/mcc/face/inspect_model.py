@@ -13,10 +13,11 @@ try:
     from ..artifacts import suitable
     from ..catalog import catalog
     from ..errors import redaction
-    from ..errors.errors import InvalidAnswer
+    from ..errors.errors import InvalidAnswer, S3Error
     from ..inspection import choices, view
     from ..inspection.findings import Findings
     from ..interview import model_path
+    from ..models import hub, s3_files
 except ModuleNotFoundError as missing:
     if __name__ != "__main__":
         raise
@@ -26,12 +27,14 @@ except ModuleNotFoundError as missing:
 def main() -> int:
     """Print the facts about a model; return 0, 1 when nothing serves it, or 2 when it cannot be read."""
     parser = argparse.ArgumentParser("make inspect", description=__doc__)
-    parser.add_argument("model", help="a file, a folder (SavedModel, MLflow) or a tar archive (model.tar.gz)")
+    parser.add_argument(
+        "model", help="a file or tar archive (model.tar.gz), also on S3, or a folder (SavedModel, MLflow)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     try:
         inspected = inspect(options.model)
-    except InvalidAnswer as error:
+    except (InvalidAnswer, S3Error) as error:
         print(error, file=sys.stderr)
         return 2
     print(json.dumps(inspected.as_json(), indent=2) if options.json else view.text(inspected))
@@ -39,9 +42,23 @@ def main() -> int:
 
 
 def inspect(path: str) -> view.Inspected:
-    """Inspect a model, and find the answers of a project for it. Raise InvalidAnswer if it cannot be read."""
+    """Inspect a model, and find the answers of a project for it.
+
+    A file on S3 is downloaded, and removed when it was read. Raise InvalidAnswer if the model cannot be read, and
+    S3Error.
+    """
+    if not s3_files.is_address(path):
+        return _inspected(path)
+    try:
+        s3_files.fetch(path, hub.offline())
+        return _inspected(path)
+    finally:
+        s3_files.forget(path)
+
+
+def _inspected(path: str) -> view.Inspected:
     found = choices.of(path)
-    if found is None or not os.path.exists(os.path.expanduser(path)):
+    if found is None or not os.path.exists(s3_files.local(path)):
         raise InvalidAnswer("".join(model_path.problems({"model_path": path})) or f"{path} cannot be read.")
     served = _served(path, found)
     answers = {"deployment_config": served} if served in catalog.triton() else {}

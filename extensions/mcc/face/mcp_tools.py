@@ -11,7 +11,7 @@ from typing import Any
 from ..catalog import catalog
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer, MccError
-from ..interview import answer_formats, answers, language_model, offers, questions
+from ..interview import answer_formats, answers, copier_run, language_model, offers, questions
 from ..interview import base_images as images
 from ..interview.requirements import LanguageModelRequirements
 from ..models import lookup
@@ -165,7 +165,7 @@ def _instance_type(context: Mapping[str, Any]) -> Offer:
 
 def _model(known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of the model in a context."""
-    offline = str(known.get("offline", "")).lower() in answers.YES
+    offline = str(known.get("offline", "")).lower() in copier_run.YES
     name, revision = known["model_name"], known.get("model_revision", "")
     return lookup.model(name, revision, offline=offline or None).answer()
 

@@ -1,11 +1,11 @@
 """The answers that a model's file decides: framework or Triton backend, and format."""
 
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from ..catalog import catalog
+from ..models import s3_files
 from . import inspector, tars
 from .findings import Findings
 
@@ -17,7 +17,7 @@ def of(model_path: str) -> Findings | None:
     """Return the facts in a model, read once as long as it is the same; None if it cannot be read."""
     if not model_path:
         return None
-    path = Path(os.path.expanduser(model_path))
+    path = s3_files.local(model_path)
     try:
         status = path.stat()
         return _inspected(path, status.st_mtime_ns, status.st_size)
@@ -27,7 +27,7 @@ def of(model_path: str) -> Findings | None:
 
 def location(model_path: str) -> Path:
     """Return the path of the model itself, which can be in the folder that was given."""
-    path, found = Path(os.path.expanduser(model_path)), of(model_path)
+    path, found = s3_files.local(model_path), of(model_path)
     return path / found.model if found and path.is_dir() else path
 
 

@@ -12,6 +12,7 @@ from ..errors.errors import InvalidAnswer
 from ..models import model_kinds
 from ..servers import extra_arguments, triton
 from . import answer_formats, base_images, hyperpod_answers, model_path, questions
+from .copier_run import YES
 
 SWITCHES = (
     "include_sample_model",
@@ -23,7 +24,6 @@ SWITCHES = (
     "trust_remote_code",
 )
 OF_COPIER = ("_src_path", "_commit")
-YES = ("true", "yes", "y", "1", "on")
 BOOLEANS = (*YES, "false", "no", "n", "0", "off")
 
 

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..models import hub
 from . import answers, copier_run, defaults, stored
 
 
@@ -26,7 +25,7 @@ def check_answers(conf: Mapping[str, Any]) -> str:
     if note := answers.dropped_type(last, given):
         report(note)
     if copier_run.is_new_project(conf):
-        asks = not (hub.offline() or str(given.get("offline", "")).lower() in answers.YES)
+        asks = not copier_run.is_offline(given)
         for note in defaults.check(given, asks):
             print(note, file=sys.stderr)
     return ""

@@ -8,8 +8,10 @@ from typing import Any
 
 import yaml
 
+from ..models import hub
 from . import answer_formats
 
+YES = ("true", "yes", "y", "1", "on")
 COPY = re.compile(r"copier\..*\.(old|new)_copy\..+")  # temporary folders of `copier update`
 
 
@@ -44,6 +46,11 @@ def with_absolute_source(stored: Mapping[str, Any]) -> dict[str, Any]:
     """
     source = stored.get("_src_path", "")
     return {**stored, "_src_path": os.path.abspath(source)} if os.path.exists(source) else dict(stored)
+
+
+def is_offline(given: Mapping[str, Any]) -> bool:
+    """Return whether the environment or one of the answers given beforehand forbids requests."""
+    return hub.offline() or str(given.get("offline", "")).lower() in YES
 
 
 def default_project_name(destination: os.PathLike[str]) -> str:

@@ -1,7 +1,6 @@
 """Whether the file, folder or archive that `model_path` names can be served, and the answers it decides."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,20 +8,24 @@ from typing import Any
 from ..artifacts import model_folders, suitable
 from ..catalog import catalog
 from ..errors import redaction
+from ..errors.errors import InvalidAnswer, S3Error
 from ..inspection import choices, tars
 from ..inspection.findings import Findings
+from ..models import s3_files
 from ..servers import triton
 from . import copier_run
 
 JUDGED_WITH = ("framework", "model_format", "framework_version", "base_image")
-S3 = re.compile(r"s3://[^/]+/\S+")
 
 
 def path_problem(path: str, deployment_config: str, conf: Mapping[str, Any]) -> str:
     """Return why a model's path cannot be used, or ''. It is judged with the answers given by -d.
 
-    The path of a project that exists is not judged. It runs on every keystroke.
+    The path of a project that exists is not judged. It runs on every keystroke, so that a file on S3 is
+    downloaded by the next question.
     """
+    if s3_files.is_address(path) and not s3_files.is_fetched(path) and path != conf["data"].get("model_path"):
+        return ""
     given = {name: conf["data"][name] for name in JUDGED_WITH if name in conf["data"]}
     return _unless_kept(path, {**given, "deployment_config": deployment_config}, conf)
 
@@ -45,17 +48,25 @@ def problems(data: Mapping[str, Any]) -> list[str]:
     if not given:
         return []
     config = str(data.get("deployment_config", "http-fastapi"))
-    wrong = _unreadable(given) or _of_model(given, config, decided(data))
+    try:
+        known = decided(data)
+    except InvalidAnswer as error:
+        return [str(error)]
+    wrong = _unreadable(given) or _of_model(given, config, known)
     return [f"model_path: {wrong}"] if wrong else []
 
 
 def decided(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return answers with the framework and the format that the model's file states, where not given."""
+    """Return answers with the framework and the format that the model's file states, where not given.
+
+    A file on S3 is downloaded. Raise InvalidAnswer if it cannot be.
+    """
     given = str(data.get("model_path", ""))
     config = str(data.get("deployment_config", "http-fastapi"))
     known = dict(data)
     if not given:
         return known
+    _download(given, data)
     if config not in triton.CONFIGS and (framework := choices.framework(given)):
         known.setdefault("framework", framework)
     served = config if config in triton.CONFIGS else str(known.get("framework", ""))
@@ -69,9 +80,13 @@ def stated(model_path: str, question: str, served: str, conf: Mapping[str, Any])
     """Return the answer to a question that the file of a new project's model decides, or ''.
 
     `served` is the deployment config for the framework, and the framework or Triton backend otherwise.
+    A file on S3 is downloaded. Raise InvalidAnswer if it cannot be.
     """
+    if not copier_run.is_new_project(conf):
+        return ""
+    _download(model_path, conf["data"])
     found = choices.of(model_path)
-    if found is None or not found.is_understood or not copier_run.is_new_project(conf):
+    if found is None or not found.is_understood:
         return ""
     if question == "framework":
         return choices.framework(model_path) if served not in triton.CONFIGS else ""
@@ -84,6 +99,11 @@ def stated(model_path: str, question: str, served: str, conf: Mapping[str, Any])
     return suitable.default_version(served, model_format, model_path)
 
 
+def local(model_path: str) -> str:
+    """Return the path of a model on this machine, where a file on S3 was downloaded to; '' stays ''."""
+    return str(s3_files.local(model_path)) if s3_files.is_address(model_path) else model_path
+
+
 def likely_framework(model_path: str) -> str:
     """Return the framework to offer: that of the model, or else the first one."""
     return choices.framework(model_path) or next(iter(catalog.frameworks()))
@@ -94,16 +114,18 @@ def default_format(served: str, model_path: str) -> str:
     return choices.model_format(model_path, served) or next(iter(catalog.formats(served)))
 
 
+def _download(given: str, data: Mapping[str, Any]) -> None:
+    """Download the file at an address on S3, unless that was done. Raise InvalidAnswer."""
+    if s3_files.is_address(given):
+        try:
+            s3_files.fetch(given, copier_run.is_offline(data))
+        except S3Error as error:
+            raise InvalidAnswer(redaction.masked(str(error))) from None
+
+
 def _unreadable(given: str) -> str:
     """Return why there is nothing to read at a path, or ''."""
-    if S3.match(given):
-        name = given.rstrip("/").rpartition("/")[2]
-        folder = " --recursive" if given.endswith("/") else ""
-        return (
-            f"{redaction.shown(given)} is on S3. Download it, and give the local path: "
-            f"aws s3 cp{folder} {redaction.masked(given)} {name if not folder else name + '/'}"
-        )
-    path = Path(os.path.expanduser(given))
+    path = s3_files.local(given)
     if not os.path.exists(path):
         return f"there is no file {redaction.shown(given)}. Example: ~/models/model.joblib"
     if choices.of(given) is None:

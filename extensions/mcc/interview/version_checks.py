@@ -10,7 +10,7 @@ from ..errors.errors import InvalidAnswer
 from ..models import model_kinds
 from ..servers import compatibility, engines, parsers, remote_code
 from . import copier_run, language_model
-from .answers import YES
+from .copier_run import YES
 
 
 def version_problem(

@@ -14,10 +14,9 @@ from ..errors.errors import InvalidAnswer, S3Error
 from . import deadline as deadline_of
 from . import model_kinds
 from .hub_listing import CHAT_TEMPLATES, CONFIG, INDEX, MODULES, SENTENCES, TOKENIZER, Listing, natural
-from .s3_client import Object, S3Client
+from .s3_client import ARCHIVED, ARCHIVED_TEXT, Object, S3Client
 
 ADAPTER = "adapter_config.json"
-ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 OTHER_WEIGHTS = (".bin", ".pt", ".pth")  # of PyTorch, where there are no safetensors files
 DIGITS = 40  # of the digest, as many as of a commit
 BY_HAND = "Set model_parameters and model_dtype, or upload the files of the model as they are on the Hub."
@@ -106,10 +105,7 @@ def _check(name: str, client: S3Client, folder: str, objects: dict[str, Object])
         )
     archived = [found.key for found in objects.values() if found.storage_class in ARCHIVED]
     if archived:
-        raise InvalidAnswer(
-            f"model_name: {archived[0]} in {name} is archived in S3 Glacier, where SageMaker cannot read it. "
-            f"Restore it to S3 Standard, for example with `aws s3 cp --storage-class STANDARD`"
-        )
+        raise InvalidAnswer(f"model_name: {archived[0]} in {name} is {ARCHIVED_TEXT}")
     if CONFIG not in objects:
         raise S3Error(f"model_name: {name} has no {CONFIG}. {BY_HAND}")
 

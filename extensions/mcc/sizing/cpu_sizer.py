@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..catalog import catalog
 from ..catalog.entries.instances import Instance
 from ..catalog.entries.predictive import Memory
 from ..errors.errors import InvalidAnswer
+from ..models import s3_files
 
 GIB = 1024**3
 USABLE_SHARE = 0.7  # the rest is for the system, request bodies and page cache
@@ -100,7 +100,7 @@ def labels(
 
 def model_bytes(model_path: str) -> int | None:
     """Return the size of a model file or folder in bytes, or None if it does not exist."""
-    path = Path(os.path.expanduser(model_path))
+    path = s3_files.local(model_path)
     if not model_path or not os.path.exists(path):
         return None
     return sum(

@@ -196,8 +196,8 @@ class Inference:
             if isinstance(answered, Reply):
                 return answered.sent()
             by_output = media_type == JSON and getattr(rows, "by_input", False)
-            encoded = encode_by_output(answered) if by_output else encode(answered, media_type)
-            return 200, encoded, media_type, NO_HEADERS
+            body = encode_by_output(answered) if by_output else encode(answered, media_type)
+            return 200, body, media_type, NO_HEADERS
         encoded = self.outputs.encode(predictions, output, media_type, postprocess)
         return encoded.sent() if isinstance(encoded, Reply) else (200, encoded, media_type, NO_HEADERS)
 
