@@ -164,6 +164,19 @@ def test_a_policy_without_the_role_that_it_names_is_refused(project: Path) -> No
                 assert statement["Resource"], statement
 
 
+def test_all_policies_are_written_for_review(
+    project: Path, policies: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "review"
+    command = [str(project / "do" / "doctor"), "--account", ACCOUNT, "--policies", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert {path.stem: json.loads(path.read_text()) for path in folder.glob("*")} == policies
+    (folder / "deploy.json").write_text("mine")
+    (folder / "clean.json").unlink()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "--force" in done.stderr and not (folder / "clean.json").exists()
+
+
 def test_the_stack_is_clean(project: Path) -> None:
     command = ["cfn-lint", "--include-checks", "W", "I", "--", str(project / "iam" / "stack.yml")]
     done = subprocess.run(command, capture_output=True, text=True)

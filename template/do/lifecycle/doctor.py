@@ -8,10 +8,10 @@ import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from lifecycle import checks, engine, project, registry
+from lifecycle import checks, engine, policies, project, registry
 from lifecycle.aws import Aws
-from lifecycle.policies import policy
 from lifecycle.project import (
     ERROR,
     OK,
@@ -22,6 +22,7 @@ from lifecycle.project import (
     Finding,
     Result,
     finding,
+    write_new,
 )
 from lifecycle.target import Target, target_checks
 
@@ -32,18 +33,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/doctor."""
     engine.add_option(parser)
     parser.add_argument("--offline", action="store_true", help="skip the checks that call AWS")
-    parser.add_argument("--policy", metavar="NAME", help="print the IAM policy of a command or role")
-    parser.add_argument("--account", help="account for --policy, if there are no credentials")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--policy", metavar="NAME", help="print the IAM policy of a command or role")
+    text = "write the IAM policies of all commands and roles to FOLDER, as NAME.json"
+    either.add_argument("--policies", metavar="FOLDER", type=Path, help=text)
+    parser.add_argument("--force", action="store_true", help="replace files of --policies with other content")
+    parser.add_argument("--account", help="account of the policies, if there are no credentials")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return the findings; one of severity error is a missing precondition."""
     brief = replace(settings, call_attempts=2)
-    if arguments.policy:
-        aws = Aws(brief, "doctor", read_only=True)
-        account = arguments.account or settings.account or aws.identify().account
-        document = policy(arguments.policy, settings, account, aws.partition)
-        return {"policy": document, "text": json.dumps(document, indent=2)}
+    if arguments.force and not arguments.policies:
+        what, next_step = "--force is an option of --policies", "do/doctor --policies FOLDER --force"
+        raise Failure(project.USAGE, "bad-options", what, "--force without --policies", next_step)
+    if arguments.policy or arguments.policies:
+        return _policies(brief, arguments)
     found = list(of_this_machine(settings, arguments.engine or settings.engine))
     if not arguments.offline:
         found += of_the_account(settings, Aws(brief, "doctor", read_only=True))
@@ -52,6 +57,20 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     text = "\n".join(map(checks.line, found))
     shown = [check.as_json() for check in found]
     return {"checks": shown, "findings": wrong, "exit_code": code, "text": text}
+
+
+def _policies(settings: Target, arguments: argparse.Namespace) -> Result:
+    """Return the policy of --policy, or write those of all commands and roles."""
+    aws = Aws(settings, "doctor", read_only=True)
+    account = arguments.account or settings.account or aws.identify().account
+    if arguments.policy:
+        document = policies.policy(arguments.policy, settings, account, aws.partition)
+        return {"policy": document, "text": json.dumps(document, indent=2)}
+    documents = {name: policies.policy(name, settings, account, aws.partition) for name in policies.names()}
+    texts = {name: json.dumps(document, indent=2) + "\n" for name, document in documents.items()}
+    files = {arguments.policies / f"{name}.json": text for name, text in texts.items()}
+    write_new(files, arguments.force)
+    return {"policies": list(map(str, files)), "text": "\n".join(f"wrote {path}" for path in files)}
 
 
 def of_this_machine(settings: Config, selected: str) -> Iterator[Finding]:

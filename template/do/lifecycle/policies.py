@@ -10,15 +10,23 @@ from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, rea
 DIRECTORY = PROJECT / "iam"
 
 
+def names() -> list[str]:
+    """Return the commands and roles that have a policy."""
+    return sorted({holder for statement in _statements() for holder in statement["for"]})
+
+
+def _statements() -> list[dict[str, Any]]:
+    files = [read_toml(path) for path in sorted(DIRECTORY.glob("*.toml"))]
+    return [statement for file in files for statement in file["statements"]]
+
+
 def policy(name: str, settings: Config, account: str, partition: str) -> dict[str, Any]:
     """Return the policy of a command or role in the format of IAM.
 
     `account` is the 12-digit number, `partition` a name such as aws or aws-cn. Raise Failure (usage) for an
     unknown name, (precondition) if the policy requires a setting that is empty.
     """
-    files = [read_toml(path) for path in sorted(DIRECTORY.glob("*.toml"))]
-    statements = [statement for file in files for statement in file["statements"]]
-    known = sorted({holder for statement in statements for holder in statement["for"]})
+    known, statements = names(), _statements()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1) or known
         seen = f"iam/ has no {name}; available: {', '.join(near)}"

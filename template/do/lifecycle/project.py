@@ -140,6 +140,24 @@ def replace_text(path: Path, text: str) -> None:
     os.replace(new, path)
 
 
+def write_new(files: Mapping[Path, str], force: bool) -> None:
+    """Write files, each in one step, and their folder.
+
+    Raise Failure (usage) and write none if one has other content and not `force`.
+    """
+    for path, text in files.items():
+        if path.is_file() and not force and path.read_text("utf-8", errors="replace") != text:
+            what, next_step = "the file exists with other content", "write another file, or add --force"
+            raise Failure(USAGE, "file-exists", what, str(path), next_step)
+    for path, text in files.items():
+        try:
+            path.parent.mkdir(exist_ok=True)
+            replace_text(path, text)
+        except OSError as error:
+            what, seen = "the file cannot be written", f"{path}: {error.strerror}"
+            raise Failure(USAGE, "not-written", what, seen, "write a file in an existing folder") from None
+
+
 def variable(setting: str) -> str:
     """Return the environment variable that overrides a setting."""
     return f"{PREFIX}{setting.upper()}"

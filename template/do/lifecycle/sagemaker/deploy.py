@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Deploy, and return the result. The exit code is 0 only if the endpoint passes do/test."""
     if arguments.dry_run:
-        return plan.run(settings, arguments)
+        return plan.shown(settings)
     requests.validate(arguments)
     aws = Aws(settings, "deploy")
     with journal.locked("deploy"):

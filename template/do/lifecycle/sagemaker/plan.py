@@ -8,12 +8,13 @@ import argparse
 import textwrap
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 
 from lifecycle import checks, journal, registry
 from lifecycle.aws import NO_CREDENTIALS, Aws, AwsFailure
 from lifecycle.policies import policy
-from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, Failure, Finding, Result, finding
-from lifecycle.sagemaker import changes, cost, inventory, specification, target_checks
+from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, USAGE, Failure, Finding, Result, finding
+from lifecycle.sagemaker import changes, cost, export, inventory, specification, target_checks
 from lifecycle.sagemaker.changes import Step
 from lifecycle.sagemaker.kinds import call_of
 from lifecycle.sagemaker.specification import DesiredState
@@ -74,10 +75,25 @@ class Plan:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/plan."""
+    text = "write the same plan to FILE as a CloudFormation template, without calls to AWS"
+    parser.add_argument("--template", metavar="FILE", type=Path, help=text)
+    parser.add_argument("--force", action="store_true", help="replace FILE if it has other content")
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Return the plan."""
+    """Return the plan, or write the template."""
+    if arguments.template:
+        settings.check()
+        Plan(settings, [], [], [target_checks.region(settings), _cost(settings)], []).require_ready()
+        return export.run(settings, arguments.template, arguments.force)
+    if arguments.force:
+        what, next_step = "--force is an option of --template", "do/plan --template FILE --force"
+        raise Failure(USAGE, "bad-options", what, "--force without --template", next_step)
+    return shown(settings)
+
+
+def shown(settings: Target) -> Result:
+    """Return the plan as a result: its steps, cost, checks and IAM actions."""
     settings.check()
     try:
         plan = make(settings, Aws(settings, "plan", read_only=True))
