@@ -10,7 +10,12 @@ from pathlib import Path
 
 from tools.projects import GENERATED, REPOSITORY
 
-TITLES = {"endpoint": "SageMaker endpoint", "cluster": "HyperPod cluster", "triton": "Triton"}
+TITLES = {
+    "endpoint": "SageMaker endpoint",
+    "cluster": "HyperPod cluster",
+    "chat": "SageMaker endpoint of a language model",
+    "triton": "Triton",
+}
 READ_PARSER = """
 import argparse, json, sys
 class Found(Exception): pass

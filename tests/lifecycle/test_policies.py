@@ -38,6 +38,7 @@ WITHOUT_RESOURCE = {
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "logs:DescribeLogGroups",
+    "sagemaker:CallWithBearerToken",
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModels",
     "servicequotas:ListAWSDefaultServiceQuotas",
@@ -53,7 +54,7 @@ KNOWN = {
 HOLDERS = ["clean", "deploy", "doctor", "execution-role", "logs", "plan", "push", "status", "test"]
 OTHERS = {
     "predictive": ["codebuild-role", "submit"],
-    "language_model": [],
+    "language_model": ["token"],
     "base_image_of_ecr": ["build", "codebuild-role", "submit"],
 }
 
@@ -84,12 +85,19 @@ def policies(project: Path, kind: str) -> dict[str, dict[str, Any]]:
     return {holder: policy(project, holder) for holder in [*HOLDERS, *OTHERS[kind]]}
 
 
+def known(holder: str, document: dict[str, Any]) -> list[str]:
+    """Return the expected findings of a policy; one action is newer than the list of parliament."""
+    actions = [action for statement in document["Statement"] for action in statement["Action"]]
+    newer = ["UNKNOWN_ACTION"] if "sagemaker:CallWithBearerToken" in actions else []
+    return [*KNOWN.get(holder, []), *newer]
+
+
 def test_every_policy_is_valid(policies: dict[str, dict[str, Any]]) -> None:
     for holder, document in policies.items():
         text = json.dumps(document)
         assert "{" not in "".join(re.findall(r'"arn:[^"]*"', text)), f"{holder}: {text}"
         analyzed = analyze_policy_string(text)
-        assert [finding.issue for finding in analyzed.findings] == KNOWN.get(holder, []), holder
+        assert [finding.issue for finding in analyzed.findings] == known(holder, document), holder
         sids = [statement["Sid"] for statement in document["Statement"]]
         assert len(sids) == len(set(sids)), holder
 

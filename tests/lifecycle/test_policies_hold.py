@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 
 from tests.fakes.aws.permissions import DOCKER_PUSH
@@ -67,7 +68,7 @@ def test_calls_and_policies_are_the_same(
     called = {verb: recorder.called[verb] | UNSEEN.get(verb, set()) for verb, _ in verbs}
     assert {verb: called[verb] - allowed for verb, allowed in verbs if called[verb] - allowed} == {}
     assert {verb: allowed - called[verb] for verb, allowed in verbs if allowed - called[verb]} == {}
-    all_verbs = {"push", "submit", "plan", "deploy", "status", "logs", "test", "clean", "doctor"}
+    all_verbs = {"token", "push", "submit", "plan", "deploy", "status", "logs", "test", "clean", "doctor"}
     assert set(recorder.allowed) == all_verbs
 
 
@@ -140,6 +141,11 @@ def language_model(recorder: Recorder, project: StubbedProject) -> None:
     recorder.run(project, "status")
     recorder.run(project, "deploy", *given(environment='{SERVING_MAX_NUM_SEQS="8"}'))
     recorder.run(project, "test", "--remote")
+    recorder.run(project, "test", "--remote", "--openai")
+    with recorder.of(project, "token"):
+        token = project.answer("token")["result"]
+        client = openai.OpenAI(base_url=token["base_url"], api_key=token["token"], max_retries=0)
+        client.chat.completions.create(model="", messages=[{"role": "user", "content": "Hi"}])
     recorder.run(project, "clean", "--yes")
     assert project.left() == []
 

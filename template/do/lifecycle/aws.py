@@ -164,6 +164,22 @@ class Aws:
         """The partition of the Region: aws, aws-cn, aws-us-gov …"""
         return str(self._session.get_partition_for_region(self.region))
 
+    def credentials(self) -> Any:
+        """Return the credentials of the caller, fixed: a refresh while they sign would break the signature.
+
+        Raise Failure (precondition) if there are none.
+        """
+        with self.explained("session"):
+            found = self._session.get_credentials()
+            if found is not None:
+                return found.get_frozen_credentials()
+        next_step = "log in (aws sso login), or set AWS_PROFILE"
+        raise Failure(PRECONDITION, "no-credentials", "no valid AWS credentials", "none found", next_step)
+
+    def endpoint_url(self, service: str) -> str:
+        """Return the address of a service in the Region, without a slash at the end."""
+        return str(self._client(service).meta.endpoint_url).rstrip("/")
+
     def regions(self, service: str) -> list[str]:
         """Return the Regions of this partition that have a service."""
         return list(self._session.get_available_regions(service, self.partition))

@@ -14,6 +14,9 @@ MODEL_NEEDS_A_GPU = False
 REQUESTS: tuple[str, ...] = ()
 REQUESTS_NAME_THEIR_ROUTE = False
 
+# Whether the endpoint answers chats of OpenAI clients (the OpenAI-compatible path of SageMaker).
+OPENAI_PATH = False
+
 # AWS CodeBuild: the compute type and the image of builds.
 COMPUTE_TYPE = ""
 BUILD_IMAGE = ""

@@ -18,7 +18,7 @@ from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain, re
 
 FORMAT_VERSION = 1
 COMMON = ("exit_code", "text", "findings")  # keys of every result
-RAW = ("logs", "test")  # their text is from the container: its lines are not wrapped
+RAW = ("logs", "test", "token")  # their text is not wrapped: it is from the container, or one long word
 
 
 def main(name: str) -> int:

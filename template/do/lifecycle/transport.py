@@ -21,6 +21,11 @@ class Answer(NamedTuple):
 class Server:
     """A server of a model. Every request raises Failure if the server does not respond."""
 
+    route = "/invocations"  # of the requests, for messages
+    chats_only = False  # whether the route accepts no completions
+    seconds: float = SECONDS
+    next_step = "start it in another terminal: do/run"
+
     def __init__(self, url: str, name: str = "") -> None:
         self.url, self.name = url, name or url
 
@@ -48,9 +53,9 @@ class Server:
         """Return the response, including error responses."""
         try:
             request = urllib.request.Request(f"{self.url}{path}", body, headers)
-            return urllib.request.urlopen(request, timeout=SECONDS)
+            return urllib.request.urlopen(request, timeout=self.seconds)
         except urllib.error.HTTPError as error:
             return error
         except (OSError, ValueError) as error:
-            what, next_step = f"{self.name} does not respond", "start it in another terminal: do/run"
-            raise Failure(PRECONDITION, "no-server", what, str(error), next_step) from None
+            what = f"{self.name} does not respond"
+            raise Failure(PRECONDITION, "no-server", what, str(error), self.next_step) from None

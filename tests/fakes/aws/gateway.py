@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from tests.fakes.aws import constraints, permissions
+from tests.fakes.aws import constraints, openai_path, permissions
 from tests.fakes.aws.calls import STARTS_INSTANCES, Call, Fault, Recorder, refusal
 from tests.fakes.aws.ecr import BLOBS
 from tests.fakes.aws.wire import OPERATIONS, Refusal, Request, answer, passed_on, read_request, refuse
@@ -33,12 +33,18 @@ class Gateway:
         if environ["PATH_INFO"].startswith(BLOBS):
             return self._blob(environ["PATH_INFO"].removeprefix(BLOBS))(environ, start_response)
         try:
-            request = read_request(environ)
+            request = self._read(environ)
         except Refusal as refused:
             return refuse(refused, "json")(environ, start_response)
         call, fault = self.recorder.record(request)
         response = self._respond(request, call, fault)
         return response(environ, start_response)
+
+    def _read(self, environ: dict[str, Any]) -> Request:
+        """Return the call of an HTTP request. Raise Refusal for another request."""
+        if openai_path.PATH.fullmatch(environ["PATH_INFO"]):
+            return openai_path.read_request(environ, self.world.secrets)
+        return read_request(environ)
 
     def _blob(self, path: str) -> Response:
         """Return a layer or configuration of an image, like the address of GetDownloadUrlForLayer."""

@@ -53,19 +53,19 @@ def invoke_with_stream(world: World, request: Request) -> Response:
     return Response(events(), 200, headers, direct_passthrough=True)
 
 
-class _Connection(http.client.HTTPConnection):
+class Connection(http.client.HTTPConnection):
     """A connection that a `with` closes."""
 
-    def __enter__(self) -> "_Connection":
+    def __enter__(self) -> "Connection":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def _sent(world: World, request: Request) -> tuple[_Connection, http.client.HTTPResponse, str]:
+def _sent(world: World, request: Request) -> tuple[Connection, http.client.HTTPResponse, str]:
     """Send an invocation to its container. Raise Refusal without a container, or for an error response."""
-    url, variant = _target(world, request)
+    url, variant = target_of(world, request)
     body = request.parameters["Body"] or b""
     if len(body) > BODY_LIMIT:
         raise Refusal(
@@ -75,7 +75,7 @@ def _sent(world: World, request: Request) -> tuple[_Connection, http.client.HTTP
         )
     headers = {HEADERS[name]: value for name, value in request.parameters.items() if name in HEADERS}
     address = urllib.parse.urlsplit(url)
-    connection = _Connection(str(address.hostname), address.port, timeout=world.settings.invocation_seconds)
+    connection = Connection(str(address.hostname), address.port, timeout=world.settings.invocation_seconds)
     try:
         connection.request("POST", "/invocations", body, headers)
         answer = connection.getresponse()
@@ -95,7 +95,8 @@ def _sent(world: World, request: Request) -> tuple[_Connection, http.client.HTTP
     return connection, answer, variant
 
 
-def _target(world: World, request: Request) -> tuple[str, str]:
+def target_of(world: World, request: Request) -> tuple[str, str]:
+    """Return the address of the container of an invocation, and its variant. Raise Refusal without one."""
     parameters, name = request.parameters, request.parameters["EndpointName"]
     with world.lock:
         region = world.region(request.region)

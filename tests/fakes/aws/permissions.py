@@ -15,7 +15,7 @@ PREFIX_OF_SERVICE = {
 }
 READING = (
     "Describe", "Get", "List", "Head", "BatchGet", "BatchCheck", "Search", "Filter", "Lookup", "Simulate",
-    "Select", "Check", "StartQuery", "Invoke", "AssumeRole", "DecodeAuthorizationMessage",
+    "Select", "Check", "Chat", "StartQuery", "Invoke", "AssumeRole", "DecodeAuthorizationMessage",
 )  # fmt: skip
 # Actions of S3 are named after the resource, not after the call.
 S3_ACTIONS = {
@@ -37,6 +37,7 @@ S3_ACTIONS = {
     "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
     "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
 }
+OTHER_ACTIONS = {"ChatCompletions": "InvokeEndpoint"}  # with a bearer token
 S3_OBJECT_ACTIONS = {"GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "PutObjectTagging"}
 BATCHED = {"BatchGetProjects": "codebuild:BatchGetProjects", "BatchGetBuilds": "codebuild:BatchGetBuilds"}
 FREE = {"sts:GetCallerIdentity"}  # allowed to everyone, regardless of policies
@@ -105,7 +106,7 @@ def needs(request: Request) -> Iterable[Need]:
     name = request.operation
     if request.service == "s3":
         name = S3_ACTIONS.get(name, name)
-    action = f"{prefix}:{name}"
+    action = f"{prefix}:{OTHER_ACTIONS.get(name, name)}"
     if action in FREE:
         return
     context: dict[str, Any] = {"aws:RequestedRegion": request.region}
@@ -113,6 +114,8 @@ def needs(request: Request) -> Iterable[Need]:
     pairs = tags.items() if isinstance(tags, dict) else [_pair(tag) for tag in tags]
     context |= {f"aws:RequestTag/{key}": value for key, value in pairs}
     context["aws:TagKeys"] = [key for key, _ in pairs]
+    if name == "ChatCompletions":
+        yield Need("sagemaker:CallWithBearerToken", "*", context)
     resources = list(_resources(request)) or ["*"]
     for resource in resources:
         yield Need(action, resource, context)

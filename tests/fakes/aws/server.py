@@ -23,6 +23,7 @@ from tests.fakes.aws import (
     hyperpod,
     invocations,
     models,
+    openai_path,
 )
 from tests.fakes.aws.calls import Call, Fault, Kind, Recorder
 from tests.fakes.aws.containers import LightRunner, Runner
@@ -33,7 +34,18 @@ from tests.fakes.aws.settings import Settings
 from tests.fakes.aws.world import World
 
 # These modules register their operations when they are imported.
-OPERATIONS_OF = (account, autoscaling, codebuild, components, ecr, endpoints, hyperpod, invocations, models)
+OPERATIONS_OF = (
+    account,
+    autoscaling,
+    codebuild,
+    components,
+    ecr,
+    endpoints,
+    hyperpod,
+    invocations,
+    models,
+    openai_path,
+)
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples in the AWS documentation
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -87,6 +99,7 @@ class FakeAws:
 
     def _equip(self) -> None:
         self.settings.build_environment["AWS_ENDPOINT_URL"] = self.url
+        self.world.secrets[ACCESS_KEY] = SECRET_KEY
 
     @property
     def url(self) -> str:

@@ -16,6 +16,7 @@ class Settings:
     invocation_seconds: float = 60.0
     deletable_while_creating: bool = False  # an inference component
     endpoint_while_placing: Literal["Updating", "InService"] = "Updating"  # while its components change
+    openai_route: Literal["/invocations", "/v1/chat/completions"] = "/v1/chat/completions"  # of the container
     wakes: bool = True  # whether a policy starts the first copy of an invoked component without copies
     endpoint_with_components: Literal["deleted", "refused"] = "deleted"  # by DeleteEndpoint
     # The memory that the system of an instance reserves: on ml.g5.xlarge, with 16 GiB, a component can have

@@ -119,6 +119,7 @@ class World:
         self.policies: list[dict[str, Any]] | None = (
             None  # the enforced policies; None: everything is allowed
         )
+        self.secrets: dict[str, str] = {}  # the secret access keys, by access key
         self.sessions: dict[str, list[dict[str, Any]]] = {}  # the policies of an access key
         self.clusters: dict[str, Cluster] = {}  # HyperPod's, by name
         self.builds: dict[str, _Stoppable] = {}

@@ -41,12 +41,12 @@ def check(server: Server, arguments: argparse.Namespace) -> Result:
     if _streams() and arguments.stream:
         return streamed(server, request_of(chosen.REQUESTS[0], arguments))
     answers = {}
-    for kind in chosen.REQUESTS:
+    for kind in ["chat"] if server.chats_only else chosen.REQUESTS:
         body = json.dumps(request_of(kind, arguments)).encode()
         named = chosen.REQUESTS_NAME_THEIR_ROUTE and kind == "completion"
         answer = server.invoke(body, JSON, attributes=COMPLETIONS if named else "")
         if answer.status != 200:
-            what, next_step = f"/invocations returned {answer.status} to a {kind}", "read the server log"
+            what, next_step = f"{server.route} returned {answer.status} to a {kind}", "read the server log"
             raise Failure(VERIFICATION, "not-answered", what, answer.body.decode(), next_step)
         answers[kind] = text_of(json.loads(answer.body))
     lines = [f"{kind}: {text}" for kind, text in answers.items()]
@@ -83,9 +83,10 @@ def streamed(server: Server, request: dict[str, Any]) -> Result:
     for part in server.stream(json.dumps({**request, "stream": True}).encode(), JSON):
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:
-            if not line.startswith(b"data: {"):
+            event = line.removeprefix(b"data: ")  # LMI can stream lines of JSON without it
+            if not event.startswith(b"{"):
                 continue
-            choice = (json.loads(line.removeprefix(b"data: ")).get("choices") or [{}])[0]
+            choice = (json.loads(event).get("choices") or [{}])[0]
             delta = choice.get("delta") or {}
             text = delta.get("content") or tool_calls.reasoning_of(delta) or choice.get("text") or ""
             first = first or (time.perf_counter() - started if text else 0.0)

@@ -41,7 +41,7 @@ def check(server: Server, max_tokens: int) -> Outcome:
     request = {**REQUEST, "max_tokens": TOKENS * max_tokens}
     answer = server.invoke(json.dumps(request).encode(), "application/json")
     if answer.status != 200:
-        what = f"/invocations returned {answer.status} to a chat with a tool"
+        what = f"{server.route} returned {answer.status} to a chat with a tool"
         next_step = 'read the server log, or set tool_call_parser = "" in serving/settings.toml'
         raise Failure(VERIFICATION, "no-tool-call", what, answer.body.decode(errors="replace"), next_step)
     try:

@@ -1,9 +1,9 @@
 # Part of the library: `copier update` replaces this file.
 """The deployed endpoint as a server: do/test sends it the same requests as a server on this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.console import Progress
@@ -12,13 +12,18 @@ from lifecycle.sagemaker import inventory
 from lifecycle.sagemaker.target import Target
 from lifecycle.transport import Answer, Server
 
+T = TypeVar("T")
 NO_CAPACITY = "has no capacity to process this request"
 
 
 def server(settings: Target, verb: str = "test") -> Server:
     """Return the project's endpoint."""
-    patient = replace(settings, call_seconds=settings.invoke_seconds, call_attempts=2)
-    return Endpoint(settings, Aws(patient, verb, read_only=True))
+    return Endpoint(settings, Aws(patient(settings), verb, read_only=True))
+
+
+def patient(settings: Target) -> Target:
+    """Return the settings with the time limit of an invocation for each call."""
+    return replace(settings, call_seconds=settings.invoke_seconds, call_attempts=2)
 
 
 class Endpoint(Server):
@@ -58,14 +63,18 @@ class Endpoint(Server):
             yield _of_container(error).body
 
     def _called(self, call: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Make a call and repeat it while the endpoint is scaled to zero: the first call starts a copy.
+        """Make a call. Raise AwsFailure, or Failure if no copy starts in time."""
+        return self.when_awake(lambda: self._aws.call("sagemaker-runtime", call, **request))
 
-        Raise AwsFailure, or Failure if no copy starts in time.
+    def when_awake(self, send: Callable[[], T]) -> T:
+        """Send a request and repeat it while the endpoint is scaled to zero: the first one starts a copy.
+
+        Raise AwsFailure as `send` does, or Failure if no copy starts in time.
         """
         progress: Progress | None = None
         while True:
             try:
-                answer = self._aws.call("sagemaker-runtime", call, **request)
+                answer = send()
             except AwsFailure as error:
                 if NO_CAPACITY not in error.finding.seen:
                     raise

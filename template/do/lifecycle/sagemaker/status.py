@@ -2,15 +2,17 @@
 """Show the resources of the project in AWS, their state and their cost."""
 
 import argparse
+import importlib
 from dataclasses import replace
 from typing import Any
 
+from lifecycle import chosen
 from lifecycle.aws import Aws
 from lifecycle.journal import now
 from lifecycle.project import NOT_CHECKED, Failure, Result
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import cost, inventory
-from lifecycle.sagemaker.specification import EXPIRES_AT
+from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT
 from lifecycle.sagemaker.target import Target
 
 
@@ -43,6 +45,9 @@ def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
     row |= {"region": aws.region, "created": created.isoformat(timespec="seconds") if created else None}
     row |= {"reason": described.get("FailureReason"), "expires": resource.tags.get(EXPIRES_AT)}
     row["kept"] = resource.kept
+    if chosen.OPENAI_PATH and resource.kind == COMPONENT:
+        module = importlib.import_module("lifecycle.sagemaker.openai_path")  # only such projects have it
+        row["openai_base_url"] = module.base_url(settings, aws)
     if resource.kind == "endpoint" and not resource.kept:
         row |= {"usd_per_hour": cost.per_hour(settings, resource), "estimated": settings.price_estimated}
         row["usd_since_creation"] = cost.since_creation(settings, resource)
@@ -60,4 +65,5 @@ def _line(row: dict[str, Any]) -> str:
         parts.append(f"{about}${row['usd_per_hour']:.2f}/h, ${spent:.2f} since {row['created']}")
     if row["expires"]:
         parts.append(f"{'EXPIRED' if row['expires'] < now() else 'expires'} {row['expires']}")
-    return ", ".join([*parts, *filter(None, [row["reason"]])])
+    line = ", ".join([*parts, *filter(None, [row["reason"]])])
+    return f"{line}\n  OpenAI base URL: {row['openai_base_url']}" if "openai_base_url" in row else line
