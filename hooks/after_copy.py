@@ -48,27 +48,28 @@ def main(model_path: str, model_file: str, model_format: str = "", given: str = 
     try:
         found = inspector.inspect(path)
         is_temporary = found.container == tars.KIND or given not in ("", model_path)
-        with unpacked(path, found) as source:
+        with unpacked(path, found) as root:
+            source = root / found.model
             if not model_file:
                 read(source, given or model_path)
             elif found.is_script:
                 bring_with_script(source, found, model_format)
             elif bring(source, target := Path("model") / model_file, is_temporary) and found.is_understood:
                 about.write(found, target, model_format)
-                samples.write(found, path, target)
+                samples.write(found, root, target)
     except (*tars.DAMAGED, tars.Unsafe) as error:
         print(f"Could not copy the model ({error}). Copy it to model/ yourself.", file=sys.stderr)
 
 
 @contextmanager
 def unpacked(path: Path, found: Findings) -> Iterator[Path]:
-    """Return the path of a model: itself, within the folder given, or extracted from an archive."""
+    """Return the path of a model or its folder; of an archive, a folder with what was extracted."""
     if found.container != tars.KIND:
-        yield path / found.model if path.is_dir() else path
+        yield path
         return
     with TemporaryDirectory() as folder:
-        tars.extract(path, Path(folder), found.model, code=found.is_script)
-        yield Path(folder) / found.model
+        tars.extract(path, Path(folder), found.model, code=found.is_script, others=samples.names(found))
+        yield Path(folder)
 
 
 def bring_with_script(source: Path, found: Findings, model_format: str) -> None:

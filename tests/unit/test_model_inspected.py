@@ -113,6 +113,17 @@ def test_the_model_of_an_mlflow_directory_is_copied(template: Path, tmp_path: Pa
         "3.11.7",
         "MLmodel",
     )
+    packed = tmp_path / "model.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.add(INSPECTED / "mlflow", "artifact")
+    copied(template, tmp_path / "packed", model_path=str(packed))
+    model = tmp_path / "packed" / "model"
+    assert sorted(path.name for path in model.iterdir()) == names
+    assert (model / "model.pkl").read_bytes() == (INSPECTED / "mlflow" / "model.pkl").read_bytes()
+    unpacked = json.loads((model / "about.json").read_text())
+    assert unpacked["copied_from"] == "artifact/model.pkl" and unpacked["sources"]["inputs"] == "MLmodel"
+    examples = (tmp_path / "made" / "model" / "examples.json").read_text()
+    assert (model / "examples.json").read_text() == examples
 
 
 def test_the_model_in_an_archive_is_extracted(template: Path, tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ __all__ = [
     "Unsuitable",
     "Verdict",
     "digest",
+    "files_of",
+    "fingerprint",
+    "identity",
+    "is_identified",
     "judge",
     "judge_warning",
     "look",
@@ -54,6 +58,9 @@ KINDS = {
     ".h5": (HDF5,),
 }
 ENDINGS = {XGBOOST_JSON: ".json", XGBOOST_UBJ: ".ubj", XGBOOST_BINARY: ".model", KERAS: ".keras", HDF5: ".h5"}
+
+LARGEST_HASHED = 64 * 1024**2  # bytes of a model that a server reads whole at its start to identify it
+PARTS, PART_BYTES = 64, 1 << 17  # of a file, for its fingerprint
 
 # Files in the folder of a model: its notes, rows to test it, and the facts that were read in it.
 NOT_MODELS = ("README.md", "examples.json", "about.json")
@@ -124,13 +131,50 @@ def pinned(requirements: Iterable[str]) -> dict[str, str]:
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and contents of all files of a folder."""
     total = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            total.update(b"" if file == path else file.relative_to(path).as_posix().encode() + b"\0")
-            with file.open("rb") as opened:
-                while block := opened.read(1 << 20):
-                    total.update(block)
+    for file in files_of(path):
+        total.update(_name(file, path))
+        with file.open("rb") as opened:
+            while block := opened.read(1 << 20):
+                total.update(block)
     return total.hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """Return a SHA-256 of the sizes and of parts of a file, or of all files of a folder.
+
+    It takes milliseconds for a model of gigabytes. Models that differ have different ones, unless only bytes
+    between the parts differ: where that would be a wrong answer, compare `digest`.
+    """
+    total = hashlib.sha256()
+    for file in files_of(path):
+        size = file.stat().st_size
+        total.update(_name(file, path) + b"%d\0" % size)
+        with file.open("rb") as opened:
+            for part in range(PARTS + 1):
+                opened.seek(max(0, size - PART_BYTES) * part // PARTS)
+                total.update(opened.read(PART_BYTES))
+    return total.hexdigest()
+
+
+def identity(path: Path) -> dict[str, str]:
+    """Return the digest and the fingerprint of a model, for files next to it."""
+    return {"sha256": digest(path), "fingerprint": fingerprint(path)}
+
+
+def is_identified(path: Path, known: Mapping[str, object], quick: bool) -> bool:
+    """Return whether a model is the one of an `identity`; if `quick`, by the fingerprint of a large one."""
+    if quick and "fingerprint" in known and sum(x.stat().st_size for x in files_of(path)) > LARGEST_HASHED:
+        return fingerprint(path) == known["fingerprint"]
+    return digest(path) == known.get("sha256")
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a file, or all files of a folder."""
+    return [file for file in sorted(path.rglob("*")) if file.is_file()] if path.is_dir() else [path]
+
+
+def _name(file: Path, path: Path) -> bytes:
+    return b"" if file == path else file.relative_to(path).as_posix().encode() + b"\0"
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -44,8 +44,8 @@ def main() -> int:
 def inspect(path: str) -> view.Inspected:
     """Inspect a model, and find the answers of a project for it.
 
-    A file on S3 is downloaded, and removed when it was read. Raise InvalidAnswer if the model cannot be read, and
-    S3Error.
+    A file on S3 is downloaded, and removed when it was read. Raise InvalidAnswer if the model cannot be
+    read, and S3Error.
     """
     if not s3_files.is_address(path):
         return _inspected(path)

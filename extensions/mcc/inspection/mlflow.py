@@ -24,6 +24,7 @@ FLAVORS: Mapping[str, tuple[tuple[str, ...], str, str]] = {
     "keras": (("data",), "keras_version", "keras"),
 }
 TYPES = {"double": "number", "float": "number", "long": "integer", "integer": "integer", "boolean": "switch"}
+TYPES |= {"string": "text"}
 Look = Callable[[Path], Findings]
 
 
@@ -117,5 +118,5 @@ def _tensors(written: Any) -> tuple[Tensor, ...]:
         )
         kind = str(spec.get("dtype") or _mapping(item).get("type") or "")
         name = str(_mapping(item).get("name") or "")
-        found.append(Tensor(name, {**TYPES, "string": "text"}.get(kind, kind), tuple(sizes)))
+        found.append(Tensor(name, TYPES.get(kind, kind), tuple(sizes)))
     return tuple(found)

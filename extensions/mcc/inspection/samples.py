@@ -1,8 +1,8 @@
-"""Writes `model/examples.json` into a new project: the input example in the directory of an MLflow model."""
+"""Writes `model/examples.json` into a new project: the input example of an MLflow model."""
 
 import json
 import math
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..artifacts import artifacts
@@ -14,11 +14,14 @@ OF_REQUEST = "serving_input_example.json"  # a request body; the sample that MLm
 MOST_BYTES = 1_000_000
 
 
+def names(found: Findings) -> tuple[str, ...]:
+    """Return the files with an example, the best first, relative to the folder or archive of a model."""
+    return (PurePosixPath(found.sample).with_name(OF_REQUEST).as_posix(), found.sample) if found.sample else ()
+
+
 def write(found: Findings, directory: Path, model: Path) -> Path | None:
     """Write the example of a project's model next to it. Return the file, None without an example."""
-    if not found.sample:
-        return None
-    sources = (directory / name for name in (OF_REQUEST, found.sample))
+    sources = (directory / name for name in names(found))
     source = next((path for path in sources if path.is_file() and path.stat().st_size <= MOST_BYTES), None)
     target = model.parent / FILE
     if source is None or target.exists():
@@ -28,7 +31,7 @@ def write(found: Findings, directory: Path, model: Path) -> Path | None:
     except (OSError, ValueError, RecursionError):
         return None
     body = request(content, by_name=found.artifact.library == SCIKIT_LEARN)
-    about = {"model": model.name, "sha256": artifacts.digest(model), "examples": [{"request": body}]}
+    about = {"model": model.name, **artifacts.identity(model), "examples": [{"request": body}]}
     target.write_text(json.dumps(about, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
     return target
 

@@ -5,7 +5,7 @@ import lzma
 import tarfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -121,7 +121,10 @@ def of_tar(path: Path, look: Callable[[Path], Findings]) -> Findings:
             return unservable(KIND, f"holds several models ({several}).", fix)
         if not found.is_understood and not found.problem:
             return unservable(KIND, f"holds no model ({', '.join(listed.names[:5])}).", ADD)
-    return replace(found, model=listed.model, container=KIND, handler=functions)
+    model, sample = (PurePosixPath(listed.model, name).as_posix() for name in (found.model, found.sample))
+    return replace(
+        found, model=model, container=KIND, handler=functions, sample=sample if found.sample else ""
+    )
 
 
 def contents(path: Path, seconds: float = SECONDS) -> Contents:
@@ -137,13 +140,23 @@ def contents(path: Path, seconds: float = SECONDS) -> Contents:
     return Contents(tuple(names), model, complete, others)
 
 
-def extract(path: Path, target: Path, model: str, seconds: float = 600.0, code: bool = False) -> None:
-    """Extract a model of an archive, and its `code` if wanted. Raise Unsafe or an error of DAMAGED."""
+def extract(
+    path: Path,
+    target: Path,
+    model: str,
+    seconds: float = 600.0,
+    code: bool = False,
+    others: Collection[str] = (),
+) -> None:
+    """Extract a model of an archive, its `code` if wanted, and `others` if they are in it.
+
+    Raise Unsafe or an error of DAMAGED.
+    """
     size, folder = 0, PurePosixPath(model)
     with _opened(path, seconds) as archive:
         for member in _safe(archive):
             name = PurePosixPath(member.name)
-            wanted = code if name.parts[:1] == (CODE,) else _belongs(name, folder)
+            wanted = code if name.parts[:1] == (CODE,) else _belongs(name, folder) or str(name) in others
             if not member.isfile() or not wanted:
                 continue
             size += member.size

@@ -9,8 +9,8 @@ The file is a list of objects with `request`, or a single request body:
 - tolerance: the relative and absolute difference of numbers that is allowed
 - truth: the true value of each row, to show next to the predictions
 
-The commands write {"model": ..., "sha256": ..., "examples": [...]}. Those examples belong to one model: they
-are not used for another. It needs the standard library alone: the commands import it, too.
+The commands write {"model": ..., "sha256": ..., "fingerprint": ..., "examples": [...]}. Those examples belong to
+one model: they are not used for another. It needs the standard library alone: the commands import it, too.
 """
 
 import json
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .artifacts import digest
+from .artifacts import identity, is_identified
 
 FILE = "examples.json"
 JSON = "application/json"
@@ -61,10 +61,11 @@ class Examples:
     recorded: bool = False
 
 
-def read(directory: Path, model: Path | None = None) -> Examples:
+def read(directory: Path, model: Path | None = None, quick: bool = False) -> Examples:
     """Return the examples in a directory that belong to `model`, by default to the model of their name.
 
-    Raise InvalidExamples.
+    If `quick`, a large model is identified by parts of it: for a server, which compares no response. Raise
+    InvalidExamples.
     """
     path = directory / FILE
     if not path.exists():
@@ -76,7 +77,7 @@ def read(directory: Path, model: Path | None = None) -> Examples:
     if isinstance(content, dict) and "sha256" in content:
         model = model or directory / str(content.get("model"))
         belongs = model.resolve().is_relative_to(directory.resolve()) and model.exists()
-        if not belongs or digest(model) != content["sha256"]:
+        if not belongs or not is_identified(model, content, quick):
             return Examples()
         if "instances" in content:  # as the training of the sample wrote it before
             rows = {"instances": content["instances"]}
@@ -91,7 +92,7 @@ def read(directory: Path, model: Path | None = None) -> Examples:
 def write(directory: Path, model: Path, examples: Sequence[dict[str, Any]]) -> None:
     """Write examples that belong to a model in a directory."""
     name = model.relative_to(directory).as_posix()
-    content = {"model": name, "sha256": digest(model), "examples": examples}
+    content = {"model": name, **identity(model), "examples": examples}
     (directory / FILE).write_text(json.dumps(content, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
 
 

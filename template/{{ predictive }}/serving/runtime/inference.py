@@ -16,7 +16,7 @@ import orjson
 from model_handler import ModelHandler
 from runtime import answers, examples, hooks, recorded, tensors, warm_up
 from runtime.answers import encode, encode_by_output, negotiate
-from runtime.artifacts import NOT_MODELS
+from runtime.artifacts import LARGEST_HASHED, NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
 from runtime.hooks import Hooks
 from runtime.outputs import DEFAULT, LABELS, Outputs
@@ -26,7 +26,6 @@ from runtime.script import InvalidScript, Script, find_script
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
 MAX_BODY_BYTES = 25 * 1024 * 1024
-LARGEST_HASHED = 64 * 1024**2  # bytes of a model; larger ones are compared by size, so that loading is fast
 LARGE_BODY_BYTES = 1024 * 1024
 PREDICT_SECONDS = float(os.environ.get("SERVING_PREDICT_SECONDS", "60"))
 WAIT_SECONDS = 0.9 * PREDICT_SECONDS  # after this time, too little is left to predict
@@ -109,7 +108,7 @@ class Inference:
         self.script = Script(path, self.model_dir)
         self.described = orjson.dumps(self.describe())
         print(f"serve: {self.script.name} of the model answers requests", file=sys.stderr)
-        self.examples = examples.read(self.model_dir)
+        self.examples = examples.read(self.model_dir, quick=True)
         warm_up.run(self.answer, self.examples, None)
 
     def _load_model(self) -> None:
@@ -123,7 +122,7 @@ class Inference:
         answers.require_default(any_type=bool(self.hooks and self.hooks.encodes))
         self.outputs = Outputs(self.handler)
         self.described = orjson.dumps(self.describe())
-        self.examples = examples.read(self.model_dir, self.path)
+        self.examples = examples.read(self.model_dir, self.path, quick=True)
         self._warm_up()
 
     def is_quick(self, body: bytes) -> bool:

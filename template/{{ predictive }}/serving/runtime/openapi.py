@@ -194,11 +194,19 @@ def _zero(item: dict[str, Any]) -> Any:
 
 def _value(column: dict[str, Any]) -> Schema:
     """Return the schema of a column's values."""
-    several = {"any": ["number", "string", "boolean"], "category": ["string", "integer"]}
+    several = {
+        "any": ["number", "string", "boolean"],
+        "category": ["string", "integer"],
+        "datetime": ["string"],
+    }
     kinds = several.get(column["type"], [column["type"]])
     schema = _type(kinds, column["nullable"])
     if column.get("unknown") == "refused":
         schema["description"] = f"One of {column['values']} known values. Others are refused."
+    if column["type"] == "datetime":
+        schema["description"] = "A date and time of ISO 8601 without a time zone."
+    if column["type"] == "integer":
+        schema["format"] = "int64"
     return schema
 
 

@@ -29,6 +29,16 @@ def difference(path: Path, largest: int | None = None) -> str:
     return "" if same else f"its content (sha256) is another one{_versions(path, about)}"
 
 
+def stated_types(path: Path) -> dict[str, str]:
+    """Return name -> type of the columns of a model, as its MLflow signature states them, {} without one."""
+    about = facts(path.parent)
+    sources = about.get("sources")
+    is_stated = isinstance(sources, dict) and sources.get("inputs") == "MLmodel"
+    if not is_stated or about.get("file") != path.name or difference(path, artifacts.LARGEST_HASHED):
+        return {}
+    return {str(item.get("name")): str(item.get("type")) for item in about.get("inputs", [])}
+
+
 def facts(directory: Path) -> dict[str, Any]:
     """Return the facts that are recorded in a directory, {} without any or if they cannot be read."""
     try:
@@ -40,8 +50,7 @@ def facts(directory: Path) -> dict[str, Any]:
 
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files in a directory."""
-    files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
-    return sum(each.stat().st_size for each in files)
+    return sum(each.stat().st_size for each in artifacts.files_of(path))
 
 
 def of_file(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NUMBER, STRING, BOOLEAN, ANY = "number", "string", "boolean", "any"
+INTEGER, DATETIME = "integer", "datetime"  # as an MLflow signature states them
 CATEGORY = "category"  # text or whole numbers, of which the values are unknown
 
 
@@ -14,6 +15,7 @@ class Column:
 
     `values` are the known categories, None for a column without; `missing` is what null becomes before the
     model sees it. `as_given` keeps values as Python objects, for categories that were objects in training.
+    The type of a column `as_stated` is that of a signature: what the steps of the model do with it is unknown.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Column:
     refuses_unknown: bool = False
     missing: Any = None
     as_given: bool = False
+    as_stated: bool = False
     used: bool = True
     example: Any = 0.0
 

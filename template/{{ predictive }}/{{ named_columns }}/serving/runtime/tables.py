@@ -64,7 +64,7 @@ class Table:
         self.numeric = all(column.type == NUMBER and not column.values for column in found)
         is_array = self.numeric and not self.frame and len(self.names) > 1
         self.pick = itemgetter(*self.names) if is_array else None
-        self.all_known = all(column.type != ANY or not column.used for column in found)
+        self.all_known = not any(c.used and (c.type == ANY or c.as_stated) for c in found)
         self.example = {column.name: column.example for column in found}
 
     def decode(self, body: bytes, content_type: str | None) -> Any:

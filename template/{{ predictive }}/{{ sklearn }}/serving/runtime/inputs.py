@@ -1,18 +1,20 @@
 # Part of the library: `copier update` replaces this file.
 """The input of a scikit-learn model: a table, texts, or the numbers of an array. And whether it predicts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from runtime import columns, tables
 from runtime.artifacts import Unsuitable
-from runtime.column import ANY, BOOLEAN, NUMBER, STRING, Column
+from runtime.column import ANY, BOOLEAN, DATETIME, INTEGER, NUMBER, STRING, Column
 from runtime.tables import Table
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+STATED = {"text": STRING, "number": NUMBER, "integer": INTEGER, "switch": BOOLEAN, "datetime": DATETIME}
+EXAMPLES = {STRING: "text", INTEGER: 0, BOOLEAN: False, DATETIME: "2026-01-31T12:00:00"}
 TEXT = Column("text", STRING, nullable=False, example="text")
 
 
@@ -34,8 +36,11 @@ class Texts(Table):
         return texts
 
 
-def of_model(model: Any) -> Table | None:
-    """Return the reader of a model's rows, None for a model that takes arrays of numbers."""
+def of_model(model: Any, types: Mapping[str, str]) -> Table | None:
+    """Return the reader of a model's rows, None for a model that takes arrays of numbers.
+
+    `types` are those that the MLflow signature of the model states, by column.
+    """
     if columns.takes_texts(model):
         return Texts()
     found = columns.of_model(model)
@@ -43,10 +48,27 @@ def of_model(model: Any) -> Table | None:
         has_others = any(column.type in (STRING, BOOLEAN) for column in found)
         return Table(found, frame=False) if has_others else None
     frame = columns.needs_frame(model)
+    if frame or tables.has_pandas():
+        found = tuple(_as_stated(column, types.get(column.name, "")) for column in found)
     if not tables.has_pandas() and not frame:  # an estimator of another library, which takes numbers
         nullable = columns.accepts_missing(model)
         found = tuple(replace(c, type=NUMBER, nullable=nullable) if c.type == ANY else c for c in found)
     return Table(found, frame or any(column.type != NUMBER or column.as_given for column in found))
+
+
+def _as_stated(column: Column, stated: str) -> Column:
+    """Return a column with the type that the signature of its model states, unless its steps state more."""
+    kind = STATED.get(stated)
+    if kind is None or not column.used or column.values is not None:
+        return column
+    if kind == NUMBER:
+        known = replace(column, type=NUMBER, missing=float("nan"), as_stated=True)
+        return known if column.type == ANY else column
+    if column.type != ANY and kind != BOOLEAN:
+        return column
+    # A column of numbers or booleans of Python cannot hold a missing value.
+    nullable = column.nullable and kind in (STRING, DATETIME)
+    return replace(column, type=kind, nullable=nullable, example=EXAMPLES[kind], as_stated=True)
 
 
 def require_predictor(model: Any, name: str) -> None:
