@@ -22,6 +22,7 @@ KINDS: tuple[Kind, ...] = ("throttle", "deny", "expire", "no capacity", "reset",
 ARGUMENTS: dict[str, list[str]] = {"deploy": [], "clean": ["--yes"]}
 # A scaled endpoint, to include all kinds of resources.
 SETTINGS = {"MCC_DO_SCALE_TO_ZERO": "true", "MCC_DO_MAX_COPIES": "2", "MCC_DO_POLL_SECONDS": "0.02"}
+SETTINGS["MCC_DO_ALARM_ERRORS_PERCENT"] = "1"
 # The number of these calls depends on the speed of the fake AWS.
 POLLED = ("Describe", "ListTags", "FilterLogEvents")
 Place = tuple[str, str, int]
@@ -59,7 +60,7 @@ class Lane:
         for kind in (region.components, region.endpoints, region.configs, region.targets, region.policies):
             kind.clear()
         alarms = self.aws.boto3_client("cloudwatch")
-        alarms.delete_alarms(AlarmNames=[f"{NAME}-from-zero"])
+        alarms.delete_alarms(AlarmNames=[f"{NAME}-from-zero", f"{NAME}-errors"])
 
     def replay(self) -> None:
         """Deploy with the requests of the first deployment."""
@@ -164,7 +165,7 @@ def wanted_after(lane: Lane, verb: str) -> dict[str, str]:
     lane.start_over(verb)
     assert lane.run(verb).code == 0
     states = lane.states()
-    assert len(states) == 5 and all(state in ("InService", "exists") for state in states.values())
+    assert len(states) == 6 and all(state in ("InService", "exists") for state in states.values())
     return states
 
 

@@ -72,8 +72,8 @@ def project(kind: str, template: Path, rendered: Path, tmp_path_factory: pytest.
     return folder
 
 
-def policy(project: Path, holder: str) -> dict[str, Any]:
-    command = [str(project / "do" / "doctor"), "--policy", holder, "--account", ACCOUNT, "--json"]
+def policy(project: Path, holder: str, *options: str) -> dict[str, Any]:
+    command = [str(project / "do" / "doctor"), "--policy", holder, "--account", ACCOUNT, "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)["result"]["policy"]
@@ -204,11 +204,24 @@ Stack.add_constructor(
 )
 
 
+def _sequence(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
+    return list(loader.construct_sequence(node, deep=True))
+
+
+for tag in ("!If", "!Not", "!Equals"):
+    Stack.add_constructor(tag, _sequence)
+
+
 def test_the_stack_gives_the_role_what_iam_says(project: Path, policies: dict[str, Any]) -> None:
     stack = yaml.load((project / "iam" / "stack.yml").read_text(), Stack)
     role = stack["Resources"]["ExecutionRole"]["Properties"]
     wanted = [{**s, "Effect": "Allow"} for s in policies["execution-role"]["Statement"]]
     assert role["Policies"][0]["PolicyDocument"]["Statement"] == wanted
+    condition, alarms, _ = role["Policies"][1]
+    assert condition == "HasAlarms" and stack["Parameters"]["Alarms"]["Default"] == "false"
+    with_alarms = policy(project, "execution-role", "--set", "alarm_latency_ms=500")["Statement"]
+    added = [{**s, "Effect": "Allow"} for s in with_alarms if s not in policies["execution-role"]["Statement"]]
+    assert alarms["PolicyDocument"]["Statement"] == added and len(added) == 1
     tags = {tag["Key"]: tag["Value"] for tag in stack["Resources"]["Repository"]["Properties"]["Tags"]}
     config = (project / "do" / "config.toml").read_text()
     assert tags["mcc-project"] == "abalone-age" and f'project_id = "{tags["mcc-project-id"]}"' in config

@@ -32,9 +32,9 @@ def policy(name: str, settings: Config, account: str, partition: str) -> dict[st
         seen = f"iam/ has no {name}; available: {', '.join(near)}"
         raise Failure(USAGE, "no-policy", f"there is no policy {name}", seen, f"do/doctor --policy {near[0]}")
     own = [
-        {key: value for key, value in statement.items() if key != "for"}
+        {key: value for key, value in statement.items() if key not in ("for", "when")}
         for statement in statements
-        if name in statement["for"]
+        if name in statement["for"] and getattr(settings, statement.get("when", "project_name"))
     ]
     filled = [{"Effect": "Allow", **_filled(statement, settings, account, partition)} for statement in own]
     return {"Version": "2012-10-17", "Statement": filled}

@@ -3,13 +3,15 @@
 import time
 from typing import Any
 
+from moto.cloudwatch.models import cloudwatch_backends
+
 from tests.fakes.aws.ecr import image_fault
 from tests.fakes.aws.endpoints import find_endpoint
 from tests.fakes.aws.listing import listed
 from tests.fakes.aws.models import find_model
 from tests.fakes.aws.resources import Component, now, tags_of
 from tests.fakes.aws.rollout import roll_out
-from tests.fakes.aws.wire import Request, invalid, operation
+from tests.fakes.aws.wire import ACCOUNT, Request, invalid, operation
 from tests.fakes.aws.world import Region, World
 
 
@@ -85,6 +87,11 @@ def update(world: World, request: Request) -> dict[str, Any]:
             f"MaximumBatchSize {batch['Value']} is not between 5 and 50 percent of the "
             f"{component.current_copies} copies of the inference component."
         )
+    watched = parameters.get("DeploymentConfig", {}).get("AutoRollbackConfiguration", {}).get("Alarms", [])
+    alarms = cloudwatch_backends[ACCOUNT][request.region].alarms
+    for name in (alarm["AlarmName"] for alarm in watched):
+        if name not in alarms:
+            raise invalid(f"Could not find alarm {name}.")
     component.copies = parameters.get("RuntimeConfig", {"CopyCount": component.copies})["CopyCount"]
     component.deployment = parameters.get("DeploymentConfig")
     component.status, component.modified = "Updating", now()

@@ -7,11 +7,14 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from moto.cloudwatch.models import cloudwatch_backends
+
 from tests.fakes.aws.containers import Container, Launch, StartError
 from tests.fakes.aws.ecr import image_fault
 from tests.fakes.aws.endpoints import NO_CAPACITY
 from tests.fakes.aws.images import architecture_of, resolve
 from tests.fakes.aws.resources import Component, now
+from tests.fakes.aws.wire import ACCOUNT
 from tests.fakes.aws.world import Region, World
 
 PING_EVERY_SECONDS = 0.05
@@ -41,11 +44,30 @@ def _change_over(
         reason = _misfit(world, component, specification) or image_fault(world, image)
     if reason is None and component.copies > 0:
         container, reason = _started(world, region, component, specification)
+    if reason is None and _alarmed(world, region, component):
+        reason = "an alarm is in ALARM"
     with world.lock:
         if component.abandoned.is_set():
             world.dispose(container)
             return
         _finish(world, component, specification, container, reason)
+
+
+def _alarmed(world: World, region: str, component: Component) -> bool:
+    """Return whether an alarm of an update starts while AWS waits after the batches of copies."""
+    deployment = component.deployment or {}
+    watched = deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])
+    waits = deployment.get("RollingUpdatePolicy", {}).get("WaitIntervalInSeconds", 0) > 0
+    if component.status != "Updating" or not watched or not waits or not world.settings.role_reads_alarms:
+        return False
+    known = cloudwatch_backends[ACCOUNT][region].alarms
+    end = time.monotonic() + world.settings.bake_seconds
+    while time.monotonic() < end and not component.abandoned.wait(PING_EVERY_SECONDS):
+        if any(
+            known[item["AlarmName"]].state_value == "ALARM" for item in watched if item["AlarmName"] in known
+        ):
+            return True
+    return False
 
 
 def _finish(

@@ -24,6 +24,8 @@ class Settings:
     reserved_mib: float = 1024
     reserved_share_with_gpus: float = 0.8
     image_refused: Literal["at the call", "while creating"] = "while creating"
+    role_reads_alarms: bool = True  # whether the execution role has cloudwatch:DescribeAlarms
+    bake_seconds: float = 0.3  # the time for which WaitIntervalInSeconds of an update counts
     failed_update: Literal["rolls back", "fails"] = "rolls back"
     default_quota: float = 4
     quotas: dict[str, float] = field(default_factory=dict)  # by instance type, for endpoint usage

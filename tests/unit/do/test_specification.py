@@ -12,7 +12,7 @@ from lifecycle.project import ERROR, OK, WARNING, Failure, Finding
 from lifecycle.registry import Image
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import changes, cost, inventory, specification, target_checks
-from lifecycle.sagemaker.specification import COMPONENT
+from lifecycle.sagemaker.specification import COMPONENT, Rollout
 from lifecycle.sagemaker.target import Target
 
 from tests.lifecycle.commands import ROLE
@@ -23,6 +23,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "gpus": {"accelerators": 4, "ami": "al2023-ami-sagemaker-inference-gpu-4-1", "detailed_metrics": True},
     "scaled": {"copies": 2, "max_copies": 8},
     "to zero": {"scale_to_zero": True},
+    "alarms": {"alarm_errors_percent": 1.5, "alarm_latency_ms": 800, "copies": 2, "max_copies": 2},
+    "prefixes": {"routing": "prefix-aware"},
+    "metrics": {"detailed_metrics": True, "metrics_path": "/prometheus/metrics"},
     "archive": {"model_data": "s3://bucket/model.tar.gz"},
     "prefix": {"model_data": "s3://bucket/models/mine/"},
     "longest name": {"project_name": "a" * 63, "model_data": "s3://bucket/models/mine/"},
@@ -58,6 +61,13 @@ SETTINGS = Target(
     max_usd_per_hour=0.21,
     expires_after_hours=4.0,
     detailed_metrics=False,
+    metrics_path="/metrics",
+    routing="least-outstanding",
+    routing_prefix_bytes=4096,
+    routing_concurrency=8,
+    alarm_errors_percent=0.0,
+    alarm_latency_ms=0,
+    alarm_topic="",
     model_data="",
     provision_seconds=1800,
     download_seconds=300,
@@ -92,7 +102,9 @@ def test_botocore_accepts_every_request(variant: str) -> None:
     kinds = [step.kind for step in steps]
     assert kinds[:2] == ["endpoint config", "endpoint"]
     assert ("model" in kinds) == changed.model_data.endswith("/")
-    assert ("scalable target" in kinds) == changed.scales and ("alarm" in kinds) == changed.scale_to_zero
+    assert ("scalable target" in kinds) == changed.scales and ("alarm" in kinds) == (
+        changed.scale_to_zero or changed.alarm_latency_ms > 0
+    )
     made = {kind: request for kind, _, request in wanted}
     config = made["endpoint config"]
     (instances,) = config["ProductionVariants"]
@@ -105,7 +117,10 @@ def test_botocore_accepts_every_request(variant: str) -> None:
     assert needs.get("NumberOfAcceleratorDevicesRequired", 0) == changed.accelerators
     if "Container" in component:
         assert component["Container"]["Environment"] == changed.environment
-    update = specification.component_update(made["inference component"], 5)
+    idle = instances["ManagedInstanceScaling"].get("ScaleInPolicy", {}).get("Strategy", "")
+    assert idle == ("IDLE_RELEASE" if changed.scale_to_zero else "")
+    alarms = [name for kind, name, _ in wanted if kind == "alarm"]
+    update = specification.component_update(made["inference component"], 5, alarms)
     model = known["sagemaker"].operation_model("UpdateInferenceComponent")
     validate_parameters(update, model.input_shape)
     assert update["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"] == 2
@@ -163,10 +178,11 @@ def test_every_batch_of_an_update_has_its_time() -> None:
     for copies in range(2, 12):
         update = specification.component_update(component, copies)
         size = update["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"]
-        assert -(-copies // size) <= specification.batches(update)
-    assert specification.batches(specification.component_update(component, 1)) == 1
-    assert inventory.patience(SETTINGS, 3) == 1800 + 3 * 600
-    assert inventory.patience(dataclasses.replace(SETTINGS, wait_seconds=60.0), 3) == 60
+        assert -(-copies // size) <= specification.rollout(update).batches
+    assert specification.rollout(specification.component_update(component, 1)) == Rollout(1, 0)
+    assert inventory.patience(SETTINGS, Rollout(3)) == 1800 + 3 * 600
+    assert inventory.patience(SETTINGS, Rollout(3, 300)) == 1800 + 3 * 900
+    assert inventory.patience(dataclasses.replace(SETTINGS, wait_seconds=60.0), Rollout(3)) == 60
 
 
 def test_a_region_is_judged_without_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,12 +53,13 @@ def steps(desired: DesiredState, found: list[Resource], expires: bool) -> list[S
     usable = {(item.kind, item.name): item for item in found if not reasons[item.kind, item.name]}
     planned = [_delete(item, why) for item in found if (why := reasons[item.kind, item.name])]
     scaled = any(kind == "scalable target" for kind, *_ in desired)
+    watched = [name for kind, name, request in desired if kind == "alarm" and "AlarmActions" in request]
     for kind, name, request in desired:
         existing = usable.get((kind, name))
         if existing is None:
             planned.append(Step("create", kind, name, request))
         elif kind == COMPONENT:
-            planned += _updated(request, existing, scaled)
+            planned += _updated(request, existing, scaled, watched)
         elif kind not in IMMUTABLE_KINDS and (changed := list(differences(request, existing.described))):
             planned.append(Step("update", kind, name, request, "; ".join(changed)))
     named = {(kind, name) for kind, name, _ in desired}
@@ -107,14 +108,18 @@ def _unusable(item: Resource, found: list[Resource]) -> str:
     return "" if status in USABLE else f"its endpoint is {status}"
 
 
-def _updated(request: Request, existing: Resource, scaled: bool) -> Iterator[Step]:
-    """Yield the updates of a component; `scaled` is whether auto scaling sets the number of copies."""
+def _updated(request: Request, existing: Resource, scaled: bool, watched: list[str]) -> Iterator[Step]:
+    """Yield the updates of a component.
+
+    `scaled` is whether auto scaling sets the number of copies; the alarms `watched` can roll back an update.
+    """
     name, copies = existing.name, request["RuntimeConfig"]["CopyCount"]
     runtime = existing.described.get("RuntimeConfig", {})
     running = runtime.get("DesiredCopyCount", copies)
     serving = runtime.get("CurrentCopyCount", running)
     if changed := list(differences(request["Specification"], specification_of(existing.described))):
-        yield Step("update", COMPONENT, name, component_update(request, serving), "; ".join(changed))
+        update = component_update(request, serving, watched)
+        yield Step("update", COMPONENT, name, update, "; ".join(changed))
     if running != copies and not scaled:
         request = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
         yield Step("scale", COMPONENT, name, request, f"from {running} to {copies} copies")

@@ -12,7 +12,7 @@ from lifecycle.aws import Aws, AwsFailure, tag_list
 from lifecycle.console import log
 from lifecycle.project import POLICY, USAGE, Failure, Result
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import changes, cost, inventory, plan, remote, specification
+from lifecycle.sagemaker import alarms, changes, cost, inventory, plan, remote, specification
 from lifecycle.sagemaker.changes import Step
 from lifecycle.sagemaker.kinds import ASYNC_KINDS
 from lifecycle.sagemaker.logs import Tail
@@ -121,11 +121,11 @@ def _apply(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
             raise
     if step.kind in ASYNC_KINDS and step.action != "tag":
         resource = inventory.wait_until_stable(
-            settings, aws, step.kind, step.name, tail.quietly, specification.batches(step.request)
+            settings, aws, step.kind, step.name, tail.quietly, specification.rollout(step.request)
         )
         if step.action != "delete" and not _applied(step, resource):
             if step.action == "update" and resource and resource.status == "InService":
-                raise _rolled_back(resource, tail.last)
+                raise _rolled_back(resource, tail.last, alarms.started(aws, alarms.of_update(step.request)))
             new = "new " if step.action == "update" else ""
             raise inventory.failed(f"the {new}{step.kind} {step.name}", resource, tail.last)
 
@@ -145,13 +145,18 @@ def _call(aws: Aws, step: Step, request: Request) -> None:
         time.sleep(min(2.0, aws.settings.poll_seconds))
 
 
-def _rolled_back(resource: Resource, lines: list[str]) -> Failure:
-    """Return the failure of an update that AWS rolled back, for which AWS gives no reason."""
+def _rolled_back(resource: Resource, lines: list[str], started: list[str]) -> Failure:
+    """Return the failure of an update that AWS rolled back, for which AWS gives no reason.
+
+    `started` are the alarms of the update that are in ALARM.
+    """
     container = changes.specification_of(resource.described).get("Container", {})
     serving = container.get("Image") or resource.described.get("EndpointConfigName", "the previous model")
     cause, next_step = explain.explained("\n".join(lines), "do/logs shows the complete log")
     seen = f"the {resource} serves {serving} again"
     seen = "\n        ".join([seen, *lines[-inventory.LOG_LINES_SHOWN :]])
+    if started:
+        cause, next_step = f"an alarm started: {'; '.join(started)}", "do/logs shows the complete log"
     cause = cause or "the new version did not start in time; its last log lines are above"
     next_step = f"{next_step}; fix the image or the setting, then run do/deploy"
     return Failure(project.REFUSED, "rolled-back", "AWS rolled back the update", seen, next_step, cause)
@@ -172,13 +177,14 @@ def _completed(settings: Target, aws: Aws, step: Step) -> Request:
     request, (service, operation) = dict(step.request), step.call
     tags = {**({} if step.action == "tag" else aws.tags), **specification.expiry(settings)}
     listed = tag_list(tags)
-    if operation == "put_metric_alarm":
+    if operation == "put_metric_alarm" and "AlarmActions" not in request:
         about = {**specification.scalable_target(settings.project_name), "PolicyNames": [step.name]}
         found = aws.pages("application-autoscaling", "describe_scaling_policies", "ScalingPolicies", **about)
         return {**request, "AlarmActions": [policy["PolicyARN"] for policy in found], "Tags": listed}
     if operation == "register_scalable_target" and step.action == "create":
         return {**request, "Tags": tags}
-    tagged = step.action == "tag" or (service, step.action) == ("sagemaker", "create")
+    created = step.action == "create" and (service == "sagemaker" or step.kind == "alarm")
+    tagged = step.action == "tag" or created
     return {**request, "Tags": listed} if tagged else request
 
 

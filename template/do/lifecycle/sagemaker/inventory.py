@@ -14,11 +14,13 @@ from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
 from lifecycle.resources import Resource
+from lifecycle.sagemaker import alarms
 from lifecycle.sagemaker.kinds import AUTOSCALING, IMMUTABLE_KINDS, SAGEMAKER, call_of
-from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, scalable_target
+from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, Rollout, scalable_target
 from lifecycle.sagemaker.target import Target
 
 LOG_LINES_SHOWN = 8
+ONE_BATCH = Rollout()
 
 
 def find(settings: Target, aws: Aws) -> list[Resource]:
@@ -79,7 +81,7 @@ def expired(found: list[Resource], moment: str) -> list[Resource]:
         if item.kind == COMPONENT:
             host = item.described["EndpointName"]
             hosts[COMPONENT, item.name] = hosts["scalable target", item.name] = host
-            hosts["alarm", f"{item.name}-from-zero"] = host
+            hosts |= {("alarm", name): host for name in _alarm_names(item.name)}
             hosts["model", item.described.get("Specification", {}).get("ModelName")] = host
 
     def end(item: Resource) -> str:
@@ -94,8 +96,8 @@ def possible(settings: Target) -> list[str]:
     """Return the names of resources that might exist, if AWS cannot be reached."""
     name = settings.project_name
     names = {kind: f"{settings.name_prefix}*" if kind in IMMUTABLE_KINDS else name for kind in SAGEMAKER}
-    names |= {"scalable target": name, "alarm": f"{name}-from-zero"}
-    return [f"{kind} {name} might exist (could not verify)" for kind, name in names.items()]
+    listed = [*names.items(), ("scalable target", name), *(("alarm", alarm) for alarm in _alarm_names(name))]
+    return [f"{kind} {name} might exist (could not verify)" for kind, name in listed]
 
 
 def find_tagged(settings: Target, aws: Aws, known: Collection[str]) -> list[Resource]:
@@ -119,10 +121,10 @@ def describe(settings: Target, aws: Aws, kind: str, name: str) -> Resource | Non
     return Resource(kind, name, found[f"{noun}Arn"], settings.owns(tags), status, found, tags)
 
 
-def patience(settings: Target, batches: int = 1) -> float:
-    """Return the time limit in seconds for instances, and for each batch the download and the start."""
-    each = settings.download_seconds + settings.startup_seconds
-    return settings.wait_seconds or settings.provision_seconds + batches * each
+def patience(settings: Target, rollout: Rollout = ONE_BATCH) -> float:
+    """Return the time limit in seconds: for instances, and for each batch the download, start and wait."""
+    each = settings.download_seconds + settings.startup_seconds + rollout.wait_seconds
+    return settings.wait_seconds or settings.provision_seconds + rollout.batches * each
 
 
 def wait_until_stable(
@@ -131,14 +133,14 @@ def wait_until_stable(
     kind: str,
     name: str,
     new_lines: Callable[[], Iterable[str]] = tuple,
-    batches: int = 1,
+    rollout: Rollout = ONE_BATCH,
 ) -> Resource | None:
     """Wait until a resource is in a stable state and return it, None if it is deleted.
 
     `new_lines` returns the new log lines of its containers. Raise Failure (timed out) after the time limit
-    for instances, model and start, and for each of `batches`; the operation continues in AWS.
+    for instances, model and start, and for each batch of the `rollout`; the operation continues in AWS.
     """
-    limit = patience(settings, batches)
+    limit = patience(settings, rollout)
     progress = Progress(f"{kind} {name}", limit)
     while True:
         resource = describe(settings, aws, kind, name)
@@ -192,6 +194,11 @@ def _tagged(settings: Target, aws: Aws) -> Iterator[Resource]:
         yield Resource(kind, name, entry["ResourceARN"], True, tags=tags_of(entry["Tags"]))
 
 
+def _alarm_names(component: str) -> list[str]:
+    """Return the names of alarms: the one that starts a first copy, and those on responses."""
+    return [f"{component}-from-zero", *alarms.names(component)]
+
+
 def _names(tagged: list[Resource], kind: str) -> list[str]:
     return [item.name for item in tagged if item.kind == kind]
 
@@ -212,7 +219,7 @@ def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:
 
 
 def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
-    """Yield the scaling of a component: policies, scalable target, and the alarm that starts a first copy."""
+    """Yield the scaling of a component: policies, scalable target, and its alarms."""
     about = scalable_target(component)
     which = {
         "ServiceNamespace": about["ServiceNamespace"],
@@ -227,7 +234,7 @@ def _scaling(settings: Target, aws: Aws, component: str) -> Iterator[Resource]:
             name, policy_arn = policy["PolicyName"], policy["PolicyARN"]
             yield Resource("scaling policy", name, policy_arn, owned, "", policy, tags)
         yield Resource("scalable target", component, arn, owned, "", target, tags)
-    names = [f"{component}-from-zero"]
+    names = _alarm_names(component)
     for alarm in aws.pages("cloudwatch", "describe_alarms", "MetricAlarms", AlarmNames=names):
         arn = alarm["AlarmArn"]
         tags = tags_of(aws.call("cloudwatch", "list_tags_for_resource", ResourceARN=arn)["Tags"])

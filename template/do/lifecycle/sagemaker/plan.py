@@ -14,10 +14,10 @@ from lifecycle import checks, journal, registry
 from lifecycle.aws import NO_CREDENTIALS, Aws, AwsFailure
 from lifecycle.policies import policy
 from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, USAGE, Failure, Finding, Result, finding
-from lifecycle.sagemaker import changes, cost, export, inventory, specification, target_checks
+from lifecycle.sagemaker import alarms, changes, cost, export, inventory, specification, target_checks
 from lifecycle.sagemaker.changes import Step
 from lifecycle.sagemaker.kinds import call_of
-from lifecycle.sagemaker.specification import DesiredState
+from lifecycle.sagemaker.specification import COMPONENT, DesiredState
 from lifecycle.sagemaker.target import Target
 
 OVER_BUDGET = "too-dear"
@@ -131,6 +131,8 @@ def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Pla
     done = {"components"} if has_role else {"components", "role"}
     known = {name: check for name, check in target_checks.CHECKS.items() if name not in done}
     checked += [_cost(settings), *checks.of_target(settings, aws, known)]
+    updates = [step.request for step in steps if (step.action, step.kind) == ("update", COMPONENT)]
+    checked += alarms.findings(settings, aws, updates)
     return Plan(settings, desired, steps, checked, _actions(settings, aws.partition))
 
 

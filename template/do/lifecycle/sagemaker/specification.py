@@ -3,17 +3,21 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from lifecycle.sagemaker import alarms
 from lifecycle.sagemaker.target import Target
 
 VARIANT = "main"
 CPU_CORES = 1  # reserved for a copy without GPUs; a copy can use all cores of its instance
+IDLE_MINUTES = 5  # the minimum
 NEVER = "never"
 MOST_BATCHES = 3  # of an update in batches of half of the copies, rounded down
 EXPIRES_AT = "mcc-expires-at"
 LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
+DEFAULT_METRICS_PATH = "/metrics"
 COMPONENT = "inference component"
 Request = dict[str, Any]
 DesiredState = list[tuple[str, str, Request]]  # kind, name, and the request that creates it
@@ -26,6 +30,7 @@ def desired(settings: Target, image: str) -> DesiredState:
     hosts: DesiredState = [
         ("endpoint config", config["EndpointConfigName"], config),
         ("endpoint", name, endpoint),
+        *(("alarm", request["AlarmName"], request) for request in alarms.requests(settings)),
     ]
     if not settings.model_data.endswith("/"):
         component = component_of(settings, {"Container": container})
@@ -39,13 +44,15 @@ def desired(settings: Target, image: str) -> DesiredState:
 def endpoint_config(settings: Target) -> Request:
     """Return the request for the instances. The name contains a hash, because a config is immutable."""
     least = 0 if settings.scale_to_zero else settings.instance_count
-    limits = {"MinInstanceCount": least, "MaxInstanceCount": settings.max_instance_count}
+    limits: Request = {"MinInstanceCount": least, "MaxInstanceCount": settings.max_instance_count}
+    if settings.scale_to_zero:  # by default, an idle instance is billed for up to half an hour
+        limits["ScaleInPolicy"] = {"Strategy": "IDLE_RELEASE", "CooldownInMinutes": IDLE_MINUTES}
     variant: Request = {
         "VariantName": VARIANT,
         "InstanceType": settings.instance_type,
         "InitialInstanceCount": settings.instance_count,
         "ManagedInstanceScaling": {"Status": "ENABLED", **limits},
-        "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
+        "RoutingConfig": routing(settings),
         "VariantInstanceProvisionTimeoutInSeconds": settings.provision_seconds,
         **({"InferenceAmiVersion": settings.ami} if settings.ami else {}),
     }
@@ -59,11 +66,25 @@ def endpoint_config(settings: Target) -> Request:
     return {"EndpointConfigName": _numbered(settings, content), **content}
 
 
+def routing(settings: Target) -> Request:
+    """Return how the instance of a request is chosen. With a common prefix, its cache has the prefix."""
+    if settings.routing != "prefix-aware":
+        return {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
+    lengths = {
+        "PrefixLength": settings.routing_prefix_bytes,
+        "ConcurrencyThreshold": settings.routing_concurrency,
+    }
+    return {"RoutingStrategy": "PREFIX_AWARE", "PrefixAwareRoutingConfig": lengths}
+
+
 def container_of(settings: Target, image: str) -> Request:
     """Return the container of a component or a model."""
     archive = settings.model_data.endswith(".tar.gz")
     artifact = {"ArtifactUrl": settings.model_data} if archive else {}
-    return {"Image": image, "Environment": dict(settings.environment), **artifact}
+    scraped = {"MetricsEndpoints": [{"MetricsEndpointPath": settings.metrics_path}]}
+    explicit = settings.detailed_metrics and settings.metrics_path != DEFAULT_METRICS_PATH
+    metrics = {"ContainerMetricsConfig": scraped} if explicit else {}
+    return {"Image": image, "Environment": dict(settings.environment), **artifact, **metrics}
 
 
 def component_of(settings: Target, source: Request) -> Request:
@@ -95,22 +116,32 @@ def model_of(settings: Target, container: Request) -> Request:
     return {"ModelName": _numbered(settings, content), **content}
 
 
-def component_update(component: Request, copies: int) -> Request:
+def component_update(component: Request, copies: int, watched: Sequence[str] = ()) -> Request:
     """Return the request that updates a component in batches of half of its running copies.
 
-    A batch must be 5 to 50 % of the running copies, so fewer than two copies are updated without batches.
+    A batch must be 5 to 50 % of the running copies, so fewer than two copies are updated without batches, and
+    without the rollback by the alarms in `watched`.
     """
     changed = {name: component[name] for name in ("InferenceComponentName", "Specification")}
     if copies < 2:
         return changed
     size = {"Type": "COPY_COUNT", "Value": copies // 2}
-    policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}
-    return {**changed, "DeploymentConfig": {"RollingUpdatePolicy": policy}}
+    wait = alarms.BAKE_SECONDS if watched else 0
+    policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": wait}
+    return {**changed, "DeploymentConfig": {"RollingUpdatePolicy": policy, **alarms.rollback(watched)}}
 
 
-def batches(request: Request) -> int:
-    """Return the maximum number of batches of an update, 1 without batches."""
-    return MOST_BATCHES if "DeploymentConfig" in request else 1
+class Rollout(NamedTuple):
+    """The maximum number of batches of a change, and the seconds that AWS waits after each."""
+
+    batches: int = 1
+    wait_seconds: int = 0
+
+
+def rollout(request: Request) -> Rollout:
+    """Return the batches of an update."""
+    policy = request.get("DeploymentConfig", {}).get("RollingUpdatePolicy")
+    return Rollout(MOST_BATCHES, policy["WaitIntervalInSeconds"]) if policy else Rollout()
 
 
 def reserved(settings: Target) -> str:

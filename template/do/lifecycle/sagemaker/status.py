@@ -40,6 +40,7 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 def _row(settings: Target, aws: Aws, resource: Resource) -> dict[str, Any]:
     row = {name: getattr(resource, name) for name in ("kind", "name", "arn", "status")}
+    row["status"] = resource.status or resource.described.get("StateValue", "")  # of an alarm
     row["ours"] = resource.owned
     described, created = resource.described, resource.described.get("CreationTime")
     row |= {"region": aws.region, "created": created.isoformat(timespec="seconds") if created else None}

@@ -9,6 +9,8 @@ from lifecycle.project import PRECONDITION, USAGE, Config, Failure
 
 LONGEST_PREFIX = 54  # of a name that ends in a dash and an eight-digit hash
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]+")
+TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]+")
+ROUTINGS = ("least-outstanding", "prefix-aware")
 MOST_VARIABLES = 16  # in the environment of a component's container
 GPU_TYPE = re.compile(r"ml\.[gp][0-9]")
 SECRET = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
@@ -36,6 +38,13 @@ class Target(Config):
     max_usd_per_hour: float
     expires_after_hours: float
     detailed_metrics: bool
+    metrics_path: str
+    routing: str
+    routing_prefix_bytes: int
+    routing_concurrency: int
+    alarm_errors_percent: float
+    alarm_latency_ms: int
+    alarm_topic: str
     model_data: str
     provision_seconds: int
     download_seconds: int
@@ -48,6 +57,11 @@ class Target(Config):
     def scales(self) -> bool:
         """Whether auto scaling sets the number of copies."""
         return self.scale_to_zero or self.max_copies > self.copies
+
+    @property
+    def alarms(self) -> bool:
+        """Whether the endpoint has alarms on its responses."""
+        return self.alarm_errors_percent > 0 or self.alarm_latency_ms > 0
 
     @property
     def name_prefix(self) -> str:
@@ -93,6 +107,8 @@ class Target(Config):
         for name, least in (("provision_seconds", 300), ("download_seconds", 60), ("startup_seconds", 60)):
             if not least <= getattr(self, name) <= 3600:
                 yield f"{name} is {getattr(self, name)}, not {least} to 3600", f"set {name} = 600"
+        yield from self._routing_mismatches()
+        yield from self._alarm_mismatches()
         if self.accelerators and not self.ami and GPU_TYPE.match(self.instance_type):
             seen = f"ami is empty, so {self.instance_type} starts with an old NVIDIA driver"
             yield seen, 'set ami = "al2023-ami-sagemaker-inference-gpu-4-1", or `copier update`'
@@ -115,3 +131,32 @@ class Target(Config):
         if self.role_arn and not ROLE.fullmatch(self.role_arn):
             seen = f"role_arn {self.role_arn} is not the ARN of a role"
             yield seen, 'set role_arn = "arn:aws:iam::123456789012:role/inference"'
+
+    def _routing_mismatches(self) -> Iterator[tuple[str, str]]:
+        """Yield the invalid setting of routing and the fix."""
+        if self.routing not in ROUTINGS:
+            yield f"routing is {self.routing}, not {' or '.join(ROUTINGS)}", f'set routing = "{ROUTINGS[0]}"'
+        if self.routing != "prefix-aware":
+            return
+        if self.max_instance_count < 2:
+            seen = "routing is prefix-aware, and there is only one instance to route to"
+            yield seen, 'set max_instance_count = 2, or routing = "least-outstanding"'
+        for name, least, most in (("prefix_bytes", 1024, 65536), ("concurrency", 1, 1024)):
+            value = getattr(self, f"routing_{name}")
+            if not least <= value <= most:
+                yield f"routing_{name} is {value}, not {least} to {most}", f"set routing_{name} = {least}"
+
+    def _alarm_mismatches(self) -> Iterator[tuple[str, str]]:
+        """Yield the invalid setting of alarms and the fix."""
+        if self.alarm_errors_percent >= 100:
+            seen = f"alarm_errors_percent is {self.alarm_errors_percent}, and no share is larger"
+            yield seen, "set alarm_errors_percent = 1.0, or 0 for no alarm"
+        if not self.alarm_topic:
+            return
+        topic = TOPIC.fullmatch(self.alarm_topic)
+        if not topic or topic[1] != self.region:
+            seen = f"alarm_topic {self.alarm_topic} is not the ARN of an SNS topic in {self.region}"
+            yield seen, f'set alarm_topic = "arn:aws:sns:{self.region}:123456789012:alarms"'
+        if not self.alarms:
+            seen = "alarm_topic is set, and there is no alarm"
+            yield seen, "set alarm_errors_percent or alarm_latency_ms"
