@@ -60,6 +60,7 @@ def answers(document, content_type="application/json"):
 
 """
 LIGHTGBM_TEXT = """
+import re
 import lightgbm
 quiet = {"verbose": -1, "num_threads": 1, "num_leaves": 7}
 for objective, target in (
@@ -84,6 +85,23 @@ assert answers([list(row.values()) for row in records]) == expected
 csv = "income,city,age\\n" + "".join(f"0.5,{row['city'] or ''},30\\n" for row in records)
 assert answers(csv.encode(), "text/csv") == expected
 assert answers([{**records[0], "city": 1}]).startswith("400 Row 1, column 'city' is 1, not text.")
+text = Path("own_model/own.txt").read_text()
+infos = re.search("^feature_infos=(.*)", text, re.MULTILINE)[1]
+flag = " ".join([*infos.split()[:2], "[0:1]"])  # a column of 0 and 1, which could have been a category
+Path("own.txt").write_text(text.replace(infos, flag))
+assert "own.txt was trained with category columns of a DataFrame. The file does not" in refusal("own.txt")
+Path("own_model/own.txt").write_text(text.replace(infos, flag))
+for stated in (("city",), ("age",), ("no",)):
+    model_handler.ModelHandler.CATEGORY_COLUMNS = stated
+    if stated == ("city",):
+        assert answers({"instances": records}) == expected
+    else:
+        assert "Set CATEGORY_COLUMNS in serving/model_handler.py" in refusal("own.txt"), stated
+model_handler.ModelHandler.CATEGORY_COLUMNS = ()
+ordered = text.replace(infos, " ".join(["[0:2]", *infos.split()[1:]]))  # LightGBM takes ordered categories
+ordered = re.sub(r"\[categorical_feature: .*\]", "[categorical_feature: ]", ordered)  # for numbers
+Path("own_model/own.txt").write_text(ordered)
+assert answers({"instances": records}) == expected
 booster = lightgbm.train({**quiet, "objective": "regression"}, lightgbm.Dataset(rows, rows[:, 0]), 5)
 booster.save_model("own.txt")
 text = Path("own.txt").read_text()

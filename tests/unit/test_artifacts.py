@@ -269,28 +269,6 @@ def test_a_digest_is_of_all_files(tmp_path: Path) -> None:
     assert artifacts.digest(tmp_path) != first != artifacts.digest(tmp_path / "a" / "c")
 
 
-def test_a_large_model_is_identified_by_parts_of_it_at_the_start_alone(tmp_path: Path) -> None:
-    model = tmp_path / "model.bin"
-    with model.open("wb") as file:
-        file.truncate(3 * 1024**3)  # without a block on the disk
-    started = time.perf_counter()
-    known = {"sha256": "of another model", "fingerprint": artifacts.fingerprint(model)}
-    assert artifacts.is_identified(model, known, quick=True) and time.perf_counter() - started < 2
-    with model.open("r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"x")
-    assert not artifacts.is_identified(model, known, quick=True)
-    small = tmp_path / "small.bin"
-    small.write_bytes(b"model")
-    found = artifacts.identity(small)
-    assert artifacts.is_identified(small, found, quick=True)
-    for changed in ({**found, "sha256": "other"}, {}):  # the parts do not decide here
-        assert not artifacts.is_identified(small, changed, quick=True)
-    (tmp_path / "folder").mkdir()
-    small.rename(tmp_path / "folder" / "small.bin")
-    assert artifacts.fingerprint(tmp_path / "folder") != found["fingerprint"]
-
-
 def test_versions_of_a_requirements_file() -> None:
     lines = ["# comment", "xgboost-cpu==3.4.1 ; sys_platform == 'linux'", "Numpy==2.4.6", "numpy-x>=1", ""]
     assert artifacts.pinned(lines) == {"xgboost": "3.4.1", "numpy": "2.4.6"}

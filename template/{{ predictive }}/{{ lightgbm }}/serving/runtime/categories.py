@@ -2,77 +2,58 @@
 """Category columns of the DataFrame that a LightGBM model was trained with: their values and codes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from runtime.artifacts import Unsuitable
-from runtime.column import ANY, BOOLEAN, NUMBER, STRING, Column
-from runtime.tables import Table
+from runtime.coded import Coded
 
 LISTED = re.compile(r"^\[categorical_feature: ([\d,]+)\]", re.MULTILINE)
 RANGES = re.compile(r"^feature_infos=(.*)", re.MULTILINE)
-TYPES = {
-    frozenset({str}): STRING,
-    frozenset({bool}): BOOLEAN,
-    frozenset({int}): NUMBER,
-    frozenset({float}): NUMBER,
-}
 UNKNOWN = (
-    "The file does not state which of its columns these categories belong to. Train with unordered "
-    "categories and without categorical_feature, or with numbers that you choose."
+    "The file does not state which of its columns these categories belong to. Set CATEGORY_COLUMNS in "
+    "serving/model_handler.py to their names."
 )
 
 
-class Categories(Table):
-    """Reads rows by name or in order, and replaces categories by codes, as LightGBM does for a DataFrame.
-
-    A category that the model does not have is a missing value.
-    """
-
-    def __init__(self, names: list[str], categories: Mapping[int, list[Any]]) -> None:
-        super().__init__([_column(name, categories.get(at)) for at, name in enumerate(names)], frame=False)
-        self.codes = {
-            at: {value: float(code) for code, value in enumerate(c)} for at, c in categories.items()
-        }
-
-    def features(self, rows: Any) -> np.ndarray:
-        """Return decoded rows as an array of numbers and codes."""
-        values = super().features(rows)
-        array = np.empty(values.shape)
-        for at in range(values.shape[1]):
-            codes = self.codes.get(at)
-            array[:, at] = [codes.get(v, np.nan) for v in values[:, at]] if codes else values[:, at]
-        return array
-
-
-def of_model(booster: Any, name: str) -> Categories | None:
+def of_model(booster: Any, name: str, stated: Sequence[str] = ()) -> Coded | None:
     """Return the reader of a model with category columns, None for others. Raise Unsuitable if it is unclear.
 
-    The file has the categories in the order of the columns, and the positions of all columns with codes.
+    The file has the categories in the order of the columns, but not the columns: these are `stated`, or the
+    only ones whose values in training can be codes of these categories.
     """
     lists: list[list[Any]] = booster.pandas_categorical or []
     if not any(lists):
         return None
-    text = booster.model_to_string(num_iteration=1)
+    names, text = booster.feature_name(), booster.model_to_string(num_iteration=1)
     listed, ranges = LISTED.search(text), RANGES.search(text)
-    columns = sorted(set(map(int, listed[1].split(",")))) if listed else []
+    coded = set(map(int, listed[1].split(","))) if listed else set()
     infos = ranges[1].split() if ranges else []
-    if len(columns) != len(lists) or not all(map(_fits, (infos[at] for at in columns), lists)):
+    chosen = [at for at, each in enumerate(names) if not stated or each in stated]
+    fitting = [[at for at in chosen if _fits(infos[at], at in coded, len(each))] for each in lists]
+    columns = _first(fitting)
+    last = _first([[-at for at in reversed(each)] for each in reversed(fitting)])
+    if not columns or columns != [-at for at in reversed(last)] or not set(stated) <= set(names):
         raise Unsuitable(f"{name} was trained with category columns of a DataFrame. {UNKNOWN}")
-    return Categories(booster.feature_name(), dict(zip(columns, lists, strict=True)))
+    return Coded(names, dict(zip(columns, lists, strict=True)), refuses_unknown=False)
 
 
-def _fits(info: str, categories: list[Any]) -> bool:
-    """Return whether the codes of a column in training are those of these categories."""
+def _first(fitting: list[list[int]]) -> list[int]:
+    """Return the first choice of one number of each list, in ascending order; [] if there is none."""
+    found: list[int] = []
+    for numbers in fitting:
+        after = [number for number in numbers if not found or number > found[-1]]
+        if not after:
+            return []
+        found.append(after[0])
+    return found
+
+
+def _fits(info: str, is_coded: bool, count: int) -> bool:
+    """Return whether the values of a column in training can be codes of so many categories."""
     if info == "none":  # the column has one value
         return True
-    return not info.startswith("[") and all(int(code) < len(categories) for code in info.split(":"))
-
-
-def _column(name: str, categories: list[Any] | None) -> Column:
-    if categories is None:
-        return Column(name, NUMBER, missing=float("nan"))
-    kind = TYPES.get(frozenset(map(type, categories)), ANY)
-    example = categories[0] if categories else None
-    return Column(name, kind, values=frozenset(categories), as_given=True, example=example)
+    if is_coded:
+        return not info.startswith("[") and all(int(code) < count for code in info.split(":"))
+    low, _, high = info.strip("[]").partition(":")  # as of ordered categories
+    return float(low).is_integer() and float(low) >= 0 and float(high).is_integer() and float(high) < count
