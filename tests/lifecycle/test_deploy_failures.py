@@ -1,8 +1,12 @@
 """A failed deployment reports the failure, and the resources that still incur charges."""
 
+import os
+import pty
 import signal
 import subprocess
 import time
+
+import pytest
 
 from tests.fakes.aws.containers import Answer
 from tests.lifecycle.commands import NAME, Project
@@ -33,6 +37,54 @@ def test_a_container_that_does_not_start_is_explained_and_can_be_mended(project:
     assert "delete inference component" in mended.out
     project.succeed("clean", "--yes")
     assert project.left() == []
+
+
+@pytest.mark.parametrize(("options", "answer", "deleted"), [
+    ([], None, False), (["--yes"], None, True), ([], "y", True), ([], "n", False),
+])  # fmt: skip
+def test_a_first_deploy_that_fails_offers_to_delete_the_endpoint(
+    project: Project, options: list[str], answer: str | None, deleted: bool
+) -> None:
+    project.aws.light.exits_saying = "exec format error"
+    if answer is None:
+        failed = project.do("deploy", *options)
+        code, shown = failed.code, failed.err
+    else:
+        code, shown = in_terminal(project, f"{answer}\n", "deploy", *options)
+        assert "The first deployment failed. Delete these resources? [y/N]" in shown
+    assert code == 4 and "exec format error" in shown and "$0.10/h" in shown
+    assert (project.left() == []) == deleted and ("left: endpoint" in shown) != deleted
+
+
+def test_a_later_deploy_that_fails_deletes_nothing(project: Project) -> None:
+    project.succeed("deploy")
+    project.push("two")
+    project.aws.light.exits_saying = "exec format error"
+    failed = project.do("deploy", "--yes")
+    assert failed.code == 4 and len(project.left()) == 3
+    project.succeed("clean", "--yes")
+    project.aws.light.exits_saying, project.aws.settings.quotas = None, {}
+    project.aws.settings.endpoint_seconds = 2
+    late = project.do("deploy", "--yes", "--set", "wait_seconds=0.2")
+    assert late.code == 5 and "left: endpoint" in late.err, "it is still being created"
+
+
+def in_terminal(project: Project, typed: str, *command: str) -> tuple[int, str]:
+    """Run a command whose input is a terminal; return its exit code and output."""
+    parent, child = pty.openpty()
+    os.write(parent, typed.encode())
+    process = subprocess.Popen(
+        project.command(*command),
+        env=project.variables({}),
+        stdin=child,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    shown, _ = process.communicate(timeout=60)
+    os.close(parent)
+    os.close(child)
+    return process.returncode, shown
 
 
 HOSTILE = "ready \x1b]0;owned\x07\x1b[2J\x1b[31mred\x1b[0m \x9b31m\u202etxt\x08\x00 \x1bcend"

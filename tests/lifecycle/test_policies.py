@@ -24,6 +24,12 @@ PROJECTS: dict[str, dict[str, Any]] = {
         "model_parameters": "7",
         "hf_token_secret_arn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:hf-token-a1b2c3",
     },
+    "company": {
+        "subnets": "subnet-0123456789abcdef0 subnet-0123456789abcdef1",
+        "security_groups": "sg-0123456789abcdef0",
+        "kms_key": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "tags": "CostCenter=1234 Owner=ml/team",
+    },
     "base_image_of_ecr": {
         "build_target": "codebuild",
         "base_image": "763104351884.dkr.ecr.us-west-2.amazonaws.com/python:3.12-slim",
@@ -36,6 +42,12 @@ WITHOUT_RESOURCE = {
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricStatistics",
     "cloudwatch:PutMetricData",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcEndpoints",
+    "ec2:DescribeVpcs",
     "ecr:GetAuthorizationToken",
     "logs:DescribeLogGroups",
     "sagemaker:CallWithBearerToken",
@@ -55,6 +67,7 @@ HOLDERS = ["clean", "deploy", "doctor", "execution-role", "logs", "plan", "push"
 OTHERS = {
     "predictive": ["codebuild-role", "submit"],
     "language_model": ["token"],
+    "company": [],
     "base_image_of_ecr": ["build", "codebuild-role", "submit"],
 }
 
@@ -132,7 +145,7 @@ def test_the_role_reads_what_the_project_has_and_no_more(kind: str, policies: di
         by_sid = {s["Sid"]: s["Resource"] for s in policies["execution-role"]["Statement"]}
         assert by_sid["ListModel"] == "arn:aws:s3:::team-models"
         assert by_sid["ReadModel"] == "arn:aws:s3:::team-models/mine/*"
-    else:
+    elif kind != "company":
         base = [s for s in policies["codebuild-role"]["Statement"] if s["Sid"] == "BaseImage"]
         wanted = "arn:aws:ecr:us-west-2:763104351884:repository/python"
         assert [s["Resource"] for s in base] == ([wanted] if kind == "base_image_of_ecr" else [])
@@ -199,9 +212,6 @@ VALUES = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId":
 ARN = f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/abalone-age"
 Stack.add_constructor("!Ref", lambda loader, node: VALUES.get(node.value, node.value))
 Stack.add_constructor("!GetAtt", lambda loader, node: {"Repository.Arn": ARN}.get(node.value, node.value))
-Stack.add_constructor(
-    "!Sub", lambda loader, node: re.sub(r"\$\{([^}]+)\}", lambda m: VALUES[m[1]], node.value)
-)
 
 
 def _sequence(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
@@ -210,18 +220,30 @@ def _sequence(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
 
 for tag in ("!If", "!Not", "!Equals"):
     Stack.add_constructor(tag, _sequence)
+Stack.add_constructor(
+    "!Sub", lambda loader, node: re.sub(r"\$\{([^}]+)\}", lambda m: VALUES.get(m[1], m[0]), node.value)
+)
 
 
-def test_the_stack_gives_the_role_what_iam_says(project: Path, policies: dict[str, Any]) -> None:
+def test_the_stack_gives_the_role_what_iam_says(project: Path, kind: str, policies: dict[str, Any]) -> None:
     stack = yaml.load((project / "iam" / "stack.yml").read_text(), Stack)
     role = stack["Resources"]["ExecutionRole"]["Properties"]
+    assert role["RoleName"] == "RoleName" and role["Path"] == "RolePath"
+    assert role["PermissionsBoundary"] == ["HasBoundary", "PermissionsBoundary", "AWS::NoValue"]
     wanted = [{**s, "Effect": "Allow"} for s in policies["execution-role"]["Statement"]]
     assert role["Policies"][0]["PolicyDocument"]["Statement"] == wanted
     condition, alarms, _ = role["Policies"][1]
     assert condition == "HasAlarms" and stack["Parameters"]["Alarms"]["Default"] == "false"
     with_alarms = policy(project, "execution-role", "--set", "alarm_latency_ms=500")["Statement"]
-    added = [{**s, "Effect": "Allow"} for s in with_alarms if s not in policies["execution-role"]["Statement"]]
+    added = [
+        {**s, "Effect": "Allow"} for s in with_alarms if s not in policies["execution-role"]["Statement"]
+    ]
     assert alarms["PolicyDocument"]["Statement"] == added and len(added) == 1
     tags = {tag["Key"]: tag["Value"] for tag in stack["Resources"]["Repository"]["Properties"]["Tags"]}
     config = (project / "do" / "config.toml").read_text()
+    company = {"CostCenter": "1234", "Owner": "ml/team"} if kind == "company" else {}
+    assert {name: value for name, value in tags.items() if not name.startswith("mcc-")} == company
+    assert role.get("Tags", []) == [{"Key": key, "Value": company[key]} for key in company]
+    (only,) = stack["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert only["Effect"] == "Deny" and only["Condition"] == {"Bool": {"aws:SecureTransport": False}}
     assert tags["mcc-project"] == "abalone-age" and f'project_id = "{tags["mcc-project-id"]}"' in config

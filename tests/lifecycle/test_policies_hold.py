@@ -18,7 +18,9 @@ from tests.fakes.aws.permissions import DOCKER_PUSH
 from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project
 from tests.lifecycle.conftest import render, write_examples
+from tests.lifecycle.deployed import configure
 from tests.lifecycle.projects import StubbedProject
+from tests.lifecycle.test_company import Network
 
 # Actions without a call of a command: the container engine pushes, and AWS creates service roles.
 UNSEEN = {"push": set(DOCKER_PUSH), "deploy": {"iam:CreateServiceLinkedRole"}}
@@ -63,6 +65,8 @@ def test_calls_and_policies_are_the_same(
     engine = {"deployment_config": "transformers-vllm", "build_target": "codebuild"}
     chat = made(template, rendered, aws, tmp_path / "two", **engine, **s3)
     language_model(recorder, chat)
+    aws.reset()
+    company(recorder, made(template, rendered, aws, tmp_path / "three"))
     verbs = recorder.allowed.items()
     recorder.called["submit"] -= OF_THE_BUILD
     called = {verb: recorder.called[verb] | UNSEEN.get(verb, set()) for verb, _ in verbs}
@@ -148,6 +152,15 @@ def language_model(recorder: Recorder, project: StubbedProject) -> None:
         client.chat.completions.create(model="", messages=[{"role": "user", "content": "Hi"}])
     recorder.run(project, "clean", "--yes")
     assert project.left() == []
+
+
+def company(recorder: Recorder, project: StubbedProject) -> None:
+    """Make the calls of an endpoint in a private network, with a key."""
+    recorder.run(project, "push")
+    configure(project, **Network(project.aws).settings())
+    for verb in ("doctor", "plan", "deploy"):
+        recorder.run(project, verb)
+    recorder.run(project, "clean", "--yes")
 
 
 def submit(recorder: Recorder, project: StubbedProject) -> None:

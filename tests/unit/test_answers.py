@@ -23,6 +23,8 @@ def pods(**data: Any) -> dict[str, Any]:
     return {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "ml-cluster", **data}
 
 
+SUBNET, GROUP = "subnet-0123456789abcdef0", "sg-0123456789abcdef0"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NVIDIA = "nvcr.io/nvidia/tritonserver"
 
 
@@ -132,6 +134,34 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"deployment_target": "hyperpod-eks"}, ("hyperpod_cluster: ''", "ml-cluster")),
     ({"hyperpod_cluster": "x"}, ("hyperpod_cluster", "managed-inference", "hyperpod-eks")),
     (pods(instance_count=2), ("instance_count", "deployment_target hyperpod-eks", "managed-inference")),
+    ({"subnets": "subnet-1"}, ("subnets", "subnet-0123456789abcdef0")),
+    ({"subnets": SUBNET}, ("security_groups", "subnets is given without security_groups")),
+    ({"security_groups": GROUP}, ("security_groups", "given without subnets")),
+    ({"subnets": " ".join([SUBNET] * 17), "security_groups": GROUP}, ("subnets: 17 IDs", "accepts 16")),
+    ({"subnets": SUBNET, "security_groups": " ".join([GROUP] * 6)}, ("security_groups: 6 IDs", "accepts 5")),
+    ({"network_isolation": "perhaps"}, ("network_isolation", "not true or false")),
+    (llm(network_isolation=True), ("network_isolation", "downloads Qwen/Qwen3-8B", "s3://bucket/prefix/")),
+    (
+        triton("vllm", network_isolation=True, model_name="Qwen/Qwen3-8B"),
+        ("network_isolation", "downloads Qwen/Qwen3-8B"),
+    ),
+    (
+        llm(
+            network_isolation=True,
+            model_name="s3://bucket/mine/",
+            model_parameters="7",
+            hf_token_secret_arn="arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-a1b2c3",
+        ),
+        ("network_isolation", "cannot read hf_token_secret_arn"),
+    ),
+    ({"kms_key": "alias/mine"}, ("kms_key", "not of an alias")),
+    ({"kms_key": KEY, "region": "eu-west-1"}, ("kms_key", "us-east-1", "the endpoint in eu-west-1")),
+    ({"tags": "Owner"}, ("tags", "KEY=VALUE", "CostCenter=1234")),
+    ({"tags": "mcc-project-id=x"}, ("tags", "without the prefixes")),
+    ({"tags": "aws:x=y"}, ("tags", "without the prefixes")),
+    ({"tags": "A=1 A=2"}, ("tags: a key is given twice",)),
+    ({"tags": " ".join(f"K{number}=x" for number in range(47))}, ("tags: 47 tags", "46")),
+    (pods(subnets=SUBNET), ("subnets", "deployment_target hyperpod-eks", "managed-inference")),
     (pods(hyperpod_cluster="-x"), ("hyperpod_cluster", "the name of a HyperPod cluster")),
     (pods(hyperpod_cluster="x" * 64), ("hyperpod_cluster",)),
     (pods(hyperpod_namespace="Team A"), ("hyperpod_namespace", "hyperpod-ns-team-a")),

@@ -21,7 +21,7 @@ ROOMS = (
     ("face",),
 )
 FLOORS = (
-    ("project", "chosen", "package_index"),
+    ("formats", "project", "chosen", "package_index"),
     (
         "console",
         "journal",

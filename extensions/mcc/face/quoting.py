@@ -43,6 +43,11 @@ def toml(text: str) -> str:
     return json(text).replace("\x7f", "\\u007f")
 
 
+def toml_table(texts: Mapping[str, str]) -> str:
+    """Return texts by key as an inline table."""
+    return "{" + ", ".join(f"{toml(key)} = {toml(value)}" for key, value in texts.items()) + "}"
+
+
 def python(value: Any) -> str:
     """Return a text, or a list or mapping of texts, as a literal in double quotes, as ruff formats it.
 

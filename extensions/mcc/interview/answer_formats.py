@@ -29,6 +29,8 @@ class AnswerFormat:
     example: str
 
 
+SUBNET, SECURITY_GROUP = (f"{kind}-([0-9a-f]{{8}}|[0-9a-f]{{17}})" for kind in ("subnet", "sg"))
+TAG = r"(?!aws:|mcc-)\w[\w.:/+@-]{0,127}=[\w.:/=+@-]{0,256}"
 FORMATS = {
     "project_id": AnswerFormat(re.compile(r"[0-9a-f]{8}"), "eight hexadecimal digits", "c0ffee42"),
     "project_name": AnswerFormat(
@@ -107,6 +109,28 @@ FORMATS = {
         ),
         "the ARN of an IAM role",
         "arn:aws:iam::123456789012:role/service-role/inference",
+    ),
+    "tags": AnswerFormat(
+        re.compile(rf"|{TAG}( {TAG})*", re.ASCII | re.IGNORECASE),
+        "a list of KEY=VALUE, separated by spaces, without the prefixes aws: and mcc-",
+        "CostCenter=1234 Owner=ml-team",
+    ),
+    "subnets": AnswerFormat(
+        re.compile(rf"|{SUBNET}( {SUBNET})*"),
+        "a list of subnet IDs, separated by spaces",
+        "subnet-0123456789abcdef0",
+    ),
+    "security_groups": AnswerFormat(
+        re.compile(rf"|{SECURITY_GROUP}( {SECURITY_GROUP})*"),
+        "a list of security group IDs, separated by spaces",
+        "sg-0123456789abcdef0",
+    ),
+    "kms_key": AnswerFormat(
+        re.compile(
+            r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+        ),
+        "the ARN of a KMS key (not of an alias)",
+        "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     ),
     "model_path": AnswerFormat(
         re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"

@@ -11,12 +11,13 @@ from ..errors import redaction
 from ..errors.errors import InvalidAnswer
 from ..models import model_kinds
 from ..servers import extra_arguments, triton
-from . import answer_formats, base_images, hyperpod_answers, model_path, questions
+from . import answer_formats, base_images, company, hyperpod_answers, model_path, questions
 from .copier_run import YES
 
 SWITCHES = (
     "include_sample_model",
     "include_tests",
+    "network_isolation",
     "offline",
     "pandas",
     "private_index",
@@ -47,6 +48,8 @@ def check(given: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> No
         problems = model_path.problems(known)
     if not problems and known.get("deployment_config") in triton.CONFIGS:
         problems = triton.problems(given, known)
+    if not problems:
+        problems = company.problems(given, known)
     if problems:
         raise InvalidAnswer("\n".join(problems))
 

@@ -93,6 +93,11 @@ QUESTIONS = (
     "include_tests",
     "instance_count",
     "role_arn",
+    "subnets",
+    "security_groups",
+    "network_isolation",
+    "kms_key",
+    "tags",
     "build_target",
     "codebuild_compute_type",
     "project_name",
@@ -108,7 +113,8 @@ QUESTIONS = (
     "hyperpod_model_source",
 )
 
-MANAGED_QUESTIONS = ("instance_count", "role_arn")  # of the target managed-inference
+COMPANY_QUESTIONS = ("subnets", "security_groups", "network_isolation", "kms_key")
+MANAGED_QUESTIONS = ("instance_count", "role_arn", *COMPANY_QUESTIONS)  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 
 # Stored, but computed by the template.

@@ -148,7 +148,7 @@ class Aws:
     @property
     def tags(self) -> dict[str, str]:
         """The tags of what this identity creates."""
-        return {**self.settings.tags, CREATED_BY: self.identify().arn[:256]}
+        return {**self.settings.tags, **self.settings.own_tags, CREATED_BY: self.identify().arn[:256]}
 
     def require_creator(self, what: str, tags: Mapping[str, str]) -> None:
         """Raise Failure (policy) if another identity created a resource, unless the project is shared."""

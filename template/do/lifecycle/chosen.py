@@ -17,6 +17,10 @@ REQUESTS_NAME_THEIR_ROUTE = False
 # Whether the endpoint answers chats of OpenAI clients (the OpenAI-compatible path of SageMaker).
 OPENAI_PATH = False
 
+# Language models: the model that the server downloads, and whether it reads a token from a secret.
+HUB_MODEL = ""
+TOKEN_SECRET = False
+
 # AWS CodeBuild: the compute type and the image of builds.
 COMPUTE_TYPE = ""
 BUILD_IMAGE = ""

@@ -102,7 +102,7 @@ def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
         yield from of_image(settings, registry.image(settings, aws), WARNING)
     except Failure as failure:
         yield checks.not_checked("pushed-image", "image in ECR", failure)
-    yield from checks.of_target(settings, aws, target_checks.CHECKS)
+    yield from checks.of_target(settings, aws, target_checks.checks_of(settings))
 
 
 def of_image(settings: Target, image: registry.Image | None, severity: str) -> Iterator[Finding]:

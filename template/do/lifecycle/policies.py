@@ -45,9 +45,19 @@ def _filled(value: Any, settings: Config, account: str, partition: str) -> Any:
     if isinstance(value, dict):
         return {key: _filled(item, settings, account, partition) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, settings, account, partition) for item in value]
+        return [
+            _filled(part, settings, account, partition) for item in value for part in _of_each(item, settings)
+        ]
     given = {"account": account, "partition": partition}
     return re.sub(r"\{(\w+)\}", lambda name: given.get(name[1]) or _setting(settings, name[1]), value)
+
+
+def _of_each(value: str, settings: Config) -> list[str]:
+    """Return a text for each item of the setting that is a list and named in it, [value] without one."""
+    for name in re.findall(r"\{(\w+)\}", value):
+        if isinstance(items := getattr(settings, name, ""), list):
+            return [value.replace(f"{{{name}}}", item) for item in items]
+    return [value]
 
 
 def _setting(settings: Config, name: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from lifecycle import formats
+
 PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIG = PROJECT / "do" / "config.toml"
 
@@ -97,6 +99,7 @@ class Config:
     instance_type: str
     platform: str
     shared: bool
+    tags: dict[str, str]
     engine: str = ""
     call_seconds: float
     call_attempts: int
@@ -107,8 +110,8 @@ class Config:
         return f"{self.project_name}:latest"
 
     @property
-    def tags(self) -> dict[str, str]:
-        """The tags of all resources in AWS."""
+    def own_tags(self) -> dict[str, str]:
+        """The tags that mark a resource in AWS as this project's."""
         return {"mcc-project": self.project_name, "mcc-project-id": self.project_id}
 
     def owns(self, tags: Mapping[str, str]) -> bool:
@@ -125,6 +128,7 @@ TYPES = {
     float: ("a number", "1.5"),
     bool: ("true or false", "true"),
     dict[str, str]: ("a table of texts", '{LOG_LEVEL = "info"}'),
+    list[str]: ("a list of texts", '["subnet-0123456789abcdef0"]'),
 }
 
 
@@ -183,7 +187,7 @@ def rename_old_variables(kind: type[C]) -> None:
 def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     """Return the settings of this project. `given` overrides the environment, which overrides the file.
 
-    Raise Failure (usage) for settings that are unknown, missing or of the wrong type.
+    Raise Failure (usage) for settings that are unknown, missing, or of the wrong type or format.
     """
     try:
         values = read_toml(CONFIG)
@@ -200,9 +204,8 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     values = {name: _typed(name, value, hints[name]) for name, value in values.items()}
     if missing := sorted({field.name for field in fields(kind)} - {"engine"} - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
-    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", values["region"]):
-        seen, next_step = f"region = {values['region']!r}", 'write a Region such as region = "eu-west-1"'
-        raise _unusable("not-a-region", seen, next_step)
+    for name, seen, next_step in formats.problems(values):
+        raise _unusable("not-a-region" if name == "region" else "wrong-format", seen, next_step)
     return kind(**values)
 
 
@@ -218,7 +221,7 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     """Return a value of the type of a setting. Raise Failure (usage) for another type."""
     if hint is float and type(value) is int:
         value = float(value)
-    texts = list(value.values()) if type(value) is dict else []
+    texts = list(value.values()) if type(value) is dict else value if type(value) is list else []
     negative = type(value) in (int, float) and not value >= 0
     fits = type(value) is getattr(hint, "__origin__", hint)
     if fits and not negative and all(isinstance(text, str) for text in texts):

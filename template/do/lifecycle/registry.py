@@ -74,7 +74,7 @@ def ensure(settings: Config, aws: Aws) -> None:
         tags = aws.call("ecr", "list_tags_for_resource", resourceArn=arn)["tags"]
         if not settings.owns(tags_of(tags)):
             what, seen = f"the repository {name} is owned by another project", f"its tags are {tags}"
-            next_step = f"rename the project, or add the tags {settings.tags} to the repository"
+            next_step = f"rename the project, or add the tags {settings.own_tags} to the repository"
             raise Failure(POLICY, "not-ours", what, seen, next_step)
         aws.require_creator(f"the repository {name}", tags_of(tags))
     else:

@@ -96,7 +96,7 @@ def _find_bucket(settings: Config, aws: Aws) -> Iterator[Resource]:
             return
         if error.error != "NoSuchTagSet":
             raise
-        tags = settings.tags  # its creation was interrupted; only this project uses this name
+        tags = settings.own_tags  # its creation was interrupted; only this project uses this name
     if not settings.owns(tags):
         yield Resource("bucket", bucket, arn, False)
         return

@@ -14,6 +14,8 @@ from tests.fakes.aws.rollout import roll_out
 from tests.fakes.aws.wire import ACCOUNT, Request, invalid, operation
 from tests.fakes.aws.world import Region, World
 
+NETWORK = ("VpcConfig", "EnableNetworkIsolation")
+
 
 @operation("sagemaker", "CreateInferenceComponent")
 def create(world: World, request: Request) -> dict[str, Any]:
@@ -49,6 +51,8 @@ def _specification(world: World, component: Component, request: Request) -> dict
         if "Container" in specification:
             raise invalid("Specify either ModelName or Container.")
         model = find_model(region, request, specification["ModelName"])
+        if any(model.request.get(name) != component.endpoint.config.request.get(name) for name in NETWORK):
+            raise invalid("The model and the endpoint configuration must have the same network.")
         specification = specification | {"Container": model.container}
     container = specification.get("Container", {})
     if "Image" not in container:

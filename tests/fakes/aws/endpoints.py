@@ -3,6 +3,7 @@
 from typing import Any
 
 from extensions.mcc.catalog import catalog
+from tests.fakes.aws import network
 from tests.fakes.aws.listing import listed
 from tests.fakes.aws.resources import Endpoint, EndpointConfig, Tags, now, tags_of
 from tests.fakes.aws.wire import Refusal, Request, invalid, operation
@@ -28,6 +29,7 @@ def create_endpoint_config(world: World, request: Request) -> dict[str, Any]:
         raise invalid("The fake hosts inference components alone: leave ModelName out of the variant.")
     for variant in without_model:
         _check_variant(variant, request.region)
+    network.check(region, request)
     role = parameters["ExecutionRoleArn"]
     if role in world.settings.missing_roles:
         raise invalid(

@@ -16,7 +16,16 @@ from tests.fakes.aws.ecr import BLOBS
 from tests.fakes.aws.wire import OPERATIONS, Refusal, Request, answer, passed_on, read_request, refuse
 from tests.fakes.aws.world import World
 
-OURS = {"application-autoscaling", "codebuild", "pricing", "sagemaker", "sagemaker-runtime", "service-quotas"}
+OURS = {
+    "application-autoscaling",
+    "codebuild",
+    "ec2",
+    "kms",
+    "pricing",
+    "sagemaker",
+    "sagemaker-runtime",
+    "service-quotas",
+}
 WITHOUT_LOCK = {"sagemaker-runtime"}  # an invocation can take a minute
 HANG_SECONDS = 900.0
 

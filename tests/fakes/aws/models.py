@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.fakes.aws import network
 from tests.fakes.aws.listing import listed
 from tests.fakes.aws.resources import Model, tags_of
 from tests.fakes.aws.wire import Request, invalid, operation
@@ -19,6 +20,7 @@ def create_model(world: World, request: Request) -> dict[str, Any]:
     source = parameters["PrimaryContainer"].get("ModelDataSource", {}).get("S3DataSource")
     if source and source["S3DataType"] == "S3Prefix" and not source["S3Uri"].endswith("/"):
         raise invalid(f'S3Uri "{source["S3Uri"]}" of type S3Prefix must end with a forward slash.')
+    network.check(region, request)
     region.models[name] = Model(name, arn, parameters, tags_of(parameters))
     return {"ModelArn": arn}
 

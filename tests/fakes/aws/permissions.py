@@ -73,6 +73,7 @@ RESOURCES = {
     "eks": {"name": "cluster/{}"},
     "logs": {"logGroupName": "log-group:{}:*", "logGroupNamePrefix": "log-group:{}*:*"},
     "cloudwatch": {"AlarmName": "alarm:{}", "AlarmNames": "alarm:{}"},
+    "kms": {"KeyId": "key/{}"},
     "secretsmanager": {"SecretId": "secret:{}"},
 }
 # The actions of the container engine with the token of ecr:GetAuthorizationToken; it calls no API here.
@@ -127,6 +128,9 @@ def needs(request: Request) -> Iterable[Need]:
         role = request.parameters.get(parameter)
         if request.service == service and role:
             yield Need("iam:PassRole", role, context | {"iam:PassedToService": principal})
+    if request.operation == "CreateEndpointConfig" and "KmsKeyId" in request.parameters:
+        # AWS checks this when the endpoint is created, whose request has only the name of the config.
+        yield Need("kms:CreateGrant", request.parameters["KmsKeyId"], context)
     if request.service == "application-autoscaling" and is_mutating(request):
         yield from _needs_of_scaling(request, context)
 

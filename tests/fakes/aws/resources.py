@@ -28,6 +28,14 @@ class EndpointConfig:
         return variants
 
 
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet: its VPC and its zone."""
+
+    vpc: str
+    zone: str
+
+
 @dataclass
 class Model:
     name: str

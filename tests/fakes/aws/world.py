@@ -13,7 +13,7 @@ from moto.logs.models import logs_backends
 from tests.fakes.aws.containers import Container, LightRunner, Runner
 from tests.fakes.aws.images import ImageStore, MemoryStore
 from tests.fakes.aws.motos import moto_tags
-from tests.fakes.aws.resources import Component, Endpoint, EndpointConfig, Model, Tags, now
+from tests.fakes.aws.resources import Component, Endpoint, EndpointConfig, Model, Subnet, Tags, now
 from tests.fakes.aws.settings import Settings
 from tests.fakes.aws.wire import ACCOUNT
 
@@ -33,6 +33,10 @@ class Region:
     policies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     projects: dict[str, dict[str, Any]] = field(default_factory=dict)
     builds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    subnets: dict[str, Subnet] = field(default_factory=dict)
+    security_groups: dict[str, str] = field(default_factory=dict)  # the VPC of each
+    vpc_endpoints: list[tuple[str, str]] = field(default_factory=list)  # VPC and service
+    keys: dict[str, str] = field(default_factory=dict)  # the state of each KMS key, by ARN
 
     def instances(self, kind: str) -> int:
         """Return the number of instances of a type that endpoints have."""

@@ -28,6 +28,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "metrics": {"detailed_metrics": True, "metrics_path": "/prometheus/metrics"},
     "archive": {"model_data": "s3://bucket/model.tar.gz"},
     "prefix": {"model_data": "s3://bucket/models/mine/"},
+    "company": {
+        "subnets": ["subnet-0123456789abcdef0"],
+        "security_groups": ["sg-0123456789abcdef0"],
+        "network_isolation": True,
+        "kms_key": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "model_data": "s3://bucket/models/mine/",
+    },
     "longest name": {"project_name": "a" * 63, "model_data": "s3://bucket/models/mine/"},
     "environment": {"environment": {"A": '{"json": "x=y&z"}', "B": " # ' \" $HOME ü"}},
 }
@@ -41,6 +48,7 @@ SETTINGS = Target(
     instance_type="ml.c6i.large",
     platform="linux/amd64",
     shared=False,
+    tags={},
     call_seconds=20.0,
     call_attempts=5,
     poll_seconds=10.0,
@@ -68,6 +76,10 @@ SETTINGS = Target(
     alarm_errors_percent=0.0,
     alarm_latency_ms=0,
     alarm_topic="",
+    subnets=[],
+    security_groups=[],
+    network_isolation=False,
+    kms_key="",
     model_data="",
     provision_seconds=1800,
     download_seconds=300,
@@ -112,6 +124,14 @@ def test_botocore_accepts_every_request(variant: str) -> None:
     assert instances.get("InferenceAmiVersion", "") == changed.ami
     assert instances["VariantInstanceProvisionTimeoutInSeconds"] == changed.provision_seconds
     assert config["MetricsConfig"] == {"EnableDetailedObservability": changed.detailed_metrics}
+    private = {
+        "VpcConfig": {"SecurityGroupIds": changed.security_groups, "Subnets": changed.subnets},
+        "EnableNetworkIsolation": True,
+    }
+    hosts = [config, made["model"]] if "model" in made else [config]
+    for host in hosts:
+        assert {name: host[name] for name in private if name in host} == (private if changed.subnets else {})
+    assert config.get("KmsKeyId", "") == changed.kms_key
     component = made["inference component"]["Specification"]
     needs = component["ComputeResourceRequirements"]
     assert needs.get("NumberOfAcceleratorDevicesRequired", 0) == changed.accelerators
@@ -124,6 +144,25 @@ def test_botocore_accepts_every_request(variant: str) -> None:
     model = known["sagemaker"].operation_model("UpdateInferenceComponent")
     validate_parameters(update, model.input_shape)
     assert update["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"] == 2
+
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SUBNET, GROUP = ["subnet-01234567"], ["sg-01234567"]
+MISMATCHES: list[tuple[dict[str, Any], str]] = [
+    ({"subnets": SUBNET}, "security_groups is empty"),
+    ({"security_groups": GROUP}, "subnets is empty"),
+    ({"subnets": SUBNET, "security_groups": GROUP * 6}, "security_groups has 6 IDs, SageMaker accepts 5"),
+    ({"subnets": SUBNET * 17, "security_groups": GROUP}, "subnets has 17 IDs, SageMaker accepts 16"),
+    ({"kms_key": KEY, "region": "eu-west-1"}, "kms_key is in us-east-1, the endpoint in eu-west-1"),
+]
+
+
+@pytest.mark.parametrize(("changed", "words"), MISMATCHES)
+def test_a_network_or_key_that_cannot_be_used_is_refused(changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(Failure) as refused:
+        dataclasses.replace(SETTINGS, **changed).check()
+    assert refused.value.finding.id == "config-mismatch" and refused.value.finding.seen == words
+    dataclasses.replace(SETTINGS, subnets=SUBNET * 16, security_groups=GROUP * 5, kms_key=KEY).check()
 
 
 def test_a_name_tells_its_content() -> None:

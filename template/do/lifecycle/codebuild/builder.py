@@ -154,7 +154,7 @@ def project_request(
 def _require_owned(aws: Aws, what: str, tags: dict[str, str]) -> None:
     """Raise Failure (policy) for a resource of another project, or created by another identity."""
     if not aws.settings.owns(tags):
-        next_step = f"rename the project, or add the tags {aws.settings.tags} if the resource is yours"
+        next_step = f"rename the project, or add the tags {aws.settings.own_tags} if the resource is yours"
         raise Failure(
             POLICY, "not-ours", f"{what} is owned by another project", f"its tags are {tags}", next_step
         )

@@ -42,5 +42,6 @@ def reachable(settings: Target, aws: Aws) -> Finding:
     )
 
 
-# id -> (title, the check)
-CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {"cluster": ("cluster", reachable)}
+def checks_of(settings: Target) -> dict[str, tuple[str, Callable[[Target, Aws], Finding]]]:
+    """Return the checks of these settings: id -> (title, the check)."""
+    return {"cluster": ("cluster", reachable)}

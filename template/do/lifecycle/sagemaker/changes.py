@@ -3,14 +3,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lifecycle.journal import now
 from lifecycle.project import POLICY, Failure
 from lifecycle.resources import Resource
-from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, call_of, deletion
+from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, SAGEMAKER, call_of, deletion
 from lifecycle.sagemaker.specification import (
     COMPONENT,
     EXPIRES_AT,
@@ -42,8 +42,13 @@ class Step:
         return call_of(self.action, self.kind)
 
 
-def steps(desired: DesiredState, found: list[Resource], expires: bool) -> list[Step]:
-    """Return the calls in order, [] without changes. Raise Failure (policy) for a name in use."""
+def steps(
+    desired: DesiredState, found: list[Resource], expires: bool, tags: Mapping[str, str] | None = None
+) -> list[Step]:
+    """Return the calls in order, [] without changes; `tags` are those of the settings.
+
+    Raise Failure (policy) for a name in use.
+    """
     found = [resource for resource in found if not resource.kept]
     for resource in (resource for resource in found if not resource.owned):
         what = f"the {resource.kind} {resource.name} is owned by another project"
@@ -66,6 +71,8 @@ def steps(desired: DesiredState, found: list[Resource], expires: bool) -> list[S
     old = (item for key, item in usable.items() if key not in named)
     old = (item for item in old if item.kind not in ("endpoint", COMPONENT))
     planned += [_delete(item, "it is no longer in the configuration") for item in old]
+    kept = [item for key, item in usable.items() if key in named]
+    planned += _tagged(tags or {}, kept)
     return [*planned, *_expiry(expires, planned, found)]
 
 
@@ -123,6 +130,13 @@ def _updated(request: Request, existing: Resource, scaled: bool, watched: list[s
     if running != copies and not scaled:
         request = {"InferenceComponentName": name, "DesiredRuntimeConfig": {"CopyCount": copies}}
         yield Step("scale", COMPONENT, name, request, f"from {running} to {copies} copies")
+
+
+def _tagged(tags: Mapping[str, str], kept: list[Resource]) -> Iterator[Step]:
+    """Yield the calls that give the tags of the settings to resources without them."""
+    for item in kept:
+        if item.kind in SAGEMAKER and (new := [key for key in tags if item.tags.get(key) != tags[key]]):
+            yield Step("tag", item.kind, item.name, {"ResourceArn": item.arn}, f"tag {', '.join(new)}")
 
 
 def _expiry(expires: bool, planned: list[Step], found: list[Resource]) -> Iterator[Step]:

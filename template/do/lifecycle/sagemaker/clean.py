@@ -143,7 +143,7 @@ def _remove_once(settings: Target, aws: Aws, items: list[Resource]) -> Round:
     failed, problems = list[Resource](), list[Finding]()
     for place, item in enumerate(items):
         try:
-            _remove(settings, aws, item)
+            remove(settings, aws, item)
         except Failure as failure:
             failed.append(item)
             problems.append(failure.finding)
@@ -203,7 +203,7 @@ def _stopped(seen: str, next_step: str) -> Failure:
     return Failure(INTERRUPTED, "interrupted", "stopped before all resources were deleted", seen, next_step)
 
 
-def _remove(settings: Target, aws: Aws, item: Resource) -> None:
+def remove(settings: Target, aws: Aws, item: Resource) -> None:
     """Delete a resource and wait until it is gone. Raise Failure if it cannot be deleted."""
     log(f"deleting {item.kind} {item.name}")
     if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.in_transition):

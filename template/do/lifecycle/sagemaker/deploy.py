@@ -12,7 +12,7 @@ from lifecycle.aws import Aws, AwsFailure, tag_list
 from lifecycle.console import log
 from lifecycle.project import POLICY, USAGE, Failure, Result
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import alarms, changes, cost, inventory, plan, remote, specification
+from lifecycle.sagemaker import alarms, changes, cost, inventory, plan, remote, specification, undo
 from lifecycle.sagemaker.changes import Step
 from lifecycle.sagemaker.kinds import ASYNC_KINDS
 from lifecycle.sagemaker.logs import Tail
@@ -32,6 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rollback", action="store_true", help="deploy the previous image and settings again"
     )
+    text = "if the first deployment fails, delete the endpoint without asking"
+    parser.add_argument("--yes", action="store_true", help=text)
     requests.add_options(parser)
 
 
@@ -74,9 +76,13 @@ def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[
     planned.require_ready()
     log(planned.text())
     tail = Tail(settings, aws, time.time())
-    for step in planned.steps:
-        _apply(settings, aws, step, tail)
-    answer = _verified(settings, arguments)
+    try:
+        for step in planned.steps:
+            _apply(settings, aws, step, tail)
+        answer = _verified(settings, arguments)
+    except Failure as failure:
+        undo.offer(settings, aws, planned.steps, failure, arguments.yes)
+        raise
     journal.write(verb="deploy", state="deployed", region=aws.region, wanted=planned.desired)
     return planned, answer
 
@@ -175,7 +181,7 @@ def _applied(step: Step, resource: Resource | None) -> bool:
 def _completed(settings: Target, aws: Aws, step: Step) -> Request:
     """Return the request of a step with its tags, and with the scaling policy of an alarm."""
     request, (service, operation) = dict(step.request), step.call
-    tags = {**({} if step.action == "tag" else aws.tags), **specification.expiry(settings)}
+    tags = {**(settings.tags if step.action == "tag" else aws.tags), **specification.expiry(settings)}
     listed = tag_list(tags)
     if operation == "put_metric_alarm" and "AlarmActions" not in request:
         about = {**specification.scalable_target(settings.project_name), "PolicyNames": [step.name]}

@@ -125,11 +125,11 @@ def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Pla
     desired = desired or specification.desired(settings, image.uri if image else NO_IMAGE)
     for kind, _, request in desired:
         aws.validate(*call_of("create", kind), request)
-    steps = changes.steps(desired, found, settings.expires_after_hours > 0)
+    steps = changes.steps(desired, found, settings.expires_after_hours > 0, settings.tags)
     checked += [target_checks.region(settings), checks.pushed(settings, image, ERROR)]
     checked += target_checks.of_image(settings, image) if image else []
     done = {"components"} if has_role else {"components", "role"}
-    known = {name: check for name, check in target_checks.CHECKS.items() if name not in done}
+    known = {name: check for name, check in target_checks.checks_of(settings).items() if name not in done}
     checked += [_cost(settings), *checks.of_target(settings, aws, known)]
     updates = [step.request for step in steps if (step.action, step.kind) == ("update", COMPONENT)]
     checked += alarms.findings(settings, aws, updates)

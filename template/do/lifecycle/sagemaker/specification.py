@@ -62,6 +62,8 @@ def endpoint_config(settings: Target) -> Request:
         "ExecutionRoleArn": settings.role_arn,
         "ProductionVariants": [variant],
         "MetricsConfig": metrics,
+        **network_of(settings),
+        **({"KmsKeyId": settings.kms_key} if settings.kms_key else {}),
     }
     return {"EndpointConfigName": _numbered(settings, content), **content}
 
@@ -75,6 +77,18 @@ def routing(settings: Target) -> Request:
         "ConcurrencyThreshold": settings.routing_concurrency,
     }
     return {"RoutingStrategy": "PREFIX_AWARE", "PrefixAwareRoutingConfig": lengths}
+
+
+def network_of(settings: Target) -> Request:
+    """Return the private network of the containers, {} for the network of SageMaker.
+
+    An endpoint config and a model that it hosts must have the same.
+    """
+    groups = {"SecurityGroupIds": settings.security_groups, "Subnets": settings.subnets}
+    return {
+        **({"VpcConfig": groups} if settings.subnets else {}),
+        **({"EnableNetworkIsolation": True} if settings.network_isolation else {}),
+    }
 
 
 def container_of(settings: Target, image: str) -> Request:
@@ -112,7 +126,7 @@ def model_of(settings: Target, container: Request) -> Request:
     """Return the request for a model of many files: a component accepts one archive, or such a model."""
     files = {"S3Uri": settings.model_data, "S3DataType": "S3Prefix", "CompressionType": "None"}
     primary = {**container, "ModelDataSource": {"S3DataSource": files}}
-    content = {"ExecutionRoleArn": settings.role_arn, "PrimaryContainer": primary}
+    content = {"ExecutionRoleArn": settings.role_arn, "PrimaryContainer": primary, **network_of(settings)}
     return {"ModelName": _numbered(settings, content), **content}
 
 

@@ -4,13 +4,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from lifecycle.project import PRECONDITION, USAGE, Config, Failure
+from lifecycle import chosen
+from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, read_toml
 
 LONGEST_PREFIX = 54  # of a name that ends in a dash and an eight-digit hash
-ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/[A-Za-z0-9+=,.@_/-]+")
 TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]+")
 ROUTINGS = ("least-outstanding", "prefix-aware")
+MOST_IN_NETWORK = {"subnets": 16, "security_groups": 5}
 MOST_VARIABLES = 16  # in the environment of a component's container
 GPU_TYPE = re.compile(r"ml\.[gp][0-9]")
 SECRET = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
@@ -45,6 +47,10 @@ class Target(Config):
     alarm_errors_percent: float
     alarm_latency_ms: int
     alarm_topic: str
+    subnets: list[str]
+    security_groups: list[str]
+    network_isolation: bool
+    kms_key: str
     model_data: str
     provision_seconds: int
     download_seconds: int
@@ -82,6 +88,11 @@ class Target(Config):
             f"        --template-file iam/stack.yml --region {self.region} \\\n"
             "        --capabilities CAPABILITY_NAMED_IAM"
         )
+
+    @property
+    def token_secret(self) -> bool:
+        """Whether the container reads a token from a secret."""
+        return bool(_served().get("hf_token_secret_arn", chosen.TOKEN_SECRET))
 
     def check(self) -> None:
         """Raise Failure (usage) for settings that contradict each other."""
@@ -128,9 +139,7 @@ class Target(Config):
             if SECRET.search(name) and not PLAIN.search(name):
                 next_step = "store it in Secrets Manager, and set hf_token_secret_arn"
                 yield f"environment holds {name}, which looks like a secret", next_step
-        if self.role_arn and not ROLE.fullmatch(self.role_arn):
-            seen = f"role_arn {self.role_arn} is not the ARN of a role"
-            yield seen, 'set role_arn = "arn:aws:iam::123456789012:role/inference"'
+        yield from self._network_mismatches()
 
     def _routing_mismatches(self) -> Iterator[tuple[str, str]]:
         """Yield the invalid setting of routing and the fix."""
@@ -160,3 +169,34 @@ class Target(Config):
         if not self.alarms:
             seen = "alarm_topic is set, and there is no alarm"
             yield seen, "set alarm_errors_percent or alarm_latency_ms"
+
+    def _network_mismatches(self) -> Iterator[tuple[str, str]]:
+        """Yield the settings of the private network and the key that contradict each other, and the fix."""
+        if bool(self.subnets) != bool(self.security_groups):
+            missing = "security_groups" if self.subnets else "subnets"
+            yield f"{missing} is empty", "set both subnets and security_groups, or neither"
+        for name, most in MOST_IN_NETWORK.items():
+            if (count := len(getattr(self, name))) > most:
+                yield f"{name} has {count} IDs, SageMaker accepts {most}", "remove some"
+        if self.kms_key and (region := self.kms_key.split(":")[3]) != self.region:
+            seen = f"kms_key is in {region}, the endpoint in {self.region}"
+            yield seen, f"set kms_key to a key in {self.region}"
+        if not self.network_isolation:
+            return
+        if model := self._downloaded_model():
+            seen = f"network_isolation = true, and the container downloads {model} when it starts"
+            yield seen, "copy the model to S3 and set model_data, or set network_isolation = false"
+        if self.token_secret:
+            seen = "network_isolation = true, and the container reads the secret in hf_token_secret_arn"
+            yield seen, "remove the secret: copier update --trust -d hf_token_secret_arn="
+
+    def _downloaded_model(self) -> str:
+        """Return the language model that the container itself downloads, "" if there is none."""
+        model = str(_served().get("model", chosen.HUB_MODEL))
+        return "" if self.model_data or model.startswith("/") else model
+
+
+def _served() -> dict[str, Any]:
+    """Return the settings of the inference server, {} without any."""
+    file = PROJECT / "serving" / "settings.toml"
+    return read_toml(file) if file.exists() else {}

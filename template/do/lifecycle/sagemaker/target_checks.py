@@ -10,6 +10,7 @@ from typing import Any
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.project import ERROR, NOT_CHECKED, OK, PROJECT, WARNING, Finding, finding, read_toml
 from lifecycle.registry import Image
+from lifecycle.sagemaker import network
 from lifecycle.sagemaker.target import Target
 
 HOSTING = "sagemaker.amazonaws.com"
@@ -113,13 +114,23 @@ def region(settings: Target) -> Finding:
     return finding("components", OK, "inference components", f"available in {settings.region}")
 
 
-# id -> (title, the check)
-CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {
+Check = tuple[str, Callable[[Target, Aws], Finding]]
+CHECKS: dict[str, Check] = {
     "role": ("role", role),
     "components": ("inference components", lambda settings, _aws: region(settings)),
     "quota": ("quota", quota),
     "model-source": ("model", model_source),
 }
+OF_NETWORK: dict[str, Check] = {
+    "network": ("network", network.of_vpc),
+    "vpc-endpoints": ("VPC endpoints", network.of_vpc_endpoints),
+}
+OF_KEY: dict[str, Check] = {"kms-key": ("KMS key", network.of_key)}
+
+
+def checks_of(settings: Target) -> dict[str, Check]:
+    """Return the checks of these settings: id -> (title, the check)."""
+    return CHECKS | (OF_NETWORK if settings.subnets else {}) | (OF_KEY if settings.kms_key else {})
 
 
 def _numbers(version: str) -> list[int]:
