@@ -1,4 +1,4 @@
-"""Rewrite every `requirements:` of frameworks, web servers, targets and Triton from the `direct:` next to it.
+"""Rewrite every `requirements:` in the catalog from the `direct:` next to it.
 
 A maintainer's script, run by hand when a version is added or its dependencies should move forward:
 
@@ -79,12 +79,12 @@ def main() -> None:
     """Resolve what was asked for and write it into the files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "names", nargs="*", help="frameworks, servers or targets to resolve again (default: all)"
+        "names", nargs="*", help="frameworks, servers, targets or generators to resolve again (default: all)"
     )
     wanted = parser.parse_args().names
     server_pins: list[str] = []
     pins_of: dict[int, tuple[list[str], list[str]]] = {}
-    for file in ("web_servers.yml", "frameworks.yml", "targets.yml", "triton.yml"):
+    for file in ("web_servers.yml", "frameworks.yml", "targets.yml", "triton.yml", "benchmark.yml"):
         path = CATALOG / file
         locks: list[tuple[yaml.SequenceNode, list[str]]] = []
         for entry in locked_entries(path):
@@ -94,6 +94,9 @@ def main() -> None:
                 if file == "triton.yml":
                     found = resolve(entry.direct, [], (OLDEST_OF_TRITON,))
                     pins = [pin for pin in found if not pin.startswith(NOT_NEEDED)]
+                elif file == "benchmark.yml":
+                    # crick, of AIPerf, has no wheels for Linux on Arm.
+                    pins = resolve(entry.direct, [], PYTHONS[:-1], ["--no-binary", "crick"])
                 elif entry.within:
                     pythons, below = pins_of[id(entry.within.requirements)]
                     found = resolve(entry.direct, [*server_pins, *below], pythons)

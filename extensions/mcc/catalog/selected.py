@@ -3,6 +3,7 @@
 import re
 
 from . import catalog, catalog_reader
+from .entries.projects import LoadGenerator
 from .entries.servers import LanguageModelServer
 from .entries.triton import TritonBackend
 
@@ -41,6 +42,12 @@ def regions_without(fact: str) -> list[str]:
 def command_requirements(target: str) -> tuple[str, ...]:
     """Return the pins of what the do/ commands need for a target."""
     return catalog.targets()[target].requirements
+
+
+def load_generator(kind: str) -> LoadGenerator:
+    """Return the load generator for the first kind of requests of a project, "" for a predictive one."""
+    generators, _ = catalog_reader.read(catalog.CATALOG / "benchmark.yml", LoadGenerator)
+    return generators["aiperf" if kind in ("chat", "completion") else "locust"]
 
 
 def system_packages(framework: str) -> list[str]:

@@ -9,7 +9,7 @@ from ..errors.errors import UnsizableModel
 from ..models import facts, lookup, model_kinds
 from ..models.facts import ModelFacts
 from ..servers import engines
-from ..sizing import sizing, sizing_view
+from ..sizing import gpu_sizer, sizing, sizing_view
 from ..sizing.gpu_sizer import Choice, Load
 from ..sizing.sizing import Sizing
 from ..sources import settings as outside
@@ -186,6 +186,14 @@ def picture(requirements: LanguageModelRequirements, instance_type: str) -> str:
     if choice is None or choice.estimate is None:
         return sizing_view.note_svg(_not_sized(judged, instance_type))
     return sizing_view.svg(judged, choice)
+
+
+def speed_limit(requirements: LanguageModelRequirements, instance_type: str) -> int:
+    """Return the upper limit of tokens per second on one instance of a type, 0 if it is unknown."""
+    judged = sized(requirements)
+    choice = judged.choice(instance_type)
+    best = gpu_sizer.ceiling(judged.facts, judged.load, choice) if choice and choice.fits else None
+    return round(best.tokens_s) if best else 0
 
 
 def gpu_lines(instance_type: str, count: int) -> list[str]:

@@ -14,6 +14,9 @@ MODEL_NEEDS_A_GPU = False
 REQUESTS: tuple[str, ...] = ()
 REQUESTS_NAME_THEIR_ROUTE = False
 
+# The upper limit of tokens per second on one instance, from the memory bandwidth of its GPUs (0: unknown).
+CEILING_TOKENS_S = 0
+
 # Whether the endpoint answers chats of OpenAI clients (the OpenAI-compatible path of SageMaker).
 OPENAI_PATH = False
 

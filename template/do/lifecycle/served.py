@@ -1,7 +1,8 @@
 # Part of the library: `copier update` replaces this file.
 """The kind of model that this project serves: how it runs here, and how it is invoked."""
 
+from lifecycle.load import fixed as load
 from lifecycle.predictive import local, requests
 
 PACKAGE = "lifecycle.predictive"
-__all__ = ["PACKAGE", "local", "requests"]
+__all__ = ["PACKAGE", "load", "local", "requests"]

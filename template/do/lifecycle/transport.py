@@ -3,7 +3,7 @@
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lifecycle.project import PRECONDITION, Failure
@@ -16,6 +16,27 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+
+
+class Access(NamedTuple):
+    """How another program sends requests to a server.
+
+    With a `token`, it sends it as bearer token; with a `region`, it signs the requests for AWS.
+    """
+
+    url: str
+    path: str
+    headers: Mapping[str, str]
+    token: str = ""
+    region: str = ""
+
+
+class Sent(NamedTuple):
+    """A request that was sent to /invocations."""
+
+    body: bytes
+    content_type: str
+    attributes: str
 
 
 class Server:
@@ -45,6 +66,10 @@ class Server:
             while part := response.read1():
                 yield part
 
+    def access(self) -> Access:
+        """Return how a load generator sends requests to /invocations."""
+        return Access(self.url, "/invocations", {})
+
     def _send(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         with self._open(path, body, headers or {}) as response:
             return Answer(response.status, response.read())
@@ -59,3 +84,19 @@ class Server:
         except (OSError, ValueError) as error:
             what = f"{self.name} does not respond"
             raise Failure(PRECONDITION, "no-server", what, str(error), self.next_step) from None
+
+
+class Recorder(Server):
+    """A server that keeps the requests that are sent to it."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server.url, server.name)
+        self.route, self.chats_only = server.route, server.chats_only
+        self._server, self.sent = server, list[Sent]()
+
+    def ping(self) -> Answer:
+        return self._server.ping()
+
+    def invoke(self, body: bytes, content_type: str, attributes: str = "") -> Answer:
+        self.sent.append(Sent(body, content_type, attributes))
+        return self._server.invoke(body, content_type, attributes)

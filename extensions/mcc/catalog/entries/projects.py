@@ -14,6 +14,16 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True)
+class LoadGenerator:
+    """A load generator of do/benchmark: its size when installed, and every package it needs, pinned."""
+
+    title: str
+    mib: int
+    direct: tuple[str, ...]
+    requirements: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Builder:
     """Where images are built: in which image for each processor, and on which kinds of machines."""
 

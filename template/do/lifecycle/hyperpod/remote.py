@@ -26,6 +26,11 @@ def server(settings: Target, api: Api | None = None) -> "Pod":
     return Pod(api, manifests.namespace, name)
 
 
+def usd_per_hour(settings: Target) -> float:
+    """Return 0: the price of a cluster's nodes is unknown."""
+    return 0.0
+
+
 def found(api: Api, manifests: Manifests) -> list[Object]:
     """Return the pods of the deployment, [] without a deployment."""
     live = api.get(api.path_of(manifests.workload))

@@ -13,12 +13,12 @@ from lifecycle.aws import Aws, AwsFailure
 from lifecycle.project import REFUSED, VERIFICATION, Failure
 from lifecycle.sagemaker.remote import NO_CAPACITY, Endpoint, patient
 from lifecycle.sagemaker.target import Target
-from lifecycle.transport import Answer, Server
+from lifecycle.transport import Access, Answer, Server
 
 MOST_MINUTES = 12 * 60
 PREFIX = "sagemaker-api-key-"
 SIGNED_HOST = "sagemaker.amazonaws.com"  # in every Region; the Region is in the signature
-OF_A_REQUEST = 5  # minutes
+OF_A_REQUEST, OF_A_LOAD = 5, 90  # minutes
 
 
 def bearer_token(aws: Aws, minutes: int) -> str:
@@ -58,6 +58,9 @@ class OpenaiPath(Endpoint):
     def __init__(self, settings: Target, aws: Aws) -> None:
         super().__init__(settings, aws)
         self.url, self.seconds = base_url(settings, aws), settings.invoke_seconds
+
+    def access(self) -> Access:
+        return Access(self.url, "/chat/completions", {}, bearer_token(self._aws, OF_A_LOAD))
 
     def invoke(self, body: bytes, content_type: str, attributes: str = "") -> Answer:
         with self._chat(body, content_type) as response:

@@ -10,7 +10,7 @@ from lifecycle.console import Progress
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
 from lifecycle.sagemaker import inventory
 from lifecycle.sagemaker.target import Target
-from lifecycle.transport import Answer, Server
+from lifecycle.transport import Access, Answer, Server
 
 T = TypeVar("T")
 NO_CAPACITY = "has no capacity to process this request"
@@ -19,6 +19,11 @@ NO_CAPACITY = "has no capacity to process this request"
 def server(settings: Target, verb: str = "test") -> Server:
     """Return the project's endpoint."""
     return Endpoint(settings, Aws(patient(settings), verb, read_only=True))
+
+
+def usd_per_hour(settings: Target) -> float:
+    """Return the US dollars per hour of the endpoint's minimum of instances, 0 if the price is unknown."""
+    return settings.usd_per_hour * settings.instance_count
 
 
 def patient(settings: Target) -> Target:
@@ -41,6 +46,12 @@ class Endpoint(Server):
         component = inventory.describe(self._settings, self._aws, "inference component", name)
         ready = component is not None and component.status in ("InService", "Updating")
         return Answer(200 if ready else 503, b"{}")
+
+    def access(self) -> Access:
+        name = self._settings.project_name
+        headers = {"X-Amzn-SageMaker-Inference-Component": name}
+        runtime = self._aws.endpoint_url("sagemaker-runtime")
+        return Access(runtime, f"/endpoints/{name}/invocations", headers, region=self._aws.region)
 
     def invoke(self, body: bytes, content_type: str, attributes: str = "") -> Answer:
         request = {**self._target, "Body": body, "ContentType": content_type, "Accept": "application/json"}
