@@ -17,6 +17,7 @@ HYPERPOD: Object = {
 CHAT: Object = {**HYPERPOD, "deployment_config": "transformers-vllm", "offline": True}
 OPERATOR: Object = {"hyperpod_mode": "operator"}
 S3, FSX = "s3://bucket/models/mine/", "fsx://fs-0123456789abcdef0/mountname/models/mine"
+QUEUE: Object = {"hyperpod_queue": "q", "hyperpod_priority": "inference-priority"}
 VARIANTS: dict[str, Object] = {
     "predictive": HYPERPOD,
     "flask": {**HYPERPOD, "deployment_config": "http-flask", "framework": "xgboost", "hyperpod_replicas": 3},
@@ -32,7 +33,7 @@ VARIANTS: dict[str, Object] = {
     "chat-s3": {**CHAT, "model_name": "s3://bucket/models/chat/", "model_parameters": "7"},
     "chat-fsx": {**CHAT, "hyperpod_model_source": FSX, "hyperpod_token_secret": "hf-token"},
     "chat-claim": {**CHAT, "hyperpod_model_source": "pvc://fsx-claim/models/mine", "hyperpod_queue": "q"},
-    "chat-operator": {**CHAT, **OPERATOR, "hyperpod_token_secret": "hf-token", "hyperpod_queue": "q"},
+    "chat-operator": {**CHAT, **OPERATOR, "hyperpod_token_secret": "hf-token", **QUEUE},
     "operator-s3": {**CHAT, **OPERATOR, "hyperpod_model_source": S3},
     "operator-fsx": {**CHAT, **OPERATOR, "hyperpod_model_source": FSX, "hyperpod_replicas": 2},
     "operator-claim": {**CHAT, **OPERATOR, "hyperpod_model_source": "pvc://fsx-claim/models/mine"},

@@ -163,6 +163,11 @@ def test_the_queue_is_named_on_the_workload_alone(projects: dict[str, Path]) -> 
     for entry in built(projects["chat-claim"]):
         text = json.dumps(entry)
         assert ("kueue" in text) == (entry["kind"] == "Deployment")
+    labels = {"kueue.x-k8s.io/queue-name": "q"}
+    assert workload(built(projects["chat-claim"]))["metadata"]["labels"].items() >= labels.items()
+    assert "priority-class" not in json.dumps(built(projects["chat-claim"]))
+    labels["kueue.x-k8s.io/priority-class"] = "inference-priority"
+    assert built(projects["chat-operator"])[0]["metadata"]["labels"].items() >= labels.items()
     template = workload(built(projects["chat-claim"]))["spec"]["template"]
     assert "kueue" not in json.dumps(template)
 

@@ -14,6 +14,8 @@ def test_vllm_is_started_with_the_settings_of_the_interview(render: Render) -> N
     project = render("chat", deployment_config="transformers-vllm", offline=True, model_revision="v1.0")
     done, called = serve(project, "serve", SAGEMAKER_SAFE_PORT_RANGE="21500-21599")
     assert called["command"][:3] == ["python3", "-m", "vllm.entrypoints.openai.api_server"], done.stderr
+    assert "--enable-metrics" in called["command"]
+    called["command"].remove("--enable-metrics")
     told = given(called, project)
     assert 21500 <= int(told.pop("port")) <= 21599
     assert told == {
@@ -63,6 +65,7 @@ def test_tensorrt_llm_gets_what_has_no_flag_in_a_file(render: Render) -> None:
     options = json.loads(told.pop("options"))
     assert options == {
         "enable_chunked_prefill": True,
+        "return_perf_metrics": True,
         "kv_cache_config": {"free_gpu_memory_fraction": 0.9, "dtype": "auto"},
     }
     assert (

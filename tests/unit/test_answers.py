@@ -177,6 +177,7 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         ("hyperpod_max_replicas", "needs hyperpod_mode=deployment"),
     ),
     (pods(hyperpod_queue="team_a"), ("hyperpod_queue", "LocalQueue")),
+    (pods(hyperpod_queue="q", hyperpod_priority="High"), ("hyperpod_priority", "WorkloadPriorityClass")),
     (pods(hyperpod_model_source="gs://bucket/x"), ("hyperpod_model_source", "s3://bucket/models/chat/")),
     (pods(hyperpod_model_source="pvc://claim/../../etc"), ("hyperpod_model_source",)),
     (pods(hyperpod_model_source="fsx://fs-0123456789abcdef0"), ("hyperpod_model_source", "fsx:")),

@@ -109,6 +109,8 @@ def test_every_flag_is_one_of_the_engine(name: str, image: ServerImage) -> None:
     assert len(known) > 100, "the argument files were not found"
     flags = engines.carriers(image.image, name, "flag").values()
     assert not set(flags) - known
+    if server.metrics and server.metrics.flag:
+        assert server.metrics.flag in known
     aliases = {alias for item in server.settings_of(image.image).values() for alias in item.aliases}
     assert not {alias for alias in aliases if alias.startswith("--")} - known
     assert "--no-such-option" not in known

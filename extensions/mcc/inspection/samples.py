@@ -16,7 +16,9 @@ MOST_BYTES = 1_000_000
 
 def names(found: Findings) -> tuple[str, ...]:
     """Return the files with an example, the best first, relative to the folder or archive of a model."""
-    return (PurePosixPath(found.sample).with_name(OF_REQUEST).as_posix(), found.sample) if found.sample else ()
+    return (
+        (PurePosixPath(found.sample).with_name(OF_REQUEST).as_posix(), found.sample) if found.sample else ()
+    )
 
 
 def write(found: Findings, directory: Path, model: Path) -> Path | None:

@@ -72,6 +72,11 @@ FORMATS = {
         "the name of a LocalQueue of Kueue",
         "hyperpod-ns-team-a-localqueue",
     ),
+    "hyperpod_priority": AnswerFormat(
+        re.compile(r"|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
+        "the name of a WorkloadPriorityClass of Kueue",
+        "inference-priority",
+    ),
     "hyperpod_model_source": AnswerFormat(
         re.compile(
             r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()=+-]+)*/?"

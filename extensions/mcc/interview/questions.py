@@ -110,6 +110,7 @@ QUESTIONS = (
     "hyperpod_mode",
     "hyperpod_replicas",
     "hyperpod_queue",
+    "hyperpod_priority",
     "hyperpod_model_source",
 )
 

@@ -163,7 +163,8 @@ def _metrics_path(requirements: ServingRequirements) -> str:
     """Return the route with the metrics of a server of language models, '' where there is none."""
     if isinstance(requirements, PredictiveRequirements):
         return ""
-    return catalog.hyperpod().metrics.get(requirements.server, "")
+    server = catalog.servers().get(requirements.server)
+    return server.metrics.path if server and server.metrics else ""
 
 
 def _gpus(requirements: ServingRequirements, instance: Instance, engine_settings: Mapping[str, Any]) -> int:

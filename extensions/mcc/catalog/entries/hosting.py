@@ -40,7 +40,6 @@ class HyperPod:
     room: NodeRoom
     shared_memory: SharedMemory
     start: StartTime
-    metrics: Mapping[str, str]
 
     def has(self, instance_type: str) -> bool:
         """Return whether a cluster can have nodes of a type."""

@@ -72,6 +72,15 @@ class ServerHealth:
 
 
 @dataclasses.dataclass(frozen=True)
+class ServerMetrics:
+    """The route of the metrics, and the flag or the key of the options file that switches it on, if any."""
+
+    path: str
+    flag: str = ""
+    key: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class LanguageModelServer:
     """A server of language models; servers.yml explains the fields. `images` are newest first.
 
@@ -95,6 +104,7 @@ class LanguageModelServer:
     media_limit: ServerSetting | None = None
     auto_tools: ServerSetting | None = None
     pooling: ServerSetting | None = None
+    metrics: ServerMetrics | None = None
     user: str = "serving"
     note: str = ""
 
