@@ -74,6 +74,23 @@ def test_weights_of_a_later_stage_of_a_pipeline() -> None:
     assert weights.on_gpu(model, pipeline_parallel=4) == pytest.approx(4.26, rel=0.005)  # g024
 
 
+def test_a_request_has_one_part_of_the_cache_of_an_old_pipeline() -> None:
+    """At a utilization of 0.85, the log of vllm#14452 has 116,784 tokens: half for a request (g124)."""
+    model = known("unsloth/QwQ-32B-unsloth-bnb-4bit")
+    serving = Serving(version="0.8.5", pipeline_parallel=2, utilization=0.85, max_num_seqs=256)
+    old = memory.estimate(model, Gpu(31.36), serving)
+    assert old.tokens == pytest.approx(116_784 / 2, rel=0.1)
+    assert (
+        old.starts()
+        and not memory.estimate(
+            model, Gpu(31.36), dataclasses.replace(serving, max_model_len=70_000)
+        ).starts()
+    )
+    new = memory.estimate(model, Gpu(31.36), dataclasses.replace(serving, version="0.11.2"))
+    assert old.cache.start_bytes == 2 * new.cache.start_bytes
+    assert old.cache.request_bytes == new.cache.request_bytes
+
+
 def test_accuracy_on_measured_start_ups() -> None:
     """The figures to reach; `make accuracy` prints them with those of other methods."""
     rows, unsized = startups.read(startups.STARTUPS)

@@ -14,7 +14,7 @@ class Layout:
 
     `windowed` if layers with sliding attention keep only their window, and the tokens of `steps` batches of
     `batched` tokens that are not processed yet. `state_copies` are the states of linear-attention layers for
-    each request.
+    each request. A request has one of `parts` equal parts of the cache.
     """
 
     windowed: bool
@@ -23,15 +23,16 @@ class Layout:
     state_copies: int
     tensor_parallel: int
     pipeline_parallel: int
+    parts: int = 1
 
 
 @dataclass(frozen=True)
 class KvCache:
     """Bytes on each GPU. A running request of the full length holds `request_bytes`.
 
-    `token_bytes` are those of a token in all layers alike. A prompt that is read holds `beyond_bytes` beyond
-    the windows, and all prompts of a batch together at most `batch_bytes`. An engine starts if it has
-    `start_bytes`: one request, as large as it can become.
+    `token_bytes` are those of a token in all layers alike, in each part of the cache. A prompt that is read
+    holds `beyond_bytes` beyond the windows, and all prompts of a batch together at most `batch_bytes`. An
+    engine starts if it has `start_bytes`: one request in each part of the cache, as large as it can become.
     """
 
     token_bytes: int
@@ -60,12 +61,17 @@ def sized(facts: ModelFacts, value_bytes: int, length: int, layout: Layout) -> K
     request += state / layout.tensor_parallel
     beyond = of_sliding * sliding / layout.pipeline_parallel
     return KvCache(
-        token_bytes=max(of_full, of_sliding) * -(-(full + sliding) // layout.pipeline_parallel),
+        token_bytes=max(of_full, of_sliding)
+        * -(-(full + sliding) // layout.pipeline_parallel)
+        * layout.parts,
         request_bytes=request / layout.pipeline_parallel,
         beyond_bytes=beyond * _pages(length - kept),
         batch_bytes=beyond * _pages(layout.batched),
-        start_bytes=request / layout.pipeline_parallel
-        + beyond * _pages(min(length - kept, layout.steps * layout.batched)),
+        start_bytes=layout.parts
+        * (
+            request / layout.pipeline_parallel
+            + beyond * _pages(min(length - kept, layout.steps * layout.batched))
+        ),
     )
 
 

@@ -214,6 +214,7 @@ def _cache(facts: ModelFacts, serving: Serving, release: EngineRelease, batch: B
         state_copies=release.state_copies,
         tensor_parallel=serving.tensor_parallel,
         pipeline_parallel=serving.pipeline_parallel,
+        parts=serving.pipeline_parallel if release.cache_by_stage else 1,
     )
     return kv_cache.sized(facts, 1 if "8" in dtype else SIXTEEN_BIT, batch.length, layout)
 

@@ -30,6 +30,7 @@ class EngineRelease:
     state_copies: int = 1
     vision_factor: float = 1.0
     vision_capped: bool = False
+    cache_by_stage: bool = False
     largest_class_gib: float = math.inf
 
 
