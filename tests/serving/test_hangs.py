@@ -233,6 +233,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "endless time": ({"SERVING_PREDICT_SECONDS": "inf"}, "SERVING_PREDICT_SECONDS is 'inf'"),
     "log level": ({"SERVING_LOG_LEVEL": "loud"}, "SERVING_LOG_LEVEL is 'loud'; set it to one of debug, info"),
     "output": ({"SERVING_OUTPUT": "odds"}, "SERVING_OUTPUT is 'odds'; set it to one of labels, prob"),
+    "compile": ({"SERVING_COMPILE": "yes"}, "SERVING_COMPILE is 'yes'; set it to one of 1, 0"),
     "accept": ({"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "a b"}, "set it to a content type in lower case"),
     "library threads": ({"OMP_NUM_THREADS": "all"}, "OMP_NUM_THREADS is 'all'"),
     "no temporary directory": ({"TMPDIR": "/proc/none"}, "cannot create a directory"),

@@ -1,5 +1,7 @@
 """Missing and unknown values, and types that look alike, are answered as the library does, or refused."""
 
+from unittest import mock
+
 import made  # noqa: F401 - it finds the modules of the project
 import numpy as np
 import orjson
@@ -57,11 +59,12 @@ assert same(answer(served(model), records(holes))["predictions"], model.predict(
 
 # Unknown values are answered as the model does. Their number is logged, at most once a minute.
 lines = []
-unknown_values.log.warning = lambda text, *given: lines.append(text % given)
 unknown_values.categories = unknown_values.UnknownCategories()
 server = served(usual(LogisticRegression()).fit(FRAME, y))
-for _ in range(3):
-    answer(server, [paris, paris, *records(FRAME)])
+assert server.handler.served.path == "compiled"
+with mock.patch.object(unknown_values.log, "warning", lambda text, *given: lines.append(text % given)):
+    for _ in range(3):
+        answer(server, [paris, paris, *records(FRAME)])
 assert lines == ["values that are unknown to the model, by column: city (2)"], lines
 assert unknown_values.categories.counts == {"city": 4}
 

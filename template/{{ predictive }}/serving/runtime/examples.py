@@ -89,6 +89,16 @@ def read(directory: Path, model: Path | None = None, quick: bool = False) -> Exa
     return Examples([Example(_body(content))])
 
 
+def bodies(content: Any, directory: Path) -> list[tuple[bytes, str]]:
+    """Return the body and the content type of the requests in a file, of whichever model they are."""
+    entries = content.get("examples") if isinstance(content, dict) and "sha256" in content else content
+    if isinstance(entries, list) and all(
+        isinstance(x, dict) and {"request", "file"} & x.keys() for x in entries
+    ):
+        return [(example.body, example.content_type) for example in _all(entries, directory)]
+    return [(_body(content), JSON)]
+
+
 def write(directory: Path, model: Path, examples: Sequence[dict[str, Any]]) -> None:
     """Write examples that belong to a model in a directory."""
     name = model.relative_to(directory).as_posix()

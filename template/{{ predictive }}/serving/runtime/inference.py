@@ -82,6 +82,8 @@ class Inference:
         if self.table:
             about["columns"] = [column.described() for column in self.table.columns]
             about["example"] = self.table.example
+        if served := getattr(self.handler, "served", None):
+            about["path"] = served.path
         if inputs := tensors.named(self.handler):
             about["inputs"] = [item.described() for item in inputs]
         return {**about, **self.outputs.described(), **hooks.own_types(self.handler)}

@@ -65,8 +65,8 @@ def _request(server: Inference, body: bytes, content_type: str) -> dict[str, Any
 def _of_library(server: Inference, body: bytes) -> bytes:
     """Return the response to a request, predicted by the library itself."""
     handler: Any = server.handler
-    if hasattr(handler, "predict_rows"):
-        handler.predict_rows = handler.model.predict
+    if hasattr(handler, "served"):
+        handler.served = handler.served.as_it_is()
     features = handler.preprocess(server.decode(body, JSON))
     return answers.encode(handler.postprocess(handler.predict(features)), JSON)
 

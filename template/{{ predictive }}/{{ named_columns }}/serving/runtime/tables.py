@@ -106,9 +106,9 @@ class Table:
         """Return decoded rows as an array, or as a DataFrame with the types of training."""
         if not isinstance(rows, Named):
             if self.numeric:
-                numbers = self._numbers(rows)
+                numbers = self.numbers(rows)
                 return pandas.DataFrame(numbers, columns=self.names) if self.frame else numbers
-            rows = self._by_header(self.names, rows)
+            rows = self.named(rows)
         if not rows.rows:
             raise RequestError(400, "The request has no rows. Send at least one.")
         unused = np.full(rows.rows, None)
@@ -120,7 +120,12 @@ class Table:
         series = (pandas.Series(a, index, dtype=object) if a.dtype == object else a for a in arrays)
         return pandas.DataFrame(dict(zip(self.names, series, strict=True)), index, copy=False)
 
-    def _numbers(self, rows: Any) -> np.ndarray:
+    def named(self, rows: Any) -> Named:
+        """Return decoded rows by column."""
+        return rows if isinstance(rows, Named) else self._by_header(self.names, rows)
+
+    def numbers(self, rows: Any) -> np.ndarray:
+        """Return decoded rows in order as an array, for a model of numbers alone."""
         try:
             numbers = codec.to_array(rows, (len(self.names),), self.allow_missing)
         except RequestError:

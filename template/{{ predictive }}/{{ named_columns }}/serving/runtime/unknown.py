@@ -3,6 +3,9 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
 from time import monotonic
 
 SECONDS = 60.0
@@ -24,6 +27,18 @@ class UnknownCategories:
         self.logged, counts, self.counts = monotonic(), self.counts, Counter()
         shown = ", ".join(f"{name} ({count})" for name, count in counts.most_common(10))
         log.warning("values that are unknown to the model, by column: %s", shown)
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Neither count nor log unknown values while the block runs."""
+    global categories
+    kept, categories = categories, UnknownCategories()
+    categories.logged = inf
+    try:
+        yield
+    finally:
+        categories = kept
 
 
 categories = UnknownCategories()

@@ -4,6 +4,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,24 @@ def accepts_missing(estimator: Any) -> bool:
     return bool(tags.get("allow_nan", False))
 
 
+def is_check(function: Any) -> bool:
+    """Return True for the check of numbers that histogram gradient boosting puts before its trees."""
+    return isinstance(function, partial) and getattr(function.func, "__name__", "") == "check_array"
+
+
+def chosen(columns: Any, names: Sequence[str]) -> list[str]:
+    """Return the names that a column specification selects: names, positions, a slice or a mask."""
+    if isinstance(columns, slice):
+        ends = (names.index(end) if isinstance(end, str) else end for end in (columns.start, columns.stop))
+        start, stop = ends
+        by_name = isinstance(columns.stop, str)
+        return list(names[slice(start, stop + 1 if by_name and stop is not None else stop, columns.step)])
+    listed = list(np.atleast_1d(np.asarray(columns, dtype=object)))
+    if listed and all(isinstance(item, (bool, np.bool_)) for item in listed):
+        return [name for name, is_chosen in zip(names, listed, strict=True) if is_chosen]
+    return [str(item) if isinstance(item, str) else names[item] for item in listed]
+
+
 def _selects(part: Any) -> bool:
     if isinstance(part, FunctionTransformer):
         return part.func is not None and not isinstance(part.func, np.ufunc)
@@ -109,11 +128,11 @@ def _uses(steps: Sequence[Any], names: Sequence[str]) -> Iterator[Column]:
                 yield from _uses([transformer, *rest], names)
     elif isinstance(first, ColumnTransformer):
         for _, transformer, columns in first.transformers_:
-            chosen = _chosen(columns, names)
+            own = chosen(columns, names)
             if isinstance(transformer, str) and transformer == "drop":
-                yield from (Column(name, used=False) for name in chosen)
+                yield from (Column(name, used=False) for name in own)
             else:
-                yield from _uses([transformer, *rest], chosen)
+                yield from _uses([transformer, *rest], own)
     elif wrapped := _wrapped(first):
         for estimator in wrapped:
             yield from _uses([estimator, *rest], names)
@@ -124,7 +143,7 @@ def _uses(steps: Sequence[Any], names: Sequence[str]) -> Iterator[Column]:
 
 
 def _used_by(step: Any, rest: Sequence[Any], names: Sequence[str]) -> Iterator[Column]:
-    if step is None or isinstance(step, str) or (isinstance(step, FunctionTransformer) and step.func is None):
+    if step is None or isinstance(step, str) or _passes_on(step):
         yield from _uses(rest, names)
     elif hasattr(step, "categories_"):
         for name, categories in zip(names, step.categories_, strict=False):
@@ -139,6 +158,10 @@ def _used_by(step: Any, rest: Sequence[Any], names: Sequence[str]) -> Iterator[C
         nullable = _passes_missing([step, *rest])
         for name, example in zip(names, _typical(step, len(names)), strict=True):
             yield replace(_numeric(name, example), nullable=nullable)
+
+
+def _passes_on(step: Any) -> bool:
+    return isinstance(step, FunctionTransformer) and (step.func is None or is_check(step.func))
 
 
 def _imputed(step: Any, rest: Sequence[Any], names: Sequence[str]) -> Iterator[Column]:
@@ -200,19 +223,6 @@ def _passes_missing(steps: Sequence[Any]) -> bool:
         if type(step).__module__.startswith("sklearn.impute"):
             return True
     return True
-
-
-def _chosen(columns: Any, names: Sequence[str]) -> list[str]:
-    """Return the names that a column specification selects: names, positions, a slice or a mask."""
-    if isinstance(columns, slice):
-        ends = (names.index(end) if isinstance(end, str) else end for end in (columns.start, columns.stop))
-        start, stop = ends
-        by_name = isinstance(columns.stop, str)
-        return list(names[slice(start, stop + 1 if by_name and stop is not None else stop, columns.step)])
-    listed = list(np.atleast_1d(np.asarray(columns, dtype=object)))
-    if listed and all(isinstance(item, (bool, np.bool_)) for item in listed):
-        return [name for name, chosen in zip(names, listed, strict=True) if chosen]
-    return [str(item) if isinstance(item, str) else names[item] for item in listed]
 
 
 def _both(one: Column, other: Column) -> Column:
