@@ -16,7 +16,7 @@ from typing import Any
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.session import get_session
-from locust import FastHttpUser, events  # type: ignore[import-not-found]
+from locust import FastHttpUser, events  # type: ignore[import-not-found,unused-ignore]
 
 REQUEST = json.loads(Path(os.environ["BENCHMARK_REQUEST"]).read_text("utf-8"))
 BODY = Path(REQUEST["body"]).read_bytes()
