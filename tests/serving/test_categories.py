@@ -18,10 +18,10 @@ assert answers({"instances": records}) == answers([list(row.values()) for row in
 lines = (f'{r["code"] or ""},"{r["city"] or ""}",{r["age"]}\\n' for r in records)
 csv = "code,city,age\\n" + "".join(lines)
 assert answers(csv.encode(), "text/csv") == expected
-for wrong, said in (({"city": "Paris"}, "'Paris', not one of the 3 known"), ({"city": 0}, "0, not text"),
+for wrong, message in (({"city": "Paris"}, "'Paris', not one of the 3 known"), ({"city": 0}, "0, not text"),
                     ({"code": 0}, "0, not one of the 3 known"), ({"code": "7"}, "'7', not a number")):
     found = answers([{**records[2], **wrong}])
-    assert found.startswith("400 Row 1, column") and said in found, found
+    assert found.startswith("400 Row 1, column") and message in found, found
 import xgboost
 options, types = {"tree_method": "hist", "nthread": 1}, ["c", "q", "q", "q"]
 codes = np.c_[np.arange(len(rows)) % 3, rows[:, 1:]]

@@ -19,8 +19,8 @@ LINES = {
         "serve: cannot load the model /opt/ml/model/model.keras: TypeError: Could not locate class 'Scale'": (
             "own-code"
         ),
-        "cannot load the model /m/m.h5: Unsuitable: m.h5 needs your Scale, which is not in the file. Define it "
-        "in serving/custom.py, or export a SavedModel.": "own-code",
+        "cannot load the model /m/m.h5: Unsuitable: m.h5 needs your Scale, which is not in the file. Define "
+        "it in serving/custom.py, or export a SavedModel.": "own-code",
         "cannot load the model /m/m.txt: Unsuitable: m.txt was trained with category columns of a DataFrame. "
         "The file does not state which. Set CATEGORY_COLUMNS in serving/model_handler.py.": "unclear-columns",
         "cannot load the model /m/m.pkl: MissingCode: m.pkl needs the module pricing. Copy the file to it.": (
