@@ -42,7 +42,7 @@ def project(aws: FakeAws, files: dict[str, str], rights: list[Any]) -> Callable[
         artifacts={"type": "NO_ARTIFACTS"},
         environment={
             "type": "LINUX_CONTAINER",
-            "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+            "image": "aws/codebuild/amazonlinux-x86_64-standard:6.0",
             "computeType": "BUILD_GENERAL1_SMALL",
             "privilegedMode": True,
             "environmentVariables": [{"name": "NAME", "value": "world"}],

@@ -1,5 +1,7 @@
 """The number of copies and instances, and scaling to zero."""
 
+from typing import Literal
+
 import pytest
 
 from tests.lifecycle.commands import NAME, Project, mutations
@@ -98,3 +100,18 @@ def test_instances_are_searched_for_a_limited_time_and_metrics_are_stated(projec
     config = project.aws.world.region("us-east-1").endpoints[NAME].config
     assert config.variants[0]["VariantInstanceProvisionTimeoutInSeconds"] == 600
     assert config.request["MetricsConfig"] == {"EnableDetailedObservability": False}
+
+
+@pytest.mark.parametrize(("deletable", "endpoint"), [(False, "Updating"), (True, "InService")])
+def test_a_component_that_is_still_created_is_deleted_in_either_behavior(
+    project: Project, deletable: bool, endpoint: Literal["Updating", "InService"]
+) -> None:
+    settings = project.aws.settings
+    settings.deletable_while_creating, settings.endpoint_while_placing = deletable, endpoint
+    settings.component_seconds = 600.0
+    assert project.do("deploy", "--set", "wait_seconds=4").code == 5
+    project.aws.forget_calls()
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+    deleted = [name for name in mutations(project.aws) if name.startswith("Delete")]
+    assert deleted.index("DeleteEndpoint") < deleted.index("DeleteInferenceComponent")

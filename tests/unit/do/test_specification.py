@@ -135,6 +135,7 @@ def test_botocore_accepts_every_request(variant: str) -> None:
     component = made["inference component"]["Specification"]
     needs = component["ComputeResourceRequirements"]
     assert needs.get("NumberOfAcceleratorDevicesRequired", 0) == changed.accelerators
+    assert needs.get("NumberOfCpuCoresRequired", 0) == (0 if changed.accelerators else 1)
     if "Container" in component:
         assert component["Container"]["Environment"] == changed.environment
     idle = instances["ManagedInstanceScaling"].get("ScaleInPolicy", {}).get("Strategy", "")
