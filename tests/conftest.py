@@ -48,6 +48,7 @@ Render = Callable[..., Path]
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 BEHIND_NGINX = (  # tests that start a server behind it
     "tests/lifecycle/test_language_model_run.py",
+    "tests/render/test_ci.py::test_the_commands_of_the_test_job_run",
     "tests/serving/test_batches.py",
     "tests/serving/test_contract.py",
     "tests/serving/test_engine_serve.py",

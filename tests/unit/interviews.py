@@ -52,6 +52,7 @@ def language_model(*asked: str, **answers: str) -> list[str]:
         "role_arn": "",
         "build_target": "local",
         "project_name": "chat",
+        "ci": "none",
         **answers,
     }
     return [word for name, value in known.items() if name not in asked for word in ("-d", f"{name}={value}")]
@@ -74,6 +75,7 @@ def given_but(*asked: str) -> list[str]:
         "include_sample_model": "true",
         "include_tests": "true",
         "project_name": "given",
+        "ci": "none",
     }
     return [word for name, value in known.items() if name not in asked for word in ("-d", f"{name}={value}")]
 

@@ -17,6 +17,7 @@ CASES = [
             "deployment_target",
             "build_target",
             "codebuild_compute_type",
+            "ci",
             "hyperpod_mode",
             "model_dtype",
             "framework",

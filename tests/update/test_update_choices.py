@@ -73,6 +73,8 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "into Triton": ({"deployment_config": "transformers-djl"}, {"deployment_config": "triton-vllm"}),
     "framework": ({}, {"framework": "onnxruntime", "model_format": "onnx", "private_index": True}),
+    "workflow files": ({"ci": "github"}, {"ci": "gitlab"}),
+    "no workflow files": ({"ci": "gitlab"}, {"ci": "none"}),
     "builder": ({"deployment_config": "triton-python"}, {"build_target": "codebuild"}),
 }
 

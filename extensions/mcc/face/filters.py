@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..artifacts import suitable
-from ..catalog import selected
+from ..catalog import pipelines, selected
 from ..interview import (
     answer_formats,
     base_images,
@@ -29,6 +29,7 @@ from .boundary import for_user, piped_second, with_requirements
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "account": arns.account,
+    "action": pipelines.action,
     "after_copy": with_requirements(summary.after_copy, at=2),
     "architecture": selected.architecture,
     "arguments_of": extra_arguments.parsed,
@@ -39,6 +40,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "check_remote_code": for_user(version_checks.check_remote_code),
     "check_for_model": for_user(version_checks.check_for_model),
     "choices": offers.choices,
+    "ci_problem": answer_formats.ci_problem,
     "command_requirements": selected.command_requirements,
     "count_problem": piped_second(answer_formats.whole_number),
     "default_batch_size": selected.default_batch_size,

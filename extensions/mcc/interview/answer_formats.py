@@ -193,6 +193,16 @@ def whole_number(question: str, value: object) -> str:
     return f"{question}: {shown(question, value)} is not {rule}. Example: {1 if question in COUNTS else 16}"
 
 
+def ci_problem(ci: str, predictive: str, build_target: str) -> str:
+    """Return why a CI service cannot build the project's image, "" if it can."""
+    if ci == "none" or predictive or build_target == "codebuild":
+        return ""
+    return (
+        f"ci: {ci} needs build_target=codebuild for this server, because its image is too large for"
+        " hosted runners. Set it, or use ci=none."
+    )
+
+
 def number(value: object) -> object:
     """Return a count in text as a number, and other values unchanged."""
     return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts import suitable
-from ..catalog import catalog
+from ..catalog import catalog, pipelines
 from ..errors import redaction
 from ..errors.errors import InvalidAnswer
 from ..models import model_kinds
@@ -133,6 +133,12 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         )
     if known.get("build_target") == "codebuild" and str(given.get("private_index")).lower() in YES:
         problems.append("private_index: CodeBuild does not have your pip settings. Use build_target=local.")
+    if problem := answer_formats.ci_problem(
+        str(known.get("ci", "none")),
+        "." if known.get("deployment_config", questions.PREDICTIVE[0]) in questions.PREDICTIVE else "",
+        str(known.get("build_target", "local")),
+    ):
+        problems.append(problem)
     return problems
 
 
@@ -173,6 +179,7 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     types = catalog.hyperpod_nodes() if on_nodes else tuple(catalog.instances().values())
     where = " on HyperPod" if on_nodes else ""
     check_choice("build_target", catalog.builders())
+    check_choice("ci", pipelines.pipelines())
     if known.get("build_target") == "codebuild":
         check_choice("codebuild_compute_type", catalog.builders()["codebuild"].compute_types)
     if not check_choice("deployment_config", questions.DEPLOYMENT_CONFIGS):

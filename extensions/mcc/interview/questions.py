@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..catalog import catalog
+from ..catalog import catalog, pipelines
 from ..models import model_kinds
 from ..servers import engines, triton
 
@@ -101,6 +101,7 @@ QUESTIONS = (
     "build_target",
     "codebuild_compute_type",
     "project_name",
+    "ci",
     "offline",
     *PREDICTIVE_QUESTIONS,
     *LANGUAGE_MODEL_QUESTIONS,
@@ -115,7 +116,12 @@ QUESTIONS = (
 )
 
 COMPANY_QUESTIONS = ("subnets", "security_groups", "network_isolation", "kms_key")
-MANAGED_QUESTIONS = ("instance_count", "role_arn", *COMPANY_QUESTIONS)  # of the target managed-inference
+MANAGED_QUESTIONS = (
+    "instance_count",
+    "role_arn",
+    "ci",
+    *COMPANY_QUESTIONS,
+)  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 
 # Stored, but computed by the template.
@@ -175,6 +181,8 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
         return _labels({name: target.title for name, target in catalog.targets().items()})
     if question == "build_target":
         return _labels({name: builder.title for name, builder in catalog.builders().items()})
+    if question == "ci":
+        return _labels({name: pipeline.title for name, pipeline in pipelines.pipelines().items()})
     if question == "codebuild_compute_type":
         return _labels(catalog.builders()["codebuild"].compute_types)
     if question == "hyperpod_mode":

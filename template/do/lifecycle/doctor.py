@@ -8,6 +8,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from lifecycle import checks, engine, policies, project, registry
@@ -103,6 +104,8 @@ def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
     except Failure as failure:
         yield checks.not_checked("pushed-image", "image in ECR", failure)
     yield from checks.of_target(settings, aws, target_checks.checks_of(settings))
+    if (PROJECT / "iam" / "delivery.yml").exists():  # only then there is the module
+        yield from checks.of_target(settings, aws, import_module("lifecycle.pipeline_role").CHECKS)
 
 
 def of_image(settings: Target, image: registry.Image | None, severity: str) -> Iterator[Finding]:

@@ -24,6 +24,14 @@ class LoadGenerator:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pipeline:
+    """A CI service, and the actions of its workflow files: their commits, with the tags in a comment."""
+
+    title: str
+    actions: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
 class Builder:
     """Where images are built: in which image for each processor, and on which kinds of machines."""
 
