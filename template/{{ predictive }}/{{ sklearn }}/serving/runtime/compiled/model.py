@@ -75,6 +75,9 @@ class Compiled(Plain):
             self._prove(recorded)
         if self.predict_proba:
             self.predict_proba = self._probabilities
+        is_alone = not self.before and self.inverse is None and isinstance(self.labels, tails.Called)
+        # A model without other steps is called with the array of a request as it is.
+        self.direct = self.labels.model.predict if is_alone and self.labels else None
 
     @property
     def is_faster(self) -> bool:
@@ -93,6 +96,8 @@ class Compiled(Plain):
 
     def predict(self, features: Any) -> Any:
         """Return one prediction for each row."""
+        if self.direct and isinstance(features, np.ndarray):
+            return self.direct(features)
         encoded, found = self._encoded(features), None
         if encoded is not None and self.labels is not None:
             found = self._predicted(self.labels, encoded)
