@@ -57,7 +57,7 @@ def merged(self: copier._user_data.AnswersMap) -> dict[str, Any]:
 
 
 def in_repositories(sync: Any) -> Any:
-    """Return the method that tells git of executable files, without calls of git outside of repositories."""
+    """Return the method that updates the index of git, without calls of git outside of repositories."""
 
     def synced(self: Any, *arguments: Any) -> None:
         folder: Path = self.subproject.local_abspath
