@@ -12,6 +12,7 @@ from tools.projects import GENERATED, REPOSITORY
 
 TITLES = {
     "endpoint": "SageMaker endpoint",
+    "serverless": "serverless endpoint",
     "cluster": "HyperPod cluster",
     "chat": "SageMaker endpoint of a language model",
     "triton": "Triton",

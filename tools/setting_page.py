@@ -13,10 +13,12 @@ def settings_page(made: Mapping[str, Path]) -> str:
     groups = {
         "All projects": made["endpoint"] / "do" / "config.toml",
         "SageMaker endpoint": made["endpoint"] / "do" / "config.toml",
+        "Serverless endpoint": made["serverless"] / "do" / "config.toml",
         "HyperPod cluster": made["cluster"] / "do" / "config.toml",
     }
     read = {title: dict(settings(path.read_text("utf-8"))) for title, path in groups.items()}
     common = set(read["SageMaker endpoint"]) & set(read["HyperPod cluster"])
+    of_endpoints = {name for names in read["SageMaker endpoint"] for name in names}
     lines = [
         "# Settings",
         "",
@@ -32,7 +34,8 @@ def settings_page(made: Mapping[str, Path]) -> str:
     for title, found in read.items():
         lines += ["", f"### {title}"]
         for names, setting in found.items():
-            if (names in common) == (title == "All projects"):
+            shown_before = title == "Serverless endpoint" and of_endpoints.issuperset(names)
+            if (names in common) == (title == "All projects") and not shown_before:
                 lines += ["", *_setting(setting)]
     lines += [
         "",

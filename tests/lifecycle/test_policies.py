@@ -30,6 +30,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
         "kms_key": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
         "tags": "CostCenter=1234 Owner=ml/team",
     },
+    "serverless": {"deployment_target": "serverless-inference"},
     "base_image_of_ecr": {
         "build_target": "codebuild",
         "base_image": "763104351884.dkr.ecr.us-west-2.amazonaws.com/python:3.12-slim",
@@ -68,6 +69,7 @@ OTHERS = {
     "predictive": ["codebuild-role", "submit"],
     "language_model": ["token"],
     "company": [],
+    "serverless": [],
     "base_image_of_ecr": ["build", "codebuild-role", "submit"],
 }
 
@@ -145,7 +147,7 @@ def test_the_role_reads_what_the_project_has_and_no_more(kind: str, policies: di
         by_sid = {s["Sid"]: s["Resource"] for s in policies["execution-role"]["Statement"]}
         assert by_sid["ListModel"] == "arn:aws:s3:::team-models"
         assert by_sid["ReadModel"] == "arn:aws:s3:::team-models/mine/*"
-    elif kind != "company":
+    elif "codebuild-role" in policies:
         base = [s for s in policies["codebuild-role"]["Statement"] if s["Sid"] == "BaseImage"]
         wanted = "arn:aws:ecr:us-west-2:763104351884:repository/python"
         assert [s["Resource"] for s in base] == ([wanted] if kind == "base_image_of_ecr" else [])

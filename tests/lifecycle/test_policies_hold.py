@@ -25,6 +25,31 @@ from tests.lifecycle.test_company import Network
 # Actions without a call of a command: the container engine pushes, and AWS creates service roles.
 UNSEEN = {"push": set(DOCKER_PUSH), "deploy": {"iam:CreateServiceLinkedRole"}}
 OF_THE_BUILD = {"ecr:GetAuthorizationToken"}  # with the role of the build, while do/submit waits
+# An endpoint of components, which an earlier deployment target can have left: all commands find its scaling,
+# and do/clean deletes it.
+READ_FROM_COMPONENTS = {
+    "application-autoscaling:DescribeScalingPolicies",
+    "application-autoscaling:ListTagsForResource",
+    "cloudwatch:ListTagsForResource",
+}
+DELETED_WITH_COMPONENTS = {
+    "application-autoscaling:DeleteScalingPolicy",
+    "application-autoscaling:DeregisterScalableTarget",
+    "cloudwatch:DeleteAlarms",
+    "sagemaker:DeleteInferenceComponent",
+}
+# do/clean looks for builds, which this project does not have.
+OF_BUILDS = {
+    "codebuild:DeleteProject",
+    "iam:DeleteRole",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+    "s3:DeleteBucket",
+    "s3:DeleteObject",
+    "s3:ListBucket",
+}
 SETTINGS = Path("do") / "config.toml"
 
 
@@ -74,6 +99,33 @@ def test_calls_and_policies_are_the_same(
     assert {verb: allowed - called[verb] for verb, allowed in verbs if allowed - called[verb]} == {}
     all_verbs = {"token", "push", "submit", "plan", "deploy", "status", "logs", "test", "clean", "doctor"}
     assert set(recorder.allowed) == all_verbs
+
+
+@pytest.mark.slow
+def test_calls_and_policies_of_a_serverless_endpoint_are_the_same(
+    template: Path, rendered: Path, aws: FakeAws, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    project = made(template, rendered, aws, tmp_path, deployment_target="serverless-inference")
+    project.succeed("push")
+    recorder.run(project, "doctor")
+    project.aws.light.exits_saying = "exec format error"
+    recorder.run(project, "deploy", code=4)
+    project.aws.light.exits_saying = None
+    recorder.run(project, "deploy")  # deletes the failed endpoint
+    recorder.run(project, "deploy", *given(memory_mib="4096", expires_after_hours="0"))
+    recorder.run(project, "deploy", *given(memory_mib="4096", environment='{A="1"}'))  # another model
+    recorder.run(project, "plan")
+    recorder.run(project, "status", "--all-regions")
+    recorder.run(project, "logs")
+    recorder.run(project, "logs", "--explain")
+    recorder.run(project, "test", "--remote")
+    with recorder.of(project, "clean"):
+        project.succeed("clean", "--yes", "--images", "--logs")
+    assert project.left() == []
+    unused = {verb: allowed - recorder.called[verb] for verb, allowed in recorder.allowed.items()}
+    assert set().union(*(unused[verb] for verb in unused if verb != "clean")) == READ_FROM_COMPONENTS
+    assert unused["clean"] - READ_FROM_COMPONENTS == DELETED_WITH_COMPONENTS | OF_BUILDS
 
 
 def given(**settings: str) -> list[str]:

@@ -23,6 +23,10 @@ def answers_of(server: str, framework: str, model_format: str) -> dict[str, obje
     return {"deployment_config": server, "framework": framework, "model_format": model_format}
 
 
+# Targets of predictive models alone.
+TARGETS: dict[str, dict[str, object]] = {
+    "serverless": {"deployment_target": "serverless-inference"},
+}
 TRITON_VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},
     "bare": {"include_sample_model": False, "include_tests": False},

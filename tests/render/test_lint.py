@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import TRIED, TRITON_LANGUAGE_MODELS, TRITON_MODELS, Render
-from tests.render.checks import TRITON_VARIANTS, VARIANTS, answers_of, files_of
+from tests.render.checks import TARGETS, TRITON_VARIANTS, VARIANTS, answers_of, files_of
 from tests.render.clusters import VARIANTS as HYPERPOD_VARIANTS
 from tests.render.language_models import LANGUAGE_MODELS, language_model
 
@@ -34,7 +34,12 @@ def distinct_files(template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         triton: dict[str, object] = {"deployment_config": config, "model_format": model_format}
         every += [{**triton, **extra} for extra in TRITON_VARIANTS.values()]
     every += [{"deployment_config": config, "offline": True} for config in TRITON_LANGUAGE_MODELS]
-    for data in [*every, *map(language_model, LANGUAGE_MODELS), *HYPERPOD_VARIANTS.values()]:
+    for data in [
+        *every,
+        *map(language_model, LANGUAGE_MODELS),
+        *HYPERPOD_VARIANTS.values(),
+        *TARGETS.values(),
+    ]:
         project = tmp_path_factory.mktemp("lint") / "abalone-age"
         copier.run_copy(
             str(template),

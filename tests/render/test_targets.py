@@ -41,6 +41,29 @@ def test_one_target_has_nothing_of_the_other(render: Render, config: str) -> Non
         assert other not in (project / ".copier-answers.yml").read_text()
 
 
+# Words of other targets that each target of a predictive model has no use for.
+ABSENT = {
+    "managed-inference": ("serverless", *HYPERPOD_WORDS),
+    "serverless-inference": (
+        "instance_type",
+        "max_usd_per_hour",
+        "CreateInferenceComponent",
+        *HYPERPOD_WORDS,
+    ),
+}
+
+
+@pytest.mark.parametrize("target", ABSENT)
+def test_a_target_renders_only_what_it_needs(render: Render, target: str) -> None:
+    project = render("one", deployment_target=target)
+    assert ownership.unmarked(project) == []
+    for path in ("do/config.toml", "README.md", "iam/endpoint.toml", ".copier-answers.yml"):
+        text = (project / path).read_text().replace(target, "").replace("`deployment_target`", "")
+        found = [word for word in ABSENT[target] if re.search(word, text, re.IGNORECASE)]
+        assert found == [], path
+    assert (project / "do" / "lifecycle" / "serverless").exists() == (target == "serverless-inference")
+
+
 def test_the_catalog_knows_the_nodes_that_botocore_knows() -> None:
     import botocore.session
 

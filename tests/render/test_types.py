@@ -17,6 +17,7 @@ OFFLINE: dict[str, Any] = {"offline": True}
 CLUSTER = {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "research"}
 PROJECTS: dict[str, dict[str, Any]] = {
     "http-flask": {"framework": "sklearn"},
+    "http-flask, serverless": {"framework": "sklearn", "deployment_target": "serverless-inference"},
     "http-fastapi": {"framework": "tensorflow", **CLUSTER},
     "http-flask, handler of LightGBM": {"framework": "lightgbm", "model_format": "pkl"},
     "http-fastapi, handler of ONNX Runtime": {"framework": "onnxruntime"},

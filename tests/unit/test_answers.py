@@ -18,6 +18,10 @@ def llm(**data: Any) -> dict[str, Any]:
     return {"deployment_config": "transformers-vllm", "offline": True, **data}
 
 
+def serverless(**answers: object) -> dict[str, object]:
+    return {"deployment_target": "serverless-inference", **answers}
+
+
 def pods(**data: Any) -> dict[str, Any]:
     """Return answers for a HyperPod cluster."""
     return {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "ml-cluster", **data}
@@ -130,7 +134,12 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (llm(hf_token_secret_arn="hf_literal"), ("hf_token_secret_arn", "arn:aws:secretsmanager")),
     (llm(model_facts={}), ("model_facts", "Remove it")),
     (llm(hf_token="hf secret"), ("hf_token: what was given is not a token",)),
-    ({"deployment_target": "slurm"}, ("deployment_target", "managed-inference, hyperpod-eks")),
+    ({"deployment_target": "slurm"}, ("deployment_target", "managed-inference, serverless-inference")),
+    (serverless(instance_type="ml.m5.large"), ("instance_type", "serverless-inference", "managed-inference")),
+    (serverless(instance_count=2), ("instance_count", "serverless-inference", "managed-inference")),
+    (serverless(hyperpod_cluster="x"), ("hyperpod_cluster", "serverless-inference", "hyperpod-eks")),
+    (llm(deployment_target="serverless-inference"), ("deployment_target", "without GPUs", "http-fastapi")),
+    (triton("fil", deployment_target="serverless-inference"), ("deployment_target", "without GPUs")),
     ({"deployment_target": "hyperpod-eks"}, ("hyperpod_cluster: ''", "ml-cluster")),
     ({"hyperpod_cluster": "x"}, ("hyperpod_cluster", "managed-inference", "hyperpod-eks")),
     (pods(instance_count=2), ("instance_count", "deployment_target hyperpod-eks", "managed-inference")),

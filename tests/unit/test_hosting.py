@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from extensions.mcc.catalog import catalog
-from extensions.mcc.errors.errors import UnsizableModel
+from extensions.mcc.errors.errors import InvalidAnswer, UnsizableModel
 from extensions.mcc.interview.requirements import LanguageModelRequirements, PredictiveRequirements
 from extensions.mcc.models import model_config
 from extensions.mcc.targets import hosting
@@ -121,6 +122,26 @@ def test_it_is_stale_for_another_model_or_other_instances() -> None:
     assert hosting.stale_hosting(kept, PREDICTIVE, "ml.m5.large", 2)
     assert hosting.stale_hosting(kept, PREDICTIVE, "ml.m5.xlarge", 1)
     assert hosting.stale_hosting(kept, replace(PREDICTIVE, model_path="x.pkl"), "ml.m5.large", 1)
+
+
+SERVERLESS = replace(PREDICTIVE, target="serverless-inference")
+
+
+def test_a_serverless_endpoint_has_memory_for_one_worker(tmp_path: Path) -> None:
+    found = hosting.hosting(SERVERLESS, "", {}, 0)
+    assert found["memory_mib"] == 2048 and "usd_per_hour" not in found
+    assert hosting.stale_hosting(found, SERVERLESS, "", 0) == ""
+    assert hosting.stale_hosting(found, PREDICTIVE, "ml.m5.large", 1)
+    model = tmp_path / "model.pkl"
+    for gigabyte, mib in ((1, 3072), (3, None)):
+        with model.open("wb") as file:
+            file.truncate(gigabyte * 10**9)
+        large = replace(SERVERLESS, model_path=str(model))
+        if mib:
+            assert hosting.hosting(large, "", {}, 0)["memory_mib"] == mib
+        else:
+            with pytest.raises(InvalidAnswer, match="at most 6 GiB"):
+                hosting.hosting(large, "", {}, 0)
 
 
 def test_a_broken_stored_answer_is_told() -> None:

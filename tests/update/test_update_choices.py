@@ -75,6 +75,11 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "framework": ({}, {"framework": "onnxruntime", "model_format": "onnx", "private_index": True}),
     "workflow files": ({"ci": "github"}, {"ci": "gitlab"}),
     "no workflow files": ({"ci": "gitlab"}, {"ci": "none"}),
+    "serverless": ({}, {"deployment_target": "serverless-inference"}),
+    "instances": (
+        {"deployment_target": "serverless-inference"},
+        {"deployment_target": "managed-inference"},
+    ),
     "builder": ({"deployment_config": "triton-python"}, {"build_target": "codebuild"}),
 }
 

@@ -115,15 +115,18 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     ]
     target = str(known.get("deployment_target", next(iter(catalog.targets()))))
     if target in catalog.targets():
-        elsewhere = (
-            questions.MANAGED_QUESTIONS if target == questions.HYPERPOD else questions.HYPERPOD_QUESTIONS
-        )
-        needed = "managed-inference" if target == questions.HYPERPOD else questions.HYPERPOD
+        elsewhere = questions.not_of_target(target)
         problems += [
-            f"{question}: not a question of deployment_target {target}. Remove it, or choose {needed}."
+            f"{question}: not a question of deployment_target {target}. Remove it, or choose "
+            f"{questions.HYPERPOD if question in questions.HYPERPOD_QUESTIONS else 'managed-inference'}."
             for question in given
             if question in elsewhere and question not in others
         ]
+        if target in questions.PREDICTIVE_TARGETS and target not in questions.targets_of(config):
+            problems.append(
+                f"deployment_target: {target} runs predictive models, without GPUs. Choose "
+                f"deployment_config {' or '.join(questions.PREDICTIVE)}, or managed-inference."
+            )
     framework = known.get("framework", next(iter(catalog.frameworks())))
     if "pandas" in given and "pandas" not in others and framework != "sklearn":
         problems.append("pandas: needs framework=sklearn. Set it, or remove this answer.")

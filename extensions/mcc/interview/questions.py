@@ -26,6 +26,8 @@ DEPLOYMENT_CONFIGS = {
 
 PREDICTIVE = ("http-fastapi", "http-flask")
 HYPERPOD = "hyperpod-eks"
+SERVERLESS = "serverless-inference"
+PREDICTIVE_TARGETS = (SERVERLESS,)  # run a model without GPUs
 HYPERPOD_MODES = {
     "deployment": "a Deployment, Service and autoscaler",
     "operator": "an InferenceEndpointConfig for the HyperPod operator",
@@ -116,13 +118,12 @@ QUESTIONS = (
 )
 
 COMPANY_QUESTIONS = ("subnets", "security_groups", "network_isolation", "kms_key")
-MANAGED_QUESTIONS = (
-    "instance_count",
-    "role_arn",
-    "ci",
-    *COMPANY_QUESTIONS,
-)  # of the target managed-inference
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
+# The questions that a target does not ask.
+NOT_OF_TARGET = {
+    HYPERPOD: ("instance_count", "role_arn", "ci", *COMPANY_QUESTIONS),
+    SERVERLESS: ("instance_type", "instance_count", *COMPANY_QUESTIONS, *HYPERPOD_QUESTIONS),
+}
 
 # Stored, but computed by the template.
 DERIVED = (
@@ -178,7 +179,8 @@ def _values(question: str, framework: str, model_format: str) -> dict[str, str]:
     if question == "deployment_config":
         return _labels(DEPLOYMENT_CONFIGS)
     if question == "deployment_target":
-        return _labels({name: target.title for name, target in catalog.targets().items()})
+        titles = {name: catalog.targets()[name].title for name in targets_of(framework)}
+        return _labels(titles)
     if question == "build_target":
         return _labels({name: builder.title for name, builder in catalog.builders().items()})
     if question == "ci":
@@ -220,6 +222,17 @@ def serves_language_model(deployment_config: str) -> bool:
     return deployment_config not in (*PREDICTIVE, *triton.MODEL_CONFIGS)
 
 
+def targets_of(deployment_config: str) -> list[str]:
+    """Return the deployment targets of a deployment config."""
+    every = deployment_config in ("", *PREDICTIVE)
+    return [name for name in catalog.targets() if every or name not in PREDICTIVE_TARGETS]
+
+
+def not_of_target(deployment_target: str) -> tuple[str, ...]:
+    """Return the questions that a deployment target does not ask."""
+    return NOT_OF_TARGET.get(deployment_target, HYPERPOD_QUESTIONS)
+
+
 def not_asked(deployment_config: str) -> set[str]:
     """Return the questions that are asked for other deployment configs alone."""
     asked: tuple[str, ...] = LANGUAGE_MODEL_QUESTIONS
@@ -234,5 +247,5 @@ def not_asked(deployment_config: str) -> set[str]:
 def relevant(values: Mapping[str, Any], deployment_config: str, deployment_target: str) -> dict[str, Any]:
     """Return the values of questions that are asked for a deployment config and target."""
     others = not_asked(deployment_config)
-    others.update(MANAGED_QUESTIONS if deployment_target == HYPERPOD else HYPERPOD_QUESTIONS)
+    others.update(not_of_target(deployment_target))
     return {name: value for name, value in values.items() if name not in others}

@@ -12,6 +12,7 @@ from ..servers import advisories, parsers
 from ..sizing import sizing_view
 from . import language_model, next_commands
 from .defaults import GIVEN, PROMPT
+from .questions import SERVERLESS
 from .requirements import LanguageModelRequirements, ServingRequirements
 
 WIDTH = 80
@@ -32,7 +33,9 @@ def after_copy(
     project = Path(destination)
     found = choices.of(str(answers.get("model_path", "")))
     rows = [("Model", view.one_line(found))] if found and found.is_understood else []
-    rows += [("Instance", _instance(answers))]
+    rows += [("Instance", _instance(answers))] if "instance_type" in answers else []
+    if answers["deployment_target"] == SERVERLESS:
+        rows.append(("Endpoint", f"serverless, {answers['hosting']['memory_mib'] // 1024} GiB of memory"))
     if cluster := answers.get("hyperpod_cluster"):
         rows.append(("Cluster", f"{cluster} (HyperPod), namespace {answers['hyperpod_namespace']}"))
     if isinstance(requirements, LanguageModelRequirements):
@@ -146,7 +149,7 @@ def _of_region(name: str) -> list[str]:
 
 def _warnings(answers: Mapping[str, Any]) -> list[str]:
     found = []
-    instance = catalog.instances().get(answers["instance_type"])
+    instance = catalog.instances().get(answers.get("instance_type", ""))
     backend = catalog.triton().get(answers["deployment_config"])
     uses_gpu = "model_facts" in answers or (backend is not None and backend.gpu)
     if instance and instance.kind != "cpu" and not uses_gpu:

@@ -10,6 +10,8 @@ from typing import Any
 
 from ..catalog import catalog
 from ..catalog.entries.instances import Instance
+from ..errors.errors import InvalidAnswer
+from ..interview.questions import SERVERLESS
 from ..interview.requirements import (
     LanguageModelRequirements,
     PredictiveRequirements,
@@ -39,6 +41,8 @@ def hosting(
 
     `settings` are the engine's, {} for a predictive model.
     """
+    if isinstance(requirements, PredictiveRequirements) and requirements.target == SERVERLESS:
+        return _serverless(requirements)
     facts, instance = catalog.hosting(), catalog.instances().get(instance_type)
     size, gpus = _model_bytes(requirements), _gpus(requirements, instance_type, settings)
     name = str(requirements.model["name"]) if isinstance(requirements, LanguageModelRequirements) else ""
@@ -74,6 +78,26 @@ def hosting(
     }
 
 
+def _serverless(requirements: PredictiveRequirements) -> dict[str, Any]:
+    """Return how a serverless endpoint runs a model: with one worker, for each copy serves one request."""
+    facts, any_instance = catalog.hosting().serverless, [next(iter(catalog.instances().values()))]
+    need = cpu_sizer.cpu_choices(requirements.framework, requirements.model_bytes(), "latency", any_instance)[
+        0
+    ].need_gib
+    gib = max(facts.least_gib, math.ceil(need))
+    if gib > facts.most_gib:
+        raise InvalidAnswer(
+            f"deployment_target: the model needs {need:.1f} GiB of memory, a serverless endpoint has at most "
+            f"{facts.most_gib} GiB. Use deployment_target=managed-inference."
+        )
+    return {
+        "sized_for": sized_for(requirements, "", 0),
+        "memory_mib": gib * 1024,
+        "max_concurrency": facts.max_concurrency,
+        "model_data": "",
+    }
+
+
 def sized_for(requirements: ServingRequirements, instance_type: str, instances: int) -> dict[str, Any]:
     """Return the inputs of the hosting settings."""
     if isinstance(requirements, PredictiveRequirements):
@@ -82,6 +106,8 @@ def sized_for(requirements: ServingRequirements, instance_type: str, instances: 
             "model": requirements.model_path,
             "profile": requirements.profile,
         }
+        if requirements.target == SERVERLESS:
+            return {**named, "target": SERVERLESS}
         named |= {"image": requirements.image} if _gpus(requirements, instance_type, {}) else {}
     else:
         named = {"model": requirements.model["name"], "image": requirements.image}
@@ -94,6 +120,8 @@ def stale_hosting(
     """Return why what was stored is not for this model on these instances, or cannot run there, or ''."""
     if kept.get("sized_for") != sized_for(requirements, instance_type, count):
         return "this is for other requirements"
+    if requirements.target == SERVERLESS:
+        return ""
     most, gpus = catalog.hosting().placeable_mib, kept["accelerators"]
     return "SageMaker rejects this" if kept["memory_mib"] > most or (gpus and not kept["ami"]) else ""
 

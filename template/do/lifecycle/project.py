@@ -162,6 +162,12 @@ def write_new(files: Mapping[Path, str], force: bool) -> None:
             raise Failure(USAGE, "not-written", what, seen, "write a file in an existing folder") from None
 
 
+def settings_of(kind: type[Config]) -> dict[str, Any]:
+    """Return the settings of a target and their types, without those that it fixes."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind) if field.init}
+
+
 def variable(setting: str) -> str:
     """Return the environment variable that overrides a setting."""
     return f"{PREFIX}{setting.upper()}"
@@ -172,7 +178,7 @@ def rename_old_variables(kind: type[C]) -> None:
 
     A command that restarts in .venv then finds the present names, and does not print the notice again.
     """
-    old = {name: f"{OLD_PREFIX}{name.upper()}" for name in get_type_hints(kind)}
+    old = {name: f"{OLD_PREFIX}{name.upper()}" for name in settings_of(kind)}
     read = [name for name in old if old[name] in os.environ and variable(name) not in os.environ]
     for name in read:
         os.environ[variable(name)] = os.environ[old[name]]
@@ -193,7 +199,7 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
         values = read_toml(CONFIG)
     except (OSError, ValueError) as error:
         raise _unusable("unreadable", str(error), "fix the file") from None
-    hints = get_type_hints(kind)
+    hints = settings_of(kind)
     environment = {name: os.environ[key] for name in hints if (key := variable(name)) in os.environ}
     for name in (*values, *given):
         if name not in hints:
@@ -202,7 +208,7 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
             raise _unusable("unknown-key", seen, f"rename or remove {name}")
     values |= {name: _parsed(text, hints[name]) for name, text in {**environment, **given}.items()}
     values = {name: _typed(name, value, hints[name]) for name, value in values.items()}
-    if missing := sorted({field.name for field in fields(kind)} - {"engine"} - set(values)):
+    if missing := sorted(set(hints) - {"engine"} - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
     for name, seen, next_step in formats.problems(values):
         raise _unusable("not-a-region" if name == "region" else "wrong-format", seen, next_step)

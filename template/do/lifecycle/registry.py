@@ -28,6 +28,7 @@ class Image:
     media_type: str
     platform: str
     environment: dict[str, str]
+    size: int  # compressed, in bytes
 
     def problem(self, settings: Config) -> Failure | None:
         """Return why it cannot be deployed with the settings, or None."""
@@ -56,7 +57,8 @@ def image(settings: Config, aws: Aws, tag: str = "latest") -> Image | None:
     platform = f"{config['os']}/{config['architecture']}" if "architecture" in config else "several platforms"
     variables = config.get("config", {}).get("Env") or []
     environment = dict(variable.partition("=")[::2] for variable in variables)
-    return Image(f"{address(settings, aws)}@{digest}", digest, media_type, platform, environment)
+    size = sum(layer["size"] for layer in manifest.get("layers", []))
+    return Image(f"{address(settings, aws)}@{digest}", digest, media_type, platform, environment, size)
 
 
 def address(settings: Config, aws: Aws) -> str:

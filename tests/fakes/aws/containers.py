@@ -3,6 +3,8 @@
 import json
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,6 +150,15 @@ def _handler(runner: LightRunner, log: list[tuple[int, str]]) -> type[BaseHTTPRe
             pass
 
     return Handler
+
+
+def is_well(url: str) -> bool:
+    """Return whether /ping of a container succeeds."""
+    try:
+        with urllib.request.urlopen(f"{url}/ping", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
 
 
 def _milliseconds() -> int:

@@ -3,16 +3,11 @@
 from typing import Any
 
 from extensions.mcc.catalog import catalog
-from tests.fakes.aws import network
+from tests.fakes.aws import network, serverless
 from tests.fakes.aws.listing import listed
-from tests.fakes.aws.resources import Endpoint, EndpointConfig, Tags, now, tags_of
+from tests.fakes.aws.resources import NO_CAPACITY, Endpoint, EndpointConfig, Tags, now, tags_of
 from tests.fakes.aws.wire import Refusal, Request, invalid, operation
 from tests.fakes.aws.world import Region, World
-
-NO_CAPACITY = (
-    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
-    "Please retry using a different ML instance type."
-)
 
 
 @operation("sagemaker", "CreateEndpointConfig")
@@ -22,11 +17,16 @@ def create_endpoint_config(world: World, request: Request) -> dict[str, Any]:
     arn = request.arn("sagemaker", f"endpoint-config/{name.lower()}")
     if name in region.configs:
         raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
-    without_model = [v for v in parameters["ProductionVariants"] if "ModelName" not in v]
-    if without_model and "ExecutionRoleArn" not in parameters:
+    variants = parameters["ProductionVariants"]
+    without_model = [v for v in variants if "ModelName" not in v]
+    if not without_model:
+        serverless.check_model_variants(region, request)
+        region.configs[name] = EndpointConfig(name, arn, parameters, tags_of(parameters))
+        return {"EndpointConfigArn": arn}
+    if "ExecutionRoleArn" not in parameters:
         raise invalid("ExecutionRoleArn is required for an endpoint that hosts inference components.")
-    if len(without_model) != len(parameters["ProductionVariants"]):
-        raise invalid("The fake hosts inference components alone: leave ModelName out of the variant.")
+    if len(without_model) != len(variants):
+        raise invalid("Variants with and without ModelName cannot share an endpoint.")
     for variant in without_model:
         _check_variant(variant, request.region)
     network.check(region, request)
@@ -85,13 +85,22 @@ def create_endpoint(world: World, request: Request) -> dict[str, Any]:
     if name in region.endpoints:
         raise invalid(f'Cannot create already existing endpoint "{arn}".')
     config = _visible_config(world, region, request)
-    for variant in config.variants:
-        _check_quota(world, region, variant)
+    _check_quotas(world, region, config, name)
     endpoint = Endpoint(name, arn, config, tags_of(request.parameters))
     shortage = NO_CAPACITY if world.short_of_capacity else None
     endpoint.begin("Creating", "InService", world.settings.endpoint_seconds, shortage)
     region.endpoints[name] = endpoint
+    if config.is_serverless:
+        serverless.start(world, region, endpoint)
     return {"EndpointArn": arn}
+
+
+def _check_quotas(world: World, region: Region, config: EndpointConfig, endpoint: str) -> None:
+    for variant in config.variants:
+        if config.is_serverless:
+            serverless.check_concurrency(world, region, endpoint, variant)
+        else:
+            _check_quota(world, region, variant)
 
 
 def _check_quota(world: World, region: Region, variant: dict[str, Any]) -> None:
@@ -117,10 +126,16 @@ def update_endpoint(world: World, request: Request) -> dict[str, Any]:
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     if endpoint.config.name not in region.configs:
         raise invalid(f'Could not find endpoint configuration "{endpoint.config.arn}".')
-    endpoint.config = _visible_config(world, region, request)
-    endpoint.failure_reason = None
+    config = _visible_config(world, region, request)
+    if config.is_serverless != endpoint.config.is_serverless:
+        raise invalid("Cannot update an endpoint between instances and serverless.")
+    if config.is_serverless:
+        serverless.check_concurrency(world, region, endpoint.name, config.variants[0])
+    endpoint.config, endpoint.failure_reason = config, None
     shortage = NO_CAPACITY if world.short_of_capacity else None
     endpoint.begin("Updating", "InService", world.settings.endpoint_seconds, shortage)
+    if config.is_serverless:
+        serverless.start(world, region, endpoint)
     return {"EndpointArn": endpoint.arn}
 
 
@@ -145,8 +160,10 @@ def describe_endpoint(world: World, request: Request) -> dict[str, Any]:
 
 
 def _variant_summary(variant: dict[str, Any]) -> dict[str, Any]:
-    count = variant["InitialInstanceCount"]
     summary = {"VariantName": variant["VariantName"], "CurrentWeight": 1.0, "DesiredWeight": 1.0}
+    if "ServerlessConfig" in variant:
+        return summary | {"CurrentServerlessConfig": variant["ServerlessConfig"]}
+    count = variant["InitialInstanceCount"]
     summary |= {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
     kept = ("ManagedInstanceScaling", "RoutingConfig")
     return summary | {name: variant[name] for name in kept if name in variant}
@@ -179,6 +196,9 @@ def delete_endpoint(world: World, request: Request) -> None:
         component.abandoned.set()
         world.dispose(component.container)
         component.container, component.current_copies = None, 0
+    endpoint.abandoned.set()
+    world.dispose(endpoint.container)
+    endpoint.container, endpoint.changing = None, False
     endpoint.begin("Deleting", "Gone", world.settings.deletion_seconds)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from tests.fakes.aws import serverless
 from tests.fakes.aws.components import wake
 from tests.fakes.aws.wire import ACCOUNT, Refusal, Request, operation
 from tests.fakes.aws.world import World
@@ -103,6 +104,11 @@ def target_of(world: World, request: Request) -> tuple[str, str]:
         endpoint = region.endpoints.get(name)
         if endpoint is None:
             raise Refusal("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
+        if endpoint.config.is_serverless:
+            if "InferenceComponentName" in parameters:
+                raise Refusal("ValidationError", f"Endpoint {name} has no inference components.")
+            url = serverless.target(endpoint, parameters["Body"] or b"")
+            return url, endpoint.config.variants[0]["VariantName"]
         if "InferenceComponentName" not in parameters:
             raise Refusal(
                 "ValidationError",
@@ -134,8 +140,9 @@ def _response_headers(answer: http.client.HTTPResponse, variant: str, content_ty
 
 
 def _model_error(request: Request, status: int, message: str) -> Refusal:
-    component = request.parameters["InferenceComponentName"]
-    group = f"/aws/sagemaker/InferenceComponents/{component}"
+    component = request.parameters.get("InferenceComponentName")
+    group = f"/aws/sagemaker/Endpoints/{request.parameters['EndpointName']}"
+    group = f"/aws/sagemaker/InferenceComponents/{component}" if component else group
     side = "client" if 400 <= status < 500 else "server"
     members: dict[str, Any] = {"OriginalStatusCode": status, "OriginalMessage": message}
     return Refusal(

@@ -11,6 +11,10 @@ from extensions.mcc.catalog.entries.instances import Instance
 from tests.fakes.aws.containers import Container
 
 Tags = dict[str, str]
+NO_CAPACITY = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
+    "Please retry using a different ML instance type."
+)
 
 
 @dataclass
@@ -26,6 +30,11 @@ class EndpointConfig:
         """Return the production variants of the request."""
         variants: list[dict[str, Any]] = self.request["ProductionVariants"]
         return variants
+
+    @property
+    def is_serverless(self) -> bool:
+        """Return whether its variant has no instances."""
+        return any("ServerlessConfig" in variant for variant in self.variants)
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,11 @@ class Endpoint:
     due: float = 0.0
     becomes: str | None = "InService"
     failing: str | None = None
+    container: Container | None = None  # of a serverless endpoint
+    changing: bool = False  # whether a thread starts such a container
+    serving: EndpointConfig | None = None  # the configuration to roll back to
+    cold_calls: int = 0
+    abandoned: threading.Event = field(default_factory=threading.Event)
     created: datetime = field(default_factory=lambda: now())
     modified: datetime = field(default_factory=lambda: now())
 
@@ -76,10 +90,20 @@ class Endpoint:
 
     def settle(self) -> None:
         """Leave a transitional state after its time."""
-        if self.becomes is None or time.monotonic() < self.due:
+        if self.changing or self.becomes is None or time.monotonic() < self.due:
             return
         self.status = "Failed" if self.failing else self.becomes
         self.failure_reason, self.becomes, self.modified = self.failing, None, now()
+
+    def changed(self, reason: str | None, rolls_back: bool) -> None:
+        """End the change of a serverless endpoint, which failed if there is a reason."""
+        self.changing = False
+        if reason and self.serving is not None and rolls_back:
+            self.config, reason = self.serving, None
+        elif not reason:
+            self.serving = self.config
+        self.failing = reason
+        self.settle()
 
 
 @dataclass

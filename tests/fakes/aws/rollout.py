@@ -3,17 +3,14 @@
 import random
 import threading
 import time
-import urllib.error
-import urllib.request
 from typing import Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 
-from tests.fakes.aws.containers import Container, Launch, StartError
+from tests.fakes.aws.containers import Container, Launch, StartError, is_well
 from tests.fakes.aws.ecr import image_fault
-from tests.fakes.aws.endpoints import NO_CAPACITY
 from tests.fakes.aws.images import architecture_of, resolve
-from tests.fakes.aws.resources import Component, now
+from tests.fakes.aws.resources import NO_CAPACITY, Component, now
 from tests.fakes.aws.wire import ACCOUNT
 from tests.fakes.aws.world import Region, World
 
@@ -143,17 +140,9 @@ def _started(
             component.abandoned.wait(limit - time.monotonic())
             return container, unwell
     while time.monotonic() < limit and not component.abandoned.is_set():
-        if _is_well(container.url):
+        if is_well(container.url):
             return container, None
         if container.ended():
             break
         component.abandoned.wait(PING_EVERY_SECONDS)
     return container, unwell
-
-
-def _is_well(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/ping", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False

@@ -28,6 +28,8 @@ class Settings:
     bake_seconds: float = 0.3  # the time for which WaitIntervalInSeconds of an update counts
     failed_update: Literal["rolls back", "fails"] = "rolls back"
     default_quota: float = 4
+    serverless_concurrency: int = 200  # of all serverless endpoints
+    cold_calls: int = 0  # calls that a serverless endpoint rejects after its creation
     quotas: dict[str, float] = field(default_factory=dict)  # by instance type, for endpoint usage
     role_usable_after_seconds: float = 0  # time until CodeBuild can assume a new role
     build_environment: dict[str, str] = field(

@@ -42,7 +42,7 @@ class Region:
         """Return the number of instances of a type that endpoints have."""
         living = [endpoint.config for endpoint in self.endpoints.values() if endpoint.status != "Failed"]
         variants = [variant for config in living for variant in config.variants]
-        return sum(item["InitialInstanceCount"] for item in variants if item["InstanceType"] == kind)
+        return sum(item["InitialInstanceCount"] for item in variants if item.get("InstanceType") == kind)
 
     def settle(self) -> None:
         """Apply elapsed time: end transitional states that are due, and drop deleted resources."""
@@ -189,6 +189,9 @@ class World:
             for component in list(region.components.values()):
                 component.abandoned.set()
                 self.dispose(component.container)
+            for endpoint in list(region.endpoints.values()):
+                endpoint.abandoned.set()
+                self.dispose(endpoint.container)
 
     def wait_until_stopped(self) -> None:
         """Wait for containers that are being stopped."""

@@ -256,7 +256,7 @@ def test_a_driver_older_than_the_cuda_of_the_image_is_told() -> None:
     changed = dataclasses.replace(SETTINGS, ami="al2-ami-sagemaker-inference-gpu-3-1", ami_cuda="12.4")
     manifest = "application/vnd.docker.distribution.manifest.v2+json"
     for cuda, severity in (("12.8.1", "warning"), ("12.4.0", "ok"), ("9.2", "ok")):
-        pushed = image("uri", "sha256:0", manifest, "linux/amd64", {"CUDA_VERSION": cuda})
+        pushed = image("uri", "sha256:0", manifest, "linux/amd64", {"CUDA_VERSION": cuda}, 0)
         found = list(doctor.of_image(changed, pushed, "error"))
         assert [item.severity for item in found if item.id == "driver"] == [severity], cuda
 

@@ -48,6 +48,15 @@ class HyperPod:
 
 
 @dataclasses.dataclass(frozen=True)
+class Serverless:
+    """Memory of a serverless endpoint in GiB, and its default of concurrent requests."""
+
+    least_gib: int
+    most_gib: int
+    max_concurrency: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Hosting:
     """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
 
@@ -60,3 +69,4 @@ class Hosting:
     placeable_mib: int
     placeable_share: float
     requests_per_worker: int
+    serverless: Serverless

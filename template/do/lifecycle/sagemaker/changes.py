@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lifecycle.journal import now
-from lifecycle.project import POLICY, Failure
+from lifecycle.project import POLICY, PRECONDITION, Failure
 from lifecycle.resources import Resource
 from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, SAGEMAKER, call_of, deletion
 from lifecycle.sagemaker.specification import (
@@ -54,6 +54,7 @@ def steps(
         what = f"the {resource.kind} {resource.name} is owned by another project"
         next_step = "set another project_name in do/config.toml, or delete the resource if it is yours"
         raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", next_step)
+    _require_same_target(desired, found)
     reasons = {(item.kind, item.name): _unusable(item, found) for item in found}
     usable = {(item.kind, item.name): item for item in found if not reasons[item.kind, item.name]}
     planned = [_delete(item, why) for item in found if (why := reasons[item.kind, item.name])]
@@ -74,6 +75,23 @@ def steps(
     kept = [item for key, item in usable.items() if key in named]
     planned += _tagged(tags or {}, kept)
     return [*planned, *_expiry(expires, planned, found)]
+
+
+def _require_same_target(desired: DesiredState, found: list[Resource]) -> None:
+    """Raise Failure (precondition) for an endpoint of components if one of a model is desired, or reverse."""
+    configs = {item.name: item for item in found if item.kind == "endpoint config"}
+    for endpoint in (item for item in found if item.kind == "endpoint"):
+        present = configs.get(endpoint.described.get("EndpointConfigName", ""))
+        of_model = any(_has_model(request) for kind, _, request in desired if kind == "endpoint config")
+        if present and _has_model(present.described) != of_model:
+            what = f"the endpoint {endpoint.name} is of another deployment target"
+            runs = ("an inference component", "a model")
+            seen = f"it runs {runs[not of_model]}, this project deploys {runs[of_model]}"
+            raise Failure(PRECONDITION, "other-target", what, seen, "do/clean, then do/deploy")
+
+
+def _has_model(config: Request) -> bool:
+    return any("ModelName" in variant for variant in config["ProductionVariants"])
 
 
 def fingerprint(planned: list[Step]) -> str:

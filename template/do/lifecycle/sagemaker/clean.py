@@ -22,10 +22,10 @@ from lifecycle.project import (
     Result,
 )
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import cost, inventory
+from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker.hosted import Target, cost
 from lifecycle.sagemaker.kinds import KINDS
 from lifecycle.sagemaker.logs import groups as log_groups
-from lifecycle.sagemaker.target import Target
 
 ROUNDS = 3
 

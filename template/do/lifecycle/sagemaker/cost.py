@@ -4,11 +4,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from lifecycle.project import ERROR, OK, Finding, finding
 from lifecycle.resources import Resource
 from lifecycle.sagemaker.target import Target
 
 HOURS_OF_MONTH = 730
 PRICE_REGION = "us-east-1"
+OVER_BUDGET = "too-dear"
 
 
 def of(settings: Target) -> dict[str, Any]:
@@ -33,6 +35,22 @@ def summary(settings: Target) -> str:
     if settings.max_instance_count == settings.instance_count:
         return line
     return f"{line}; up to ${cost['most_per_hour']:.2f}/h with {settings.max_instance_count}"
+
+
+def check(settings: Target) -> Finding:
+    """Return whether the cost of all instances is within the limit."""
+    seen, limit = summary(settings), settings.max_usd_per_hour
+    if limit and not settings.usd_per_hour:
+        what, next_step = f"the price of {settings.instance_type} is unknown", "set usd_per_hour to its price"
+        return finding(
+            OVER_BUDGET, ERROR, what, f"max_usd_per_hour = {limit}", f"{next_step}, or max_usd_per_hour to 0"
+        )
+    if limit and settings.max_instance_count * settings.usd_per_hour > limit:
+        next_step = "use fewer or cheaper instances, or increase max_usd_per_hour in do/config.toml"
+        what = f"the cost can exceed the limit of ${limit:.2f}/h"
+        return finding(OVER_BUDGET, ERROR, what, seen, next_step)
+    seen = f"within ${limit:.2f}/h" if limit else "max_usd_per_hour = 0"
+    return finding("cost", OK, "cost limit" if limit else "no cost limit", seen)
 
 
 def per_hour(settings: Target, endpoint: Resource) -> float | None:

@@ -12,13 +12,13 @@ from lifecycle.aws import Aws, AwsFailure, tag_list
 from lifecycle.console import log
 from lifecycle.project import POLICY, USAGE, Failure, Result
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import alarms, changes, cost, inventory, plan, remote, specification, undo
+from lifecycle.sagemaker import alarms, changes, inventory, plan, remote, specification, undo
 from lifecycle.sagemaker.changes import Step
+from lifecycle.sagemaker.hosted import Target, cost
 from lifecycle.sagemaker.kinds import ASYNC_KINDS
 from lifecycle.sagemaker.logs import Tail
 from lifecycle.sagemaker.plan import Plan
 from lifecycle.sagemaker.specification import DesiredState, Request
-from lifecycle.sagemaker.target import Target
 from lifecycle.served import requests
 
 STALE_READ_SECONDS = 30.0

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lifecycle.project import PRECONDITION, USAGE, Failure, Result, read_toml, write_new
-from lifecycle.sagemaker import cost, specification, target_checks
+from lifecycle.sagemaker import hosted, target_checks
+from lifecycle.sagemaker.hosted import Target, cost
 from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, SAGEMAKER
 from lifecycle.sagemaker.specification import COMPONENT
-from lifecycle.sagemaker.target import Target
 
 TYPES = {
     "endpoint config": "AWS::SageMaker::EndpointConfig",
@@ -66,7 +66,7 @@ def of(settings: Target) -> dict[str, dict[str, Any]]:
 
     Raise Failure (usage) for a text that CloudFormation would replace.
     """
-    desired = specification.desired(replace(settings, role_arn=ROLE), IMAGE)
+    desired = hosted.desired(replace(settings, role_arn=ROLE), IMAGE)
     ids = {(kind, name): _logical_id(settings, kind, name) for kind, name, _ in desired}
     functions = {IMAGE: Function("!Ref ImageUri"), ROLE: Function("!Ref RoleArn")}
     numbered = [(kind, name) for kind, name, _ in desired if kind in IMMUTABLE_KINDS]
@@ -101,7 +101,8 @@ def text(settings: Target, resources: Mapping[str, Any]) -> str:
 
 def _require_schema(settings: Target) -> None:
     """Raise Failure (precondition) for a Region without the resource type of inference components."""
-    if settings.region in read_toml(target_checks.REGIONS)["without_schema"]:
+    unknown = read_toml(target_checks.REGIONS)["without_schema"]
+    if settings.target_kind == "component" and settings.region in unknown:
         what = f"CloudFormation has no inference components in {settings.region}"
         seen = "AWS publishes no resource schema of AWS::SageMaker::InferenceComponent for this Region"
         raise Failure(PRECONDITION, "no-schema", what, seen, "use do/deploy, or another region")

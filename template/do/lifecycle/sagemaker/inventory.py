@@ -84,6 +84,10 @@ def expired(found: list[Resource], moment: str) -> list[Resource]:
             hosts |= {("alarm", name): host for name in _alarm_names(item.name)}
             hosts["model", item.described.get("Specification", {}).get("ModelName")] = host
 
+    for item in found:
+        for variant in item.described.get("ProductionVariants", []) if item.kind == "endpoint config" else []:
+            hosts["model", variant.get("ModelName")] = hosts.get(("endpoint config", item.name), "")
+
     def end(item: Resource) -> str:
         name = item.described["ResourceId"].partition("/")[2] if item.kind == "scaling policy" else item.name
         kind = "scalable target" if item.kind == "scaling policy" else item.kind

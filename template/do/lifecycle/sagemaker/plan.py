@@ -13,14 +13,13 @@ from pathlib import Path
 from lifecycle import checks, journal, registry
 from lifecycle.aws import NO_CREDENTIALS, Aws, AwsFailure
 from lifecycle.policies import policy
-from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, USAGE, Failure, Finding, Result, finding
-from lifecycle.sagemaker import alarms, changes, cost, export, inventory, specification, target_checks
+from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, USAGE, Failure, Finding, Result
+from lifecycle.sagemaker import alarms, changes, export, hosted, inventory
 from lifecycle.sagemaker.changes import Step
+from lifecycle.sagemaker.hosted import Target, cost, target_checks
 from lifecycle.sagemaker.kinds import call_of
 from lifecycle.sagemaker.specification import COMPONENT, DesiredState
-from lifecycle.sagemaker.target import Target
 
-OVER_BUDGET = "too-dear"
 WIDTH = 79
 NO_ACCOUNT = "0" * 12
 NO_IMAGE = "(no image yet)"
@@ -45,7 +44,7 @@ class Plan:
     @property
     def exit_code(self) -> int:
         """The exit code of a deploy with these issues, DONE without any."""
-        return (POLICY if self.wrong[0].id == OVER_BUDGET else PRECONDITION) if self.wrong else DONE
+        return (POLICY if self.wrong[0].id == cost.OVER_BUDGET else PRECONDITION) if self.wrong else DONE
 
     def require_ready(self) -> None:
         """Raise Failure for the first check that is an error."""
@@ -68,7 +67,7 @@ class Plan:
     def text(self) -> str:
         """Return the plan as text for the terminal."""
         steps = [str(step) for step in self.steps] or ["no changes: AWS matches do/config.toml"]
-        costs = [cost.summary(self.settings), specification.reserved(self.settings)]
+        costs = [cost.summary(self.settings), hosted.reserved(self.settings)]
         lines = [*steps, "", *costs, "", *map(checks.line, self.checks)]
         return textwrap.indent("\n".join(lines), "  ")
 
@@ -84,7 +83,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     """Return the plan, or write the template."""
     if arguments.template:
         settings.check()
-        Plan(settings, [], [], [target_checks.region(settings), _cost(settings)], []).require_ready()
+        checked = [*target_checks.of_settings(settings), cost.check(settings)]
+        Plan(settings, [], [], checked, []).require_ready()
         return export.run(settings, arguments.template, arguments.force)
     if arguments.force:
         what, next_step = "--force is an option of --template", "do/plan --template FILE --force"
@@ -122,15 +122,15 @@ def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Pla
     for item in found:
         if item.removable:
             aws.require_creator(f"the {item}", item.tags)
-    desired = desired or specification.desired(settings, image.uri if image else NO_IMAGE)
+    desired = desired or hosted.desired(settings, image.uri if image else NO_IMAGE)
     for kind, _, request in desired:
         aws.validate(*call_of("create", kind), request)
     steps = changes.steps(desired, found, settings.expires_after_hours > 0, settings.tags)
-    checked += [target_checks.region(settings), checks.pushed(settings, image, ERROR)]
+    checked += [*target_checks.of_settings(settings), checks.pushed(settings, image, ERROR)]
     checked += target_checks.of_image(settings, image) if image else []
     done = {"components"} if has_role else {"components", "role"}
     known = {name: check for name, check in target_checks.checks_of(settings).items() if name not in done}
-    checked += [_cost(settings), *checks.of_target(settings, aws, known)]
+    checked += [cost.check(settings), *checks.of_target(settings, aws, known)]
     updates = [step.request for step in steps if (step.action, step.kind) == ("update", COMPONENT)]
     checked += alarms.findings(settings, aws, updates)
     return Plan(settings, desired, steps, checked, _actions(settings, aws.partition))
@@ -139,11 +139,11 @@ def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Pla
 def first(settings: Target, problem: Finding) -> Plan:
     """Return the plan of a first deployment, without calls to AWS; `problem` is why there are none."""
     checked = [problem, *([] if settings.role_arn else [target_checks.no_role(settings)])]
-    checked += [target_checks.region(settings), _cost(settings)]
+    checked += [*target_checks.of_settings(settings), cost.check(settings)]
     account = settings.account or journal.account()
     partition = next((name for start, name in PARTITIONS.items() if settings.region.startswith(start)), "aws")
     planned = with_role(replace(settings, account=account or NO_ACCOUNT), partition)
-    desired = specification.desired(planned, NO_IMAGE)
+    desired = hosted.desired(planned, NO_IMAGE)
     steps = changes.steps(desired, [], settings.expires_after_hours > 0)
     return Plan(replace(planned, account=account), desired, steps, checked, _actions(planned, partition))
 
@@ -158,19 +158,3 @@ def _actions(settings: Target, partition: str) -> list[str]:
     """Return the IAM actions of a deploy."""
     statements = policy("deploy", settings, settings.account, partition)["Statement"]
     return sorted({action for statement in statements for action in statement["Action"]})
-
-
-def _cost(settings: Target) -> Finding:
-    """Return whether the cost of all instances is within the limit."""
-    seen, limit = cost.summary(settings), settings.max_usd_per_hour
-    if limit and not settings.usd_per_hour:
-        what, next_step = f"the price of {settings.instance_type} is unknown", "set usd_per_hour to its price"
-        return finding(
-            OVER_BUDGET, ERROR, what, f"max_usd_per_hour = {limit}", f"{next_step}, or max_usd_per_hour to 0"
-        )
-    if limit and settings.max_instance_count * settings.usd_per_hour > limit:
-        next_step = "use fewer or cheaper instances, or increase max_usd_per_hour in do/config.toml"
-        what = f"the cost can exceed the limit of ${limit:.2f}/h"
-        return finding(OVER_BUDGET, ERROR, what, seen, next_step)
-    seen = f"within ${limit:.2f}/h" if limit else "max_usd_per_hour = 0"
-    return finding("cost", OK, "cost limit" if limit else "no cost limit", seen)

@@ -9,10 +9,12 @@ from lifecycle.aws import Aws, AwsFailure
 from lifecycle.console import Progress
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
 from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker.specification import COMPONENT
 from lifecycle.sagemaker.target import Target
 from lifecycle.transport import Access, Answer, Server
 
 T = TypeVar("T")
+NOT_READY = "ModelNotReadyException"  # of a serverless endpoint
 NO_CAPACITY = "has no capacity to process this request"
 
 
@@ -32,19 +34,23 @@ def patient(settings: Target) -> Target:
 
 
 class Endpoint(Server):
-    """An inference component on its endpoint, called with the credentials of this shell."""
+    """The project's endpoint, called with the credentials of this shell."""
 
     def __init__(self, settings: Target, aws: Aws) -> None:
         name = settings.project_name
         super().__init__("", f"endpoint {name}")
         self._settings, self._aws = settings, aws
-        self._target = {"EndpointName": name, "InferenceComponentName": name}
+        self._has_component = settings.target_kind == "component"
+        self._target = {"EndpointName": name}
+        if self._has_component:
+            self._target["InferenceComponentName"] = name
 
     def ping(self) -> Answer:
         """Return the state in SageMaker, which pings the containers."""
         name = self._settings.project_name
-        component = inventory.describe(self._settings, self._aws, "inference component", name)
-        ready = component is not None and component.status in ("InService", "Updating")
+        kind = COMPONENT if self._has_component else "endpoint"
+        serving = inventory.describe(self._settings, self._aws, kind, name)
+        ready = serving is not None and serving.status in ("InService", "Updating")
         return Answer(200 if ready else 503, b"{}")
 
     def access(self) -> Access:
@@ -78,7 +84,7 @@ class Endpoint(Server):
         return self.when_awake(lambda: self._aws.call("sagemaker-runtime", call, **request))
 
     def when_awake(self, send: Callable[[], T]) -> T:
-        """Send a request and repeat it while the endpoint is scaled to zero: the first one starts a copy.
+        """Send a request and repeat it while the endpoint starts a container, which the first one causes.
 
         Raise AwsFailure as `send` does, or Failure if no copy starts in time.
         """
@@ -87,6 +93,10 @@ class Endpoint(Server):
             try:
                 answer = send()
             except AwsFailure as error:
+                if error.finding.seen.startswith(NOT_READY):
+                    progress = progress or Progress(self.name, inventory.patience(self._settings))
+                    self._wait_for_start(progress)
+                    continue
                 if NO_CAPACITY not in error.finding.seen:
                     raise
             else:
@@ -106,6 +116,14 @@ class Endpoint(Server):
                 next_step = "do/status shows it; do/deploy creates a missing alarm or policy"
                 raise Failure(TIMED_OUT, "still-at-zero", what, seen, next_step, cause)
             progress.sleep(self._settings.poll_seconds)
+
+    def _wait_for_start(self, progress: Progress) -> None:
+        """Wait for the cold start of a serverless endpoint. Raise Failure after the limit."""
+        progress.show("starting the container")
+        if progress.elapsed > progress.limit:
+            what, seen = f"{self.name} does not start", f"SageMaker: {NOT_READY}"
+            raise Failure(TIMED_OUT, "still-cold", what, seen, "do/logs shows the log of the container")
+        progress.sleep(self._settings.poll_seconds)
 
 
 def _of_container(error: AwsFailure) -> Answer:

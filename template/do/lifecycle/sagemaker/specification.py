@@ -35,7 +35,7 @@ def desired(settings: Target, image: str) -> DesiredState:
     if not settings.model_data.endswith("/"):
         component = component_of(settings, {"Container": container})
         return [*hosts, (COMPONENT, name, component), *scaling(settings)]
-    model = model_of(settings, container)
+    model = model_of(settings, image)
     component = component_of(settings, {"ModelName": model["ModelName"]})
     model_and_component = [("model", model["ModelName"], model), (COMPONENT, name, component)]
     return [*hosts, *model_and_component, *scaling(settings)]
@@ -65,7 +65,7 @@ def endpoint_config(settings: Target) -> Request:
         **network_of(settings),
         **({"KmsKeyId": settings.kms_key} if settings.kms_key else {}),
     }
-    return {"EndpointConfigName": _numbered(settings, content), **content}
+    return {"EndpointConfigName": numbered(settings, content), **content}
 
 
 def routing(settings: Target) -> Request:
@@ -122,12 +122,20 @@ def component_of(settings: Target, source: Request) -> Request:
     }
 
 
-def model_of(settings: Target, container: Request) -> Request:
-    """Return the request for a model of many files: a component accepts one archive, or such a model."""
+def model_of(settings: Target, image: str) -> Request:
+    """Return the request for a model. A component accepts one archive, or a model of many files."""
+    container = container_of(settings, image)
+    if "ArtifactUrl" in container:
+        container["ModelDataUrl"] = container.pop("ArtifactUrl")
+    if not settings.model_data.endswith("/"):
+        return _model(settings, container)
     files = {"S3Uri": settings.model_data, "S3DataType": "S3Prefix", "CompressionType": "None"}
-    primary = {**container, "ModelDataSource": {"S3DataSource": files}}
-    content = {"ExecutionRoleArn": settings.role_arn, "PrimaryContainer": primary, **network_of(settings)}
-    return {"ModelName": _numbered(settings, content), **content}
+    return _model(settings, {**container, "ModelDataSource": {"S3DataSource": files}})
+
+
+def _model(settings: Target, container: Request) -> Request:
+    content = {"ExecutionRoleArn": settings.role_arn, "PrimaryContainer": container, **network_of(settings)}
+    return {"ModelName": numbered(settings, content), **content}
 
 
 def component_update(component: Request, copies: int, watched: Sequence[str] = ()) -> Request:
@@ -221,6 +229,7 @@ def expiry(settings: Target) -> dict[str, str]:
     return {EXPIRES_AT: expires}
 
 
-def _numbered(settings: Target, content: Request) -> str:
+def numbered(settings: Target, content: Request) -> str:
+    """Return the name of an immutable resource, which ends in a hash of its content."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{settings.name_prefix}{digest[:8]}"

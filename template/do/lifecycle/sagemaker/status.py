@@ -11,9 +11,9 @@ from lifecycle.aws import Aws
 from lifecycle.journal import now
 from lifecycle.project import NOT_CHECKED, Failure, Result
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import cost, inventory
+from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker.hosted import Target, cost
 from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT
-from lifecycle.sagemaker.target import Target
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

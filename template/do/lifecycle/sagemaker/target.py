@@ -4,7 +4,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from lifecycle import chosen
 from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, read_toml
@@ -22,6 +22,9 @@ PLAIN = re.compile(r"_ARN$|TOKENIZER|_TOKENS$|TOKENS_", re.IGNORECASE)
 @dataclass(frozen=True, kw_only=True)
 class Target(Config):
     """The settings, which are documented in do/config.toml."""
+
+    # What the variant of an endpoint runs: an inference component, or a model that its config names.
+    target_kind: ClassVar[Literal["component", "model"]] = "component"
 
     role_arn: str
     instance_count: int
@@ -129,6 +132,10 @@ class Target(Config):
                 seen,
                 f"copier update --trust -d instance_type={self.instance_type}",
             )
+        yield from self._mismatches_of_container()
+
+    def _mismatches_of_container(self) -> Iterator[tuple[str, str]]:
+        """Yield the invalid settings of the container and its role, and the fix."""
         if self.model_data and not re.fullmatch(r"s3://[^/]+/.+(\.tar\.gz|/)", self.model_data):
             seen = f"model_data {self.model_data} is not an s3:// address that ends in .tar.gz or /"
             yield seen, 'set model_data = "s3://bucket/models/mine/"'

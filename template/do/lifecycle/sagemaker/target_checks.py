@@ -114,6 +114,12 @@ def region(settings: Target) -> Finding:
     return finding("components", OK, "inference components", f"available in {settings.region}")
 
 
+def of_settings(settings: Target) -> Iterator[Finding]:
+    """Yield the checks that need no calls."""
+    yield region(settings)
+
+
+# id -> (title, the check)
 Check = tuple[str, Callable[[Target, Aws], Finding]]
 CHECKS: dict[str, Check] = {
     "role": ("role", role),

@@ -6,9 +6,9 @@ import sys
 from lifecycle.aws import Aws
 from lifecycle.console import confirmed, log
 from lifecycle.project import REFUSED, VERIFICATION, Failure
-from lifecycle.sagemaker import clean, cost, inventory
+from lifecycle.sagemaker import clean, inventory
 from lifecycle.sagemaker.changes import Step
-from lifecycle.sagemaker.target import Target
+from lifecycle.sagemaker.hosted import Target, cost
 
 FINAL = (REFUSED, VERIFICATION)  # not a timeout: that operation continues
 
