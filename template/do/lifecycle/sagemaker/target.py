@@ -23,7 +23,7 @@ PLAIN = re.compile(r"_ARN$|TOKENIZER|_TOKENS$|TOKENS_", re.IGNORECASE)
 class Target(Config):
     """The settings, which are documented in do/config.toml."""
 
-    # What the variant of an endpoint runs: an inference component, or a model that its config names.
+    # The variant of an endpoint runs an inference component, or a model that its config names.
     target_kind: ClassVar[Literal["component", "model"]] = "component"
 
     role_arn: str
