@@ -62,15 +62,10 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
 
 
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:
-    for kind in reversed(ASYNC_KINDS):  # operations of an earlier command
-        resource = inventory.describe(settings, aws, kind, settings.project_name)
-        if resource and resource.owned and resource.in_transition:
-            resource = inventory.wait_until_stable(settings, aws, kind, resource.name)
-        if resource is None:
-            break  # without its endpoint, a component stays in transition forever
+    found = _settled(settings, aws)
     settings.check()
     settings.require_role()
-    planned = plan.make(settings, aws, _before(aws) if arguments.rollback else None)
+    planned = plan.make(settings, aws, _before(aws) if arguments.rollback else None, found)
     if arguments.plan:
         _require_same(planned, arguments.plan)
     planned.require_ready()
@@ -85,6 +80,20 @@ def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[
         raise
     journal.write(verb="deploy", state="deployed", region=aws.region, wanted=planned.desired)
     return planned, answer
+
+
+def _settled(settings: Target, aws: Aws) -> list[Resource]:
+    """Return the resources in AWS after the operations of earlier commands."""
+    found = inventory.find(settings, aws, indexed=True)
+    if not any(item.kind in ASYNC_KINDS and item.owned and item.in_transition for item in found):
+        return found
+    for kind in reversed(ASYNC_KINDS):
+        resource = inventory.describe(settings, aws, kind, settings.project_name)
+        if resource and resource.owned and resource.in_transition:
+            resource = inventory.wait_until_stable(settings, aws, kind, resource.name)
+        if resource is None:
+            break  # without its endpoint, a component stays in transition forever
+    return inventory.find(settings, aws, indexed=True)
 
 
 def _before(aws: Aws) -> DesiredState:

@@ -14,6 +14,7 @@ from lifecycle import checks, journal, registry
 from lifecycle.aws import NO_CREDENTIALS, Aws, AwsFailure
 from lifecycle.policies import policy
 from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, USAGE, Failure, Finding, Result
+from lifecycle.resources import Resource
 from lifecycle.sagemaker import alarms, changes, export, hosted, inventory
 from lifecycle.sagemaker.changes import Step
 from lifecycle.sagemaker.hosted import Target, cost, target_checks
@@ -109,8 +110,13 @@ def shown(settings: Target) -> Result:
     return {**plan.as_json(), "findings": wrong, "exit_code": plan.exit_code, "text": "\n".join(text)}
 
 
-def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Plan:
+def make(
+    settings: Target, aws: Aws, desired: DesiredState | None = None, found: list[Resource] | None = None
+) -> Plan:
     """Return the plan for a desired state, by default that of the settings and the newest image.
+
+    `found` are the resources in AWS, by default those of a new search. What only a change needs (the role,
+    quotas, the network) is checked if the plan has steps.
 
     Raise Failure without credentials of the right account, for an endpoint of another project that has the
     project's name, and for resources of another identity.
@@ -118,7 +124,8 @@ def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Pla
     has_role = bool(settings.role_arn)
     checked = [] if has_role else [target_checks.no_role(settings)]
     settings = with_role(replace(settings, account=aws.identify().account), aws.partition)
-    image, found = registry.image(settings, aws), inventory.find(settings, aws)
+    image = registry.image(settings, aws)
+    found = inventory.find(settings, aws, indexed=True) if found is None else found
     for item in found:
         if item.removable:
             aws.require_creator(f"the {item}", item.tags)
@@ -130,7 +137,7 @@ def make(settings: Target, aws: Aws, desired: DesiredState | None = None) -> Pla
     checked += target_checks.of_image(settings, image) if image else []
     done = {"components"} if has_role else {"components", "role"}
     known = {name: check for name, check in target_checks.checks_of(settings).items() if name not in done}
-    checked += [cost.check(settings), *checks.of_target(settings, aws, known)]
+    checked += [cost.check(settings), *(checks.of_target(settings, aws, known) if steps else ())]
     updates = [step.request for step in steps if (step.action, step.kind) == ("update", COMPONENT)]
     checked += alarms.findings(settings, aws, updates)
     return Plan(settings, desired, steps, checked, _actions(settings, aws.partition))

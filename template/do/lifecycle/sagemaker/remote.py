@@ -47,10 +47,8 @@ class Endpoint(Server):
 
     def ping(self) -> Answer:
         """Return the state in SageMaker, which pings the containers."""
-        name = self._settings.project_name
         kind = COMPONENT if self._has_component else "endpoint"
-        serving = inventory.describe(self._settings, self._aws, kind, name)
-        ready = serving is not None and serving.status in ("InService", "Updating")
+        ready = inventory.is_serving(self._aws, kind, self._settings.project_name)
         return Answer(200 if ready else 503, b"{}")
 
     def access(self) -> Access:
