@@ -149,6 +149,10 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"subnets": " ".join([SUBNET] * 17), "security_groups": GROUP}, ("subnets: 17 IDs", "accepts 16")),
     ({"subnets": SUBNET, "security_groups": " ".join([GROUP] * 6)}, ("security_groups: 6 IDs", "accepts 5")),
     ({"network_isolation": "perhaps"}, ("network_isolation", "not true or false")),
+    (
+        {"kms_key": KEY.replace("us-east-1", "eu-west-3")},
+        ("kms_key", "eu-west-3", "the endpoint in us-east-1"),
+    ),
     (llm(network_isolation=True), ("network_isolation", "downloads Qwen/Qwen3-8B", "s3://bucket/prefix/")),
     (
         triton("vllm", network_isolation=True, model_name="Qwen/Qwen3-8B"),

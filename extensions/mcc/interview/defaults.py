@@ -13,7 +13,7 @@ from ..catalog import catalog
 from ..errors.errors import InvalidAnswer
 from ..sources import mcp_client, settings
 from ..sources.settings import Settings
-from . import answers, questions
+from . import answer_formats, answers, company, questions
 
 GIVEN = "-d or --data-file"
 PROMPT = "the prompt"
@@ -77,11 +77,21 @@ def _check(given: Mapping[str, Any], outside: Settings) -> None:
     used = questions.relevant(known, *_kind(known))
     try:
         answers.check(used)
+        if problems := company.problems(used, {**_implied(known), **used}):
+            raise InvalidAnswer("\n".join(problems))
     except InvalidAnswer as refused:
         shown = [name for name in outside.origins if re.search(rf"\b{name}[:=]", str(refused))]
         named = [name for name in shown if name not in given]
         origin = "; ".join(f"{name} is from {outside.origins[name]}" for name in named)
         raise InvalidAnswer(f"{refused} ({origin})" if origin else str(refused)) from None
+
+
+def _implied(known: Mapping[str, Any]) -> dict[str, str]:
+    """Return the answers of the interview, where none is given, that company answers depend on."""
+    model = (
+        {"model_name": questions.DEFAULT_MODEL} if questions.serves_language_model(_kind(known)[0]) else {}
+    )
+    return {"region": answer_formats.default_region(), **model}
 
 
 def _kind(known: Mapping[str, Any]) -> tuple[str, str]:

@@ -13,7 +13,7 @@ def problems(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     language_model = questions.serves_language_model(
         str(known.get("deployment_config", questions.PREDICTIVE[0]))
     )
-    model_name = str(known.get("model_name", "Qwen/Qwen3-8B")) if language_model else ""
+    model_name = str(known.get("model_name", questions.DEFAULT_MODEL)) if language_model else ""
     problems = []
     if given.keys() & {"deployment_target", "hyperpod_mode", "hyperpod_model_source", "model_name"}:
         source = source or (model_name if model_name.startswith("s3://") else "")

@@ -117,6 +117,7 @@ QUESTIONS = (
     "hyperpod_model_source",
 )
 
+DEFAULT_MODEL = "Qwen/Qwen3-8B"
 COMPANY_QUESTIONS = ("subnets", "security_groups", "network_isolation", "kms_key")
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 # The questions that a target does not ask.
