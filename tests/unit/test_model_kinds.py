@@ -112,6 +112,22 @@ def test_a_server_that_does_not_serve_a_kind_is_refused_with_another(
     assert all(len(line) < 80 for line in f"model_name: {problem}".splitlines())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "is_served"),
+    [
+        ("""--hf-overrides '{"architectures": ["Qwen3ForSequenceClassification"]}'""", True),
+        ("""--hf_overrides='{"architectures": ["Qwen3ForSequenceClassification"]}'""", True),
+        ("""--hf-overrides '{"architectures": ["Qwen3ForCausalLM"]}'""", False),
+        ("""--hf-overrides '{"num_labels": 1}'""", False),
+        ("--hf-overrides nonsense", False),
+        ("--max-num-seqs 8", False),
+    ],
+)
+def test_a_class_given_by_an_argument_counts(arguments: str, is_served: bool) -> None:
+    reranker = facts("Qwen/Qwen3-Reranker-8B")
+    assert is_served == (not engines.kind_problem(reranker, "auto", VLLM, IMAGE, arguments))
+
+
 def test_kinds_without_requests_and_old_releases_are_refused() -> None:
     for architecture in ("Qwen2ForRewardModel", "HF_ColBERT", "BertForTokenClassification"):
         found = {"name": "a/b", "architecture": architecture}

@@ -56,7 +56,8 @@ def check_for_model(
     A project that exists keeps what was decided, with a warning.
     """
     if model_facts:
-        problem = engines.kind_problem(model_facts, wanted_kind, deployment_config, image)
+        arguments = str(conf["data"].get("extra_arguments", ""))
+        problem = engines.kind_problem(model_facts, wanted_kind, deployment_config, image, arguments)
         if problem and copier_run.is_new_project(conf):
             raise InvalidAnswer(f"model_name: {problem}")
         if problem and not copier_run.made_by_update(conf):

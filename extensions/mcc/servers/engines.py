@@ -10,7 +10,7 @@ from ..catalog.entries.servers import ServerHealth, ServerImage
 from ..catalog.entries.versions import version_key
 from ..models import model_kinds
 from ..models.facts import ModelFacts
-from . import gpu_support, releases
+from . import extra_arguments, gpu_support, releases
 
 OWN_IMAGE = re.compile(
     r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<rest>.+)"
@@ -155,11 +155,18 @@ def pooling_kind(model_facts: Mapping[str, object], wanted: str, deployment_conf
     return kind if kind in model_kinds.POOLING and catalog.servers()[deployment_config].pooling else ""
 
 
-def kind_problem(model_facts: Mapping[str, object], wanted: str, deployment_config: str, image: str) -> str:
-    """Return why a project with this server serves no such model, and another way, in lines; or ''."""
+def kind_problem(
+    model_facts: Mapping[str, object], wanted: str, deployment_config: str, image: str, arguments: str = ""
+) -> str:
+    """Return why a project with this server serves no such model, and another way, in lines; or ''.
+
+    The extra `arguments` can give the model another class than its config.json.
+    """
     kind, name = model_kinds.of_answer(model_facts, wanted), model_facts.get("name")
     what = f"{name} is {model_kinds.TITLES.get(kind, 'to generate text')}."
-    if reason := model_kinds.contradiction(model_facts, wanted):
+    converted = extra_arguments.overridden_architecture(arguments)
+    weights = {**model_facts, "architecture": converted} if converted else model_facts
+    if reason := model_kinds.contradiction(weights, wanted):
         example = "BAAI/bge-reranker-v2-m3" if kind == model_kinds.RERANKING else "model_kind=auto"
         return f"{what}\n{reason}.\nUse another model or kind. Example: {example}"
     if not kind:

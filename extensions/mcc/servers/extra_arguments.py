@@ -3,6 +3,8 @@
 Refused are arguments that the container sets itself, and whatever would put a secret into a file.
 """
 
+import itertools
+import json
 import re
 import shlex
 
@@ -12,6 +14,7 @@ from ..errors import redaction
 LONGEST = 4000
 SECRET_NAME = re.compile(r"(^|[-_])(api[-_]?key|key|token|secret|password)$", re.IGNORECASE)
 YIELDING = ("tool_call_parser", "reasoning_parser")  # settings that an extra argument replaces
+OVERRIDES = "--hf-overrides"
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
 
 
@@ -76,6 +79,17 @@ def with_remote_code(text: str, deployment_config: str, trust: bool) -> str:
 
 def _trust(deployment_config: str) -> str:
     return next(name for name in catalog.servers()[deployment_config].risky if "trust" in name.lower())
+
+
+def overridden_architecture(text: str) -> str:
+    """Return the class that `--hf-overrides` gives a model in place of that in its config.json, or ''."""
+    words = [part for word in parsed(text) for part in word.split("=", 1 if word.startswith("--") else 0)]
+    values = [value for flag, value in itertools.pairwise(words) if _plain(flag) == _plain(OVERRIDES)]
+    try:
+        listed = json.loads(values[-1] if values else "{}")["architectures"]
+        return str(listed[0])
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def gives(text: str, setting: str, deployment_config: str) -> bool:

@@ -44,7 +44,7 @@ def negotiate(accept: str | None) -> str:
         for media_type in (DEFAULT, *ENCODERS):
             if priority < 0 and accepted in (media_type, "*/*", media_type.partition("/")[0] + "/*"):
                 return media_type
-    raise RequestError(406, f"Cannot respond with {accept!r}. Accept one of: {', '.join(ENCODERS)}.")
+    raise RequestError(406, f"Cannot respond with {accept!r}. Types to accept: {', '.join(ENCODERS)}.")
 
 
 def encode(predictions: Any, media_type: str) -> bytes:
