@@ -9,8 +9,8 @@ The file is a list of objects with `request`, or a single request body:
 - tolerance: the relative and absolute difference of numbers that is allowed
 - truth: the true value of each row, to show next to the predictions
 
-The commands write {"model": ..., "sha256": ..., "fingerprint": ..., "examples": [...]}. Those examples belong to
-one model: they are not used for another. It needs the standard library alone: the commands import it, too.
+The commands write {"model": ..., "sha256": ..., "fingerprint": ..., "examples": [...]}. Those examples belong
+to one model: they are not used for another. It needs the standard library alone: the commands import it, too.
 """
 
 import json

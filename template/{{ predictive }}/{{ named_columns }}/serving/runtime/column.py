@@ -15,7 +15,8 @@ class Column:
 
     `values` are the known categories, None for a column without; `missing` is what null becomes before the
     model sees it. `as_given` keeps values as Python objects, for categories that were objects in training.
-    The type of a column `as_stated` is that of a signature: what the steps of the model do with it is unknown.
+    The type of a column `as_stated` is that of a signature: what the steps of the model do with it is not
+    known.
     """
 
     name: str
