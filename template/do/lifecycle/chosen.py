@@ -1,6 +1,8 @@
 # Part of the library: `copier update` replaces this file.
 """The values that depend on the answers to `copier copy`. Other modules are the same in every project."""
 
+KIND = "predictive"  # of model: a package of lifecycle
+
 # The Python versions that requirements.txt has wheels for, oldest first, and the model file.
 PYTHONS: tuple[str, ...] = ("3.11", "3.12", "3.13")
 MODEL_FILE = "model.pkl"

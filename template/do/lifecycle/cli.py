@@ -12,7 +12,7 @@ import json
 import sys
 from types import ModuleType
 
-from lifecycle import served, target
+from lifecycle import chosen, target
 from lifecycle.console import fitted
 from lifecycle.project import DONE, INTERRUPTED, Failure, load_config, plain, rename_old_variables
 
@@ -59,7 +59,7 @@ def main(name: str) -> int:
 
 def _module(name: str) -> ModuleType:
     """Return the module of a command: shared, or of the target, the kind of model or the builder."""
-    for package in ("lifecycle", target.PACKAGE, served.PACKAGE):
+    for package in ("lifecycle", target.PACKAGE, f"lifecycle.{chosen.KIND}"):
         if importlib.util.find_spec(f"{package}.{name}"):
             return importlib.import_module(f"{package}.{name}")
     return importlib.import_module(f"lifecycle.codebuild.{name}")

@@ -4,5 +4,4 @@
 from lifecycle.load import fixed as load
 from lifecycle.predictive import local, requests
 
-PACKAGE = "lifecycle.predictive"
-__all__ = ["PACKAGE", "load", "local", "requests"]
+__all__ = ["load", "local", "requests"]
