@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.fakes.aws.server import FakeAws
+
+if TYPE_CHECKING:
+    from tests.lifecycle.forks import Forks
 
 NAME = "abalone-age"
 ROLE = "arn:aws:iam::123456789012:role/service-role/exec"
@@ -69,11 +72,15 @@ class Done:
 
 @dataclass
 class Project:
-    """A rendered project with an image in ECR and a role, and the environment of its commands."""
+    """A rendered project with an image in ECR and a role, and the environment of its commands.
+
+    With `forks`, commands run in a process that has read boto3 already, where this makes no difference.
+    """
 
     path: Path
     aws: FakeAws
     environment: dict[str, str] = field(default_factory=dict)
+    forks: "Forks | None" = None
     made_by_the_test: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,10 +103,13 @@ class Project:
 
     def do(self, verb: str, *arguments: str, **environment: str) -> Done:
         """Run a command and wait for its end."""
+        command, variables = self.command(verb, *arguments), self.variables(environment)
+        if self.forks and (done := self.forks.run_in_turn(command, variables, self.path)):
+            return done
         started = time.monotonic()
         process = subprocess.run(
-            self.command(verb, *arguments),
-            env=self.variables(environment),
+            command,
+            env=variables,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

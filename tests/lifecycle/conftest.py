@@ -1,5 +1,6 @@
 """The fake AWS, shared by the session and empty for every test, and projects whose commands use it."""
 
+import compileall
 import hashlib
 import json
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, ROLE, Project, clean_environment
 from tests.lifecycle.deployment import Deployment
+from tests.lifecycle.forks import Forks
 
 
 @pytest.fixture(scope="session")
@@ -50,19 +52,27 @@ def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
+@pytest.fixture(scope="session")
+def quick_commands(rendered: Path) -> Iterator[Forks]:
+    """Return the runner of commands of projects that share the .venv of `rendered`."""
+    forks = Forks(rendered / ".venv" / "bin" / "python")
+    yield forks
+    forks.close()
+
+
 @pytest.fixture
-def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> Project:
+def project(rendered: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> Project:
     """Return a project of a predictive model, ready to be deployed to an AWS without endpoints."""
-    return Project(copied(rendered, tmp_path / NAME), aws)
+    return Project(copied(rendered, tmp_path / NAME), aws, forks=quick_commands)
 
 
 @pytest.fixture
-def chat(template: Path, rendered: Path, aws: FakeAws, tmp_path: Path) -> Project:
+def chat(template: Path, rendered: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> Project:
     """Return a project of a language model, ready to be deployed."""
     path = tmp_path / NAME
     render(template, path, deployment_config="transformers-vllm", offline=True)
     (path / ".venv").symlink_to(rendered / ".venv")
-    return Project(path, aws)
+    return Project(path, aws, forks=quick_commands)
 
 
 def render(template: Path, project: Path, **answers: Any) -> None:
@@ -82,16 +92,17 @@ def write_examples(project: Path) -> None:
 
 
 def make_environment(project: Path) -> None:
-    """Create the .venv of a project like its commands."""
+    """Create the .venv of a project like its commands, and compile the commands: copies start them often."""
     made = (
         "from lifecycle import environment, project as p;"
         "environment.made(p.PROJECT / '.venv', p.PROJECT / 'do' / 'requirements.txt')"
     )
     subprocess.run([sys.executable, "-c", made], cwd=project / "do", env=clean_environment(), check=True)
+    assert compileall.compile_dir(project / "do", quiet=1)
 
 
 def copied(source: Path, target: Path) -> Path:
     """Return a copy of a project that shares its .venv."""
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(".venv"))
     (target / ".venv").symlink_to(source / ".venv")
     return target

@@ -1,13 +1,17 @@
 """Runs commands of projects quickly, with fork_server.py."""
 
 import json
+import os
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.lifecycle.commands import Done
 
+AT_START = ("PYTHON", "LC_", "LANG", "TZ")  # variables that Python reads when it starts
 SERVER = Path(__file__).with_name("fork_server.py")
 
 
@@ -17,6 +21,25 @@ class Forks:
     def __init__(self, python: Path) -> None:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen([str(python), str(SERVER)], stdin=pipe, stdout=pipe, text=True)
+        self._venv = python.parent.parent
+        self._busy = threading.Lock()
+
+    def run_in_turn(self, command: list[str], environment: Mapping[str, str], directory: Path) -> Done | None:
+        """Run a command as `run` does; return None if it must be a process of its own.
+
+        That is so for a project with another .venv, for variables that Python reads when it starts, and for a
+        second command at the same time.
+        """
+        own = (directory / ".venv").resolve() == self._venv.resolve()
+        read = [name for name in {**os.environ, **environment} if name.startswith(AT_START)]
+        if not own or any(os.environ.get(name) != environment.get(name) for name in read):
+            return None
+        if not self._busy.acquire(blocking=False):
+            return None
+        try:
+            return self.run(command, dict(environment), directory)
+        finally:
+            self._busy.release()
 
     def run(
         self, command: list[str], environment: dict[str, str], directory: Path, kill_after: int = 0
