@@ -14,6 +14,9 @@ import copier._user_data
 import jinja2
 import pytest
 
+# Filters that depend on more than the text. Those of constants run while a text is compiled.
+OF_THE_RUN = ("setting(", "| choices")
+
 
 def install(patch: pytest.MonkeyPatch) -> None:
     """Make Copier quicker in this process until `patch` is undone."""
@@ -29,7 +32,7 @@ def compiled_once(compile_source: Any) -> Any:
     codes: dict[Any, CodeType] = {}
 
     def compiled(self: jinja2.Environment, source: Any, *more: Any, **named: Any) -> Any:
-        if not isinstance(source, str):
+        if not isinstance(source, str) or any(name in source for name in OF_THE_RUN):
             return compile_source(self, source, *more, **named)
         key = (source, more, tuple(named.items()), self.lexer, type(self), packages(self))
         if key in codes:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..errors import redaction
 from . import answer_formats, copier_run, questions
 
 MOST_TAGS = 46  # of a resource; AWS accepts 50, and the commands add four
@@ -18,6 +19,8 @@ def tags_problem(tags: str) -> str:
     """Return the problem with tags, or ''."""
     if wrong := answer_formats.problem("tags", tags):
         return wrong
+    if redaction.masked(tags) != tags:
+        return "tags: a tag contains a secret, and tags are stored and visible. Remove it. Example: Owner=ml"
     count = len(tags.split())
     if count > MOST_TAGS:
         return f"tags: {count} tags are given, the maximum is {MOST_TAGS}. Remove some."
