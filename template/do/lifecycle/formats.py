@@ -35,36 +35,13 @@ FORMATS = {
         re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+"), "an instance type of SageMaker", "ml.c6i.large"
     ),
     "platform": Format(re.compile(r"linux/(amd64|arm64)"), "linux/amd64 or linux/arm64", "linux/amd64"),
-    "role_arn": Format(
-        re.compile(
-            r"|arn:aws[a-z-]*:iam::[0-9]{12}:role(?=/.{1,512}\Z)(/[A-Za-z0-9+=,.@_-]+)*/[A-Za-z0-9+=,.@_-]{1,64}"
-        ),
-        "the ARN of an IAM role",
-        "arn:aws:iam::123456789012:role/service-role/inference",
-    ),
-    "subnets": Format(
-        re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})"), "the ID of a subnet", "subnet-0123456789abcdef0"
-    ),
-    "security_groups": Format(
-        re.compile(r"sg-([0-9a-f]{8}|[0-9a-f]{17})"), "the ID of a security group", "sg-0123456789abcdef0"
-    ),
-    "kms_key": Format(
-        re.compile(
-            r"|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-        ),
-        "the ARN of a KMS key (not of an alias)",
-        "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-    ),
-    "hyperpod_cluster": Format(
-        re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"), "the name of a HyperPod cluster", "ml-cluster"
-    ),
 }
 
 
-def problems(values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def problems(values: Mapping[str, Any], formats: Mapping[str, Format]) -> Iterator[tuple[str, str, str]]:
     """Yield the name of each setting with a wrong format, the observation, and the fix."""
     for name, value in values.items():
-        if expected := FORMATS.get(name):
+        if expected := formats.get(name):
             for item in value if isinstance(value, list) else [value]:
                 if not expected.pattern.fullmatch(item):
                     yield (

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from lifecycle import formats
 
@@ -91,6 +91,8 @@ class Failure(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """The settings, which are documented in do/config.toml. The targets add their own in target.py."""
+
+    setting_formats: ClassVar[Mapping[str, formats.Format]] = formats.FORMATS
 
     project_name: str
     project_id: str
@@ -210,7 +212,7 @@ def load_config(kind: type[C], given: Mapping[str, str]) -> C:
     values = {name: _typed(name, value, hints[name]) for name, value in values.items()}
     if missing := sorted(set(hints) - {"engine"} - set(values)):
         raise _unusable("missing-key", f"{', '.join(missing)} missing", "add the setting to the file")
-    for name, seen, next_step in formats.problems(values):
+    for name, seen, next_step in formats.problems(values, kind.setting_formats):
         raise _unusable("not-a-region" if name == "region" else "wrong-format", seen, next_step)
     return kind(**values)
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from lifecycle import formats, project
+from lifecycle.hyperpod import formats as hyperpod
 from lifecycle.project import USAGE, Failure
+from lifecycle.sagemaker import formats as sagemaker
 from lifecycle.sagemaker.target import Target
 
 from extensions.mcc.interview import answer_formats, company
@@ -15,9 +17,12 @@ from tests.unit.do.test_specification import SETTINGS
 LISTS = ("subnets", "security_groups")
 
 
-@pytest.mark.parametrize("name", sorted(set(formats.FORMATS) & set(answer_formats.FORMATS)))
+ALL = hyperpod.FORMATS | sagemaker.FORMATS
+
+
+@pytest.mark.parametrize("name", sorted(set(ALL) & set(answer_formats.FORMATS)))
 def test_a_setting_has_the_format_of_its_answer(name: str) -> None:
-    setting, answer = formats.FORMATS[name], answer_formats.FORMATS[name]
+    setting, answer = ALL[name], answer_formats.FORMATS[name]
     item = setting.pattern.pattern
     pattern = f"|{item}( {item})*" if name in LISTS else item
     assert answer.pattern.pattern == pattern and answer.pattern.fullmatch(setting.example)
@@ -70,7 +75,7 @@ def test_a_setting_of_another_format_is_refused_when_it_is_read(
     with pytest.raises(Failure) as refused:
         loaded(tmp_path, monkeypatch, **{name: BAD[name]})
     assert refused.value.code == USAGE and name in refused.value.finding.seen
-    assert formats.FORMATS[name].example in refused.value.finding.next
+    assert ALL[name].example in refused.value.finding.next
 
 
 @pytest.mark.parametrize("tags", TAGS)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from lifecycle import chosen
+from lifecycle.formats import Format
 from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, read_toml
+from lifecycle.sagemaker.formats import FORMATS
 
 LONGEST_PREFIX = 54  # of a name that ends in a dash and an eight-digit hash
 TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]+")
@@ -23,6 +25,7 @@ PLAIN = re.compile(r"_ARN$|TOKENIZER|_TOKENS$|TOKENS_", re.IGNORECASE)
 class Target(Config):
     """The settings, which are documented in do/config.toml."""
 
+    setting_formats: ClassVar[Mapping[str, Format]] = FORMATS
     # The variant of an endpoint runs an inference component, or a model that its config names.
     target_kind: ClassVar[Literal["component", "model"]] = "component"
 
