@@ -2,7 +2,7 @@
 """The settings of a SageMaker endpoint in addition to those of every project, and their validation."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
