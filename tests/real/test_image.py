@@ -114,7 +114,7 @@ def test_without_a_model_the_image_says_so_and_serves_a_mounted_one(
 ) -> None:
     source, _ = build("http-flask", "sklearn")
     project, image = tmp_path / "empty", f"empty:{buildkit}"
-    shutil.copytree(source, project, ignore=shutil.ignore_patterns(".venv-model", "model.*"))
+    shutil.copytree(source, project, ignore=shutil.ignore_patterns(".venv-model", "model.joblib"))
     answer = subprocess.run(
         ["docker", "build", "--tag", image, "."],
         cwd=project,
