@@ -2,7 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
@@ -10,6 +11,7 @@ from lifecycle.language_model import load, prompts
 from lifecycle.load import fixed, report
 from lifecycle.load.measured import Level, Percentiles, percentiles
 from lifecycle.project import Failure
+from lifecycle.sagemaker import remote
 
 TIMES = Percentiles(20.0, 30.0, 46.5)
 LEVEL = Level(
@@ -104,3 +106,20 @@ def test_prompts_differ_and_have_their_length() -> None:
     texts = prompts.texts(20, 64, 4)
     assert len(set(texts)) == 20 and {len(text.split()) for text in texts} == {64}
     assert texts == prompts.texts(20, 64, 4) != prompts.texts(20, 64, 5)
+
+
+class Clients:
+    """The part of the AWS access that an address takes."""
+
+    region = "us-east-1"
+
+    def endpoint_url(self, service: str) -> str:
+        return f"https://{service}.example"
+
+
+@pytest.mark.parametrize(("kind", "names"), [("component", {"house"}), ("serverless", set())])
+def test_only_an_endpoint_with_components_is_told_the_name_of_one(kind: str, names: set[str]) -> None:
+    settings = cast(Any, SimpleNamespace(project_name="house", target_kind=kind))
+    access = remote.Endpoint(settings, cast(Any, Clients())).access()
+    assert set(access.headers.values()) == names
+    assert access.path == "/endpoints/house/invocations" and access.region == "us-east-1"

@@ -53,7 +53,7 @@ class Endpoint(Server):
 
     def access(self) -> Access:
         name = self._settings.project_name
-        headers = {"X-Amzn-SageMaker-Inference-Component": name}
+        headers = {"X-Amzn-SageMaker-Inference-Component": name} if self._has_component else {}
         runtime = self._aws.endpoint_url("sagemaker-runtime")
         return Access(runtime, f"/endpoints/{name}/invocations", headers, region=self._aws.region)
 
