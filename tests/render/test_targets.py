@@ -49,6 +49,10 @@ ABSENT = {
         "instance_type",
         "max_usd_per_hour",
         "CreateInferenceComponent",
+        "subnets",
+        "kms_key",
+        'when = "alarms"',
+        "role, quota",
         *HYPERPOD_WORDS,
     ),
 }
@@ -62,7 +66,9 @@ def test_a_target_renders_only_what_it_needs(render: Render, target: str) -> Non
         text = (project / path).read_text().replace(target, "").replace("`deployment_target`", "")
         found = [word for word in ABSENT[target] if re.search(word, text, re.IGNORECASE)]
         assert found == [], path
-    assert (project / "do" / "lifecycle" / "serverless").exists() == (target == "serverless-inference")
+    lifecycle = project / "do" / "lifecycle"
+    assert (lifecycle / "serverless").exists() == (target == "serverless-inference")
+    assert (lifecycle / "sagemaker" / "network.py").exists() == (target != "serverless-inference")
 
 
 def test_the_catalog_knows_the_nodes_that_botocore_knows() -> None:

@@ -37,6 +37,7 @@ def regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     file = tmp_path / "regions.toml"
     file.write_text('without_schema = ["eu-west-3"]\nwithout_zero = ["eu-west-3"]\n')
     monkeypatch.setattr(target_checks, "REGIONS", file)
+    monkeypatch.setattr(export, "REGIONS", file)
     yield
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lifecycle.project import PRECONDITION, USAGE, Failure, Result, read_toml, write_new
-from lifecycle.sagemaker import hosted, target_checks
+from lifecycle.sagemaker import hosted
 from lifecycle.sagemaker.hosted import Target, cost
 from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, SAGEMAKER
-from lifecycle.sagemaker.specification import COMPONENT
+from lifecycle.sagemaker.specification import COMPONENT, REGIONS
 
 TYPES = {
     "endpoint config": "AWS::SageMaker::EndpointConfig",
@@ -101,7 +101,7 @@ def text(settings: Target, resources: Mapping[str, Any]) -> str:
 
 def _require_schema(settings: Target) -> None:
     """Raise Failure (precondition) for a Region without the resource type of inference components."""
-    unknown = read_toml(target_checks.REGIONS)["without_schema"]
+    unknown = read_toml(REGIONS)["without_schema"]
     if settings.target_kind == "component" and settings.region in unknown:
         what = f"CloudFormation has no inference components in {settings.region}"
         seen = "AWS publishes no resource schema of AWS::SageMaker::InferenceComponent for this Region"

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lifecycle.sagemaker import alarms
@@ -18,6 +19,7 @@ MOST_BATCHES = 3  # of an update in batches of half of the copies, rounded down
 EXPIRES_AT = "mcc-expires-at"
 LOAD = "SageMakerInferenceComponentConcurrentRequestsPerCopyHighResolution"
 DEFAULT_METRICS_PATH = "/metrics"
+REGIONS = Path(__file__).with_name("regions.toml")  # those without some features of components
 COMPONENT = "inference component"
 Request = dict[str, Any]
 DesiredState = list[tuple[str, str, Request]]  # kind, name, and the request that creates it

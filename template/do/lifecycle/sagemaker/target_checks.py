@@ -1,21 +1,20 @@
 # Part of the library: `copier update` replaces this file.
 """The checks of a SageMaker endpoint before its deployment, for do/doctor and do/plan."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from lifecycle.aws import Aws, AwsFailure
-from lifecycle.project import ERROR, NOT_CHECKED, OK, PROJECT, WARNING, Finding, finding, read_toml
+from lifecycle.project import ERROR, NOT_CHECKED, OK, WARNING, Finding, finding, read_toml
 from lifecycle.registry import Image
 from lifecycle.sagemaker import network
+from lifecycle.sagemaker.container_checks import Check, model_source, no_role, role
+from lifecycle.sagemaker.specification import REGIONS
 from lifecycle.sagemaker.target import Target
 
-HOSTING = "sagemaker.amazonaws.com"
 LATELY = timedelta(minutes=15)
-REGIONS = Path(__file__).with_name("regions.toml")
+__all__ = ["CHECKS", "checks_of", "no_role", "of_image", "of_settings", "role"]
 
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
@@ -37,26 +36,6 @@ def of_image(settings: Target, image: Image) -> Iterator[Finding]:
     yield finding(
         "driver", WARNING, "the driver does not support the CUDA version of the image", seen, next_step
     )
-
-
-def role(settings: Target, aws: Aws) -> Finding:
-    """Return whether SageMaker can assume the role."""
-    what, next_step = "the role cannot be used", settings.role_command
-    if not settings.role_arn:
-        return no_role(settings)
-    found = aws.find("iam", "get_role", RoleName=settings.role_arn.rpartition("/")[2])
-    if found is None:
-        return finding("role", ERROR, what, f"{settings.role_arn} does not exist", next_step)
-    trust = found["Role"]["AssumeRolePolicyDocument"]
-    if HOSTING not in _trusted(trust):
-        seen = f"its trust policy does not name {HOSTING}: {json.dumps(trust)}"
-        return finding("role", ERROR, what, seen, next_step)
-    return finding("role", OK, "role", settings.role_arn)
-
-
-def no_role(settings: Target) -> Finding:
-    """Return that the settings name no role, and how to create one."""
-    return finding("role", ERROR, "the container has no IAM role", "role_arn is empty", settings.role_command)
 
 
 def quota(settings: Target, aws: Aws) -> Finding:
@@ -85,20 +64,6 @@ def _quota(aws: Aws, operation: str, name: str) -> dict[str, Any] | None:
     return next((entry for entry in listed if entry["QuotaName"] == name), None)
 
 
-def model_source(settings: Target, aws: Aws) -> Finding:
-    """Return whether the model is where the container loads it from, if that can be checked."""
-    file = PROJECT / "serving" / "settings.toml"
-    source = settings.model_data or (str(read_toml(file).get("model", "")) if file.exists() else "")
-    if source.startswith("s3://"):
-        bucket, _, prefix = source.removeprefix("s3://").partition("/")
-        if aws.call("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
-            return finding("model-source", OK, "model", source)
-        return finding("model-source", ERROR, "no model found in S3", source, f"aws s3 ls {source}")
-    if not source:
-        return finding("model-source", OK, "model", "in the image")
-    return _of_the_hub(source, settings.call_seconds)
-
-
 def region(settings: Target) -> Finding:
     """Return whether the Region accepts the endpoint, as far as that is known without a call."""
     known = read_toml(REGIONS)
@@ -120,7 +85,6 @@ def of_settings(settings: Target) -> Iterator[Finding]:
 
 
 # id -> (title, the check)
-Check = tuple[str, Callable[[Target, Aws], Finding]]
 CHECKS: dict[str, Check] = {
     "role": ("role", role),
     "components": ("inference components", lambda settings, _aws: region(settings)),
@@ -160,34 +124,3 @@ def _used(aws: Aws, metric: dict[str, Any]) -> float | None:
         return None
     points = sorted(found["Datapoints"], key=lambda point: str(point["Timestamp"]))
     return float(points[-1][statistic]) if points else None
-
-
-def _trusted(document: dict[str, Any]) -> set[str]:
-    """Return the services that a trust policy allows to assume the role."""
-    statements, named = document["Statement"], set[str]()
-    for statement in statements if isinstance(statements, list) else [statements]:
-        principal = statement.get("Principal", {})
-        services = principal.get("Service", []) if isinstance(principal, dict) else []
-        if statement["Effect"] == "Allow":
-            named |= {services} if isinstance(services, str) else set(services)
-    return named
-
-
-def _of_the_hub(model: str, seconds: float) -> Finding:
-    import urllib.error
-    import urllib.request
-
-    url = f"https://huggingface.co/api/models/{model}"
-    try:
-        with urllib.request.urlopen(url, timeout=seconds) as response:
-            details = json.load(response)
-    except urllib.error.HTTPError as error:
-        what, seen = "the model is not public on the Hugging Face Hub", f"{url}: status {error.code}"
-        next_step = "check the name; a private model requires hf_token_secret_arn"
-        return finding("model-source", WARNING, what, seen, next_step)
-    except (OSError, ValueError) as error:
-        return finding("model-source", NOT_CHECKED, "model", f"{url}: {error}", "check the network")
-    if details.get("gated"):
-        next_step = f"request access at https://huggingface.co/{model}, and set hf_token_secret_arn"
-        return finding("model-source", WARNING, "the model is gated", model, next_step)
-    return finding("model-source", OK, "model", f"{model} on the Hugging Face Hub")

@@ -1,13 +1,11 @@
 # Part of the library: `copier update` replaces this file.
 """The checks of a serverless endpoint before its deployment, for do/doctor and do/plan."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from lifecycle.aws import Aws
 from lifecycle.project import ERROR, OK, Finding, finding
 from lifecycle.registry import Image
-from lifecycle.sagemaker.target_checks import CHECKS as SAGEMAKER
-from lifecycle.sagemaker.target_checks import no_role, role
+from lifecycle.sagemaker.container_checks import Check, model_source, no_role, role
 from lifecycle.serverless.target import Target
 
 MOST_BYTES = 10 * 1024**3
@@ -29,12 +27,9 @@ def of_image(settings: Target, image: Image) -> Iterator[Finding]:
         yield finding("image-size", OK, "image size", seen)
 
 
-# id -> (title, the check)
-CHECKS: dict[str, tuple[str, Callable[[Target, Aws], Finding]]] = {
-    name: SAGEMAKER[name] for name in ("role", "model-source")
-}
+CHECKS: dict[str, Check] = {"role": ("role", role), "model-source": ("model", model_source)}
 
 
-def checks_of(settings: Target) -> dict[str, tuple[str, Callable[[Target, Aws], Finding]]]:
+def checks_of(settings: Target) -> dict[str, Check]:
     """Return the checks of these settings: id -> (title, the check)."""
     return CHECKS
