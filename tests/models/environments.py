@@ -15,7 +15,11 @@ KEPT = REPOSITORY / ".models"
 def python_of(version: str) -> str | None:
     """Return the path of a Python of a version such as 3.12, None if the machine has none."""
     found = subprocess.run(["uv", "python", "find", version], capture_output=True, text=True)
-    return found.stdout.strip() or None if found.returncode == 0 else None
+    if found.returncode == 0:
+        return found.stdout.strip()
+    # uv does not look at the versions of pyenv that its `global` does not name.
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return next(map(str, root.glob(f"versions/{version}.*/bin/python")), None)
 
 
 def made(python: str, packages: Sequence[str], options: Sequence[str] = ()) -> Path:
