@@ -30,7 +30,7 @@ def test_what_fits_comes_first_and_what_is_cheaper_cannot_be_chosen() -> None:
     offered = language_model.choices(required(), "")
     labels = list(offered)
     assert offered[labels[0]] == language_model.default_instance(required()) == "ml.g6e.xlarge"
-    assert labels[0] == "ml.g6e.xlarge: $2.61/h, 1 x L40S, 7.0 GiB free/GPU"
+    assert labels[0] == "ml.g6e.xlarge: $2.61/h, 1 x L40S, 6.0 GiB free/GPU"
     disabled = [value for value in offered.values() if isinstance(value, dict)]
     assert len(disabled) == language_model.SHOWN_IMPOSSIBLE
     assert all("lacks" in value["validator"] or "bfloat16" in value["validator"] for value in disabled)

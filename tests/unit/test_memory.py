@@ -91,17 +91,59 @@ def test_a_request_has_one_part_of_the_cache_of_an_old_pipeline() -> None:
     assert old.cache.request_bytes == new.cache.request_bytes
 
 
+def test_compiling_needs_a_second_table_of_embeddings() -> None:
+    """Qwen3-8B peaks at 1.18 GiB on a first start (g138): 151,936 x 4,096 values of 16 bits."""
+    model, card = known("Qwen/Qwen3-8B"), Gpu(23.52)
+    first = memory.estimate(model, card, Serving(version="0.27.1", max_num_seqs=16))
+    assert first.fixed.activation == pytest.approx(1.18, rel=0.03)
+    shared = memory.estimate(model, card, Serving(version="0.27.1", max_num_seqs=16, tensor_parallel=4))
+    assert shared.fixed.activation < 0.3
+    for serving in (Serving(version="0.27.1", max_num_seqs=16, enforce_eager=True), Serving(version="0.12")):
+        other = memory.estimate(model, card, dataclasses.replace(serving, max_num_seqs=16))
+        assert other.fixed.activation < 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "beside"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "0.22.0", False),
+        ("meta-llama/Llama-3.1-8B-Instruct", "0.23.0", True),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", "0.23.0", False),
+        ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", "0.25.1", True),
+        ("google/gemma-3-27b-it", "0.26.0", True),
+        ("openai/gpt-oss-20b", "0.26.0", False),
+        ("Qwen/Qwen3.5-27B", "0.26.0", False),
+        ("meta-llama/Llama-3.1-8B-Instruct", "0.29.0", False),
+    ],
+)
+def test_the_second_runner_reserves_no_memory_for_graphs_before_0_29(
+    name: str, version: str, beside: bool
+) -> None:
+    serving = Serving(version=version, max_num_seqs=256)
+    drawn = memory.estimate(known(name), H100, serving)
+    eager = memory.estimate(known(name), H100, dataclasses.replace(serving, enforce_eager=True))
+    assert (eager.pool.beside - drawn.pool.beside > drawn.fixed.graphs - 1e-9) == beside
+
+
+def test_several_gpus_use_memory_before_the_engine_asks_for_its_share() -> None:
+    """NCCL's: 0.4 GiB more than with one GPU; 98 % of an L4 are not free then."""
+    model = known("Qwen/Qwen3-4B")
+    one = memory.estimate(model, Gpu(22.03), Serving(version="0.31.0", max_num_seqs=16))
+    two = memory.estimate(model, Gpu(22.03), Serving(version="0.31.0", max_num_seqs=16, tensor_parallel=2))
+    assert one.pool.beside - two.pool.beside == pytest.approx(0.4)
+
+
 def test_accuracy_on_measured_start_ups() -> None:
     """The figures to reach; `make accuracy` prints them with those of other methods."""
     rows, unsized = startups.read(startups.STARTUPS)
-    assert (len(rows), len(unsized)) == (61, 1)
+    assert (len(rows), len(unsized)) == (80, 1)
     of_weights, of_tokens = accuracy.errors(rows, accuracy.ours)
     assert len(of_weights) >= 50 and len(of_tokens) >= 35
     assert statistics.median(of_weights) <= 0.5 and accuracy.p90(of_weights) <= 3
     assert statistics.median(of_tokens) <= 1 and accuracy.p90(of_tokens) <= 15
     made = accuracy.decisions(rows, accuracy.ours)
     failed, started = len(made["caught"] + made["missed"]), len(made["kept"] + made["refused"])
-    assert len(made["caught"]) >= 0.75 * failed and len(made["refused"]) <= 0.03 * started
+    assert len(made["caught"]) >= 0.92 * failed and len(made["refused"]) <= 0.03 * started
 
 
 MODELS = st.sampled_from([known(name) for name in sorted(catalog.models())])

@@ -4,6 +4,7 @@ The formulas follow what vLLM's start-up profiling does (vllm/v1/worker/gpu_work
 v1/core/kv_cache_utils.py); their constants, by engine and version, are in catalog/memory.yml.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from ..catalog import catalog
@@ -16,6 +17,9 @@ from .weights import GIB
 BIG_GPU_GIB = 70.0  # from here on, engines batch more by default
 GRAPHS_SLACK_GIB = 0.5
 CONTEXT_GIB = 0.3  # CUDA's, in use when vLLM checks at start that its share of the GPU is free
+NCCL_GIB = 0.4  # in addition with several GPUs: 0.96 GiB are in use at start (g135), 0.56 with one
+SECOND_SAMPLER_BYTES = 7  # of vLLM's second runner when it profiles, for each sequence and word (g134)
+WARM_SAMPLER_BYTES = 14  # and when it warms up, after the KV cache is reserved (vllm#57926)
 LONG = 32_768  # tokens; longer prompts were read in chunks even before that was the default
 
 
@@ -131,11 +135,17 @@ def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
     Raises CatalogError for an engine or a quantization that is not in memory.yml.
     """
     release = catalog.memory().engines[serving.engine].release(serving.version)
+    second = _has_second_runner(facts, release)
+    if second:
+        release = dataclasses.replace(
+            release, sampler_bytes=SECOND_SAMPLER_BYTES, graphs_in_budget=release.second_graphs
+        )
     kind = catalog.memory().kinds[facts.kind]
     batch = _batch(facts, gpu, serving, release)
     fixed = _fixed(facts, gpu, serving, release, batch)
     uncertain = fixed.activation + fixed.runtime + (fixed.graphs if release.graphs_in_budget else 0.0)
-    pool = _pool(release, gpu, serving.utilization or release.utilization, fixed)
+    utilization = serving.utilization or release.utilization
+    pool = _pool(release, gpu, utilization, fixed, _outside(facts, serving, batch, fixed, second))
     cache = _cache(facts, serving, release, batch)
     return Estimate(
         fixed=fixed,
@@ -147,6 +157,22 @@ def estimate(facts: ModelFacts, gpu: Gpu, serving: Serving) -> Estimate:
         whole_request=release.whole_request,
         state_floor=_state_floor(facts, serving, release, batch),
     )
+
+
+def _has_second_runner(facts: ModelFacts, release: EngineRelease) -> bool:
+    """Return whether vLLM's second model runner serves a model: by its family, or by a word for many."""
+    served = release.second_runner
+    if facts.quantization != "none" and not release.second_quantized:
+        return False
+    dense = not facts.num_experts and not facts.linear_layers
+    return "all" in served or facts.family in served or ("dense" in served and dense)
+
+
+def _outside(facts: ModelFacts, serving: Serving, batch: Batch, fixed: FixedMemory, second: bool) -> float:
+    """Return the GiB in use outside the budget, next to CUDA: NCCL, and what warming up a sampler adds."""
+    nccl = NCCL_GIB if serving.tensor_parallel > 1 else 0.0
+    warm = WARM_SAMPLER_BYTES * batch.sequences * facts.vocab_size / GIB if second else 0.0
+    return nccl + max(0.0, warm - fixed.activation)
 
 
 def _state_floor(facts: ModelFacts, serving: Serving, release: EngineRelease, batch: Batch) -> float:
@@ -179,6 +205,8 @@ def _fixed(
     activation = working_memory.activation_gib(
         facts, batch.tokens, batch.sequences, degree, release.sampler_bytes
     )
+    if release.compiled_embedding and not serving.enforce_eager and not facts.multimodal:
+        activation = max(activation, working_memory.embedding_gib(facts, degree))
     largest = gpu.memory_gib >= release.largest_class_gib
     graphs = 0.0 if serving.enforce_eager else working_memory.graphs_gib(facts, batch.sequences, largest)
     return FixedMemory(
@@ -196,7 +224,8 @@ def _encoder_gib(facts: ModelFacts, release: EngineRelease, batch: Batch, tensor
         return encoders[facts.family].peak_gib
     longest = batch.length if release.vision_capped else None
     found = working_memory.vision_gib(facts, batch.tokens, batch.sequences, tensor_parallel, longest)
-    return found * release.vision_factor
+    kept = working_memory.experts_gib(facts, batch.tokens, tensor_parallel) if found else 0.0
+    return found * release.vision_factor + kept
 
 
 def _runtime(gpu: Gpu, release: EngineRelease, tensor_parallel: int) -> float:
@@ -219,7 +248,7 @@ def _cache(facts: ModelFacts, serving: Serving, release: EngineRelease, batch: B
     return kv_cache.sized(facts, 1 if "8" in dtype else SIXTEEN_BIT, batch.length, layout)
 
 
-def _pool(release: EngineRelease, gpu: Gpu, utilization: float, fixed: FixedMemory) -> Pool:
+def _pool(release: EngineRelease, gpu: Gpu, utilization: float, fixed: FixedMemory, others: float) -> Pool:
     if release.budget == "static":
         before = gpu.memory_gib - fixed.runtime
         beside = before * (1 - utilization) - fixed.activation - fixed.graphs
@@ -228,7 +257,7 @@ def _pool(release: EngineRelease, gpu: Gpu, utilization: float, fixed: FixedMemo
     if release.budget == "free":
         return Pool(utilization * (gpu.memory_gib - used - fixed.graphs), 0.0)
     outside = CONTEXT_GIB if release.graphs_in_budget else GRAPHS_SLACK_GIB + fixed.graphs
-    beside = gpu.memory_gib * (1 - utilization) - outside
+    beside = gpu.memory_gib * (1 - utilization) - outside - others
     inside = fixed.graphs if release.graphs_in_budget else 0.0
     return Pool(utilization * gpu.memory_gib - used - inside, beside)
 

@@ -24,6 +24,23 @@ def activation_gib(
     return max(forward, sampled) / GIB
 
 
+def experts_gib(facts: ModelFacts, batched_tokens: int, tensor_parallel: int) -> float:
+    """Return the GiB that fused experts keep once they have run: the results of both their matrices."""
+    chosen = facts.num_experts_per_tok * min(batched_tokens, EXPERT_CHUNK)
+    inner = facts.moe_intermediate_size / tensor_parallel
+    return SIXTEEN_BIT * chosen * (max(2 * inner, facts.hidden_size) + inner) / GIB
+
+
+def embedding_gib(facts: ModelFacts, tensor_parallel: int) -> float:
+    """Return the GiB of a second table of embeddings: torch.compile times the look-up with a random one.
+
+    Inductor does so when it compiles combined kernels for the first time in a container, which is while
+    vLLM profiles (benchmark_combo_kernel in vllm/config/compilation.py). Multimodal models embed before the
+    compiled part.
+    """
+    return SIXTEEN_BIT * facts.vocab_size * facts.hidden_size / tensor_parallel / GIB
+
+
 def vision_gib(
     facts: ModelFacts,
     batched_tokens: int,

@@ -32,6 +32,10 @@ class EngineRelease:
     vision_capped: bool = False
     cache_by_stage: bool = False
     largest_class_gib: float = math.inf
+    compiled_embedding: bool = False
+    second_runner: tuple[str, ...] = ()
+    second_quantized: bool = True
+    second_graphs: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
