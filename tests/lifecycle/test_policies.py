@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from parliament import analyze_policy_string
 
 from tests.lifecycle.commands import NAME
 from tests.lifecycle.conftest import render
+from tests.lifecycle.stack import template_of
 
 ACCOUNT = "123456789012"
 PROJECTS: dict[str, dict[str, Any]] = {
@@ -58,12 +58,8 @@ WITHOUT_RESOURCE = {
     "servicequotas:ListServiceQuotas",
     "tag:GetResources",
 }
-# A caller that sets an expiry can delete objects with it: do/submit does so in the project's bucket.
 # Some accounts check cloudwatch:DescribeAlarms by name against all alarms; it only reads.
-KNOWN = {
-    "submit": ["RESOURCE_POLICY_PRIVILEGE_ESCALATION"],
-    **{holder: ["RESOURCE_STAR"] for holder in ("plan", "deploy", "status", "clean")},
-}
+KNOWN = {holder: ["RESOURCE_STAR"] for holder in ("plan", "deploy", "status", "clean")}
 HOLDERS = ["clean", "deploy", "doctor", "execution-role", "logs", "plan", "push", "status", "test"]
 OTHERS = {
     "predictive": ["codebuild-role", "submit"],
@@ -206,29 +202,30 @@ def test_the_stack_is_clean(project: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-class Stack(yaml.SafeLoader):
-    """Reads a CloudFormation template and resolves its references."""
+def test_the_stack_gives_builds_what_iam_says(project: Path, kind: str, policies: dict[str, Any]) -> None:
+    resources = template_of(project)["Resources"]
+    assert ("BuildRole" in resources) == ("codebuild-role" in policies)
+    if "BuildRole" not in resources:
+        return
+    role = resources["BuildRole"]["Properties"]
+    (only,) = role["Policies"]
+    assert only["PolicyDocument"] == policies["codebuild-role"]
+    assert role["Path"] == "RolePath" and role["PermissionsBoundary"][0] == "HasBoundary"
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "codebuild.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 
 
-VALUES = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": ACCOUNT}
-ARN = f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/abalone-age"
-Stack.add_constructor("!Ref", lambda loader, node: VALUES.get(node.value, node.value))
-Stack.add_constructor("!GetAtt", lambda loader, node: {"Repository.Arn": ARN}.get(node.value, node.value))
-
-
-def _sequence(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
-    return list(loader.construct_sequence(node, deep=True))
-
-
-for tag in ("!If", "!Not", "!Equals"):
-    Stack.add_constructor(tag, _sequence)
-Stack.add_constructor(
-    "!Sub", lambda loader, node: re.sub(r"\$\{([^}]+)\}", lambda m: VALUES.get(m[1], m[0]), node.value)
-)
+def test_no_command_can_create_or_change_a_role(policies: dict[str, dict[str, Any]]) -> None:
+    """Such a command could give itself any right: the roles come from the stack."""
+    for holder, document in policies.items():
+        actions = {action for statement in document["Statement"] for action in statement["Action"]}
+        changing = {action for action in actions if re.match("iam:(Create|Put|Attach|Update|Tag)", action)}
+        assert changing <= {"iam:CreateServiceLinkedRole"}, holder
 
 
 def test_the_stack_gives_the_role_what_iam_says(project: Path, kind: str, policies: dict[str, Any]) -> None:
-    stack = yaml.load((project / "iam" / "stack.yml").read_text(), Stack)
+    stack = template_of(project)
     role = stack["Resources"]["ExecutionRole"]["Properties"]
     assert role["RoleName"] == "RoleName" and role["Path"] == "RolePath"
     assert role["PermissionsBoundary"] == ["HasBoundary", "PermissionsBoundary", "AWS::NoValue"]
@@ -247,6 +244,7 @@ def test_the_stack_gives_the_role_what_iam_says(project: Path, kind: str, polici
     config = (project / "do" / "config.toml").read_text()
     company = {"CostCenter": "1234", "Owner": "ml/team"} if kind == "company" else {}
     assert {name: value for name, value in tags.items() if not name.startswith("mcc-")} == company
+    assert tags["mcc-stack"] == "abalone-age"
     assert role.get("Tags", []) == [{"Key": key, "Value": company[key]} for key in company]
     (only,) = stack["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert only["Effect"] == "Deny" and only["Condition"] == {"Bool": {"aws:SecureTransport": False}}

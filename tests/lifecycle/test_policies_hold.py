@@ -16,6 +16,7 @@ import pytest
 
 from tests.fakes.aws.permissions import DOCKER_PUSH
 from tests.fakes.aws.server import FakeAws
+from tests.lifecycle import stack
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project
 from tests.lifecycle.conftest import render, write_examples
 from tests.lifecycle.deployed import configure
@@ -159,6 +160,7 @@ def predictive(recorder: Recorder, project: StubbedProject) -> None:
     """Run every kind of change, from an empty account to an empty account."""
     recorder.run(project, "push")
     recorder.run(project, "push")
+    stack.create(project.aws, project.path)
     submit(recorder, project)
     submit(recorder, project)
     recorder.run(project, "doctor")
@@ -187,6 +189,7 @@ def predictive(recorder: Recorder, project: StubbedProject) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     arn = iam.create_policy(PolicyName="of-a-person", PolicyDocument=document)["Policy"]["Arn"]
     iam.attach_role_policy(RoleName=f"mcc-{project.id}-codebuild", PolicyArn=arn)
+    stack.forget(project.aws, project.path)
     recorder.run(project, "clean", "--yes", "--images", "--logs")
     assert project.left() == []
 
@@ -196,6 +199,7 @@ def language_model(recorder: Recorder, project: StubbedProject) -> None:
     s3 = project.aws.boto3_client("s3")
     s3.create_bucket(Bucket="team-models")
     s3.put_object(Bucket="team-models", Key="mine/config.json", Body=b"{}")
+    stack.create(project.aws, project.path)
     submit(recorder, project)
     recorder.run(project, "doctor")
     recorder.run(project, "deploy")
@@ -209,6 +213,7 @@ def language_model(recorder: Recorder, project: StubbedProject) -> None:
         client = openai.OpenAI(base_url=token["base_url"], api_key=token["token"], max_retries=0)
         client.chat.completions.create(model="", messages=[{"role": "user", "content": "Hi"}])
     recorder.run(project, "clean", "--yes")
+    stack.delete(project.aws, project.path)
     assert project.left() == []
 
 

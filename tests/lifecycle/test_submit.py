@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.fakes.aws.server import FakeAws
+from tests.lifecycle import stack
 from tests.lifecycle.commands import NAME
 from tests.lifecycle.conftest import copied, render
 from tests.lifecycle.projects import StubbedProject
@@ -25,6 +26,7 @@ def folder(template: Path, rendered: Path, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def project(folder: Path, aws: FakeAws, tmp_path: Path) -> Iterator[StubbedProject]:
+    stack.create(aws, folder)
     with ready(StubbedProject(copied(folder, tmp_path / NAME), aws)) as project:
         yield project
 
@@ -58,9 +60,7 @@ def described(project: StubbedProject) -> tuple[str, dict[str, Any]]:
     ("operation", "words"),
     [
         ("StartBuild", "or run do/build and do/push here"),
-        ("CreateRole", "delete unused roles"),
         ("CreateRepository", "delete repositories or images"),
-        ("CreateBucket", "request an increase in Service Quotas"),
     ],
 )
 def test_a_quota_is_reported_as_one(project: StubbedProject, operation: str, words: str) -> None:
@@ -86,18 +86,35 @@ def test_a_build_is_followed_and_its_image_checked(project: StubbedProject) -> N
     assert built[1:3] == ["--platform", "linux/amd64"] and f"{host}/abalone-age:{result['tags'][0]}" in built
 
 
-def test_the_bucket_is_private_encrypted_tagged_and_forgets(project: StubbedProject) -> None:
+@pytest.mark.parametrize("missing", ["role", "bucket"])
+def test_without_the_stack_nothing_changes(project: StubbedProject, missing: str) -> None:
+    bucket = f"mcc-{project.id}-123456789012-us-east-1"
+    if missing == "role":
+        stack.delete(project.aws, project.path)
+    else:
+        project.aws.boto3_client("s3").delete_bucket(Bucket=bucket)
+    project.aws.forget_calls()
+    answer = project.answer("submit")
+    finding = answer["findings"][0]
+    assert (answer["code"], finding["id"]) == (3, "no-stack") and missing in finding["what"]
+    assert "aws cloudformation deploy --stack-name abalone-age" in finding["next"]
+    assert {call.operation for call in project.aws.mutations} <= {"CreateRepository", "PutLifecyclePolicy"}
+
+
+def test_clean_leaves_what_the_stack_created_to_the_stack(project: StubbedProject) -> None:
     project.do("submit")
     bucket, _ = described(project)
-    s3 = project.aws.boto3_client("s3")
-    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
-    assert all(block.values()) and len(block) == 4
-    rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert rules[0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-    assert {"Key": "mcc-project", "Value": "abalone-age"} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
-    lifecycle = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]
-    assert lifecycle["Expiration"]["Days"] == 7 and lifecycle["Filter"]["Prefix"] == "source/"
-    assert "123456789012" in bucket and "us-east-1" in bucket
+    result = project.answer("clean", "--yes", "--images")["result"]
+    assert result["left"] == [] and len(result["kept"]) == 2
+    command = "aws cloudformation delete-stack --region us-east-1 --stack-name abalone-age"
+    assert all(command in reason for reason in result["kept"])
+    assert result["removed"] == [
+        "build project abalone-age",
+        f"build source {bucket}/source/",
+        "image repository abalone-age",
+    ]
+    stack.delete(project.aws, project.path)
+    assert project.answer("clean", "--yes")["result"]["kept"] == []
 
 
 def test_the_source_is_what_the_builder_may_see(project: StubbedProject) -> None:
@@ -113,17 +130,10 @@ def test_the_source_is_what_the_builder_may_see(project: StubbedProject) -> None
     assert left_out == ["do/buildspec.yml"]
 
 
-def test_the_role_has_what_iam_says(project: StubbedProject) -> None:
+def test_the_build_has_the_role_of_the_stack(project: StubbedProject) -> None:
     project.do("submit")
-    _, found = described(project)
-    iam = project.aws.boto3_client("iam")
-    name = found["serviceRole"].rpartition("/")[2]
-    role = iam.get_role(RoleName=name)["Role"]
-    trust = role["AssumeRolePolicyDocument"]["Statement"][0]
-    assert trust["Principal"] == {"Service": "codebuild.amazonaws.com"}
-    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    document = iam.get_role_policy(RoleName=name, PolicyName="build")["PolicyDocument"]
-    assert document == project.answer("doctor", "--policy", "codebuild-role")["result"]["policy"]
+    role = f"arn:aws:iam::123456789012:role/mcc-{project.id}-codebuild"
+    assert described(project)[1]["serviceRole"] == role
 
 
 def test_a_new_role_that_is_not_known_yet_is_waited_for(project: StubbedProject) -> None:
@@ -163,6 +173,7 @@ def test_what_arrived_is_checked(project: StubbedProject) -> None:
 
 def test_graviton_is_built_on_graviton(template: Path, rendered: Path, aws: FakeAws, tmp_path: Path) -> None:
     folder = built_in_codebuild(template, rendered, tmp_path / NAME, instance_type="ml.c7g.large")
+    stack.create(aws, folder)
     with ready(StubbedProject(folder, aws)) as project:
         aws.settings.build_environment["STUB_PLATFORM"] = "linux/arm64"
         assert project.answer("submit")["code"] == 0
@@ -188,15 +199,6 @@ def test_what_belongs_to_somebody_else_is_left_alone(project: StubbedProject, ki
     answer = project.answer("submit")
     assert (answer["code"], answer["findings"][0]["id"]) == (7, "not-ours")
     assert kind in answer["findings"][0]["what"]
-
-
-def test_a_bucket_left_half_made_is_finished(project: StubbedProject) -> None:
-    project.aws.fault("unavailable", "s3", "PutBucketTagging", times=None)
-    assert project.do("submit", "--set", "call_attempts=1").code == 4
-    project.aws.forget_calls()
-    assert project.do("submit").code == 0
-    bucket, _ = described(project)
-    assert project.aws.boto3_client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"]
 
 
 def test_ctrl_c_says_what_goes_on(project: StubbedProject) -> None:

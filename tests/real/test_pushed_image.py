@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.aws.images import DOCKER_MANIFEST
 from tests.fakes.aws.registry_store import HOST
 from tests.fakes.aws.server import FakeAws
+from tests.lifecycle import stack
 from tests.lifecycle.commands import QUICK
 from tests.lifecycle.conftest import render
 
@@ -60,13 +61,15 @@ def test_what_was_built_here_is_in_the_registry(do: Do, real_aws: FakeAws, tmp_p
     assert (checks["image"], checks["pushed-image"], checks["role"]) == ("ok", "ok", "error")
 
 
-def test_what_codebuild_built_is_in_the_registry(do: Do, real_aws: FakeAws) -> None:
+def test_what_codebuild_built_is_in_the_registry(do: Do, real_aws: FakeAws, project: Path) -> None:
+    stack.create(real_aws, project)
     built = do("submit")["result"]
     assert built["media_type"] == DOCKER_MANIFEST and built["platform"] == "linux/amd64"
     assert built["tags"][0] in real_aws.world.images.tags("abalone-age")
 
 
-def test_a_build_that_fails_says_which_phase(do: Do, project: Path) -> None:
+def test_a_build_that_fails_says_which_phase(do: Do, project: Path, real_aws: FakeAws) -> None:
+    stack.create(real_aws, project)
     (project / "Dockerfile").write_text(
         "FROM python:3.12-slim\nRUN echo 'No space left on device' && false\n"
     )

@@ -118,6 +118,8 @@ def _missing(project: Path, answers: Mapping[str, Any]) -> list[str]:
         missing += [_missing_model(answers)]
     if answers.get("role_arn") == "":
         missing += ["an IAM role for do/deploy; iam/stack.yml creates one"]
+    if answers.get("build_target") == "codebuild":
+        missing += ["the role and the bucket for do/submit; iam/stack.yml creates them"]
     return [text for text in missing if text]
 
 

@@ -112,6 +112,15 @@ class Config:
         return f"{self.project_name}:latest"
 
     @property
+    def stack_command(self) -> str:
+        """The command that creates what iam/stack.yml describes."""
+        return (
+            f"aws cloudformation deploy --stack-name {self.project_name} \\\n"
+            f"        --template-file iam/stack.yml --region {self.region} \\\n"
+            "        --capabilities CAPABILITY_NAMED_IAM"
+        )
+
+    @property
     def own_tags(self) -> dict[str, str]:
         """The tags that mark a resource in AWS as this project's."""
         return {"mcc-project": self.project_name, "mcc-project-id": self.project_id}

@@ -11,6 +11,7 @@ from lifecycle.project import Config
 MOST_KEYS = 1000  # the maximum of one S3 call
 SOURCE_PREFIX = "source/"  # of the build sources in the bucket
 TAG = "the tag mcc-project-id"
+STACK_TAG = "mcc-stack"  # with the name of the stack that created a resource
 Request = dict[str, Any]
 
 
@@ -80,7 +81,8 @@ def find_build(settings: Config, aws: Aws) -> Iterator[Resource]:
         yield Resource("build project", name, project["arn"], settings.owns(tags), tags=tags)
     if found := aws.find("iam", "get_role", RoleName=role):
         tags = tags_of(found["Role"].get("Tags", []))
-        yield Resource("role", role, found["Role"]["Arn"], settings.owns(tags), tags=tags)
+        arn, kept = found["Role"]["Arn"], _of_stack(settings, tags)
+        yield Resource("role", role, arn, settings.owns(tags), tags=tags, kept=kept)
     yield from _find_bucket(settings, aws)
 
 
@@ -105,8 +107,18 @@ def _find_bucket(settings: Config, aws: Aws) -> Iterator[Resource]:
     if len(keys) > len(others):
         name = f"{bucket}/{SOURCE_PREFIX}"
         yield Resource("build source", name, f"{arn}/{SOURCE_PREFIX}*", True, tags=tags)
-    kept = f"it holds {len(others)} objects other than build sources, such as {others[0]}" if others else ""
+    kept = _of_stack(settings, tags)
+    if others:
+        kept = f"it holds {len(others)} objects other than build sources, such as {others[0]}"
     yield Resource("bucket", bucket, arn, True, tags=tags, kept=kept)
+
+
+def _of_stack(settings: Config, tags: dict[str, str]) -> str:
+    """Return why a resource of iam/stack.yml is kept, "" for one of an earlier version of do/submit."""
+    if stack := tags.get(STACK_TAG):
+        command = f"aws cloudformation delete-stack --region {settings.region} --stack-name {stack}"
+        return f"a stack created it, and deletes it: {command}"
+    return ""
 
 
 def find_images(settings: Config, aws: Aws) -> Iterator[Resource]:
@@ -164,7 +176,7 @@ SHARED = {
         ),
         Kind(
             "role",
-            f"a name with the project ID, and {TAG}",
+            f"a name with the project ID, and {TAG}; kept if iam/stack.yml created it",
             ("iam.get_role",),
             "iam.delete_role",
             lambda _, item: [{"RoleName": item.name}],
@@ -180,7 +192,8 @@ SHARED = {
         ),
         Kind(
             "bucket",  # S3 deletes only empty buckets
-            f"a name with the project ID and account, and {TAG}; kept if it holds anything else",
+            f"a name with the project ID and account, and {TAG}; kept if it holds anything else, or if "
+            "iam/stack.yml created it",
             _BUCKET,
             "s3.delete_bucket",
             lambda aws, item: [{"Bucket": item.name, "ExpectedBucketOwner": aws.identify().account}],

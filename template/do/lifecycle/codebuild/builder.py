@@ -1,18 +1,14 @@
 # Part of the library: `copier update` replaces this file.
-"""The resources of a build in AWS CodeBuild: a bucket for the source, a role, and the CodeBuild project."""
+"""A build in AWS CodeBuild: the bucket and the role of iam/stack.yml, and the CodeBuild project."""
 
-import json
 import time
 from typing import IO, Any
 
-from lifecycle.aws import Aws, AwsFailure, tag_list, tags_of
+from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.codebuild.source import BUILDSPEC
 from lifecycle.console import log
-from lifecycle.policies import policy
-from lifecycle.project import POLICY, Config, Failure
-from lifecycle.resources import SOURCE_PREFIX
+from lifecycle.project import POLICY, PRECONDITION, Config, Failure
 
-SOURCE_DAYS = 7  # then S3 deletes the source
 BUILD_MINUTES = 120
 ROLE_SECONDS = 60  # until a new role is available in all services
 
@@ -28,77 +24,32 @@ def role_name(settings: Config) -> str:
 
 
 def upload(settings: Config, aws: Aws, key: str, source: IO[bytes]) -> str:
-    """Upload the source to the bucket, which is created if it is missing; return bucket/key."""
-    bucket, owner = bucket_name(settings, aws), aws.identify().account
-    ensure_bucket(settings, aws, bucket)
-    aws.call("s3", "put_object", Bucket=bucket, Key=key, Body=source, ExpectedBucketOwner=owner)
-    return f"{bucket}/{key}"
-
-
-def ensure_bucket(settings: Config, aws: Aws, bucket: str) -> None:
-    """Create the bucket: private, encrypted, tagged. Raise Failure (policy) if another project owns it.
-
-    A bucket without tags is completed: its name contains this account and project, so its creation was
-    interrupted.
-    """
-    owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.identify().account}
+    """Upload the source to the bucket of the stack; return bucket/key. Raise Failure without the bucket."""
+    bucket, account = bucket_name(settings, aws), aws.identify().account
+    owner = {"Bucket": bucket, "ExpectedBucketOwner": account}
     try:
         tags = aws.call("s3", "get_bucket_tagging", **owner)["TagSet"]
     except AwsFailure as error:
         if error.error not in ("NoSuchBucket", "NoSuchTagSet"):
             raise
-        if error.error == "NoSuchBucket":
-            log(f"creating the bucket {bucket}")
-            where = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-            aws.call("s3", "create_bucket", Bucket=bucket, **({} if aws.region == "us-east-1" else where))
-        for operation, request in bucket_settings(aws.tags):
-            aws.call("s3", operation, **owner, **request)
-        return
+        raise _no_stack(settings, f"the bucket {bucket}", error.finding.seen) from None
     _require_owned(aws, f"the bucket {bucket}", tags_of(tags))
+    aws.call("s3", "put_object", Key=key, Body=source, **owner)
+    return f"{bucket}/{key}"
 
 
-def bucket_settings(tags: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the calls that configure a new bucket: private, encrypted, with expiry, and tags last."""
-    blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-    encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-    expiry = {"ID": "source", "Status": "Enabled", "Filter": {"Prefix": SOURCE_PREFIX}}
-    rules = [{**expiry, "Expiration": {"Days": SOURCE_DAYS}}]
-    return [
-        ("put_public_access_block", {"PublicAccessBlockConfiguration": dict.fromkeys(blocks, True)}),
-        ("put_bucket_encryption", {"ServerSideEncryptionConfiguration": {"Rules": [encryption]}}),
-        ("put_bucket_lifecycle_configuration", {"LifecycleConfiguration": {"Rules": rules}}),
-        ("put_bucket_tagging", {"Tagging": {"TagSet": tag_list(tags)}}),
-    ]
-
-
-def ensure_role(settings: Config, aws: Aws) -> str:
-    """Create or update the role of builds, and return its ARN."""
-    name, account = role_name(settings), aws.identify().account
-    found = aws.find("iam", "get_role", RoleName=name)
-    if found:
-        _require_owned(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
-    else:
-        log(f"creating the role {name}")
-        trust, tags = json.dumps(trust_policy(account)), tag_list(aws.tags)
-        found = aws.call("iam", "create_role", RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags)
-    document = json.dumps(policy("codebuild-role", settings, account, aws.partition))
-    aws.call("iam", "put_role_policy", RoleName=name, PolicyName="build", PolicyDocument=document)
+def role_arn(settings: Config, aws: Aws) -> str:
+    """Return the ARN of the role of builds, which the stack creates. Raise Failure without the role."""
+    name = role_name(settings)
+    if not (found := aws.find("iam", "get_role", RoleName=name)):
+        raise _no_stack(settings, f"the role {name}", "IAM has no role of this name")
+    _require_owned(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
     return str(found["Role"]["Arn"])
 
 
-def trust_policy(account: str) -> dict[str, Any]:
-    """Return the trust policy of the role: CodeBuild projects of this account can assume it."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "codebuild.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            }
-        ],
-    }
+def _no_stack(settings: Config, what: str, seen: str) -> Failure:
+    next_step = f"create it, once for this project:\n    {settings.stack_command}"
+    return Failure(PRECONDITION, "no-stack", f"{what} does not exist", seen, next_step)
 
 
 def ensure_project(settings: Config, aws: Aws, request: dict[str, Any]) -> None:

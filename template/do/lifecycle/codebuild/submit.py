@@ -35,6 +35,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
     image = registry.address(settings, aws)
     environment = {"computeType": arguments.compute_type, "image": chosen.BUILD_IMAGE}
     with journal.locked("submit"):
+        role = builder.role_arn(settings, aws)
         registry.ensure(settings, aws)
         with tempfile.TemporaryFile() as archive:
             source.write_archive(PROJECT, archive)
@@ -42,7 +43,6 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
             tag = hashlib.sha256(archive.read()).hexdigest()[:12]
             archive.seek(0)
             location = builder.upload(settings, aws, f"{SOURCE_PREFIX}{tag}.zip", archive)
-        role = builder.ensure_role(settings, aws)
         builder.ensure_project(
             settings, aws, builder.project_request(settings, role, location, image, environment, aws.tags)
         )

@@ -88,12 +88,7 @@ class Target(Config):
     @property
     def role_command(self) -> str:
         """The steps that create the role."""
-        return (
-            "Create it, then set role_arn in do/config.toml to its RoleArn:\n"
-            f"    aws cloudformation deploy --stack-name {self.project_name} \\\n"
-            f"        --template-file iam/stack.yml --region {self.region} \\\n"
-            "        --capabilities CAPABILITY_NAMED_IAM"
-        )
+        return f"Create it, then set role_arn in do/config.toml to its RoleArn:\n    {self.stack_command}"
 
     @property
     def token_secret(self) -> bool:
