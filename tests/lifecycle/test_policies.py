@@ -216,6 +216,24 @@ def test_the_stack_gives_builds_what_iam_says(project: Path, kind: str, policies
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 
 
+def test_scaling_is_limited_to_inference_components(policies: dict[str, dict[str, Any]]) -> None:
+    """The names of scalable targets are those of AWS, so that only conditions keep other services out."""
+    prefix = "application-autoscaling:"
+    wanted = {
+        f"{prefix}service-namespace": "sagemaker",
+        f"{prefix}scalable-dimension": "sagemaker:inference-component:DesiredCopyCount",
+    }
+    limited = {
+        action: statement.get("Condition", {}).get("StringEquals")
+        for holder in ("deploy", "clean")
+        for statement in policies[holder]["Statement"]
+        for action in statement["Action"]
+        if re.match(f"{prefix}(Put|Register|Delete|Deregister)", action)
+    }
+    assert set(limited) >= {f"{prefix}DeleteScalingPolicy", f"{prefix}DeregisterScalableTarget"}
+    assert {action for action, conditions in limited.items() if conditions != wanted} == set()
+
+
 def test_no_command_can_create_or_change_a_role(policies: dict[str, dict[str, Any]]) -> None:
     """Such a command could give itself any right: the roles come from the stack."""
     for holder, document in policies.items():

@@ -54,6 +54,7 @@ PASSED_ROLES = {
     ("sagemaker", "ExecutionRoleArn"): "sagemaker.amazonaws.com",
     ("codebuild", "serviceRole"): "codebuild.amazonaws.com",
 }
+SCALING_CONDITIONS = {"service-namespace": "ServiceNamespace", "scalable-dimension": "ScalableDimension"}
 # Parameters that name a resource, as the resource part of its ARN.
 RESOURCES = {
     "sagemaker": {
@@ -115,6 +116,12 @@ def needs(request: Request) -> Iterable[Need]:
     pairs = tags.items() if isinstance(tags, dict) else [_pair(tag) for tag in tags]
     context |= {f"aws:RequestTag/{key}": value for key, value in pairs}
     context["aws:TagKeys"] = [key for key, _ in pairs]
+    if request.service == "application-autoscaling":
+        context |= {
+            f"{prefix}:{key}": request.parameters[parameter]
+            for key, parameter in SCALING_CONDITIONS.items()
+            if parameter in request.parameters
+        }
     if name == "ChatCompletions":
         yield Need("sagemaker:CallWithBearerToken", "*", context)
     resources = list(_resources(request)) or ["*"]
@@ -252,7 +259,11 @@ def _holds(test: str, given: dict[str, Any], need: Need) -> bool:
     if test not in known:
         raise Refusal("MalformedPolicyDocument", f"the fake AWS does not evaluate the condition {test}")
     for key, patterns in given.items():
-        if key not in need.context and key != "iam:PassedToService" and not key.startswith("aws:RequestTag/"):
+        if (
+            key not in need.context
+            and key not in ("iam:PassedToService", "iam:AWSServiceName")
+            and not key.startswith("aws:RequestTag/")
+        ):
             raise Refusal("MalformedPolicyDocument", f"the fake AWS does not support the condition key {key}")
         values = _list(need.context.get(key, []))
         if not values and not test.startswith("ForAllValues"):
