@@ -52,7 +52,7 @@ def wheel(name: str, day: str = "2024-07-03") -> dict[str, str]:
 def test_numeric_libraries_are_of_the_release_and_eight_days(resolved: list[Any]) -> None:
     found = locks.look_up("sklearn", "1.5.1", "", False, False)
     assert (found["as_of"], found["pandas"]) == ("2024-07-11", [])
-    direct, constraints, *_, pythons = resolved[0]
+    direct, constraints, *_, pythons, _ = resolved[0]
     assert direct == ["scikit-learn==1.5.1", "joblib==1.4.2", "numpy"]
     assert "flask==3.1.3" in constraints and "numpy<2" not in constraints and pythons == ("3.11", "3.12")
     assert not stored._problem("framework_lock", found)
@@ -68,7 +68,7 @@ def test_what_the_model_needs_is_newer_than_the_first_days(
     locks._resolved.cache_clear()
     tried: list[str] = []
 
-    def resolve(direct: Any, constraints: Any, unused: Any, as_of: str, pythons: Any) -> Any:
+    def resolve(direct: Any, constraints: Any, unused: Any, as_of: str, *more: Any) -> Any:
         tried.append(as_of)
         if as_of:
             raise packages.NotResolved("no such numpy.")
@@ -77,7 +77,36 @@ def test_what_the_model_needs_is_newer_than_the_first_days(
     monkeypatch.setattr(packages, "resolve", resolve)
     assert locks.look_up("sklearn", "1.5.1", model, False, False)["as_of"] == ""
     assert tried == ["2024-07-11", "2024-12-30", ""]
-    assert suitable.needed(str(MODELS / "keras-2.15.0.h5")) == ("keras==2.15.0",)
+
+
+@pytest.mark.parametrize(
+    ("file", "version", "needed"),
+    [
+        ("keras-2.15.0.h5", "2.17.1", ("tf-keras~=2.17.0",)),
+        ("keras-2.15.0.h5", "2.15.1", ()),  # it has this Keras itself
+        ("../inspected/own-layer.keras", "2.17.1", ("keras==3.15.1",)),
+    ],
+)
+def test_the_file_decides_which_keras_reads_it(file: str, version: str, needed: tuple[str, ...]) -> None:
+    assert suitable.needed("tensorflow", version, str(MODELS / file)) == needed
+
+
+def test_a_tensorflow_with_keras_2_does_not_read_files_of_keras_3() -> None:
+    problem = suitable.problem("tensorflow", "keras", str(MODELS / "../inspected/own-layer.keras"), "2.15.1")
+    assert "is newer than Keras 2.15.0" in problem and "Choose framework_version=2." in problem
+    assert not suitable.problem("tensorflow", "h5", str(MODELS / "keras-2.15.0.h5"), "2.15.1")
+
+
+def test_do_lock_keeps_what_the_template_resolved(resolved: list[Any]) -> None:
+    """The Keras of a file, and a limit that a library states but does not need, are in requirements.in."""
+    old = locks.look_up("tensorflow", "2.13.1", "", False, False)
+    assert resolved[0][-1] == ("typing-extensions>=4.8",)
+    direct = locks.direct("tensorflow", "2.13.1", "http-fastapi", "h5", lock=old)
+    assert direct.overrides == ("typing-extensions>=4.8",) and "keras==2.13.1" in direct.lines
+    pins = ["keras==3.6.0", "numpy==1.26.4", "tf-keras==2.17.0"]
+    lock = {**LOCK, "framework": "tensorflow", "version": "2.17.1", "requirements": pins, "pandas": []}
+    lines = locks.direct("tensorflow", "2.17.1", "http-flask", "h5", lock=lock).lines
+    assert {"keras==3.6.0", "tf-keras==2.17.0"} <= set(lines) and "numpy==1.26.4" not in lines
 
 
 def test_pandas_is_added_where_the_project_has_it(resolved: list[Any]) -> None:

@@ -41,14 +41,13 @@ def default_version(framework: str, model_format: str = "", model_path: str = ""
     return best(framework, model_format, model_path).number
 
 
-def needed(model_path: str) -> tuple[str, ...]:
+def needed(framework: str, version: str, model_path: str) -> tuple[str, ...]:
     """Return requirements of a model in addition to its framework: a numpy that reads it, its Keras."""
     model = _model(model_path)
     if model is None:
         return ()
     numpy = (f"numpy>={'.'.join(map(str, model.needs_numpy))}",) if model.needs_numpy else ()
-    keras = (f"keras=={model.version}",) if model.library == "keras" and model.version else ()
-    return (*numpy, *keras)
+    return (*numpy, *_keras(framework, version, model))
 
 
 def needs_pandas(model_path: str) -> bool:
@@ -99,6 +98,21 @@ def without_lock(facts: Framework, number: str) -> Version | None:
         return None
     direct = tuple(others.requirements(number))
     return Version(number, tuple(facts.formats), direct, (), tuple(line for line in direct if "==" in line))
+
+
+def _keras(framework: str, version: str, model: artifacts.Artifact) -> tuple[str, ...]:
+    """Return the Keras that reads a file: its own version, or tf-keras for one of Keras 2.
+
+    Versions of TensorFlow with a Keras 2 of their own have no other.
+    """
+    chosen = without_lock(catalog.frameworks()[framework], version)
+    own = artifacts.pinned(chosen.requirements) if chosen else {}
+    if model.library != "keras" or not model.version or "keras" in own:
+        return ()
+    if artifacts.numbers(model.version) >= (3,):
+        return (f"keras=={model.version}",)
+    major, minor, *_ = artifacts.numbers(version)
+    return (f"{artifacts.TF_KERAS}~={major}.{minor}.0",)
 
 
 def _as_saved(

@@ -21,6 +21,7 @@ DAYS_AFTER = 8  # with 90, some libraries are given a numpy that they cannot be 
 LATER_DAYS = 180  # tried, and then no day, where the model needs newer libraries than those of the first days
 OLD_DAYS = 730
 LISTED = 6
+OF_FILES = ("keras", "tf-keras")  # packages whose version a model's file decides
 
 
 def look_up(
@@ -38,7 +39,8 @@ def look_up(
     try:
         if offline:
             raise NotResolved("Other versions are not resolved offline.")
-        return dict(_resolved(framework, version, suitable.needed(model_path), with_pandas))
+        needed = suitable.needed(framework, version, model_path)
+        return dict(_resolved(framework, version, needed, with_pandas))
     except NotResolved as error:
         raise InvalidAnswer(
             f"framework_version: the catalog has no lock of {facts.title} {version}. {error} "
@@ -81,12 +83,13 @@ def requirements(
 class Direct:
     """The requirements of a project, without what they need; numeric libraries are of the day `as_of`.
 
-    The packages in `unused` are left out of the pins.
+    The packages in `unused` are left out of the pins, `overrides` replace what packages state about others.
     """
 
     lines: tuple[str, ...]
     as_of: str
     unused: tuple[str, ...]
+    overrides: tuple[str, ...]
 
 
 def direct(
@@ -108,9 +111,11 @@ def direct(
     elif others:
         lines = [*others.requirements(version), "numpy", *(others.pandas if with_pandas else ())]
         lines += [] if as_of else others.caps
+        lines += [] if lock is None else _of_model(lock, lines)
     unused = facts.formats[model_format].unused if model_format else ()
     own = [line for line in lines if re.split(r"[^A-Za-z0-9._-]", line)[0] not in unused]
-    return Direct((*own, *catalog.web_servers()[server].direct), as_of, facts.unused)
+    overrides = others.overrides if others else ()
+    return Direct((*own, *catalog.web_servers()[server].direct), as_of, facts.unused, overrides)
 
 
 def pythons(framework: str, version: str, lock: Mapping[str, Any] | None = None) -> list[str]:
@@ -156,7 +161,7 @@ def _lock(
     servers = [pin for server in catalog.web_servers().values() for pin in server.requirements]
     unused = catalog.frameworks()[framework].unused
     constraints = servers if as_of else [*servers, *others.caps]
-    lock = packages.resolve(direct, constraints, unused, as_of, fitting)
+    lock = packages.resolve(direct, constraints, unused, as_of, fitting, others.overrides)
     pandas: list[str] = []
     if others.pandas:
         below = [*servers, *lock.requirements]
@@ -192,3 +197,9 @@ def _at_hand(facts: Framework) -> str:
 
 def _name(pin: str) -> str:
     return pin.partition("==")[0]
+
+
+def _of_model(lock: Mapping[str, Any], lines: Sequence[str]) -> list[str]:
+    """Return the pins of Keras in a lock: those of the file, which nothing else requires in this version."""
+    known = {line.partition("==")[0] for line in lines}
+    return [pin for pin in lock["requirements"] if (name := _name(pin)) in OF_FILES and name not in known]

@@ -78,6 +78,7 @@ def resolve(
     unused: Sequence[str],
     as_of: str,
     pythons: Sequence[str],
+    overrides: Sequence[str] = (),
 ) -> "resolver.Lock":
     """Return the pins of requirements and all that they need. Raise NotResolved."""
     own: Any = _of_project("predictive/resolver.py")
@@ -85,7 +86,7 @@ def resolve(
     if not command:
         raise NotResolved("uv, which resolves others, is not installed: pip install uv.")
     uv = own.Uv(command, _environment(), SECONDS)
-    wanted = own.Wanted(direct, constraints, unused=unused, as_of=as_of)
+    wanted = own.Wanted(direct, constraints, unused=unused, overrides=overrides, as_of=as_of)
     try:
         lock: resolver.Lock = own.resolve(uv, wanted, pythons)
     except own.Unresolved as error:

@@ -52,14 +52,17 @@ def write(
     file: str = "model.pkl",
     expected: str = "served",
     tolerance: float = 1e-9,
+    **answers: str,
 ) -> None:
     """Save a model with its requests in a folder of its own. `file` is the model's path in it.
 
     `expected` is served, refused, or either, where it depends on the versions that can be installed.
+    `answers` are those of the copy, in addition to the model.
     """
     folder = OUT / name.replace("/", "-").replace(" ", "-")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     save(folder / file)
     facts = {"file": file, "expected": expected, "tolerance": tolerance, "requests": list(requests)}
+    facts["answers"] = answers
     (folder / "case.json").write_text(json.dumps({"name": name, **facts}, indent=1))

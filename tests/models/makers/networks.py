@@ -118,6 +118,21 @@ def files() -> None:
     )
 
 
+def by_their_own_version() -> None:
+    """Write a file for a project with the TensorFlow that saved it, which is not resolved by default."""
+    rows = X[:ASKED].astype("float32")
+    asked = [request(rows, answers(MODELS["dense"][0], rows))]
+    of_project = {"framework_version": tf.__version__}
+    write(
+        "keras by its own TensorFlow",
+        lambda path: MODELS["dense"][0].save(path),
+        asked,
+        "model.h5",
+        tolerance=1e-5,
+        **of_project,
+    )
+
+
 def saved_models() -> None:
     """Write SavedModels."""
     for name, (model, shape) in {**MODELS, "own layer": (small(Own()), (4,))}.items():
@@ -156,3 +171,5 @@ def saved_models() -> None:
 if __name__ == "__main__":
     files()
     saved_models()
+    if IS_OLD:
+        by_their_own_version()

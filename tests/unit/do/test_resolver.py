@@ -20,6 +20,7 @@ if answer is None:
     sys.exit(" No solution found for " + python)
 time.sleep(answer if isinstance(answer, float) else 0)
 open("pins.txt", "w").write(str(answer))
+open(CALLS + ".overrides", "w").write(open(arguments[arguments.index("--overrides") + 1]).read())
 """
 Fake = Callable[..., resolver.Uv]
 
@@ -74,6 +75,16 @@ def test_the_day_is_for_numeric_libraries_alone(fake: Fake, tmp_path: Path) -> N
     calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
     dated = {call[at + 1] for call in calls for at, word in enumerate(call) if "exclude-newer" in word}
     assert "numpy=2024-09-19" in dated and not any(value.startswith("flask") for value in dated)
+
+
+def test_the_package_of_some_machines_is_not_required_on_others(fake: Fake, tmp_path: Path) -> None:
+    """tf-keras requires tensorflow, which would be installed next to tensorflow-cpu."""
+    arm = "tensorflow==2.20.0 ; platform_machine != 'x86_64'"
+    other = "backport ; python_version < '3.12'"  # that of a team limits no other package
+    wanted = resolver.Wanted([arm, "tf-keras", other], overrides=["typing-extensions>=4.8"])
+    resolver.resolve(fake({"all": "tf-keras==2.20.1"}), wanted, ["3.11"])
+    written = (tmp_path / "calls.overrides").read_text().splitlines()
+    assert written == [arm, "typing-extensions>=4.8"]
 
 
 def test_the_pins_of_a_requirements_file_are_read_by_normalized_name() -> None:

@@ -89,13 +89,15 @@ class Others:
     """Requirements of the versions without a lock, since one that a later entry does not cover.
 
     `{version}` in `direct` is the number of the version. `pandas` is for models that take a DataFrame, `caps`
-    apply where the index does not state when a version was released.
+    apply where the index does not state when a version was released. `overrides` replace what packages state
+    about others.
     """
 
     since: str
     direct: tuple[str, ...]
     pandas: tuple[str, ...] = ()
     caps: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
     def requirements(self, number: str) -> list[str]:
         """Return the requirements of a version."""

@@ -13,7 +13,7 @@ from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, Res
 DIRECT, PINS = PROJECT / "requirements.in", PROJECT / "requirements.txt"
 SECONDS = 120.0
 HEAD = "# All packages, pinned, for Python {}. Install with --no-deps."
-OPTION = re.compile(r"#\s*(as-of|without):\s*(.*)")
+OPTION = re.compile(r"#\s*(as-of|without|override):\s*(.*)")
 IMAGE = re.compile(r"^FROM (?:\S*/)?python:(3\.[0-9]+)", re.MULTILINE)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # A package by its name, with extras, versions and a marker: an address or an option cannot be pinned.
@@ -22,11 +22,15 @@ REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\])?\s*([=<>!~]
 
 @dataclass(frozen=True)
 class Direct:
-    """The content of requirements.in: requirements, the day of numeric libraries, packages to leave out."""
+    """The content of requirements.in: requirements, the day of numeric libraries, packages to leave out.
+
+    `overrides` replace what packages state about others.
+    """
 
     lines: tuple[str, ...]
     as_of: str = ""
     unused: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +49,9 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
         raise Failure(PRECONDITION, "no-uv", "cannot resolve the requirements", seen, next_step)
     uv = resolver.Uv(command, package_index.for_uv(), SECONDS)
     kept = [] if arguments.upgrade else [line for line in before if resolver.PIN.match(line)]
-    wanted = resolver.Wanted(direct.lines, kept=kept, unused=direct.unused, as_of=direct.as_of)
+    wanted = resolver.Wanted(
+        direct.lines, kept=kept, unused=direct.unused, overrides=direct.overrides, as_of=direct.as_of
+    )
     try:
         lock = resolver.resolve(uv, wanted, chosen.PYTHONS)
     except resolver.Unresolved as error:
@@ -79,7 +85,8 @@ def parsed(text: str) -> Direct:
     if as_of and not DAY.fullmatch(as_of):
         next_step = "write a day such as # as-of: 2024-09-19, or remove the line"
         raise Failure(USAGE, "not-a-day", "cannot use requirements.in", f"as-of: {as_of}", next_step)
-    return Direct(tuple(lines), as_of, tuple(options.get("without", "").split()))
+    unused, overrides = (tuple(options.get(name, "").split()) for name in ("without", "override"))
+    return Direct(tuple(lines), as_of, unused, overrides)
 
 
 def difference(before: list[str], after: list[str]) -> list[str]:

@@ -37,6 +37,7 @@ MARKERS = {
     frozenset({LINUX_ARM}): "platform_machine == 'aarch64'",
     frozenset({LINUX_X86, MAC_ARM}): "platform_machine != 'aarch64'",
 }
+MACHINE = "platform_machine"
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
 Pins = dict[str, str]  # package -> version
 
@@ -50,14 +51,15 @@ class Wanted:
     """Requirements to resolve.
 
     `constraints` limit versions of packages that something else requires, `kept` are pins to keep where they
-    fit, `unused` are packages to leave out with what only they need. `as_of` is a day (2024-09-19), "" for
-    the newest versions.
+    fit, `unused` are packages to leave out with what only they need, `overrides` replace what packages state
+    about others. `as_of` is a day (2024-09-19), "" for the newest versions.
     """
 
     direct: Sequence[str]
     constraints: Sequence[str] = ()
     kept: Sequence[str] = ()
     unused: Sequence[str] = ()
+    overrides: Sequence[str] = ()
     as_of: str = ""
 
 
@@ -172,6 +174,8 @@ class _Run:
             "direct.in": self.wanted.direct,
             "constraints.txt": [*self.wanted.constraints, *fixed],
             "unused.txt": self.wanted.unused,
+            # A package for some machines only is so for those that depend on it, too.
+            "overrides.txt": [*(x for x in self.wanted.direct if MACHINE in x), *self.wanted.overrides],
             "pins.txt": self.wanted.kept,  # uv keeps the versions of the file that it writes
         }
         for name, lines in texts.items():
@@ -182,6 +186,8 @@ class _Run:
             "constraints.txt",
             "--excludes",
             "unused.txt",
+            "--overrides",
+            "overrides.txt",
             "--output-file",
             "pins.txt",
         ]

@@ -37,9 +37,9 @@ def load(path: Path) -> Any:
 
 
 def keras_of(path: Path) -> Any:
-    """Return the Keras that reads a file: tf_keras, which is Keras 2, or that of TensorFlow."""
-    made = artifacts.look(path).version
-    return importlib.import_module("tf_keras") if made.startswith("2.") else tf.keras
+    """Return the Keras that reads a file: that of TensorFlow, or tf_keras for Keras 2 if it is installed."""
+    is_old = artifacts.look(path).version.startswith("2.")
+    return importlib.import_module("tf_keras") if is_old and versions_of("tf-keras") else tf.keras
 
 
 def own_objects() -> dict[str, Any]:
