@@ -65,9 +65,9 @@ screenshots: docs  ## capture the interview and the site; needs chromium on PATH
 release: $(READY)  ## check CHANGELOG.md, update projects from the last tag, and tag VERSION=…
 	@$(BIN)/python -m tools.release "$(VERSION)"
 
-bench: $(READY)  ## compare the performance with a plain stack
-	$(BIN)/python -m tests.bench.copies
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench.bench
+bench: $(READY)  ## compare the performance with other stacks [PART="copies|models|pipelines|limit …"]
+	@for part in $(if $(PART),"$(PART)",copies models pipelines limit); do \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench.$$part || exit; done
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -277,7 +277,8 @@ class Table:
 
 def _refuse_twice(body: bytes, keys: int) -> None:
     """Raise RequestError if an object in a JSON text has a key twice. Searched only if it has not `keys`."""
-    if body.count(b'":') != keys:
+    # To count one character takes a third of the time of two, but texts can have colons, too.
+    if body.count(b":") != keys and body.count(b'":') != keys:
         try:
             json.loads(body, object_pairs_hook=_unique)
         except RecursionError:

@@ -1,4 +1,4 @@
-"""`make bench`: the rendered servers against a plain stack, as ratios measured in one run.
+"""`make bench PART=models`: the rendered servers against a plain stack, as ratios measured in one run.
 
 Requests come from wrk with 8 connections, the servers take turns, and each figure is the median of
 ROUNDS rounds. Answers are compared with the model's own predict before anything is timed. The processor
@@ -7,41 +7,17 @@ time per request is equivalent to the request rate, and stays valid when other p
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.servers import (
-    FORMATS,
-    HERE,
-    PORTS,
-    SERVERS,
-    processor_seconds,
-    project,
-    running,
-    server_command,
-)
-
-ROUNDS = 5
-SECONDS = 3
-
-
-@dataclass
-class Load:
-    """One kind of request: its name, body and content type."""
-
-    name: str
-    body: bytes
-    content_type: str
+from tests.bench.client import ROUNDS, Figures, Load, Served, answer_of, rounds, wrk
+from tests.bench.servers import FORMATS, PORTS, SERVERS, memory_of, project, running, server_command
 
 
 def loads(python: Path, folder: Path) -> list[Load]:
@@ -72,40 +48,6 @@ def _rows(python: Path, npy: bytes) -> list[list[float]]:
     return rows
 
 
-@dataclass
-class Figures:
-    """Results of one round: requests per second, their 99th percentile and processor time in ms."""
-
-    rate: float
-    p99: float
-    processor: float
-
-
-def wrk(port: int, load: Load, connections: int = 8) -> tuple[float, float]:
-    """Return requests a second and the 99th percentile in ms. Raises RuntimeError on failed requests."""
-    with tempfile.NamedTemporaryFile() as body:
-        body.write(load.body)
-        body.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", str(HERE / "post.lua")]
-        environment = {**os.environ, "BODY": body.name, "CONTENT_TYPE": load.content_type}
-        url = f"http://127.0.0.1:{port}/invocations"
-        answer = subprocess.run([*command, url], env=environment, capture_output=True, text=True, check=True)
-    figures = next(line for line in answer.stdout.splitlines() if line.startswith("RESULT"))
-    rate, p99, errors = map(float, figures.split()[1:])
-    if errors:
-        raise RuntimeError(f"{int(errors)} requests failed: {answer.stdout}")
-    return rate, p99
-
-
-def answer_of(port: int, load: Load) -> list[Any]:
-    """Return the predictions a server gives."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", load.body)
-    request.add_header("Content-Type", load.content_type)
-    with urllib.request.urlopen(request) as response:
-        predictions: list[Any] = json.load(response)["predictions"]
-    return predictions
-
-
 def largest_difference(first: list[Any], second: list[Any]) -> float:
     """Return the largest absolute difference of two lists of predictions."""
     flat = [[p[0] if isinstance(p, list) else p for p in predictions] for predictions in (first, second)]
@@ -120,16 +62,21 @@ def throughput(framework: str) -> None:
     }
     requests = loads(folders["plain"] / ".venv-model" / "bin" / "python", folders["plain"])
     with ExitStack() as servers:
-        pids = {name: servers.enter_context(running(*_at(name, framework, folders)))[0] for name in PORTS}
+        served = {
+            name: Served((servers.enter_context(running(*_at(name, framework, folders)))[0],), (port,))
+            for name, port in PORTS.items()
+        }
         for load in requests:
             names = list(SERVERS)
             if load.content_type == "application/json":
                 names.insert(0, "plain")
-                expected = answer_of(PORTS["plain"], load)
+                expected = answer_of(PORTS["plain"], load)["predictions"]
                 for name in SERVERS:
-                    difference = largest_difference(expected, answer_of(PORTS[name], load))
+                    found = answer_of(PORTS[name], load)["predictions"]
+                    difference = largest_difference(expected, found)
                     print(f"  {load.name}: {name} differs by {difference:.1e} from the model's own predict")
-            _report(load, _rounds({name: pids[name] for name in names}, load))
+            measured = rounds({name: served[name] for name in names}, dict.fromkeys(names, load))
+            report(load.name, measured)
 
 
 def _at(name: str, framework: str, folders: dict[str, Path]) -> tuple[list[str], dict[str, str], Path, int]:
@@ -137,29 +84,15 @@ def _at(name: str, framework: str, folders: dict[str, Path]) -> tuple[list[str],
     return command, environment, folders[name], PORTS[name]
 
 
-def _rounds(servers: dict[str, int], load: Load) -> dict[str, Figures]:
-    measured: dict[str, list[Figures]] = {name: [] for name in servers}
-    for _ in range(ROUNDS):
-        for name, pid in servers.items():
-            before = processor_seconds(pid)
-            rate, p99 = wrk(PORTS[name], load)
-            spent = processor_seconds(pid) - before
-            measured[name].append(Figures(rate, p99, spent / (rate * SECONDS) * 1000))
-    return {name: _median(rounds) for name, rounds in measured.items()}
-
-
-def _median(rounds: list[Figures]) -> Figures:
-    return Figures(*(statistics.median(figures) for figures in zip(*map(astuple, rounds), strict=True)))
-
-
-def _report(load: Load, figures: dict[str, Figures]) -> None:
+def report(title: str, figures: dict[str, Figures], plain_title: str = "plain") -> None:
+    """Print the figures of the servers, and their ratios to those of `plain`."""
     plain = figures.get("plain")
     for name, mine in figures.items():
         text = f"{mine.rate:8.0f} requests/s  p99 {mine.p99:7.2f} ms  processor {mine.processor:6.3f} ms"
         if plain:
             ratios = mine.rate / plain.rate, mine.p99 / plain.p99, plain.processor / mine.processor
             text += "  rate {:6.2f} x  p99 {:5.2f} x  processor {:6.2f} x".format(*ratios)
-        print(f"  {load.name:18} {name:13} {text}", flush=True)
+        print(f"  {title:24} {plain_title if name == 'plain' else name:13} {text}", flush=True)
 
 
 def start_up(framework: str) -> None:
@@ -197,21 +130,13 @@ def memory(framework: str) -> None:
 
 
 def _memory(name: str, framework: str, workers: int) -> float:
-    """Return the proportional set size of a server and its children in MB, after some requests."""
+    """Return the memory of a server and its children in MB, after some requests."""
     folder = project("http-flask" if name == "plain" else name, framework)
     command, environment = server_command(name, framework, folder, workers)
     load = loads(folder / ".venv-model" / "bin" / "python", folder)[0]
-    with running(command, environment, folder, PORTS[name]):
-        wrk(PORTS[name], load, connections=4 * workers)
-        total = 0
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if str(folder) in (process / "cmdline").read_text() + (process / "environ").read_text():
-                    rollup = (process / "smaps_rollup").read_text()
-                    total += int(rollup.split("Pss:")[1].split()[0])
-            except OSError:
-                continue
-    return total / 1024
+    with running(command, environment, folder, PORTS[name]) as (pid, _seconds):
+        wrk((PORTS[name],), load, connections=4 * workers)
+        return memory_of(pid)
 
 
 def main() -> int:
