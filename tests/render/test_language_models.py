@@ -61,3 +61,14 @@ def test_a_language_model_project_is_complete_and_holds_nothing_else(render: Ren
     assert stored["instance_type"] in "".join(picture.itertext())
     assert not {"framework", "need", "hf_token", "predictive"} & set(stored)
     ownership.assert_small(project)
+
+
+def test_a_gpu_without_bfloat16_computes_in_float16(
+    render: Render, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"model_name": "Qwen/Qwen3-0.6B", "instance_type": "ml.g4dn.xlarge", "max_concurrency": 4}
+    project = render("chat", **language_model("default"), **answers)
+    settings = tomllib.loads((project / "serving" / "settings.toml").read_text())
+    assert settings["extra_arguments"] == ["--dtype", "half"]
+    assert max(settings["compute_capability"].values()) <= 7.5  # which a T4 has
+    assert "NVIDIA T4 has no bfloat16" in (project / "README.md").read_text()

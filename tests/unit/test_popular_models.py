@@ -17,9 +17,9 @@ THIN_GIB = (
     2.7  # of a GPU, for vision encoders, samplers and margins: below it, arithmetic alone does not decide
 )
 TABLE = {  # model: type, GPUs of a copy, why nothing cheaper holds it
-    "Qwen/Qwen3-0.6B": ("ml.g6.xlarge", 1, "T4 has no bfloat16"),
+    "Qwen/Qwen3-0.6B": ("ml.g6.xlarge", 1, "1 + 14 GiB of 15"),
     "meta-llama/Llama-3.2-1B-Instruct": ("ml.g6.xlarge", 1, "T4 has no bfloat16"),
-    "openai/gpt-oss-20b": ("ml.g6.xlarge", 1, "T4 has no bfloat16"),
+    "openai/gpt-oss-20b": ("ml.g6.xlarge", 1, "T4 has no MXFP4 kernels"),
     "Qwen/Qwen3-4B-Instruct-2507": ("ml.g6e.xlarge", 1, "8 + 18 GiB of 22"),
     "Qwen/Qwen2.5-7B-Instruct": ("ml.g6e.xlarge", 1, "14 + 7 GiB of 22"),
     "meta-llama/Llama-3.1-8B-Instruct": ("ml.g6e.xlarge", 1, "15 + 16 GiB of 22"),

@@ -1,5 +1,6 @@
 """Answers about a language model: its facts, its instance types and the settings of its server."""
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -87,7 +88,10 @@ def choices(requirements: LanguageModelRequirements, kept: str) -> dict[str, Any
     `kept`, an answer given before, is offered even when it would not be chosen today.
     """
     judged = sized(requirements)
-    offered: dict[str, Any] = {_label(choice): choice.instance.name for choice in judged.fitting[:OFFERED]}
+    shown = judged.fitting[:OFFERED]
+    if judged.in_float16 and judged.in_float16 not in shown:
+        shown = [*shown, judged.in_float16]
+    offered: dict[str, Any] = {_label(choice): choice.instance.name for choice in shown}
     if kept and kept not in offered.values():
         choice = judged.choice(kept)
         offered[_label(choice) if choice else f"{kept}: no longer in the catalog"] = kept
@@ -141,11 +145,11 @@ def stale_settings(
     return "" if same else "the settings are for other requirements"
 
 
-def gpu_needs(requirements: LanguageModelRequirements) -> Mapping[str, float]:
-    """Return feature -> the compute capability that it needs."""
-    return engines.gpu_needs(
-        requirements.server, requirements.image, sized(requirements).facts, requirements.kv_cache_dtype
-    )
+def gpu_needs(requirements: LanguageModelRequirements, dtype: str = "") -> Mapping[str, float]:
+    """Return feature -> the compute capability that it needs. `dtype` is half on a GPU without bfloat16."""
+    known = sized(requirements).facts
+    shape = dataclasses.replace(known, dtype="float16") if dtype else known
+    return engines.gpu_needs(requirements.server, requirements.image, shape, requirements.kv_cache_dtype)
 
 
 def token_problem(model_facts: Mapping[str, Any], secret: str) -> str:
@@ -248,4 +252,5 @@ def _label(choice: Choice) -> str:
     shown = [sizing_view.price(choice.instance)]
     if choice.fits:
         shown += [sizing_view.gpus(choice), f"{choice.headroom_gib:.1f} GiB free/GPU"]
+        shown += ["in float16"] if choice.float16 else []
     return f"{choice.instance.name}: {', '.join(shown)}"

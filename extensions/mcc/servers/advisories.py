@@ -47,9 +47,11 @@ def _hardware(config: str, image: str, instance_type: str, known: Mapping[str, A
     if release.is_newer_than_the_catalog:
         date = catalog.architectures_date()
         yield f"{release.title} is newer than the catalog of {date}: models and GPUs were not checked"
-    shape = known.get("shape")
-    if shape and (remark := gpu_support.remark(facts.from_answer(shape), release, card)):
+    shape = facts.from_answer(known["shape"]) if known.get("shape") else None
+    if shape and (remark := gpu_support.remark(shape, release, card)):
         yield remark
+    if shape and shape.dtype == "bfloat16" and not card.bf16:
+        yield f"{card.name} has no bfloat16: the model computes in float16, and its answers can differ"
 
 
 def vulnerabilities(deployment_config: str, image: str, multimodal: bool = False) -> Iterator[str]:

@@ -18,12 +18,21 @@ OVERRIDES = "--hf-overrides"
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=.*", re.DOTALL)
 
 
-def parsed(text: str, deployment_config: str = "", trust: bool = False) -> list[str]:
+def parsed(text: str, deployment_config: str = "", trust: bool = False, dtype: str = "") -> list[str]:
     """Return the words of a text, split and unquoted as in sh. Raises ValueError for a quote left open.
 
-    With `trust`, they include the argument that runs code from the model's repository.
+    With `trust`, they include the argument that runs code from the model's repository. With a `dtype` of
+    half, they include the one for float16, unless they have one.
     """
-    return shlex.split(with_remote_code(text, deployment_config, trust) if trust else text)
+    words = shlex.split(with_remote_code(text, deployment_config, trust) if trust else text)
+    return [*_half(words, deployment_config), *words] if dtype == "half" else words
+
+
+def _half(words: list[str], deployment_config: str) -> tuple[str, ...]:
+    """Return the words that make a server compute in float16; none if there are some for a data type."""
+    half, by_environment = catalog.servers()[deployment_config].half, _by_environment(deployment_config)
+    name = half[0].partition("=")[0]
+    return () if any(_means(word.partition("=")[0], name, by_environment) for word in words) else half
 
 
 def problem(text: object, deployment_config: str) -> str:

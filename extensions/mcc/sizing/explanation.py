@@ -20,6 +20,7 @@ def reasons(sized: Sizing, choice: Choice) -> list[str]:
     return [
         _choice(sized, choice),
         _memory(sized, choice),
+        *_float16(sized, choice),
         *_next_cheaper(sized, choice),
         *_limits(sized, choice),
     ]
@@ -55,9 +56,10 @@ def _choice(sized: Sizing, choice: Choice) -> str:
         )
         return f"{name} {held}, {price(choice.instance)}. {price_source(choice.instance)}".strip()
     held = "holds" if choice.fits else "does not hold"
+    with_it = " with bfloat16" if choice.float16 else ""
     return (
         f"{name}, {price(choice.instance)}, {held} the model and this load. "
-        f"The cheapest type that holds them is {best.instance.name}, {price(best.instance)}."
+        f"The cheapest type{with_it} that holds them is {best.instance.name}, {price(best.instance)}."
     )
 
 
@@ -74,6 +76,22 @@ def _memory(sized: Sizing, choice: Choice) -> str:
         f"Each GPU has {gpu:.1f} GiB: {shared} takes {found.fixed.weights:.1f}, computation {work:.1f}, "
         f"and the KV cache of {requests} {cache:.1f}; {left}."
     )
+
+
+def _float16(sized: Sizing, choice: Choice) -> list[str]:
+    """Return that a type, or a cheaper one, computes in another data type than the model's."""
+    if choice.float16 and choice.fits:
+        return [f"{_without_bfloat16(choice)}: the server computes in float16, and answers can differ."]
+    other = sized.in_float16
+    if choice is not sized.best or other is None or other.usd_h >= choice.usd_h:
+        return []
+    name = other.instance.name
+    return [f"{name}, {price(other.instance)}, holds them in float16 only: {_without_bfloat16(other)}."]
+
+
+def _without_bfloat16(choice: Choice) -> str:
+    assert choice.instance.accelerator is not None
+    return f"{choice.instance.accelerator.name} has no bfloat16, the model's data type"
 
 
 def _next_cheaper(sized: Sizing, choice: Choice) -> list[str]:

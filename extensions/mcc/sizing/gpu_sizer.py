@@ -10,6 +10,7 @@ from typing import Literal
 
 from ..catalog import catalog
 from ..catalog.entries.instances import Accelerator, Instance
+from ..catalog.entries.memory import Engine
 from ..errors.errors import UnsizableModel
 from ..models.facts import ModelFacts
 from ..servers import gpu_support, releases
@@ -48,6 +49,7 @@ class Choice:
     """An instance type for a model; `reason` states why it cannot serve it, or is empty.
 
     `headroom_gib` is left on each GPU, negative where memory lacks; None where memory is not the reason.
+    `float16` if the GPU has no bfloat16, the model's data type, and computes in float16 instead.
     """
 
     instance: Instance
@@ -55,6 +57,7 @@ class Choice:
     tensor_parallel: int = 0
     estimate: Estimate | None = None
     headroom_gib: float | None = None
+    float16: bool = False
 
     @property
     def fits(self) -> bool:
@@ -83,7 +86,8 @@ class Ceiling:
 def choices(facts: ModelFacts, load: Load, instances: Iterable[Instance] | None = None) -> list[Choice]:
     """Judge every instance type with an accelerator: those that fit come first, cheapest first.
 
-    After price count fewer GPUs, then headroom, then the name. Raises UnsizableModel for a load that no
+    After price count fewer GPUs, then headroom, then the name. Types that compute a bfloat16 model in float16
+    come after all that do not, because its answers can differ. Raises UnsizableModel for a load that no
     model could have, or a context beyond the model's.
     """
     _check(facts, load)
@@ -164,6 +168,7 @@ class _Judge:
         if reason := self._impossible(instance) or _too_small(self.download_gb, instance):
             return Choice(instance, reason)
         gpu, nearest, count = gpu_of(instance), None, _card(instance).count
+        float16 = lacks_bfloat16(self.facts, _card(instance))
         if count not in self.degrees:
             self.degrees[count] = list(tensor_parallel_degrees(self.facts, count))
         for degree in self.degrees[count]:
@@ -171,7 +176,8 @@ class _Judge:
             lacking = found.lacking(self.load.max_concurrency)
             spare = found.spare(self.load.max_concurrency) if lacking <= 0 else -lacking
             if nearest is None or spare > (nearest.headroom_gib or 0):
-                nearest = Choice(instance, _shortfall(found, lacking, self.load), degree, found, spare)
+                short = _shortfall(found, lacking, self.load)
+                nearest = Choice(instance, short, degree, found, spare, float16)
             if lacking <= 0:
                 break
         assert nearest is not None  # every model can be on one GPU
@@ -200,8 +206,21 @@ def _impossible(facts: ModelFacts, load: Load, release: Release, instance: Insta
         return f"{engine.title} does not support an FP8 KV cache"
     if reason := gpu_support.problem(facts, release, card, load.kv_cache_dtype):
         return reason
-    if facts.dtype == "bfloat16" and not card.bf16:
-        return f"{card.name} does not support bfloat16, the model's data type"
+    return _not_in_float16(facts, engine, card) if lacks_bfloat16(facts, card) else ""
+
+
+def lacks_bfloat16(facts: ModelFacts, card: Accelerator) -> bool:
+    """Return whether a GPU cannot compute in bfloat16, and the model is of this data type."""
+    return facts.dtype == "bfloat16" and not card.bf16
+
+
+def _not_in_float16(facts: ModelFacts, engine: Engine, card: Accelerator) -> str:
+    """Return why float16 does not help on a GPU without bfloat16, or ''."""
+    lacking = f"{card.name} does not support bfloat16, the model's data type"
+    if not engine.float16:
+        return lacking
+    if facts.family in catalog.memory().formats["bfloat16"].not_in_float16:
+        return f"{lacking}, and the model is unstable in float16"
     return ""
 
 
@@ -238,9 +257,10 @@ def _serving(load: Load, degree: int) -> Serving:
     )
 
 
-def _rank(choice: Choice) -> tuple[bool, float, int, float, str]:
+def _rank(choice: Choice) -> tuple[bool, bool, float, int, float, str]:
     headroom = -math.inf if choice.headroom_gib is None else choice.headroom_gib
-    return not choice.fits, choice.usd_h, _card(choice.instance).count, -headroom, choice.instance.name
+    preferred = not choice.fits, choice.fits and choice.float16, choice.usd_h
+    return *preferred, _card(choice.instance).count, -headroom, choice.instance.name
 
 
 def _check(facts: ModelFacts, load: Load) -> None:

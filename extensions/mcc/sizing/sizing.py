@@ -43,6 +43,11 @@ class Sizing:
         return [choice for choice in self.ranked if choice.fits]
 
     @property
+    def in_float16(self) -> Choice | None:
+        """The cheapest type that fits in float16, because its GPU has no bfloat16, or None."""
+        return next((choice for choice in self.fitting if choice.float16), None)
+
+    @property
     def cheaper(self) -> list[Choice]:
         """The types below the best one's price that do not fit, nearest first."""
         return gpu_sizer.cheaper_that_fail(self.ranked)
@@ -99,6 +104,7 @@ class Sizing:
             "gpu_memory_utilization": release.utilization,
             "kv_cache_dtype": self.load.kv_cache_dtype,
             "max_num_batched_tokens": self.load.max_num_batched_tokens,
+            **({"dtype": "half"} if choice.float16 else {}),
         }
 
 

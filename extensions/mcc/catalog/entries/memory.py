@@ -46,6 +46,7 @@ class Engine:
     default_version: str
     releases: tuple[EngineRelease, ...]
     fp8_kv_cache: bool = True
+    float16: bool = False
 
     def release(self, version: str) -> EngineRelease:
         """Return the constants that hold for a version."""
@@ -85,6 +86,7 @@ class NumberFormat:
     title: str
     compute_capability: float
     evidence: str
+    not_in_float16: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

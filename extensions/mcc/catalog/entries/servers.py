@@ -97,6 +97,7 @@ class LanguageModelServer:
     requests: tuple[str, ...]
     settings: Mapping[str, ServerSetting]
     example: str
+    half: tuple[str, ...] = ()
     values: Mapping[str, str] | None = None
     environment: tuple[ServerEnvironment, ...] = ()
     health: tuple[ServerHealth, ...] = ()
