@@ -111,11 +111,37 @@ def test_a_pod_fits_its_node_and_its_start(projects: dict[str, Path], variant: s
     if "shared-memory" in volumes:
         shared = volumes["shared-memory"]["emptyDir"]
         assert shared["medium"] == "Memory" and amount(shared["sizeLimit"]) < amount(limits["memory"]) / 2
-    drops_root_itself = "model_name" in answers
+    temporary = amount(volumes["tmp"]["emptyDir"]["sizeLimit"]) / 2**30
+    assert temporary == 2 if "model_name" not in answers else temporary >= 50
+    drops_root_itself = answers["deployment_config"] in ("transformers-lmi", "transformers-djl")
     assert server["securityContext"]["capabilities"]["drop"] == ["ALL"]
     assert ("add" in server["securityContext"]["capabilities"]) == drops_root_itself
     assert spec["securityContext"].get("runAsNonRoot", False) != drops_root_itself
-    assert server["securityContext"].get("readOnlyRootFilesystem", False) != drops_root_itself
+    assert server["securityContext"].get("readOnlyRootFilesystem", False) == ("model_name" not in answers)
+
+
+@pytest.mark.parametrize("variant", ["predictive", "chat", "sglang", "triton-gpu"])
+def test_the_level_restricted_of_pod_security_accepts_a_pod(projects: dict[str, Path], variant: str) -> None:
+    """The rules of https://kubernetes.io/docs/concepts/security/pod-security-standards/ (read 2026-12)."""
+    objects = built(projects[variant])
+    spec, server = workload(objects)["spec"]["template"]["spec"], container(objects)
+    assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert server["securityContext"]["allowPrivilegeEscalation"] is False
+    assert server["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+    assert not any("hostPort" in port for port in server["ports"])
+    for volume in spec["volumes"]:
+        assert set(volume) - {"name"} <= {"emptyDir", "persistentVolumeClaim", "configMap", "secret"}
+
+
+def test_the_download_of_a_model_fits_in_its_temporary_directory(projects: dict[str, Path]) -> None:
+    def limit(variant: str) -> float:
+        volumes = workload(built(projects[variant]))["spec"]["template"]["spec"]["volumes"]
+        found = next(volume for volume in volumes if volume["name"] == "tmp")
+        return amount(found["emptyDir"]["sizeLimit"])
+
+    assert limit("chat-many") > limit("chat") + 100 * 2**30
 
 
 def amount(quantity: str) -> float:

@@ -283,6 +283,28 @@ def test_a_terminal_remains_its_owners_and_nothing_gains_privileges(render: Rend
     assert (child.before or "").split() == [str(uid), "True", str(dropped)]
 
 
+NAMED = """
+import getpass, os, pwd, sys
+sys.path.insert(0, "serving")
+from runtime import privileges
+os.setgid(10001)
+os.setuid(10001)
+privileges.drop()
+print(getpass.getuser(), os.path.expanduser("~"))
+"""
+
+
+def test_the_user_of_a_pod_has_a_name_and_a_home(render: Render) -> None:
+    """PyTorch asks for both; Kubernetes starts pods as a user that the image does not know."""
+    assert os.getuid() == 0, "this lane changes the user: run it as root"
+    project = render(deployment_config="http-flask")
+    kept = {name: value for name, value in os.environ.items() if name not in ("USER", "LOGNAME", "TMPDIR")}
+    command = [sys.executable, "-c", NAMED]
+    environment = {**kept, "HOME": "/root"}
+    done = subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True)
+    assert done.stdout.split() == ["10001", "/tmp"], done.stderr
+
+
 def test_an_unknown_user_is_one_line_and_exit_code_2(render: Render) -> None:
     assert os.getuid() == 0, "this lane drops privileges: run it as root"
     project = render(deployment_config="http-flask")

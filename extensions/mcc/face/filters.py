@@ -118,6 +118,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stale_hosting": with_requirements(hosting.stale_hosting, at=1),
     "stale_lock": locks.stale,
     "stale_instance": with_requirements(instances.stale, at=1),
+    "temporary_size": with_requirements(pods.temporary_size),
     "stale_pods": with_requirements(pods.stale, at=1),
     "stated": for_user(model_path.stated),
     "stale_settings": with_requirements(language_model.stale_settings, at=1),

@@ -21,8 +21,29 @@ def drop() -> None:
         if name == "root":
             return
         become(name)
+    else:
+        complete()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def complete() -> None:
+    """Give a user that the image does not know, such as that of a pod, a name and a home directory.
+
+    Libraries ask for both, such as PyTorch for its caches.
+    """
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        move_home()
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ.setdefault("USER", str(os.getuid()))
+
+
+def move_home() -> None:
+    """Set HOME to the temporary directory; without one, keep it."""
+    with contextlib.suppress(FileNotFoundError):
+        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def become(name: str) -> None:
@@ -41,5 +62,4 @@ def become(name: str) -> None:
         os.setuid(user.pw_uid)
     except PermissionError:
         print(f"serve: the container cannot change to user {name}; the server runs as root", file=sys.stderr)
-    with contextlib.suppress(FileNotFoundError):  # no temporary directory: keep the HOME of root
-        os.environ["HOME"] = tempfile.gettempdir()
+    move_home()  # that of root is not writable

@@ -24,6 +24,16 @@ class SharedMemory:
 
 
 @dataclasses.dataclass(frozen=True)
+class Temporary:
+    """Limit of /tmp in GiB: of a pod, of a language model's caches, and how often its download counts."""
+
+    gib: float
+    caches_gib: float
+    downloads: float
+    evidence: str
+
+
+@dataclasses.dataclass(frozen=True)
 class StartTime:
     """Start-up time of a pod in addition to that of an endpoint; see hosting.yml."""
 
@@ -39,6 +49,7 @@ class HyperPod:
     nodes: Mapping[str, tuple[str, ...]]
     room: NodeRoom
     shared_memory: SharedMemory
+    temporary: Temporary
     start: StartTime
 
     def has(self, instance_type: str) -> bool:
