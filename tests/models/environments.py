@@ -30,7 +30,7 @@ def made(python: str, packages: Sequence[str], options: Sequence[str] = ()) -> P
         shutil.rmtree(folder, ignore_errors=True)
         environment = {**os.environ, "UV_COMPILE_BYTECODE": "1"}
         for command in (
-            ["uv", "venv", "--quiet", "--no-project", "--python", python, str(folder)],
+            ["uv", "venv", "--quiet", "--no-project", "--python", python_of(python) or python, str(folder)],
             ["uv", "pip", "install", "--quiet", "--python", str(folder), *options, *packages],
         ):
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
