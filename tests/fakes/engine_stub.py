@@ -65,6 +65,9 @@ def main(arguments: list[str]) -> int:
     elif arguments[0] in ("push", "build") and (said := os.environ.get(f"STUB_{arguments[0].upper()}_ERROR")):
         print(said)
         status = 1
+    elif arguments[0] == "run" and (said := os.environ.get("STUB_RUN_ERROR")):
+        print(said, file=sys.stderr)
+        status = int(os.environ["STUB_RUN_CODE"])
     else:
         if arguments[0] == "push":
             media_type = os.environ.get("STUB_MEDIA_TYPE", DOCKER_MANIFEST)

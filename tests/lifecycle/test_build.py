@@ -93,3 +93,34 @@ def test_secrets_need_buildkit(project: StubbedProject) -> None:
     refused = project.do("build", STUB_BUILDX="missing")
     assert refused.code == 3 and "no-buildkit" in refused.err and "buildx plugin" in refused.err
     assert not [call for call in project.engine_calls if call[0] == "build"]
+
+
+def test_the_model_is_loaded_in_the_image(project: StubbedProject) -> None:
+    """In a container that reaches no network, if there is a model."""
+    done = project.do("build")
+    assert done.code == 0 and f"loading the model in {NAME}:latest" in done.err
+    (run,) = [call for call in project.engine_calls if call[0] == "run"]
+    assert run[1:6] == ["--rm", "--network", "none", "--cap-drop", "ALL"]
+    assert run[-5:] == [f"{NAME}:latest", "600", "python", "-m", "runtime.trial"]
+    (project.path / "model" / "model.pkl").unlink()
+    (project.path / "sample_model" / "train.py").unlink()
+    assert project.do("build").code == 0
+    assert len([call for call in project.engine_calls if call[0] == "run"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        (3, "serve: cannot load the model x: ValueError: odd", ("model-not-loaded", "ValueError: odd")),
+        (139, "trial: Python 3.12.1\nFatal Python error", ("model-crashed", "signal 11", "Fatal Python")),
+        (137, "Killed", ("model-crashed", "ran out of memory", "use more memory")),
+        (124, "-", ("model-not-loaded", "more than 600 s")),
+        (125, "docker: Error response from daemon: odd", ("model-not-loaded", "from daemon: odd")),
+    ],
+)
+def test_a_model_that_the_image_cannot_load_ends_the_build(
+    project: StubbedProject, code: int, said: str, words: tuple[str, ...]
+) -> None:
+    failed = project.do("build", STUB_RUN_ERROR=said, STUB_RUN_CODE=str(code))
+    assert failed.code == 3 and "the image was built, but it cannot load the model" in failed.err
+    assert all(word in failed.err for word in words) and "trial: " not in failed.err, failed.err

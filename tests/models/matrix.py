@@ -29,7 +29,7 @@ PROCESSES = 2
 # A message that names the next step has one of these words.
 NEXT_STEP = re.compile(
     r"\b(choose|use|export|save|load|train|retrain|install|rename|copy|give|put|add|edit|adapt|remove|"
-    r"convert|change|download|extract|serve it|set|call|define)\b",
+    r"convert|change|send|download|extract|serve it|set|call|define)\b",
     re.IGNORECASE,
 )
 # The start of a server's message, before the cause.

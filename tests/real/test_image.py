@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,23 @@ def test_the_contract_is_kept_in_the_container(
 def test_few_privileges_suffice(engine: dict[str, str], build: Build, options: str) -> None:
     _, image = build("http-flask", "sklearn")
     assert ping(engine, *options.split(), image) == "200"
+
+
+def test_a_model_that_the_image_cannot_load_ends_the_build(
+    engine: dict[str, str], build: Build, tmp_path: Path
+) -> None:
+    """The model is intact, and .venv-model was removed: only the image shows what its code lacks."""
+    source, _ = build("http-flask", "sklearn")
+    project = tmp_path / source.name
+    shutil.copytree(source, project, ignore=shutil.ignore_patterns(".venv-model"))
+    handler = project / "serving" / "model_handler.py"
+    handler.write_text(handler.read_text().replace("import joblib", "import joblib\nimport seaborn"))
+    answer = subprocess.run(
+        [sys.executable, "do/build"], cwd=project, env=engine, capture_output=True, text=True
+    )
+    assert answer.returncode == 3, answer.stderr[-2000:]
+    assert "the image was built, but it cannot load the model" in answer.stderr
+    assert "No module named 'seaborn'" in answer.stderr
 
 
 def test_the_image_has_the_system_packages_of_a_framework(engine: dict[str, str], build: Build) -> None:

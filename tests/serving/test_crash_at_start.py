@@ -39,4 +39,4 @@ def test_a_crash_at_start_is_explained(render: Render) -> None:
     assert (
         "serve: the process that loaded model.pkl died (signal 6, SIGABRT): its file states no" in done.stdout
     )
-    assert "failed (model-crashed): the model cannot be loaded" in done.stdout
+    assert "failed (model-crashed): cannot load the model" in done.stdout

@@ -44,6 +44,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
         cause, next_step = explained("\n".join(lines), otherwise)
         what, seen = "the image was not built", f"{' '.join(command)} ended with code {code}"
         raise Failure(INTERNAL_ERROR, "build-failed", what, seen, next_step, cause)
+    local.try_image(program, settings)
     return {"image": settings.image, "platform": settings.platform, "text": settings.image}
 
 

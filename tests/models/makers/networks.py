@@ -108,7 +108,13 @@ def files() -> None:
         asked_of = [request(X[:ASKED], answers(doubled, X[:ASKED].astype("float32")))]
         # A file of Keras 2 runs the function that it has; Keras 3 does not.
         write(f"keras lambda {ending}", lambda path, m=doubled: m.save(path), asked_of, file, "either", 1e-5)
-        write(f"keras two inputs {ending}", lambda path: two_inputs().save(path), asked, file, "refused")
+        joined = two_inputs()
+        first, second = X[:ASKED].astype("float32"), X[:ASKED, :3].astype("float32")
+        rows = [{"first": one, "second": other} for one, other in zip(first, second, strict=True)]
+        asked_of = [request(rows, np.asarray(joined([first, second])))]
+        write(
+            f"keras two inputs {ending}", lambda path, m=joined: m.save(path), asked_of, file, tolerance=1e-5
+        )
     write(
         "keras weights",
         lambda path: MODELS["dense"][0].save_weights(path),

@@ -36,6 +36,12 @@ def prepare_build() -> None:
         trial.load(model_python(), MODEL.parent, MODEL.name)
 
 
+def try_image(program: str, settings: Config) -> None:
+    """Load the model in the image, if it has one: where it will run is where it must load."""
+    if _has_model():
+        trial.load_in_image(program, settings.image, settings.platform, MODEL)
+
+
 def findings() -> Iterator[Finding]:
     """Yield nothing: do/doctor checks the Python image like any other."""
     yield from ()

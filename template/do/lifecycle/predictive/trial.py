@@ -1,10 +1,13 @@
 # Part of the library: `copier update` replaces this file.
-"""Load the model in a process of its own, in the environment that serves it without a container."""
+"""Load the model in a process of its own, in .venv-model or in the image."""
 
 import json
 import os
+import platform
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,10 @@ sys.path.append(str(PROJECT / "serving"))
 
 import runtime.crashes as crashes
 
+TIMED_OUT, SIGNALS = 124, 128  # exit codes of `timeout`, and the number that is added to a signal
 SECONDS = 600.0  # TensorFlow and large models take minutes on a small machine
+PYTHON = re.compile(r"^trial: Python (\S+)$", re.MULTILINE)
+MACHINES = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "aarch64": "linux/arm64", "arm64": "linux/arm64"}
 
 
 def load(python: Path, directory: Path, model_file: str) -> dict[str, Any]:
@@ -33,23 +39,65 @@ def load(python: Path, directory: Path, model_file: str) -> dict[str, Any]:
             command, cwd=serving, env=variables, capture_output=True, text=True, timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
-        seen, next_step = f"it took more than {SECONDS:g} s", "use a smaller model, or a faster machine"
-        raise Failure(PRECONDITION, "model-not-loaded", "cannot load the model", seen, next_step) from None
-    if ended.returncode == 0:
-        print(_without_noise(ended.stderr), end="", file=sys.stderr)
-        described: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-        return described
-    if died := crashes.explained(ended.returncode, directory / model_file):
-        print(_without_modules(ended.stderr), end="", file=sys.stderr)
+        raise _too_slow("cannot load the model") from None
+    _require("cannot load the model", command, ended.returncode, ended.stderr, directory / model_file)
+    described: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return described
+
+
+def load_in_image(program: str, image: str, built_for: str, model: Path) -> None:
+    """Load the model of an image in a container without a network and privileges.
+
+    An image for another processor than that of this machine is not tried: emulation takes too long. Raise
+    Failure with the cause if the container ends in another way.
+    """
+    if MACHINES.get(platform.machine().lower()) != built_for:
+        print(f"the model was not loaded in {image}: it is for {built_for}", file=sys.stderr)
+        return
+    print(f"loading the model in {image}", file=sys.stderr, flush=True)
+    command = [program, "run", "--rm", "--network", "none", "--cap-drop", "ALL", "--platform", built_for]
+    command += [
+        "--workdir",
+        "/opt/program/serving",
+        "--env",
+        "PYTHONFAULTHANDLER=1",
+        "--entrypoint",
+        "timeout",
+    ]
+    command += [image, f"{SECONDS:g}", "python", "-m", "runtime.trial"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    what = "the image was built, but it cannot load the model"
+    if ended.returncode == TIMED_OUT:
+        raise _too_slow(what)
+    # A shell and a container engine report a signal in this way.
+    code = SIGNALS - ended.returncode if ended.returncode > SIGNALS else ended.returncode
+    _require(what, command, code, ended.stderr, model)
+
+
+def _require(what: str, command: Sequence[str], code: int, said: str, model: Path) -> None:
+    """Print what the server printed. Raise Failure with the cause unless the trial ended with 0."""
+    if code == 0:
+        print(_without_noise(said), end="", file=sys.stderr)
+        return
+    python = PYTHON.search(said)
+    said = PYTHON.sub("", said)
+    if died := crashes.explained(code, model, python[1] if python else ""):
+        print(_without_modules(said), end="", file=sys.stderr)
         seen, _, known = died.partition(": ")
         cause, _, fix = known.partition("; ")
-        next_step = fix or "use a machine with more memory"
-        raise Failure(PRECONDITION, "model-crashed", "the model cannot be loaded", seen, next_step, cause)
-    lines = ended.stderr.strip().splitlines()
+        raise Failure(
+            PRECONDITION, "model-crashed", what, seen, fix or "use a machine with more memory", cause
+        )
+    lines = said.strip().splitlines()
     otherwise = "fix the error; SERVING_LOG_LEVEL=debug shows its stack"
-    cause, next_step = explained(ended.stderr, otherwise)
-    seen = lines[-1] if lines else f"{' '.join(command)} ended with code {ended.returncode}"
-    raise Failure(PRECONDITION, "model-not-loaded", "cannot load the model", seen, next_step, cause)
+    cause, next_step = explained(said, otherwise)
+    seen = lines[-1] if lines else f"{' '.join(command)} ended with code {code}"
+    raise Failure(PRECONDITION, "model-not-loaded", what, seen, next_step, cause)
+
+
+def _too_slow(what: str) -> Failure:
+    seen, next_step = f"it took more than {SECONDS:g} s", "use a smaller model, or a faster machine"
+    return Failure(PRECONDITION, "model-not-loaded", what, seen, next_step)
 
 
 def is_possible(directory: Path, requirements: Path) -> bool:

@@ -22,15 +22,16 @@ UNKNOWN = (
 )
 
 
-def explained(code: int, path: Path) -> str:
+def explained(code: int, path: Path, python: str = "") -> str:
     """Return why a process with this exit code died while it loaded a model; "" if no signal ended it.
 
-    A cause is named only if the file of the model or the signal proves it.
+    A cause is named only if the file of the model or the signal proves it. `python` is the version that ran
+    the process, by default this one.
     """
     if code >= 0:
         return ""
     name = signal_name(code)
-    return f"the process that loaded {path.name} died (signal {-code}, {name}): {_cause(-code, path)}"
+    return f"the process that loaded {path.name} died (signal {-code}, {name}): {_cause(-code, path, python)}"
 
 
 def signal_name(code: int) -> str:
@@ -41,7 +42,7 @@ def signal_name(code: int) -> str:
         return "unknown"
 
 
-def _cause(number: int, path: Path) -> str:
+def _cause(number: int, path: Path, python: str) -> str:
     if number == signal.SIGKILL:
         return KILLED
     try:
@@ -51,5 +52,5 @@ def _cause(number: int, path: Path) -> str:
     if found.is_multi_output and artifacts.numbers(found.version) < (3, 2):
         return MULTI_OUTPUT.format(version=found.version)
     if "cloudpickle" in found.modules:
-        return COMPILED.format(python=f"{sys.version_info[0]}.{sys.version_info[1]}")
+        return COMPILED.format(python=python or f"{sys.version_info[0]}.{sys.version_info[1]}")
     return UNKNOWN

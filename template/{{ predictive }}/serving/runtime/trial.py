@@ -14,6 +14,7 @@ from runtime.inference import Inference
 
 def main() -> None:
     """Load the model of MODEL_DIR as the server does. Exit with code 3 and a reason if that fails."""
+    print(f"trial: Python {platform.python_version()}", file=sys.stderr, flush=True)
     inference = Inference()
     if inference.handler.LOAD_AFTER_FORK:
         inference.load()
