@@ -47,6 +47,19 @@ def test_flags_carry_the_parsers_and_extra_arguments_replace_them(render: Render
     assert sum(word in SWITCHES for word in words) == 1, "ours is there, too"
 
 
+def test_the_chat_template_of_the_image_is_passed(render: Render) -> None:
+    name = "meta-llama/Llama-3.1-8B-Instruct"
+    project = render("chat", deployment_config="transformers-vllm", model_name=name, offline=True)
+    words = serve(project, "serve", SERVE_GATED="false")[1]["command"]
+    template = "/vllm-workspace/examples/tool_chat_template_llama3.1_json.jinja"
+    assert f"--chat-template {template}" in " ".join(words)
+    assert "--tool-call-parser llama3_json" in " ".join(words)
+    project = render(
+        "text", deployment_config="transformers-vllm", model_name=name, offline=True, tools=False
+    )
+    assert "--chat-template" not in serve(project, "serve", SERVE_GATED="false")[1]["command"]
+
+
 def test_variables_carry_the_parsers(render: Render) -> None:
     project = render("chat", deployment_config="transformers-lmi", offline=True)
     ours = {

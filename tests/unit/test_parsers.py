@@ -53,7 +53,11 @@ TABLE = [
     ("deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "llama", LMI, "0.33.0", "", ""),
     ("deepseek-ai/DeepSeek-R1", "deepseek_v3", TENSORRT_LLM, "1.2.1", "", "deepseek-r1"),
     ("meta-llama/Llama-3.1-8B-Instruct", "llama", SGLANG, "0.5.21", "llama3", ""),
-    ("meta-llama/Llama-3.1-8B-Instruct", "llama", VLLM, "0.31.0", "", ""),
+    ("meta-llama/Llama-3.1-8B-Instruct", "llama", VLLM, "0.31.0", "llama3_json", ""),
+    ("meta-llama/Llama-3.1-8B-Instruct", "llama", LMI, "0.38.0", "", ""),
+    ("deepseek-ai/DeepSeek-R1-0528", "deepseek_v3", VLLM, "0.31.0", "deepseek_v3", "deepseek_r1"),
+    ("deepseek-ai/DeepSeek-R1", "deepseek_v3", VLLM, "0.31.0", "", "deepseek_r1"),
+    ("deepseek-ai/DeepSeek-V3.1", "deepseek_v3", VLLM, "0.10.1", "", ""),
     ("meta-llama/Meta-Llama-3.1-8B", "llama", SGLANG, "0.5.21", "", ""),
     ("mistralai/Mistral-7B-Instruct-v0.3", "mistral", SGLANG, "0.5.21", "mistral", ""),
     ("mistralai/Mistral-7B-Instruct-v0.2", "mistral", SGLANG, "0.5.21", "", ""),
@@ -118,6 +122,46 @@ def test_what_is_left_out_has_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "template"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "llama3.1_json"),
+        ("meta-llama/Llama-3.2-1B-Instruct", "llama3.2_json"),
+        ("meta-llama/Llama-3.3-70B-Instruct", "llama3.1_json"),
+        ("meta-llama/Llama-4-Scout-17B-16E-Instruct", "llama4_pythonic"),
+        ("deepseek-ai/DeepSeek-V3-0324", "deepseekv3"),
+        ("deepseek-ai/DeepSeek-V3.1", "deepseekv31"),
+    ],
+)
+def test_tool_calls_get_the_chat_template_that_they_need(name: str, template: str) -> None:
+    """From the image, or from the user: a parser without it finds no tool calls."""
+    facts = {"name": name, "model_type": ""}
+    of_vllm, of_lmi = image(VLLM, "0.31.0"), image(LMI, "0.38.0")
+    found = parsers.choose(facts, VLLM, of_vllm, "", "")
+    assert found.template == f"/vllm-workspace/examples/tool_chat_template_{template}.jinja"
+    assert found.tool and not found.left_out
+    for given in ((VLLM, of_vllm, "mine.jinja"), (LMI, of_lmi, "mine.jinja")):
+        own = parsers.choose(facts, *given, "")
+        assert (own.tool, own.template, own.left_out) == (found.tool, "", ())
+    other = parsers.choose(facts, VLLM, of_vllm, "", "--tool-call-parser xlam")
+    assert (other.tool, other.template) == ("", "")
+    lacking = parsers.choose(facts, LMI, of_lmi, "", "")
+    assert (lacking.tool, lacking.template) == ("", "")
+    said = (
+        f"tool calls need vLLM's examples/tool_chat_template_{template}.jinja, which LMI 0.38.0 does not have"
+    )
+    assert lacking.left_out == (f"{said}: give it as chat_template",)
+
+
+def test_a_family_without_a_tool_parser_has_a_reason() -> None:
+    facts = {"name": "mistralai/Mistral-7B-Instruct-v0.3", "model_type": "mistral"}
+    assert parsers.choose(facts, VLLM, image(VLLM, "0.31.0"), "", "").left_out == (
+        "the parser of tool calls, because its arguments depend on the format of the files (Mistral's or Transformers')",
+    )
+    given = parsers.choose(facts, VLLM, image(VLLM, "0.31.0"), "", "--tool-call-parser mistral")
+    assert given == parsers.NONE
+
+
+@pytest.mark.parametrize(
     ("changes", "chat_template", "arguments"),
     [
         ({"chat_template": False}, "", ""),
@@ -166,7 +210,7 @@ def test_patterns_are_anchored_or_name_the_family() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "model"), [(VLLM, "meta-llama/Llama-3.1-8B-Instruct"), (DJL, "Qwen/Qwen3-8B")]
+    ("config", "model"), [(VLLM, "mistralai/Mistral-7B-Instruct-v0.3"), (DJL, "Qwen/Qwen3-8B")]
 )
 def test_tools_are_refused_for_a_model_without_a_parser(render: Render, config: str, model: str) -> None:
     with pytest.raises(UserMessageError, match=f"tools: no parser .* is known for {model} with"):

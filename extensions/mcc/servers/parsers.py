@@ -10,6 +10,7 @@ from typing import Any
 
 from ..catalog import catalog
 from ..catalog.entries.parsers import KINDS, Family, Kind, ParserNames
+from ..catalog.entries.servers import LanguageModelServer
 from . import compatibility, engines, extra_arguments, releases
 
 SETTINGS: Mapping[Kind, str] = {"tool": "tool_call_parser", "reasoning": "reasoning_parser"}
@@ -17,10 +18,14 @@ SETTINGS: Mapping[Kind, str] = {"tool": "tool_call_parser", "reasoning": "reason
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """Names of parsers, '' for none. `left_out`: why the server lacks one that the family has."""
+    """Names of parsers, '' for none. `template` is the chat template in the image that tool calls need.
+
+    `left_out`: why the server lacks a parser that the family has.
+    """
 
     tool: str = ""
     reasoning: str = ""
+    template: str = ""
     left_out: tuple[str, ...] = ()
 
     @property
@@ -49,7 +54,20 @@ def choose(
     parsers = of_release(found, engine, version, taken)
     title = f"{server.title} {server.image(image).version}"
     lacking = [f"{title} has no setting for a {kind} parser" for kind in wanted if kind not in taken]
-    return dataclasses.replace(parsers, left_out=(*lacking, *parsers.left_out))
+    if (missing := found.of(engine).missing) and not _replaced("tool", deployment_config, arguments):
+        lacking.append(f"the parser of tool calls, because {missing}")
+    parsers = dataclasses.replace(parsers, left_out=(*lacking, *parsers.left_out))
+    return parsers if chat_template else _with_template(parsers, found.of(engine).template, server, title)
+
+
+def _with_template(chosen: Chosen, template: str, server: LanguageModelServer, title: str) -> Chosen:
+    """Return the parsers with the chat template of tool calls, without a tool parser if the image lacks it."""
+    if not template or not chosen.tool:
+        return chosen
+    if server.templates:
+        return dataclasses.replace(chosen, template=f"{server.templates}/{template}")
+    why = f"tool calls need vLLM's examples/{template}, which {title} does not have: give it as chat_template"
+    return dataclasses.replace(chosen, tool="", left_out=(*chosen.left_out, why))
 
 
 def known(model_facts: Mapping[str, Any], deployment_config: str) -> bool:
@@ -77,7 +95,7 @@ def of_release(models: Family, engine: str, version: str, kinds: Iterable[Kind] 
         if spans and not names[kind]:
             title, (name, span) = f"{releases.TITLES[engine]} {version}", next(iter(spans.items()))
             left_out.append(f"{title} has no {kind} parser {name}, which came with {span[0]}")
-    return Chosen(names.get("tool", ""), names.get("reasoning", ""), tuple(left_out))
+    return Chosen(names.get("tool", ""), names.get("reasoning", ""), left_out=tuple(left_out))
 
 
 def _replaced(kind: Kind, deployment_config: str, arguments: str) -> bool:

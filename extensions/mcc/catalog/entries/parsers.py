@@ -10,10 +10,12 @@ KINDS: tuple[Kind, ...] = ("tool", "reasoning")
 
 @dataclasses.dataclass(frozen=True)
 class ParserNames:
-    """Names of parsers of one server for a family, the preferred one first."""
+    """Names of parsers of one server for a family, the preferred one first. parsers.yml explains the rest."""
 
     tool: tuple[str, ...] = ()
     reasoning: tuple[str, ...] = ()
+    template: str = ""
+    missing: str = ""
 
     def of(self, kind: Kind) -> tuple[str, ...]:
         """Return the names of a kind."""

@@ -104,6 +104,7 @@ class LanguageModelServer:
     risky: Mapping[str, str] = dataclasses.field(default_factory=dict)
     media_limit: ServerSetting | None = None
     auto_tools: ServerSetting | None = None
+    templates: str = ""
     pooling: ServerSetting | None = None
     metrics: ServerMetrics | None = None
     user: str = "serving"

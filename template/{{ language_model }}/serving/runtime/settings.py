@@ -23,6 +23,7 @@ except ModuleNotFoundError:  # Python 3.10, in images of earlier releases
 
 FILE = Path(__file__).resolve().parent.parent / "settings.toml"
 MODEL_DIR = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
+TEMPLATES = Path("/vllm-workspace/examples")  # chat templates of vLLM's image; vLLM reports a missing one
 PREFIX = "SERVE_"
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf", "*.engine")
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -109,7 +110,7 @@ def chat_template(settings: Settings) -> Settings:
         return {**settings, "chat_template": ""}
     if chosen:
         path = FILE.parent / chosen
-        if not path.is_file():
+        if not path.is_file() and path.parent != TEMPLATES:
             refuse(f"chat_template: there is no {path}")
         return {**settings, "chat_template": str(path)}
     if settings["model"] == str(MODEL_DIR) and not has_chat_template(MODEL_DIR):
