@@ -29,8 +29,9 @@ HEAD = ("| resource | how it is found | how it is deleted | proof |", "| --- | -
 
 
 def clean_page(made: Mapping[str, Path]) -> str:
-    """Return the page as Markdown; `made` has the projects `endpoint` and `cluster`."""
-    endpoint, cluster = (_read(made[name]) for name in ("endpoint", "cluster"))
+    """Return the page as Markdown; `made` has the projects `endpoint`, `batch` and `cluster`."""
+    endpoint, batch, cluster = (_read(made[name]) for name in ("endpoint", "batch", "cluster"))
+    jobs = [kind for kind in batch["kinds"] if kind not in endpoint["kinds"]]
     return "\n".join(
         [
             "# Resources that do/clean deletes",
@@ -46,6 +47,15 @@ def clean_page(made: Mapping[str, Path]) -> str:
             "",
             *HEAD,
             *map(_row, endpoint["kinds"]),
+            "",
+            "## Batch transform jobs",
+            "",
+            "Before the resources in the other table, `do/clean` stops jobs that run. SageMaker has no call",
+            "that deletes the record of a job that has ended. The objects in `batch_location` and the log",
+            "group `/aws/sagemaker/TransformJobs`, which all jobs of an account share, remain.",
+            "",
+            *HEAD,
+            *map(_row, jobs),
             "",
             "## HyperPod cluster",
             "",
@@ -68,7 +78,8 @@ def _read(project: Path) -> dict[str, Any]:
 def _row(kind: Mapping[str, Any]) -> str:
     option = f" (`{kind['option']}`)" if kind["option"] else ""
     deletes = ", ".join(map(_action, [*kind["empties"], kind["delete"]]))
-    waits = f"{_action(kind['finds'][-2])} until it is missing; then {AGAIN}" if kind["waits"] else AGAIN
+    ends = "it has ended" if "stop_" in kind["delete"] else "it is missing"
+    waits = f"{_action(kind['finds'][-2])} until {ends}; then {AGAIN}" if kind["waits"] else AGAIN
     finds = f"{kind['by']}: {', '.join(map(_action, kind['finds']))}"
     return f"| {kind['name']}{option} | {finds} | {deletes} | {waits} |"
 

@@ -13,6 +13,7 @@ from tools.projects import GENERATED, REPOSITORY
 TITLES = {
     "endpoint": "SageMaker endpoint",
     "serverless": "serverless endpoint",
+    "batch": "batch transform jobs",
     "cluster": "HyperPod cluster",
     "chat": "SageMaker endpoint of a language model",
     "triton": "Triton",
@@ -27,7 +28,7 @@ sys.path.insert(0, "do")
 from lifecycle import cli
 def options(parser):
     for action in parser._actions:
-        if isinstance(action, argparse._HelpAction):
+        if isinstance(action, argparse._HelpAction) or action.help == argparse.SUPPRESS:
             continue
         takes = action.nargs != 0
         value = action.metavar or action.dest.upper().replace("-", "_")

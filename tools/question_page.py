@@ -21,6 +21,7 @@ KINDS: dict[str, dict[str, object]] = {  # a name for readers -> answers that le
 # Kinds for questions that only a special case asks.
 SPECIAL: dict[str, dict[str, object]] = {
     "Triton with PyTorch": {"deployment_config": "triton-pytorch"},
+    "batch transform jobs": {"deployment_target": "batch-transform"},
     "models of unknown size": {
         "deployment_config": "transformers-vllm",
         "model_name": "example/unknown",

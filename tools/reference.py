@@ -20,6 +20,7 @@ from tools.setting_page import settings_page
 PROJECTS: dict[str, dict[str, object]] = {
     "endpoint": {"build_target": "codebuild"},
     "serverless": {"deployment_target": "serverless-inference"},
+    "batch": {"deployment_target": "batch-transform"},
     "cluster": {**HYPERPOD, "deployment_config": "transformers-vllm", "build_target": "codebuild"},
     "chat": {"deployment_config": "transformers-vllm"},
     "triton": {"deployment_config": "triton-fil"},

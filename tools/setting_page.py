@@ -7,6 +7,9 @@ from pathlib import Path
 
 from tools.projects import GENERATED
 
+# Targets whose settings are shown only where an endpoint with instances does not have them.
+OTHERS = ("Serverless endpoint", "Batch transform jobs")
+
 
 def settings_page(made: Mapping[str, Path]) -> str:
     """Return the page as Markdown."""
@@ -14,6 +17,7 @@ def settings_page(made: Mapping[str, Path]) -> str:
         "All projects": made["endpoint"] / "do" / "config.toml",
         "SageMaker endpoint": made["endpoint"] / "do" / "config.toml",
         "Serverless endpoint": made["serverless"] / "do" / "config.toml",
+        "Batch transform jobs": made["batch"] / "do" / "config.toml",
         "HyperPod cluster": made["cluster"] / "do" / "config.toml",
     }
     read = {title: dict(settings(path.read_text("utf-8"))) for title, path in groups.items()}
@@ -34,7 +38,7 @@ def settings_page(made: Mapping[str, Path]) -> str:
     for title, found in read.items():
         lines += ["", f"### {title}"]
         for names, setting in found.items():
-            shown_before = title == "Serverless endpoint" and of_endpoints.issuperset(names)
+            shown_before = title in OTHERS and of_endpoints.issuperset(names)
             if (names in common) == (title == "All projects") and not shown_before:
                 lines += ["", *_setting(setting)]
     lines += [

@@ -18,6 +18,8 @@ from tests.lifecycle.commands import NAME, ROLE, Project, clean_environment
 from tests.lifecycle.deployment import Deployment
 from tests.lifecycle.forks import Forks
 
+BUCKET = "team-data"
+
 
 @pytest.fixture(scope="session")
 def aws_server() -> Iterator[FakeAws]:
@@ -73,6 +75,24 @@ def chat(template: Path, rendered: Path, aws: FakeAws, tmp_path: Path, quick_com
     render(template, path, deployment_config="transformers-vllm", offline=True)
     (path / ".venv").symlink_to(rendered / ".venv")
     return Project(path, aws, forks=quick_commands)
+
+
+@pytest.fixture(scope="session")
+def batch_project(template: Path, rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project of batch transform jobs, for copies."""
+    path = tmp_path_factory.mktemp("batch") / NAME
+    data = {"deployment_target": "batch-transform", "batch_location": f"s3://{BUCKET}/churn/"}
+    render(template, path, **data)
+    write_examples(path)
+    (path / ".venv").symlink_to(rendered / ".venv")
+    return path
+
+
+@pytest.fixture
+def batch(batch_project: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> Project:
+    """Return a project of batch transform jobs with the bucket of its data, ready to be deployed."""
+    aws.boto3_client("s3").create_bucket(Bucket=BUCKET)
+    return Project(copied(batch_project, tmp_path / NAME), aws, forks=quick_commands)
 
 
 def render(template: Path, project: Path, **answers: Any) -> None:

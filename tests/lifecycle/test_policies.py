@@ -31,6 +31,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
         "tags": "CostCenter=1234 Owner=ml/team",
     },
     "serverless": {"deployment_target": "serverless-inference"},
+    "batch": {"deployment_target": "batch-transform"},
     "base_image_of_ecr": {
         "build_target": "codebuild",
         "base_image": "763104351884.dkr.ecr.us-west-2.amazonaws.com/python:3.12-slim",
@@ -54,6 +55,7 @@ WITHOUT_RESOURCE = {
     "sagemaker:CallWithBearerToken",
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListModels",
+    "sagemaker:ListTransformJobs",
     "servicequotas:ListAWSDefaultServiceQuotas",
     "servicequotas:ListServiceQuotas",
     "tag:GetResources",
@@ -66,6 +68,7 @@ OTHERS = {
     "language_model": ["token"],
     "company": [],
     "serverless": [],
+    "batch": ["batch"],
     "base_image_of_ecr": ["build", "codebuild-role", "submit"],
 }
 
@@ -138,7 +141,8 @@ def test_a_star_has_its_reason_beside_it(project: Path) -> None:
 def test_the_role_reads_what_the_project_has_and_no_more(kind: str, policies: dict[str, Any]) -> None:
     actions = {action for s in policies["execution-role"]["Statement"] for action in s["Action"]}
     assert ("secretsmanager:GetSecretValue" in actions) == (kind == "language_model")
-    assert ("s3:GetObject" in actions) == (kind == "language_model")
+    assert ("s3:GetObject" in actions) == (kind in ("language_model", "batch"))
+    assert ("s3:PutObject" in actions) == (kind == "batch")
     if kind == "language_model":
         by_sid = {s["Sid"]: s["Resource"] for s in policies["execution-role"]["Statement"]}
         assert by_sid["ListModel"] == "arn:aws:s3:::team-models"
@@ -249,7 +253,7 @@ def test_the_stack_gives_the_role_what_iam_says(project: Path, kind: str, polici
     assert role["PermissionsBoundary"] == ["HasBoundary", "PermissionsBoundary", "AWS::NoValue"]
     wanted = [{**s, "Effect": "Allow"} for s in policies["execution-role"]["Statement"]]
     assert role["Policies"][0]["PolicyDocument"]["Statement"] == wanted
-    if kind == "serverless":
+    if kind in ("serverless", "batch"):
         assert len(role["Policies"]) == 1 and "Alarms" not in stack["Parameters"]
     else:
         condition, alarms, _ = role["Policies"][1]

@@ -135,6 +135,47 @@ def test_calls_and_policies_of_a_serverless_endpoint_are_the_same(
     assert unused["clean"] - READ_FROM_COMPONENTS == DELETED_WITH_COMPONENTS | OF_BUILDS
 
 
+@pytest.mark.slow
+def test_calls_and_policies_of_batch_transform_jobs_are_the_same(
+    template: Path, rendered: Path, aws: FakeAws, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    project = made(template, rendered, aws, tmp_path, deployment_target="batch-transform")
+    network = Network(aws)
+    aws.boto3_client("s3").create_bucket(Bucket=f"mcc-{project.id}-123456789012-us-east-1")
+    data = project.path / "rows.csv"
+    data.write_text("1,2,3\n4,5,6\n")
+    project.succeed("push")
+    configure(project, **network.settings())
+    recorder.run(project, "doctor")
+    recorder.run(project, "plan")
+    aws.fault("throttle", "sagemaker", "CreateModel", times=3)
+    recorder.run(project, "deploy", code=4)
+    recorder.run(project, "deploy")
+    recorder.run(project, "deploy", *given(environment='{A="1"}', tags='{Owner="ml"}'))  # another model
+    recorder.run(project, "deploy", *given(environment='{A="1"}', tags='{Owner="data"}'))
+    recorder.run(project, "batch", str(data))
+    recorder.run(project, "test", "--remote")
+    recorder.run(project, "batch", f"s3://{project.path.name}-of-others/rows.csv", code=4)
+    project.aws.settings.job_seconds = 3600
+    recorder.run(project, "batch", str(data), "--force", *given(wait_seconds="0.1"), code=5)
+    recorder.run(project, "test", "--remote", *given(wait_seconds="0.1"), code=5)
+    recorder.run(project, "deploy", *given(environment='{A="1"}', tags='{Owner="data"}'))
+    recorder.run(project, "plan", *given(environment='{A="2"}'))
+    recorder.run(project, "status", "--all-regions")
+    recorder.run(project, "logs")
+    with recorder.of(project, "clean"):
+        project.succeed("clean", "--yes", "--images", "--logs")
+    assert project.left() == []
+    recorder.called["plan"] |= UNSEEN["plan"]
+    unused = {verb: allowed - recorder.called[verb] for verb, allowed in recorder.allowed.items()}
+    read = READ_FROM_COMPONENTS | {"sagemaker:DescribeEndpointConfig"}
+    assert set().union(*(unused[verb] for verb in unused if verb != "clean")) == read
+    endpoints = {"sagemaker:DeleteEndpoint", "sagemaker:DeleteEndpointConfig", "logs:DeleteLogGroup"}
+    others = OF_BUILDS - {"s3:ListBucket"}  # the bucket of the data has the name of that of builds
+    assert unused["clean"] - read == DELETED_WITH_COMPONENTS | others | endpoints
+
+
 def given(**settings: str) -> list[str]:
     """Return the options that set these settings."""
     return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]

@@ -26,6 +26,7 @@ def answers_of(server: str, framework: str, model_format: str) -> dict[str, obje
 # Targets of predictive models alone.
 TARGETS: dict[str, dict[str, object]] = {
     "serverless": {"deployment_target": "serverless-inference"},
+    "batch": {"deployment_target": "batch-transform"},
 }
 TRITON_VARIANTS: dict[str, dict[str, object]] = {
     "plain": {},

@@ -44,7 +44,18 @@ def test_one_target_has_nothing_of_the_other(render: Render, config: str) -> Non
 
 # Words of other targets that each target of a predictive model has no use for.
 ABSENT = {
-    "managed-inference": ("serverless", *HYPERPOD_WORDS),
+    "managed-inference": ("serverless", "transform.job", "batch_", "do/batch", *HYPERPOD_WORDS),
+    "batch-transform": (
+        "serverless",
+        "max_instance_count",
+        "scale_to_zero",
+        "do/deploy  .*endpoint",
+        "CreateInferenceComponent",
+        "CreateEndpoint",
+        "InvokeEndpoint",
+        'when = "alarms"',
+        *HYPERPOD_WORDS,
+    ),
     "serverless-inference": (
         "instance_type",
         "max_usd_per_hour",
@@ -52,6 +63,7 @@ ABSENT = {
         "subnets",
         "kms_key",
         'when = "alarms"',
+        "transform.job",
         "role, quota",
         *HYPERPOD_WORDS,
     ),
@@ -68,7 +80,22 @@ def test_a_target_renders_only_what_it_needs(render: Render, target: str) -> Non
         assert found == [], path
     lifecycle = project / "do" / "lifecycle"
     assert (lifecycle / "serverless").exists() == (target == "serverless-inference")
+    assert (lifecycle / "transform").exists() == (project / "do" / "batch").exists()
+    assert (project / "do" / "batch").exists() == (target == "batch-transform")
     assert (lifecycle / "sagemaker" / "network.py").exists() == (target != "serverless-inference")
+
+
+def test_the_catalog_knows_the_instances_of_transform_jobs_that_botocore_knows() -> None:
+    import botocore.session
+
+    sagemaker = botocore.session.get_session().get_service_model("sagemaker")
+    known: list[str] = sagemaker.shape_for("TransformInstanceType").enum  # type: ignore[attr-defined]
+    sizes = catalog.hosting().batch.instances
+    listed = {f"ml.{family}.{size}" for family in sizes for size in sizes[family]}
+    kinds = {name: item.kind for name, item in catalog.instances().items()}
+    assert listed <= set(known)
+    assert {name for name in known if kinds.get(name) == "cpu"} <= listed
+    assert not [name for name in listed if kinds.get(name, "cpu") != "cpu"]
 
 
 def test_the_catalog_knows_the_nodes_that_botocore_knows() -> None:

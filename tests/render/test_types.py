@@ -18,6 +18,7 @@ CLUSTER = {"deployment_target": "hyperpod-eks", "hyperpod_cluster": "research"}
 PROJECTS: dict[str, dict[str, Any]] = {
     "http-flask": {"framework": "sklearn"},
     "http-flask, serverless": {"framework": "sklearn", "deployment_target": "serverless-inference"},
+    "http-fastapi, batch transform": {"framework": "sklearn", "deployment_target": "batch-transform"},
     "http-fastapi": {"framework": "tensorflow", **CLUSTER},
     "http-flask, handler of LightGBM": {"framework": "lightgbm", "model_format": "pkl"},
     "http-fastapi, handler of ONNX Runtime": {"framework": "onnxruntime"},

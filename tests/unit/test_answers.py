@@ -18,6 +18,10 @@ def llm(**data: Any) -> dict[str, Any]:
     return {"deployment_config": "transformers-vllm", "offline": True, **data}
 
 
+def batch(**answers: object) -> dict[str, object]:
+    return {"deployment_target": "batch-transform", **answers}
+
+
 def serverless(**answers: object) -> dict[str, object]:
     return {"deployment_target": "serverless-inference", **answers}
 
@@ -140,6 +144,13 @@ BAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (serverless(hyperpod_cluster="x"), ("hyperpod_cluster", "serverless-inference", "hyperpod-eks")),
     (llm(deployment_target="serverless-inference"), ("deployment_target", "without GPUs", "http-fastapi")),
     (triton("fil", deployment_target="serverless-inference"), ("deployment_target", "without GPUs")),
+    (batch(instance_type="ml.c7g.large"), ("instance_type", "for batch transform jobs")),
+    (batch(instance_type="ml.g5.xlarge"), ("instance_type", "for batch transform jobs")),
+    (batch(batch_location="bucket/churn"), ("batch_location", "s3://bucket/churn/")),
+    (batch(batch_location="s3://bucket/churn"), ("batch_location", "ends in /")),
+    (batch(ci="github"), ("ci: not a question", "batch-transform", "managed-inference")),
+    ({"batch_location": "s3://bucket/"}, ("batch_location", "managed-inference", "batch-transform")),
+    (llm(deployment_target="batch-transform"), ("deployment_target", "without GPUs")),
     ({"deployment_target": "hyperpod-eks"}, ("hyperpod_cluster: ''", "ml-cluster")),
     ({"hyperpod_cluster": "x"}, ("hyperpod_cluster", "managed-inference", "hyperpod-eks")),
     (pods(instance_count=2), ("instance_count", "deployment_target hyperpod-eks", "managed-inference")),

@@ -124,6 +124,22 @@ def test_it_is_stale_for_another_model_or_other_instances() -> None:
     assert hosting.stale_hosting(kept, replace(PREDICTIVE, model_path="x.pkl"), "ml.m5.large", 1)
 
 
+BATCH = replace(PREDICTIVE, target="batch-transform")
+
+
+def test_a_job_sends_a_request_to_each_worker_within_the_limit_of_sagemaker() -> None:
+    found = hosting.hosting(BATCH, "ml.c6i.large", {}, 2)
+    assert (found["max_concurrent_transforms"], found["max_payload_mb"]) == (2, 6)
+    assert found["max_usd_per_hour"] == pytest.approx(2 * found["usd_per_hour"], abs=0.01)
+    large = hosting.hosting(BATCH, "ml.c6i.32xlarge", {}, 1)
+    assert large["max_concurrent_transforms"] == 16, "100 MB at once"
+    latency = hosting.hosting(replace(BATCH, profile="latency"), "ml.c6i.32xlarge", {}, 1)
+    assert latency["max_concurrent_transforms"] == 1
+    assert hosting.stale_hosting(found, BATCH, "ml.c6i.large", 2) == ""
+    assert hosting.stale_hosting(found, BATCH, "ml.c6i.large", 1)
+    assert hosting.stale_hosting(found, PREDICTIVE, "ml.c6i.large", 2)
+
+
 SERVERLESS = replace(PREDICTIVE, target="serverless-inference")
 
 

@@ -39,7 +39,7 @@ FLOORS = (
     ("checks", "load", "pipeline_role"),
     ("predictive", "language_model", "triton", "triton_language_model"),
     ("served",),
-    ("sagemaker", "serverless", "hyperpod"),
+    ("sagemaker", "serverless", "transform", "hyperpod"),
     ("target",),
     ("build", "push", "run", "test", "benchmark", "doctor"),
     ("codebuild",),

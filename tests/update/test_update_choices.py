@@ -80,6 +80,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"deployment_target": "serverless-inference"},
         {"deployment_target": "managed-inference"},
     ),
+    "jobs": ({"deployment_target": "serverless-inference"}, {"deployment_target": "batch-transform"}),
     "builder": ({"deployment_config": "triton-python"}, {"build_target": "codebuild"}),
 }
 

@@ -137,6 +137,11 @@ FORMATS = {
         "the ARN of a KMS key (not of an alias)",
         "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     ),
+    "batch_location": AnswerFormat(
+        re.compile(r"|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()=+-]+)*/"),
+        "an s3:// address that ends in /",
+        "s3://bucket/churn/",
+    ),
     "model_path": AnswerFormat(
         re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029]{0,4096}"), "a path on one line", "~/models/model.pkl"
     ),

@@ -118,7 +118,7 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         elsewhere = questions.not_of_target(target)
         problems += [
             f"{question}: not a question of deployment_target {target}. Remove it, or choose "
-            f"{questions.HYPERPOD if question in questions.HYPERPOD_QUESTIONS else 'managed-inference'}."
+            f"{_target_with(question)}."
             for question in given
             if question in elsewhere and question not in others
         ]
@@ -143,6 +143,11 @@ def _misplaced(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
     ):
         problems.append(problem)
     return problems
+
+
+def _target_with(question: str) -> str:
+    """Return the first deployment target that asks a question."""
+    return next(name for name in catalog.targets() if question not in questions.not_of_target(name))
 
 
 def _wrong_types(data: Mapping[str, Any]) -> list[str]:
@@ -181,6 +186,8 @@ def _wrong_choices(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[s
     check_choice("hyperpod_mode", questions.HYPERPOD_MODES)
     types = catalog.hyperpod_nodes() if on_nodes else tuple(catalog.instances().values())
     where = " on HyperPod" if on_nodes else ""
+    if known.get("deployment_target") == questions.BATCH:
+        types, where = questions.batch_instances(), " for batch transform jobs"
     check_choice("build_target", catalog.builders())
     check_choice("ci", pipelines.pipelines())
     if known.get("build_target") == "codebuild":

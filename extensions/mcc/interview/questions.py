@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..catalog import catalog, pipelines
+from ..catalog.entries.instances import Instance
 from ..models import model_kinds
 from ..servers import engines, triton
 
@@ -27,7 +28,8 @@ DEPLOYMENT_CONFIGS = {
 PREDICTIVE = ("http-fastapi", "http-flask")
 HYPERPOD = "hyperpod-eks"
 SERVERLESS = "serverless-inference"
-PREDICTIVE_TARGETS = (SERVERLESS,)  # run a model without GPUs
+BATCH = "batch-transform"
+PREDICTIVE_TARGETS = (SERVERLESS, BATCH)  # run a model without GPUs
 HYPERPOD_MODES = {
     "deployment": "a Deployment, Service and autoscaler",
     "operator": "an InferenceEndpointConfig for the HyperPod operator",
@@ -99,6 +101,7 @@ QUESTIONS = (
     "security_groups",
     "network_isolation",
     "kms_key",
+    "batch_location",
     "tags",
     "build_target",
     "codebuild_compute_type",
@@ -122,8 +125,13 @@ COMPANY_QUESTIONS = ("subnets", "security_groups", "network_isolation", "kms_key
 HYPERPOD_QUESTIONS = tuple(name for name in QUESTIONS if name.startswith("hyperpod_"))
 # The questions that a target does not ask.
 NOT_OF_TARGET = {
-    HYPERPOD: ("instance_count", "role_arn", "ci", *COMPANY_QUESTIONS),
-    SERVERLESS: ("instance_type", "instance_count", *COMPANY_QUESTIONS, *HYPERPOD_QUESTIONS),
+    HYPERPOD: ("instance_count", "role_arn", "ci", "batch_location", *COMPANY_QUESTIONS),
+    SERVERLESS: (
+        *("instance_type", "instance_count", "batch_location"),
+        *COMPANY_QUESTIONS,
+        *HYPERPOD_QUESTIONS,
+    ),
+    BATCH: ("ci", *HYPERPOD_QUESTIONS),
 }
 
 # Stored, but computed by the template.
@@ -229,9 +237,15 @@ def targets_of(deployment_config: str) -> list[str]:
     return [name for name in catalog.targets() if every or name not in PREDICTIVE_TARGETS]
 
 
+def batch_instances() -> tuple[Instance, ...]:
+    """Return the instance types without GPUs that batch transform jobs can have and that can be sized."""
+    jobs = catalog.hosting().batch
+    return tuple(item for item in catalog.instances().values() if jobs.has(item.name))
+
+
 def not_of_target(deployment_target: str) -> tuple[str, ...]:
     """Return the questions that a deployment target does not ask."""
-    return NOT_OF_TARGET.get(deployment_target, HYPERPOD_QUESTIONS)
+    return NOT_OF_TARGET.get(deployment_target, ("batch_location", *HYPERPOD_QUESTIONS))
 
 
 def not_asked(deployment_config: str) -> set[str]:

@@ -12,7 +12,7 @@ from ..servers import advisories, parsers
 from ..sizing import sizing_view
 from . import language_model, next_commands
 from .defaults import GIVEN, PROMPT
-from .questions import SERVERLESS
+from .questions import BATCH, SERVERLESS
 from .requirements import LanguageModelRequirements, ServingRequirements
 
 WIDTH = 80
@@ -36,6 +36,8 @@ def after_copy(
     rows += [("Instance", _instance(answers))] if "instance_type" in answers else []
     if answers["deployment_target"] == SERVERLESS:
         rows.append(("Endpoint", f"serverless, {answers['hosting']['memory_mib'] // 1024} GiB of memory"))
+    if answers["deployment_target"] == BATCH:
+        rows.append(("Endpoint", "none; do/batch runs jobs, which are billed while they run"))
     if cluster := answers.get("hyperpod_cluster"):
         rows.append(("Cluster", f"{cluster} (HyperPod), namespace {answers['hyperpod_namespace']}"))
     if isinstance(requirements, LanguageModelRequirements):

@@ -11,7 +11,7 @@ from typing import Any
 from ..catalog import catalog
 from ..catalog.entries.instances import Instance
 from ..errors.errors import InvalidAnswer
-from ..interview.questions import SERVERLESS
+from ..interview.questions import BATCH, SERVERLESS
 from ..interview.requirements import (
     LanguageModelRequirements,
     PredictiveRequirements,
@@ -43,6 +43,8 @@ def hosting(
     """
     if isinstance(requirements, PredictiveRequirements) and requirements.target == SERVERLESS:
         return _serverless(requirements)
+    if isinstance(requirements, PredictiveRequirements) and requirements.target == BATCH:
+        return _batch(requirements, instance_type, instances)
     facts, instance = catalog.hosting(), catalog.instances().get(instance_type)
     size, gpus = _model_bytes(requirements), _gpus(requirements, instance_type, settings)
     name = str(requirements.model["name"]) if isinstance(requirements, LanguageModelRequirements) else ""
@@ -98,6 +100,23 @@ def _serverless(requirements: PredictiveRequirements) -> dict[str, Any]:
     }
 
 
+def _batch(requirements: PredictiveRequirements, instance_type: str, instances: int) -> dict[str, Any]:
+    """Return how batch transform jobs run a model: with a request at a time for each worker."""
+    facts, instance = catalog.hosting().batch, catalog.instances().get(instance_type)
+    workers = 1 if requirements.profile == "latency" or instance is None else instance.vcpu
+    price = instance.price if instance else None
+    usd = price.usd_h if price else 0.0
+    return {
+        "sized_for": sized_for(requirements, instance_type, instances),
+        "max_payload_mb": facts.payload_mb,
+        "max_concurrent_transforms": min(workers, facts.most_mb_at_once // facts.payload_mb),
+        "usd_per_hour": usd,
+        "price_estimated": bool(price and price.estimated),
+        "max_usd_per_hour": math.ceil(usd * instances * 100) / 100,
+        "model_data": "",
+    }
+
+
 def sized_for(requirements: ServingRequirements, instance_type: str, instances: int) -> dict[str, Any]:
     """Return the inputs of the hosting settings."""
     if isinstance(requirements, PredictiveRequirements):
@@ -108,6 +127,9 @@ def sized_for(requirements: ServingRequirements, instance_type: str, instances: 
         }
         if requirements.target == SERVERLESS:
             return {**named, "target": SERVERLESS}
+        if requirements.target == BATCH:
+            on_instances = {"instance_type": instance_type, "instance_count": instances}
+            return {**named, "target": BATCH, **on_instances}
         named |= {"image": requirements.image} if _gpus(requirements, instance_type, {}) else {}
     else:
         named = {"model": requirements.model["name"], "image": requirements.image}
@@ -120,7 +142,7 @@ def stale_hosting(
     """Return why what was stored is not for this model on these instances, or cannot run there, or ''."""
     if kept.get("sized_for") != sized_for(requirements, instance_type, count):
         return "this is for other requirements"
-    if requirements.target == SERVERLESS:
+    if requirements.target in (SERVERLESS, BATCH):
         return ""
     most, gpus = catalog.hosting().placeable_mib, kept["accelerators"]
     return "SageMaker rejects this" if kept["memory_mib"] > most or (gpus and not kept["ami"]) else ""

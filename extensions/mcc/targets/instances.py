@@ -1,11 +1,13 @@
 """Which instance types are offered for a model, and which is the default."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..catalog.entries.instances import Instance
 from ..errors.errors import InvalidAnswer
 from ..interview import copier_run, defaults, language_model
 from ..interview.offers import suggested_first
+from ..interview.questions import BATCH, batch_instances
 from ..interview.requirements import PredictiveRequirements, ServingRequirements
 from ..sizing import cpu_sizer
 from . import pods
@@ -20,7 +22,7 @@ def choices(requirements: ServingRequirements, kept: str, conf: Mapping[str, Any
     suggested = outside.choices.get("instance_type", [])
     kept = kept or outside.values.get("instance_type", "")
     if isinstance(requirements, PredictiveRequirements):
-        size, nodes = requirements.model_bytes(), pods.nodes(requirements)
+        size, nodes = requirements.model_bytes(), _offered(requirements)
         offered = cpu_sizer.labels(requirements.framework, size, requirements.profile, kept, nodes)
         return suggested_first(offered, suggested)
     given = conf["data"].get("instance_type") or outside.values.get("instance_type")
@@ -33,10 +35,15 @@ def choices(requirements: ServingRequirements, kept: str, conf: Mapping[str, Any
     return suggested_first(language_model.choices(requirements, kept), suggested)
 
 
+def _offered(requirements: PredictiveRequirements) -> Sequence[Instance] | None:
+    """Return the types of the instances of a target, None for all."""
+    return batch_instances() if requirements.target == BATCH else pods.nodes(requirements)
+
+
 def default(requirements: ServingRequirements) -> str:
     """Return the cheapest instance type that meets the requirements; of predictive models, an x86_64 one."""
     if isinstance(requirements, PredictiveRequirements):
-        size, nodes = requirements.model_bytes(), pods.nodes(requirements)
+        size, nodes = requirements.model_bytes(), _offered(requirements)
         return cpu_sizer.default_instance(requirements.framework, size, requirements.profile, nodes).name
     return language_model.default_instance(requirements)
 

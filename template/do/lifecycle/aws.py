@@ -228,6 +228,11 @@ class Aws:
         with self.explained(f"{service}.{operation}"):
             validate_parameters(request, model.input_shape)
 
+    def choices(self, service: str, shape: str) -> tuple[str, ...]:
+        """Return the values of an enumeration in the service model of the SDK."""
+        found: Any = self._client(service).meta.service_model.shape_for(shape)
+        return tuple(found.enum)
+
     @contextmanager
     def explained(self, call: str) -> Iterator[None]:
         """Convert an error of a call to a Failure with a next step."""

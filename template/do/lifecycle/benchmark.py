@@ -67,7 +67,9 @@ def _server(settings: Target, arguments: argparse.Namespace) -> Server:
         # Only such projects have the module.
         server: Server = importlib.import_module("lifecycle.sagemaker.openai_path").server(settings)
         return server
-    return remote.server(settings)
+    deployed = remote.server(settings)
+    deployed.access()  # raises Failure for a deployment without an endpoint
+    return deployed
 
 
 def _sent(recorder: Recorder) -> Sent:

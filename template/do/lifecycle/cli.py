@@ -59,7 +59,7 @@ def main(name: str) -> int:
 
 def _module(name: str) -> ModuleType:
     """Return the module of a command: shared, or of the target, the kind of model or the builder."""
-    for package in ("lifecycle", target.PACKAGE, f"lifecycle.{chosen.KIND}"):
+    for package in ("lifecycle", *target.PACKAGES, f"lifecycle.{chosen.KIND}"):
         if importlib.util.find_spec(f"{package}.{name}"):
             return importlib.import_module(f"{package}.{name}")
     return importlib.import_module(f"lifecycle.codebuild.{name}")

@@ -3,6 +3,7 @@
 
 import difflib
 import re
+from dataclasses import replace
 from typing import Any
 
 from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, read_toml
@@ -26,7 +27,7 @@ def policy(name: str, settings: Config, account: str, partition: str) -> dict[st
     `account` is the 12-digit number, `partition` a name such as aws or aws-cn. Raise Failure (usage) for an
     unknown name, (precondition) if the policy requires a setting that is empty.
     """
-    known, statements = names(), _statements()
+    known, statements, settings = names(), _statements(), replace(settings, account=account)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1) or known
         seen = f"iam/ has no {name}; available: {', '.join(near)}"

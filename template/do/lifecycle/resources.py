@@ -39,7 +39,7 @@ class Resource:
     @property
     def in_transition(self) -> bool:
         """Whether its state is changing, during which AWS accepts no changes."""
-        return self.status.endswith(("ing", "RollingBack"))
+        return self.status.endswith(("ing", "InProgress", "RollingBack"))
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}{f' ({self.status})' if self.status else ''}"

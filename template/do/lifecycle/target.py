@@ -4,5 +4,6 @@
 from lifecycle.sagemaker import remote, target_checks
 from lifecycle.sagemaker.target import Target
 
-PACKAGE = "lifecycle.sagemaker"
-__all__ = ["PACKAGE", "Target", "remote", "target_checks"]
+# Of the commands; the first one that has a command applies.
+PACKAGES = ("lifecycle.sagemaker",)
+__all__ = ["PACKAGES", "Target", "remote", "target_checks"]

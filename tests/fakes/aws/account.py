@@ -46,6 +46,11 @@ def _quotas(world: World, request: Request) -> dict[str, dict[str, Any]]:
     for name in catalog.instances():
         limit = world.settings.quotas.get(name, world.settings.default_quota)
         values[f"{name} for training job usage"] = 0
+        raised = name in world.settings.transform_quotas or request.operation != "ListServiceQuotas"
+        if catalog.hosting().batch.has(name) and raised:
+            values[f"{name} for transform job usage"] = (
+                world.settings.default_quota if default else transform_quota(world, name)
+            )
         if default:
             limit = world.settings.default_quota
         elif name not in world.settings.quotas and request.operation == "ListServiceQuotas":
@@ -71,6 +76,11 @@ def _quotas(world: World, request: Request) -> dict[str, dict[str, Any]]:
             statistic = {"MetricStatisticRecommendation": "Maximum"}
             quotas[code]["UsageMetric"] = {**named, **statistic, "MetricDimensions": dimensions}
     return quotas
+
+
+def transform_quota(world: World, instance_type: str) -> float:
+    """Return how many instances of a type transform jobs can have."""
+    return world.settings.transform_quotas.get(instance_type, world.settings.default_quota)
 
 
 @operation("cloudwatch", "GetMetricStatistics")

@@ -47,6 +47,7 @@ STARTS_INSTANCES = {
     "CreateInferenceComponent",
     "UpdateInferenceComponent",
     "UpdateInferenceComponentRuntimeConfig",
+    "CreateTransformJob",
 }
 
 

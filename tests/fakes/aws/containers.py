@@ -48,8 +48,10 @@ Model = Callable[[str, str, bytes], Answer]
 
 def plausible(content_type: str, accept: str, body: bytes) -> Answer:
     """Respond like a model server: a number per row, or a chat completion, which can be streamed."""
-    if not content_type.startswith("application/json"):
-        return _predictions([line for line in body.decode(errors="replace").splitlines() if line.strip()])
+    if content_type.partition(";")[0] != "application/json":
+        return _predictions(
+            [line for line in body.decode(errors="replace").splitlines() if line.strip()], accept
+        )
     try:
         request: Any = json.loads(body)
     except ValueError:
@@ -62,7 +64,9 @@ def plausible(content_type: str, accept: str, body: bytes) -> Answer:
     return _predictions(rows)
 
 
-def _predictions(rows: list[Any]) -> Answer:
+def _predictions(rows: list[Any], accept: str = "") -> Answer:
+    if accept in ("text/csv", "application/jsonlines"):
+        return 200, accept, b"1.5\n" * len(rows)
     return 200, "application/json", json.dumps({"predictions": [1.5 for _ in rows]}).encode()
 
 

@@ -62,6 +62,7 @@ RESOURCES = {
         "EndpointConfigName": "endpoint-config/{}",
         "InferenceComponentName": "inference-component/{}",
         "ModelName": "model/{}",
+        "TransformJobName": "transform-job/{}",
         "ClusterName": "cluster/{}",
     },
     "ecr": {"repositoryName": "repository/{}", "repositoryNames": "repository/{}"},
@@ -138,6 +139,9 @@ def needs(request: Request) -> Iterable[Need]:
     if request.operation == "CreateEndpointConfig" and "KmsKeyId" in request.parameters:
         # AWS checks this when the endpoint is created, whose request has only the name of the config.
         yield Need("kms:CreateGrant", request.parameters["KmsKeyId"], context)
+    volume = request.parameters.get("TransformResources", {}).get("VolumeKmsKeyId")
+    for key_action in ("CreateGrant", "Decrypt", "GenerateDataKey") if volume else ():
+        yield Need(f"kms:{key_action}", volume, context)
     if request.service == "application-autoscaling" and is_mutating(request):
         yield from _needs_of_scaling(request, context)
 
@@ -184,7 +188,8 @@ def _resources(request: Request) -> Iterable[str]:
     arn_service = "sagemaker" if service == "sagemaker-runtime" else service
     listing = request.operation.startswith("List") and arn_service == "sagemaker"
     for name, pattern in RESOURCES.get(arn_service, {}).items():
-        values = [] if listing else parameters.get(name, [])
+        of_job = "TransformJobName" in parameters and name != "TransformJobName"
+        values = [] if listing or of_job else parameters.get(name, [])
         for value in [values] if isinstance(values, str) else values:
             value = value.split(":")[0] if name == "ids" else value
             value = value.lower() if arn_service == "sagemaker" else value

@@ -135,6 +135,29 @@ class Component:
         return catalog.instances()[variants[self.variant]["InstanceType"]]
 
 
+@dataclass
+class Job:
+    """A transform job, and the container of its only instance while it runs."""
+
+    name: str
+    arn: str
+    request: dict[str, Any]
+    tags: Tags
+    status: str = "InProgress"
+    failure_reason: str | None = None
+    container: Container | None = None
+    stopped: threading.Event = field(default_factory=threading.Event)
+    started: datetime | None = None
+    ended: datetime | None = None
+    created: datetime = field(default_factory=lambda: now())
+    modified: datetime = field(default_factory=lambda: now())
+
+    def end(self, status: str, reason: str | None = None) -> None:
+        """Leave the running state."""
+        self.status, self.failure_reason = status, reason
+        self.ended = self.modified = now()
+
+
 def now() -> datetime:
     """Return the time of day."""
     return datetime.now(UTC)

@@ -24,6 +24,7 @@ from tests.fakes.aws import (
     invocations,
     models,
     openai_path,
+    transforms,
 )
 from tests.fakes.aws.calls import Call, Fault, Kind, Recorder
 from tests.fakes.aws.containers import LightRunner, Runner
@@ -45,6 +46,7 @@ OPERATIONS_OF = (
     invocations,
     models,
     openai_path,
+    transforms,
 )
 REGION = "us-east-1"
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"  # the examples in the AWS documentation

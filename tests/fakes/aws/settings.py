@@ -31,6 +31,9 @@ class Settings:
     serverless_concurrency: int = 200  # of all serverless endpoints
     cold_calls: int = 0  # calls that a serverless endpoint rejects after its creation
     quotas: dict[str, float] = field(default_factory=dict)  # by instance type, for endpoint usage
+    transform_quotas: dict[str, float] = field(default_factory=dict)  # by instance type, for transform jobs
+    job_seconds: float = 0.1  # until a transform job has its instances
+    job_reason: str = ""  # why transform jobs fail
     role_usable_after_seconds: float = 0  # time until CodeBuild can assume a new role
     build_environment: dict[str, str] = field(
         default_factory=dict

@@ -13,7 +13,7 @@ from moto.logs.models import logs_backends
 from tests.fakes.aws.containers import Container, LightRunner, Runner
 from tests.fakes.aws.images import ImageStore, MemoryStore
 from tests.fakes.aws.motos import moto_tags
-from tests.fakes.aws.resources import Component, Endpoint, EndpointConfig, Model, Subnet, Tags, now
+from tests.fakes.aws.resources import Component, Endpoint, EndpointConfig, Job, Model, Subnet, Tags, now
 from tests.fakes.aws.settings import Settings
 from tests.fakes.aws.wire import ACCOUNT
 
@@ -29,6 +29,7 @@ class Region:
     models: dict[str, Model] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     components: dict[str, Component] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     projects: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -56,11 +57,12 @@ class Region:
 
     def sagemaker_tags(self) -> Iterator[tuple[str, Tags]]:
         """Yield the ARN and the tags of every SageMaker resource."""
-        kinds: tuple[Mapping[str, EndpointConfig | Model | Endpoint | Component], ...] = (
+        kinds: tuple[Mapping[str, EndpointConfig | Model | Endpoint | Component | Job], ...] = (
             self.configs,
             self.models,
             self.endpoints,
             self.components,
+            self.jobs,
         )
         for kind in kinds:
             for resource in kind.values():
@@ -189,6 +191,9 @@ class World:
             for component in list(region.components.values()):
                 component.abandoned.set()
                 self.dispose(component.container)
+            for job in list(region.jobs.values()):
+                job.stopped.set()
+                self.dispose(job.container)
             for endpoint in list(region.endpoints.values()):
                 endpoint.abandoned.set()
                 self.dispose(endpoint.container)

@@ -68,6 +68,20 @@ class Serverless:
 
 
 @dataclasses.dataclass(frozen=True)
+class Batch:
+    """Batch transform jobs: MB of a request and of all concurrent ones, and instance sizes by family."""
+
+    payload_mb: int
+    most_mb_at_once: int
+    instances: Mapping[str, tuple[str, ...]]
+
+    def has(self, instance_type: str) -> bool:
+        """Return whether a job can have instances of a type."""
+        family, _, size = instance_type.removeprefix("ml.").partition(".")
+        return size in self.instances.get(family, ())
+
+
+@dataclasses.dataclass(frozen=True)
 class Hosting:
     """How long a model may take to arrive and to start on an endpoint, and the memory kept for a copy."""
 
@@ -81,3 +95,4 @@ class Hosting:
     placeable_share: float
     requests_per_worker: int
     serverless: Serverless
+    batch: Batch

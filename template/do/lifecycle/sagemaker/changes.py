@@ -10,7 +10,7 @@ from typing import Any
 from lifecycle.journal import now
 from lifecycle.project import POLICY, PRECONDITION, Failure
 from lifecycle.resources import Resource
-from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, SAGEMAKER, call_of, deletion
+from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, JOB, SAGEMAKER, call_of, deletion
 from lifecycle.sagemaker.specification import (
     COMPONENT,
     EXPIRES_AT,
@@ -55,6 +55,8 @@ def steps(
         next_step = "set another project_name in do/config.toml, or delete the resource if it is yours"
         raise Failure(POLICY, "not-ours", what, f"{resource.arn} lacks the project's tag", next_step)
     _require_same_target(desired, found)
+    in_use = {item.described["ModelName"] for item in found if item.kind == JOB}
+    found = [item for item in found if item.kind != JOB]
     reasons = {(item.kind, item.name): _unusable(item, found) for item in found}
     usable = {(item.kind, item.name): item for item in found if not reasons[item.kind, item.name]}
     planned = [_delete(item, why) for item in found if (why := reasons[item.kind, item.name])]
@@ -70,7 +72,8 @@ def steps(
             planned.append(Step("update", kind, name, request, "; ".join(changed)))
     named = {(kind, name) for kind, name, _ in desired}
     old = (item for key, item in usable.items() if key not in named)
-    old = (item for item in old if item.kind not in ("endpoint", COMPONENT))
+    old = (item for item in old if item.kind not in ("endpoint", COMPONENT) and item.name not in in_use)
+    old = (item for item in old if item.kind in {kind for kind, *_ in desired} or _has_endpoint(desired))
     planned += [_delete(item, "it is no longer in the configuration") for item in old]
     kept = [item for key, item in usable.items() if key in named]
     planned += _tagged(tags or {}, kept)
@@ -78,9 +81,16 @@ def steps(
 
 
 def _require_same_target(desired: DesiredState, found: list[Resource]) -> None:
-    """Raise Failure (precondition) for an endpoint of components if one of a model is desired, or reverse."""
+    """Raise Failure (precondition) for an endpoint of components if one of a model is desired, or reverse.
+
+    Batch transform jobs have no endpoint, so any is of another target.
+    """
+    wanted = _has_endpoint(desired)
     configs = {item.name: item for item in found if item.kind == "endpoint config"}
     for endpoint in (item for item in found if item.kind == "endpoint"):
+        if not wanted:
+            what, seen = f"the endpoint {endpoint.name} exists", "this project runs batch transform jobs"
+            raise Failure(PRECONDITION, "other-target", what, seen, "do/clean, then do/deploy")
         present = configs.get(endpoint.described.get("EndpointConfigName", ""))
         of_model = any(_has_model(request) for kind, _, request in desired if kind == "endpoint config")
         if present and _has_model(present.described) != of_model:
@@ -88,6 +98,10 @@ def _require_same_target(desired: DesiredState, found: list[Resource]) -> None:
             runs = ("an inference component", "a model")
             seen = f"it runs {runs[not of_model]}, this project deploys {runs[of_model]}"
             raise Failure(PRECONDITION, "other-target", what, seen, "do/clean, then do/deploy")
+
+
+def _has_endpoint(desired: DesiredState) -> bool:
+    return any(kind == "endpoint" for kind, *_ in desired)
 
 
 def _has_model(config: Request) -> bool:

@@ -24,7 +24,7 @@ from lifecycle.project import (
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import inventory
 from lifecycle.sagemaker.hosted import Target, cost
-from lifecycle.sagemaker.kinds import KINDS
+from lifecycle.sagemaker.kinds import JOB, KINDS
 from lifecycle.sagemaker.logs import groups as log_groups
 
 ROUNDS = 3
@@ -93,7 +93,8 @@ def _clean(settings: Target, arguments: argparse.Namespace) -> Result:
     with _reporting(settings, remaining):
         listed = [problem.as_json() for problem in problems]
         path = journal.save("clean", {"time": journal.now(), **receipt, "problems": listed})
-    text = [*(f"deleted {name}" for name in removed), *(f"kept {reason}" for reason in kept)]
+    text = [f"{'stopped' if name.startswith(JOB) else 'deleted'} {name}" for name in removed]
+    text += [f"kept {reason}" for reason in kept]
     text += [f"receipt: {path}"]
     text += [f"remaining: {arn}" for arn in left] or ["no resources remain"]
     code = VERIFICATION if left else DONE
@@ -205,7 +206,7 @@ def _stopped(seen: str, next_step: str) -> Failure:
 
 def remove(settings: Target, aws: Aws, item: Resource) -> None:
     """Delete a resource and wait until it is gone. Raise Failure if it cannot be deleted."""
-    log(f"deleting {item.kind} {item.name}")
+    log(f"{'stopping' if item.kind == JOB else 'deleting'} {item.kind} {item.name}")
     if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.in_transition):
         inventory.wait_until_stable(settings, aws, item.kind, item.name)
         _deleted(aws, item)

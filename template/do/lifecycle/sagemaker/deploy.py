@@ -22,6 +22,7 @@ from lifecycle.sagemaker.specification import DesiredState, Request
 from lifecycle.served import requests
 
 STALE_READ_SECONDS = 30.0
+HAS_ENDPOINT = Target.target_kind != "job"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -33,15 +34,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rollback", action="store_true", help="deploy the previous image and settings again"
     )
     text = "if the first deployment fails, delete the endpoint without asking"
-    parser.add_argument("--yes", action="store_true", help=text)
-    requests.add_options(parser)
+    parser.add_argument("--yes", action="store_true", help=text if HAS_ENDPOINT else argparse.SUPPRESS)
+    if HAS_ENDPOINT:
+        requests.add_options(parser)
 
 
 def run(settings: Target, arguments: argparse.Namespace) -> Result:
-    """Deploy, and return the result. The exit code is 0 only if the endpoint passes do/test."""
+    """Deploy, and return the result. The exit code is 0 only if the endpoint, if any, passes do/test."""
     if arguments.dry_run:
         return plan.shown(settings)
-    requests.validate(arguments)
+    if HAS_ENDPOINT:
+        requests.validate(arguments)
     aws = Aws(settings, "deploy")
     with journal.locked("deploy"):
         try:
@@ -58,7 +61,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     done, usd = [str(step) for step in planned.steps], cost.of(settings)
     text = "\n".join([*(done or ["no changes"]), answer.get("text", ""), cost.summary(settings)])
     test = {name: value for name, value in answer.items() if name != "text"}
-    return {"endpoint": settings.project_name, "steps": done, "test": test, "usd": usd, "text": text}
+    result = {"steps": done, "usd": usd, "text": text}
+    return result | ({"endpoint": settings.project_name, "test": test} if HAS_ENDPOINT else {})
 
 
 def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[Plan, Result]:
@@ -74,7 +78,7 @@ def _deploy(settings: Target, aws: Aws, arguments: argparse.Namespace) -> tuple[
     try:
         for step in planned.steps:
             _apply(settings, aws, step, tail)
-        answer = _verified(settings, arguments)
+        answer = _verified(settings, arguments) if HAS_ENDPOINT else {"text": "next: do/batch FILE"}
     except Failure as failure:
         undo.offer(settings, aws, planned.steps, failure, arguments.yes)
         raise
@@ -190,7 +194,10 @@ def _applied(step: Step, resource: Resource | None) -> bool:
 def _completed(settings: Target, aws: Aws, step: Step) -> Request:
     """Return the request of a step with its tags, and with the scaling policy of an alarm."""
     request, (service, operation) = dict(step.request), step.call
-    tags = {**(settings.tags if step.action == "tag" else aws.tags), **specification.expiry(settings)}
+    tags = {
+        **(settings.tags if step.action == "tag" else aws.tags),
+        **specification.expiry(settings.expires_after_hours),
+    }
     listed = tag_list(tags)
     if operation == "put_metric_alarm" and "AlarmActions" not in request:
         about = {**specification.scalable_target(settings.project_name), "PolicyNames": [step.name]}

@@ -5,6 +5,7 @@ A resource belongs to the project if it has the project's tag and a name of the 
 tag alone is not enough, because tags can be copied.
 """
 
+import importlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import alarms
-from lifecycle.sagemaker.kinds import AUTOSCALING, IMMUTABLE_KINDS, SAGEMAKER, call_of
+from lifecycle.sagemaker.kinds import AUTOSCALING, IMMUTABLE_KINDS, JOB, NOUNS, SAGEMAKER, call_of
 from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, Rollout, scalable_target
 from lifecycle.sagemaker.target import Target
 
@@ -48,8 +49,9 @@ def find(settings: Target, aws: Aws, indexed: bool = False) -> list[Resource]:
         elif not indexed:
             names += _listed(settings, aws, kind)
         serving += _described(settings, aws, kind, names, known)
+    jobs = list(_jobs(settings, aws))
     components = [resource.name for resource in serving if resource.kind == COMPONENT]
-    found = list[Resource]()
+    found = jobs
     for name in dict.fromkeys([settings.project_name, *components]):
         found += _scaling(settings, aws, name)
     found += in_order(serving)
@@ -107,8 +109,17 @@ def possible(settings: Target) -> list[str]:
     """Return the names of resources that might exist, if AWS cannot be reached."""
     name = settings.project_name
     names = {kind: f"{settings.name_prefix}*" if kind in IMMUTABLE_KINDS else name for kind in SAGEMAKER}
+    names |= {JOB: f"{name}-*"} if settings.target_kind == "job" else {}
     listed = [*names.items(), ("scalable target", name), *(("alarm", alarm) for alarm in _alarm_names(name))]
     return [f"{kind} {name} might exist (could not verify)" for kind, name in listed]
+
+
+def _jobs(settings: Target, aws: Aws) -> Iterator[Resource]:
+    """Yield the batch transform jobs that run."""
+    if settings.target_kind == "job":
+        yield from importlib.import_module("lifecycle.transform.jobs").running(
+            settings, aws
+        )  # only then there
 
 
 def find_tagged(settings: Target, aws: Aws, known: Collection[str]) -> list[Resource]:
@@ -118,7 +129,8 @@ def find_tagged(settings: Target, aws: Aws, known: Collection[str]) -> list[Reso
     """
     tagged = [item for item in _tagged(settings, aws) if item.arn not in known]
     found = [item for kind in SAGEMAKER for item in _described(settings, aws, kind, _names(tagged, kind))]
-    return found + [item for item in tagged if item.kind not in SAGEMAKER]
+    found += _jobs(settings, aws)
+    return found + [item for item in tagged if item.kind not in NOUNS]
 
 
 def describe(
@@ -128,7 +140,7 @@ def describe(
 
     Its tags are those `known` of its ARN, or else those that SageMaker lists.
     """
-    noun = SAGEMAKER[kind]
+    noun = NOUNS[kind]
     found = aws.find(*call_of("describe", kind), **{f"{noun}Name": name})
     if found is None:
         return None
@@ -184,7 +196,8 @@ def wait_until_stable(
                 f"timed out waiting for {kind} {name}",
                 f"still {status} after {duration(progress.elapsed)}",
             )
-            next_step = f"do/status shows the state, do/{aws.verb} continues to wait, do/clean deletes it"
+            ends = "stops" if kind == JOB else "deletes"
+            next_step = f"do/status shows the state, do/{aws.verb} continues to wait, do/clean {ends} it"
             raise Failure(TIMED_OUT, "timed-out", what, seen, next_step)
         progress.sleep(settings.poll_seconds)
 
@@ -238,6 +251,11 @@ def _names_in_journal(aws: Aws, kind: str) -> Iterator[str]:
     for entry in journal.read():
         if entry.get("call") == call and entry.get("region") == aws.region:
             yield entry["about"][f"{SAGEMAKER[kind]}Name"]
+
+
+def listed(settings: Target, aws: Aws, kind: str) -> list[Resource]:
+    """Return the resources of a kind whose names have a hash: those of the project, and those in its way."""
+    return _described(settings, aws, kind, list(_listed(settings, aws, kind)))
 
 
 def _listed(settings: Target, aws: Aws, kind: str) -> Iterator[str]:

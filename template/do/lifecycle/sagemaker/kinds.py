@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from lifecycle.aws import Aws
 from lifecycle.resources import SHARED, TAG, Kind, Resource
+from lifecycle.sagemaker.hosted import Target
 from lifecycle.sagemaker.specification import COMPONENT, Request, scalable_target
 
 TAGGED = "resourcegroupstaggingapi.get_resources"
@@ -20,6 +21,8 @@ SAGEMAKER = {
     "endpoint config": "EndpointConfig",
     "model": "Model",
 }
+JOB = "transform job"
+NOUNS = {**SAGEMAKER, JOB: "TransformJob"}
 ASYNC_KINDS = (COMPONENT, "endpoint")  # creation and deletion are asynchronous
 IMMUTABLE_KINDS = ("endpoint config", "model")  # names end in a hash of the content
 ACTIONS = {"tag": "add_tags", "scale": "update_inference_component_runtime_config"}
@@ -41,8 +44,8 @@ def call_of(action: str, kind: str) -> tuple[str, str]:
 
 def deletion(resource: Resource) -> Request:
     """Return the request that deletes a resource of the endpoint."""
-    if resource.kind in SAGEMAKER:
-        return {f"{SAGEMAKER[resource.kind]}Name": resource.name}
+    if resource.kind in NOUNS:
+        return {f"{NOUNS[resource.kind]}Name": resource.name}
     if resource.kind == "alarm":
         return {"AlarmNames": [resource.name]}
     component = resource.described["ResourceId"].partition("/")[2]
@@ -69,6 +72,22 @@ def _hosting(kind: str) -> Kind:
     return Kind(kind, by, finds, f"sagemaker.delete_{operation}", _deletions, waits=kind in ASYNC_KINDS)
 
 
+def _stops(aws: Aws, job: Resource) -> Iterator[Request]:
+    """Yield the request that stops a job, unless it has ended: SageMaker then refuses to stop it."""
+    found = aws.find("sagemaker", "describe_transform_job", TransformJobName=job.name)
+    if found and found["TransformJobStatus"] == "InProgress":
+        yield deletion(job)
+
+
+# SageMaker keeps the records of jobs that have ended; a job that runs is stopped.
+_JOBS = Kind(
+    JOB,
+    f"a name of the project with a time, and {TAG}; only jobs that run",
+    tuple(f"sagemaker.{name}" for name in ("list_transform_jobs", "describe_transform_job", "list_tags")),
+    "sagemaker.stop_transform_job",
+    _stops,
+    waits=True,
+)
 _TARGETS = (f"{AUTOSCALING}.describe_scalable_targets", f"{AUTOSCALING}.list_tags_for_resource")
 _POLICIES = f"{AUTOSCALING}.describe_scaling_policies"
 _ALARMS = ("cloudwatch.describe_alarms", "cloudwatch.list_tags_for_resource")
@@ -76,6 +95,7 @@ _ALARMS = ("cloudwatch.describe_alarms", "cloudwatch.list_tags_for_resource")
 KINDS = {
     kind.name: kind
     for kind in (
+        *((_JOBS,) if Target.target_kind == "job" else ()),
         _scaling(
             "scaling policy",
             f"the component, whose scalable target has {TAG}",

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any, NoReturn
 
 from lifecycle import explain
 from lifecycle.aws import Aws, AwsFailure
@@ -21,6 +22,11 @@ LAST_LINES = 20
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of do/logs."""
     parser.add_argument("--since", default="1h", help="start of the log: 90s, 10m, 2h or 1d ago (1h)")
+    add_display_options(parser)
+
+
+def add_display_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that do not select lines."""
     parser.add_argument("--follow", action="store_true", help="show new lines until Ctrl-C")
     text = "show known causes and the next step instead of the lines"
     parser.add_argument("--explain", action="store_true", help=text)
@@ -36,13 +42,18 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
     tail = Tail(settings, aws, time.time() - int(since[1]) * UNITS[since[2]])
     if arguments.explain:
         return _explained(settings, aws, list(tail.new()))
-    if not arguments.follow:
-        lines = list(tail.new())
-        nothing = f"no log lines in {' or '.join(groups(settings))} since {arguments.since}"
-        return {"lines": lines, "text": "\n".join(lines) or nothing}
+    if arguments.follow:
+        follow(settings, tail, arguments.json)
+    lines = list(tail.new())
+    nothing = f"no log lines in {' or '.join(groups(settings))} since {arguments.since}"
+    return {"lines": lines, "text": "\n".join(lines) or nothing}
+
+
+def follow(settings: Target, tail: "Tail", to_stderr: bool) -> NoReturn:
+    """Print new lines until Ctrl-C."""
     while True:
         for line in tail.new():
-            print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+            print(line, file=sys.stderr if to_stderr else sys.stdout, flush=True)
         time.sleep(settings.poll_seconds)
 
 
@@ -54,15 +65,18 @@ def groups(settings: Target) -> list[str]:
 class Tail:
     """The log lines of the project's containers since a moment, each returned once."""
 
-    def __init__(self, settings: Target, aws: Aws, since: float) -> None:
-        self._since = {group: int(since * 1000) for group in groups(settings)}
+    def __init__(self, settings: Target, aws: Aws, since: float, stream: tuple[str, str] = ("", "")) -> None:
+        """`stream` is a log group and the start of the names of its streams, by default an endpoint's."""
+        group, self._streams = stream
+        self._since = dict.fromkeys([group] if group else groups(settings), int(since * 1000))
         self._aws, self._seen = aws, set[str]()
         self.last: list[str] = []
 
     def new(self) -> Iterator[str]:
         """Yield the lines since the last call. Raise Failure if AWS returns an error."""
         for group, since in self._since.items():
-            about = {"logGroupName": group, "startTime": since}
+            about: dict[str, Any] = {"logGroupName": group, "startTime": since}
+            about |= {"logStreamNamePrefix": self._streams} if self._streams else {}
             try:
                 for event in self._aws.pages("logs", "filter_log_events", "events", **about):
                     if event["eventId"] not in self._seen:
@@ -87,7 +101,11 @@ def _explained(settings: Target, aws: Aws, lines: list[str]) -> Result:
     found = [inventory.describe(settings, aws, kind, name) for kind in ASYNC_KINDS]
     reasons = [item.described.get("FailureReason", "") for item in found if item]
     status = ", ".join(item.status for item in found if item)
-    known = explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status)
+    return causes(explain.explain("\n".join(lines), "\n".join(filter(None, reasons)), status))
+
+
+def causes(known: list[explain.Cause]) -> Result:
+    """Return known causes as a result."""
     texts = [
         f"{item.what}\n  seen: {item.seen}\n  cause: {item.cause}\n  next: {item.next}" for item in known
     ]

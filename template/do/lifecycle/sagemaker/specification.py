@@ -223,9 +223,9 @@ def scalable_target(component: str) -> dict[str, str]:
     return {**about, "ResourceId": f"inference-component/{component}"}
 
 
-def expiry(settings: Target) -> dict[str, str]:
-    """Return the tag with the time when a resource that is created or changed now expires."""
-    expires, hours = NEVER, settings.expires_after_hours
+def expiry(hours: float) -> dict[str, str]:
+    """Return the tag with the time when a resource that is created or changed now expires; 0: never."""
+    expires = NEVER
     if hours:
         expires = (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds")
     return {EXPIRES_AT: expires}

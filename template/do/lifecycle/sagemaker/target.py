@@ -26,8 +26,9 @@ class Target(Config):
     """The settings, which are documented in do/config.toml."""
 
     setting_formats: ClassVar[Mapping[str, Format]] = FORMATS
-    # The variant of an endpoint runs an inference component, or a model that its config names.
-    target_kind: ClassVar[Literal["component", "model"]] = "component"
+    # The variant of an endpoint runs an inference component, or a model that its config names. Jobs run a
+    # model, too.
+    target_kind: ClassVar[Literal["component", "model", "job"]] = "component"
 
     role_arn: str
     instance_count: int

@@ -40,7 +40,13 @@ def of_image(settings: Target, image: Image) -> Iterator[Finding]:
 
 def quota(settings: Target, aws: Aws) -> Finding:
     """Return whether the quota allows the number of instances, and how many are in use."""
-    name, least = f"{settings.instance_type} for endpoint usage", settings.instance_count
+    name = f"{settings.instance_type} for endpoint usage"
+    return quota_of(settings, aws, name, settings.max_instance_count)
+
+
+def quota_of(settings: Target, aws: Aws, name: str, most: int) -> Finding:
+    """Return whether a quota of SageMaker allows the instances, of which there are at most `most`."""
+    least = settings.instance_count
     found = _quota(aws, "list_service_quotas", name) or _quota(aws, "list_aws_default_service_quotas", name)
     if found is None:
         return finding("quota", NOT_CHECKED, "quota", f"Service Quotas does not list '{name}'")
@@ -49,8 +55,8 @@ def quota(settings: Target, aws: Aws) -> Finding:
     next_step = f"request an increase of '{name}' in Service Quotas, or set another instance_type"
     if value < least:
         return finding("quota", ERROR, "instance quota is too low", seen, next_step)
-    if value < settings.max_instance_count:
-        what = f"instance quota is too low for max_instance_count = {settings.max_instance_count}"
+    if value < most:
+        what = f"instance quota is too low for max_instance_count = {most}"
         return finding("quota", WARNING, what, seen, next_step)
     if used is not None and value - used < least:
         what = f"fewer than instance_count = {least} are free, unless this endpoint uses them already"

@@ -15,7 +15,7 @@ MOST_CONCURRENCY = 200
 class Target(target.Target):
     """The settings in do/config.toml. SageMaker fixes the others: there are no instances and no copies."""
 
-    target_kind: ClassVar[Literal["component", "model"]] = "model"
+    target_kind: ClassVar[Literal["component", "model", "job"]] = "model"
 
     max_concurrency: int
     provisioned_concurrency: int
