@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from extensions.mcc.models.s3 import digest
+from extensions.mcc.models.s3_client import Object
 from tests.fakes.aws.images import OCI_INDEX
 from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project, mutations
-from tests.lifecycle.conftest import copied
+from tests.lifecycle.conftest import copied, render
 from tests.lifecycle.deployment import Deployment
 from tests.lifecycle.projects import StubbedProject
 
@@ -119,6 +121,37 @@ def test_a_model_on_s3_is_looked_for(project: StubbedProject) -> None:
     assert found(project, *source)[1]["model-source"]["severity"] == "error"
     s3.put_object(Bucket="team-models", Key="mine/config.json", Body=b"{}")
     assert found(project, *source)[1]["model-source"]["severity"] == "ok"
+
+
+def test_files_on_s3_that_changed_since_the_copy_are_shown(
+    template: Path, rendered: Path, aws: FakeAws, tmp_path: Path
+) -> None:
+    """By do/plan, with its own policy, also when nothing else changed."""
+    address = "s3://team-models/mine/"
+    s3_model = {"model_name": address, "model_parameters": "7", "offline": True}
+    render(template, tmp_path / NAME, deployment_config="transformers-vllm", **s3_model)
+    (tmp_path / NAME / ".venv").symlink_to(rendered / ".venv")
+    project = StubbedProject(tmp_path / NAME, aws)
+    s3 = aws.boto3_client("s3")
+    s3.create_bucket(Bucket="team-models")
+    for key in ("mine/config.json", "mine/model.safetensors", "mine/original/other.bin"):
+        s3.put_object(Bucket="team-models", Key=key, Body=b"{}")
+    listed = s3.list_objects_v2(Bucket="team-models", Prefix="mine/", Delimiter="/")["Contents"]
+    objects = [Object(item["Key"], item["Size"], item["ETag"], "STANDARD") for item in listed]
+    library = tmp_path / NAME / "do" / "lifecycle" / "chosen.py"
+    pinned = f'MODEL_DIGEST = "{digest(objects)}"'
+    library.write_text(library.read_text().replace('MODEL_DIGEST = ""', pinned))
+    roles = aws.boto3_client("iam")
+    roles.create_role(Path="/service-role/", RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
+    project.succeed("push")
+    project.succeed("deploy")
+    aws.enforce(project.succeed("doctor", "--policy", "plan", "--account", "123456789012").out)
+    unchanged = project.succeed("plan").out
+    assert "no changes" in unchanged and "changed since" not in unchanged
+    aws.enforce()
+    s3.put_object(Bucket="team-models", Key="mine/model.safetensors", Body=b"other")
+    changed = " ".join(project.succeed("plan").out.split())
+    assert "no changes" in changed and f"the files in {address} changed since the copy" in changed
 
 
 def test_what_is_left_of_a_quota_is_told(project: StubbedProject) -> None:

@@ -146,17 +146,15 @@ def test_tool_calls_get_the_chat_template_that_they_need(name: str, template: st
     assert (other.tool, other.template) == ("", "")
     lacking = parsers.choose(facts, LMI, of_lmi, "", "")
     assert (lacking.tool, lacking.template) == ("", "")
-    said = (
-        f"tool calls need vLLM's examples/tool_chat_template_{template}.jinja, which LMI 0.38.0 does not have"
-    )
+    said = f"tool calls need vLLM's examples/tool_chat_template_{template}.jinja, which LMI 0.38.0 lacks"
     assert lacking.left_out == (f"{said}: give it as chat_template",)
 
 
 def test_a_family_without_a_tool_parser_has_a_reason() -> None:
     facts = {"name": "mistralai/Mistral-7B-Instruct-v0.3", "model_type": "mistral"}
-    assert parsers.choose(facts, VLLM, image(VLLM, "0.31.0"), "", "").left_out == (
-        "the parser of tool calls, because its arguments depend on the format of the files (Mistral's or Transformers')",
-    )
+    why = "its arguments depend on the format of the files (Mistral's or Transformers')"
+    found = parsers.choose(facts, VLLM, image(VLLM, "0.31.0"), "", "")
+    assert found.left_out == (f"the parser of tool calls, because {why}",)
     given = parsers.choose(facts, VLLM, image(VLLM, "0.31.0"), "", "--tool-call-parser mistral")
     assert given == parsers.NONE
 

@@ -70,6 +70,7 @@ def test_a_copy_of_a_model_on_s3_names_its_digest(
     copier.run_copy(str(template), tmp_path / "made", data=data, defaults=True, unsafe=True, skip_tasks=True)
     digest = s3.lookup(NAME).digest
     assert f"had the digest `{digest}`" in (tmp_path / "made" / "README.md").read_text()
+    assert f'MODEL_DIGEST = "{digest}"' in (tmp_path / "made" / "do" / "lifecycle" / "chosen.py").read_text()
     assert f"files {digest[:7]} on S3" in capsys.readouterr().err
 
 

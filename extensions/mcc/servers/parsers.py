@@ -61,12 +61,12 @@ def choose(
 
 
 def _with_template(chosen: Chosen, template: str, server: LanguageModelServer, title: str) -> Chosen:
-    """Return the parsers with the chat template of tool calls, without a tool parser if the image lacks it."""
+    """Return the parsers and the chat template of tool calls, without a tool parser if the image lacks it."""
     if not template or not chosen.tool:
         return chosen
     if server.templates:
         return dataclasses.replace(chosen, template=f"{server.templates}/{template}")
-    why = f"tool calls need vLLM's examples/{template}, which {title} does not have: give it as chat_template"
+    why = f"tool calls need vLLM's examples/{template}, which {title} lacks: give it as chat_template"
     return dataclasses.replace(chosen, tool="", left_out=(*chosen.left_out, why))
 
 

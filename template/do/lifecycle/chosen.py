@@ -22,8 +22,10 @@ CEILING_TOKENS_S = 0
 # Whether the endpoint answers chats of OpenAI clients (the OpenAI-compatible path of SageMaker).
 OPENAI_PATH = False
 
-# Language models: the model that the server downloads, and whether it reads a token from a secret.
+# Language models: the model that the server downloads, the digest of its files on S3, and whether the server
+# reads a token from a secret.
 HUB_MODEL = ""
+MODEL_DIGEST = ""
 TOKEN_SECRET = False
 
 # AWS CodeBuild: the compute type and the image of builds.

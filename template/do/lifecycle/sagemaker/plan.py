@@ -17,6 +17,7 @@ from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, USAGE, Fail
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import alarms, changes, export, hosted, inventory
 from lifecycle.sagemaker.changes import Step
+from lifecycle.sagemaker.container_checks import pinned
 from lifecycle.sagemaker.hosted import Target, cost, target_checks
 from lifecycle.sagemaker.kinds import call_of
 from lifecycle.sagemaker.specification import COMPONENT, DesiredState
@@ -137,7 +138,13 @@ def make(
     checked += target_checks.of_image(settings, image) if image else []
     done = {"components"} if has_role else {"components", "role"}
     known = {name: check for name, check in target_checks.checks_of(settings).items() if name not in done}
-    checked += [cost.check(settings), *(checks.of_target(settings, aws, known) if steps else ())]
+    if not steps:  # without a change, only what changes by itself
+        known = {
+            name: check
+            for name, check in known.items()
+            if name == "model-source" and pinned(settings.model_data)
+        }
+    checked += [cost.check(settings), *checks.of_target(settings, aws, known)]
     updates = [step.request for step in steps if (step.action, step.kind) == ("update", COMPONENT)]
     checked += alarms.findings(settings, aws, updates)
     return Plan(settings, desired, steps, checked, _actions(settings, aws.partition))
