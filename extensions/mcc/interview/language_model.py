@@ -90,7 +90,7 @@ def choices(requirements: LanguageModelRequirements, kept: str) -> dict[str, Any
     judged = sized(requirements)
     shown = judged.fitting[:OFFERED]
     if judged.in_float16 and judged.in_float16 not in shown:
-        shown = [*shown, judged.in_float16]
+        shown = [*shown[: OFFERED - 1], judged.in_float16]
     offered: dict[str, Any] = {_label(choice): choice.instance.name for choice in shown}
     if kept and kept not in offered.values():
         choice = judged.choice(kept)
