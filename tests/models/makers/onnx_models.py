@@ -96,23 +96,21 @@ def written() -> None:
 
     write("onnx weights missing", without, asked, "model.onnx", "refused")
     exp = [helper.make_node("Exp", ["x"], ["y"])]
-    for name, size in (("three rows", 3), ("one number", None)):
-        shape = [size, 4] if size else ["N"]
-        x, y = (helper.make_tensor_value_info(n, kind, shape) for n in "xy")
-        fixed = graph([x], [y], exp)
-        write(
-            f"onnx {name}",
-            lambda path, m=fixed: onnx.save(m, path),
-            asked,
-            "model.onnx",
-            "refused",
-        )
+    x, y = (helper.make_tensor_value_info(n, kind, [3, 4]) for n in "xy")
+    fixed = graph([x], [y], exp)
+    write("onnx three rows", lambda path: onnx.save(fixed, path), asked, "model.onnx", "refused")
+    x, y = (helper.make_tensor_value_info(n, kind, ["N"]) for n in "xy")
+    number = graph([x], [y], exp)
+    one = [request(ROWS[:, 0], np.exp(ROWS[:, 0]))]
+    write("onnx one number", lambda path: onnx.save(number, path), one, "model.onnx", tolerance=1e-6)
     x, z, y = (helper.make_tensor_value_info(n, kind, ["N", 4]) for n in "xzy")
     added = graph([x, z], [y], [helper.make_node("Add", ["x", "z"], ["y"])])
-    write("onnx two inputs", lambda path: onnx.save(added, path), asked, "model.onnx", "refused")
+    named = [request([{"x": row, "z": row} for row in ROWS], ROWS * 2)]
+    write("onnx two inputs", lambda path: onnx.save(added, path), named, "model.onnx", tolerance=1e-6)
     x, y = (helper.make_tensor_value_info(n, TensorProto.STRING, ["N", 4]) for n in "xy")
     texts = graph([x], [y], [helper.make_node("Identity", ["x"], ["y"])])
-    write("onnx texts", lambda path: onnx.save(texts, path), asked, "model.onnx", "refused")
+    words = [["a", "b", "c", "d"], ["e", "", "ü", "h"]]
+    write("onnx texts", lambda path: onnx.save(texts, path), [request(words, words)], "model.onnx")
     x, y = (helper.make_tensor_value_info(n, kind, ["N", 4]) for n in "xy")
     newer = graph([x], [y], exp, opset=99)
     write(
