@@ -1,4 +1,4 @@
-"""The types of an MLflow signature reach the rows, /ping and OpenAPI, for columns of own functions."""
+"""The types of a signature or of examples reach the rows, /ping and OpenAPI, for columns of own functions."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import orjson
 import pandas as pd
 from made import TARGETS, answer, same, served
 from runtime import openapi, recorded
+from runtime.artifacts import identity
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -89,3 +90,16 @@ assert answer(server, [{**rows[0], "when": None}]).startswith("500")  # the hour
 path.write_bytes(path.read_bytes() + b" ")  # another model: the recorded types are not its own
 assert recorded.stated_types(path) == {}
 Path("model/about.json").unlink()
+
+# Without a signature, examples state what is text and what is a number.
+half = [{"when": "x", "code": 1, "member": True, "note": None, "amount": None}]
+served(model)
+known = [{"request": {"instances": half}}, {"request": "note,amount\\n", "content_type": "text/csv"}]
+known += [{"request": {"instances": [{**half[0], "note": "well", "amount": 2.5, "when": 5}]}}]
+Path("model/examples.json").write_text(
+    json.dumps({"model": "model.pkl", **identity(path), "examples": known})
+)
+about = orjson.loads(served(model).status())
+assert [column["type"] for column in about["columns"]] == ["any", "number", "any", "string", "number"], about
+assert (about["example"]["note"], about["example"]["amount"]) == ("well", 2.5)
+Path("model/examples.json").unlink()

@@ -1,12 +1,14 @@
 # Part of the library: `copier update` replaces this file.
 """The input of a scikit-learn model: a table, texts, or the numbers of an array. And whether it predicts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from runtime import columns, tables
+from runtime import columns, examples, recorded, tables
 from runtime.artifacts import Unsuitable
+from runtime.codec import RequestError
 from runtime.column import ANY, BOOLEAN, DATETIME, INTEGER, NUMBER, STRING, Column
 from runtime.tables import Table
 from sklearn.exceptions import NotFittedError
@@ -36,10 +38,10 @@ class Texts(Table):
         return texts
 
 
-def of_model(model: Any, types: Mapping[str, str]) -> Table | None:
+def of_model(model: Any, path: Path) -> Table | None:
     """Return the reader of a model's rows, None for a model that takes arrays of numbers.
 
-    `types` are those that the MLflow signature of the model states, by column.
+    The steps of the model, its MLflow signature and its examples state the types of the columns, in this order.
     """
     if columns.takes_texts(model):
         return Texts()
@@ -49,7 +51,10 @@ def of_model(model: Any, types: Mapping[str, str]) -> Table | None:
         return Table(found, frame=False) if has_others else None
     frame = columns.needs_frame(model)
     if frame or tables.has_pandas():
+        types = recorded.stated_types(path)
         found = tuple(_as_stated(column, types.get(column.name, "")) for column in found)
+        if any(column.type == ANY and column.used for column in found):
+            found = _as_in(examples.read(path.parent, path, quick=True).found, found)
     if not tables.has_pandas() and not frame:  # an estimator of another library, which takes numbers
         nullable = columns.accepts_missing(model)
         found = tuple(replace(c, type=NUMBER, nullable=nullable) if c.type == ANY else c for c in found)
@@ -69,6 +74,29 @@ def _as_stated(column: Column, stated: str) -> Column:
     # A column of numbers or booleans of Python cannot hold a missing value.
     nullable = column.nullable and kind in (STRING, DATETIME)
     return replace(column, type=kind, nullable=nullable, example=EXAMPLES[kind], as_stated=True)
+
+
+def _as_in(known: Sequence[examples.Example], found: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns, those without a type with that of all their values in the examples of the model."""
+    table = Table(found, frame=False)
+    seen: dict[str, list[Any]] = {column.name: [] for column in found}
+    for example in known:
+        try:
+            rows = table.named(table.decode(example.body, example.content_type))
+        except RequestError:  # the warm-up reports it
+            continue
+        for name, values in rows.items():
+            seen[name] += [value for value in values if value is not None]
+    return tuple(_like(column, seen[column.name]) for column in found)
+
+
+def _like(column: Column, values: Sequence[Any]) -> Column:
+    """Return a column without a type as one of texts or numbers, if `values` are these alone."""
+    kinds = {str: "text", int: "number", float: "number"}
+    stated = {kinds.get(type(value), "") for value in values}
+    if column.type != ANY or len(stated) != 1:
+        return column
+    return replace(_as_stated(column, stated.pop()), example=values[0])
 
 
 def require_predictor(model: Any, name: str) -> None:
