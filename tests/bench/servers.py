@@ -76,7 +76,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, started: float, log: io.
 def server_command(name: str, framework: str, folder: Path, workers: int) -> tuple[list[str], dict[str, str]]:
     """Return how to start the plain stack, or the project in `folder`."""
     python = str(folder / ".venv-model" / "bin" / "python")
-    model = next(path for path in (folder / "model").iterdir() if path.name != "README.md")
+    model = folder / "model" / f"model.{FORMATS[framework]}"
     if name == "plain":
         environment = {"FRAMEWORK": framework, "MODEL": str(model), "PYTHONPATH": str(HERE)}
         bind = f"127.0.0.1:{PORTS[name]}"

@@ -1,5 +1,5 @@
 # Part of the library: `copier update` replaces this file.
-"""Calls of TensorFlow functions without the checks of their arguments, which take longer than a small model."""
+"""Calls of TensorFlow functions without checks of their arguments, which take longer than a small model."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
