@@ -10,7 +10,7 @@ from ..catalog import catalog
 from ..inspection import choices, view
 from ..servers import advisories, parsers
 from ..sizing import sizing_view
-from . import language_model, next_commands
+from . import hosted_types, language_model, next_commands
 from .defaults import GIVEN, PROMPT
 from .questions import BATCH, SERVERLESS
 from .requirements import LanguageModelRequirements, ServingRequirements
@@ -46,6 +46,7 @@ def after_copy(
     rows += [("Missing", text) for text in _missing(project, answers)]
     rows += [("Defaults", text) for text in _defaults(origins)]
     rows += [("Warning", text) for text in _warnings(answers)]
+    rows += [("Warning", text) for text in hosted_types.warnings(answers, requirements)]
     rows += [("Warning", text) for text in (view.warnings(found) if found else ())]
     lines = _wrapped("", _title(answers))
     for name, text in rows:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..catalog import catalog
 from ..catalog.entries.instances import Instance
 from ..errors.errors import InvalidAnswer
-from ..interview import copier_run, defaults, language_model
+from ..interview import copier_run, defaults, hosted_types, language_model
 from ..interview.offers import suggested_first
 from ..interview.questions import BATCH, batch_instances
 from ..interview.requirements import PredictiveRequirements, ServingRequirements
@@ -40,12 +41,17 @@ def _offered(requirements: PredictiveRequirements) -> Sequence[Instance] | None:
     return batch_instances() if requirements.target == BATCH else pods.nodes(requirements)
 
 
-def default(requirements: ServingRequirements) -> str:
-    """Return the cheapest instance type that meets the requirements; of predictive models, an x86_64 one."""
+def default(requirements: ServingRequirements, region: str = "") -> str:
+    """Return the cheapest instance type that meets the requirements; of predictive models, an x86_64 one.
+
+    Of a SageMaker endpoint, one that the Region has, if any does.
+    """
+    hosted = region if requirements.target == hosted_types.HOSTED else ""
     if isinstance(requirements, PredictiveRequirements):
         size, nodes = requirements.model_bytes(), _offered(requirements)
+        nodes = hosted_types.available(hosted, catalog.instances()) if hosted else nodes
         return cpu_sizer.default_instance(requirements.framework, size, requirements.profile, nodes).name
-    return language_model.default_instance(requirements)
+    return hosted_types.fitting(requirements, hosted) or language_model.default_instance(requirements)
 
 
 def stale(
