@@ -85,7 +85,8 @@ CASES: dict[str, tuple[str, tuple[str, str | None, str | None], tuple[int, str, 
 INVALID = {
     "no model_fn": ("def predict_fn(data, model):\n    pass\n", "has no model_fn"),
     "a clash": (LOAD + "def transform_fn(*a):\n    pass\ndef input_fn(*a):\n    pass\n", "replaces input_fn"),
-    "TensorFlow Serving": ("def input_handler(data, context):\n    pass\n", "for TensorFlow Serving"),
+    "half a pair": ("def input_handler(data, context):\n    pass\n", "has input_handler alone"),
+    "own calls": ("def handler(data, context):\n    pass\n", "has handler, which calls TensorFlow Serving"),
     "a package": ("import lightgbm_of_nobody\n" + LOAD, "imports lightgbm_of_nobody, which is not installed"),
     "a failing load": ("def model_fn(model_dir):\n    raise OSError('no file')\n", "OSError: no file"),
 }
@@ -170,6 +171,61 @@ def test_a_script_gets_custom_attributes_and_a_default_accept_that_the_server_la
 def test_a_script_that_cannot_serve_is_refused(answered: tuple[dict[str, Any], str], name: str) -> None:
     assert answered[0][name] == 3
     assert INVALID[name][1] in answered[1]
+
+
+HANDLERS = r'''
+import json, os, sys
+from pathlib import Path
+sys.path[:0] = ["serving"]
+import joblib, numpy as np
+from sklearn.linear_model import LinearRegression
+rows = np.arange(40.0).reshape(20, 2)
+model = LinearRegression().fit(rows, rows.sum(axis=1))
+joblib.dump(model, "model/model.pkl")
+code = Path("model/code/inference.py")
+code.parent.mkdir()
+code.write_text("""
+import json
+
+def input_handler(data, context):
+    text = data.read().decode()
+    if context.request_content_type == "text/csv":
+        return json.dumps({"instances": [[float(cell) for cell in text.split(",")]]})
+    if context.request_content_type == "application/json":
+        return text
+    raise ValueError(f"unsupported content type {context.request_content_type}")
+
+def output_handler(response, context):
+    if response.status_code != 200:
+        raise ValueError(response.content.decode())
+    scores = [round(score) for score in response.json()["predictions"]]
+    return json.dumps({"scores": scores, "for": context.custom_attributes}), context.accept_header
+""")
+os.environ["MODEL_DIR"] = "model"
+from runtime.inference import Inference
+server = Inference()
+headers = {"X-Amzn-SageMaker-Custom-Attributes": "a=1"}
+asked = [
+    (b"2,3", "text/csv", "text/plain"),
+    (b'{"instances": [[1, 2], [3, 4]]}', None, None),
+    (b'{"instances": [[1]]}', None, None),
+    (b"{", None, None),
+    (b"x", "image/png", None),
+]
+print(json.dumps([server.answer(*each, None, headers)[:3] for each in asked], default=bytes.decode))
+'''
+
+
+def test_the_handlers_of_tensorflow_serving_ask_the_model_of_this_server(render: Render) -> None:
+    project = render(deployment_config="http-flask", framework="sklearn", include_sample_model=False)
+    done = run_among_libraries(project, "sklearn", "http-flask", HANDLERS)
+    assert done.returncode == 0, done.stderr
+    csv, two, short, malformed, image = json.loads(done.stdout)
+    assert csv == [200, '{"scores": [5], "for": "a=1"}', "text/plain"]
+    assert two == [200, '{"scores": [3, 7], "for": "a=1"}', JSON]
+    assert short[0] == 400 and "Row 1 has 1 value. The model expects 2 values." in short[1]
+    assert malformed[0] == 400 and "JSON" in malformed[1]
+    assert image[0] == 415 and "unsupported content type image/png" in image[1]
 
 
 BOOSTER = r"""

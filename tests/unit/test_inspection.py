@@ -241,3 +241,16 @@ def test_the_model_in_an_archive_of_sagemaker(tmp_path: Path, mode: Any) -> None
     facts = about.facts(found)
     assert {name: facts[name] for name in COLUMNS} == COLUMNS
     assert (found.model, found.handler) == ("model.joblib", ("model_fn", "predict_fn"))
+    assert found.is_script
+
+
+@pytest.mark.parametrize(
+    ("functions", "is_script"), [("input_handler output_handler", True), ("handler", False)]
+)
+def test_the_script_of_a_serving_container(tmp_path: Path, functions: str, is_script: bool) -> None:
+    script = tmp_path / "inference.py"
+    script.write_text("".join(f"def {name}(data, context): ...\n" for name in functions.split()))
+    with tarfile.open(tmp_path / "model.tar", "w") as archive:
+        archive.add(INSPECTED / "columns.joblib", "model.joblib")
+        archive.add(script, "code/inference.py")
+    assert inspector.inspect(tmp_path / "model.tar").is_script == is_script

@@ -16,6 +16,7 @@ from ..artifacts.artifact_facts import (
 )
 
 LIGHTGBM_TEXT, CATBOOST, ONNX, SKOPS = "LightGBM text", "CatBoost", "ONNX", "skops"
+HANDLERS = ("input_handler", "output_handler")  # of a script for TensorFlow Serving
 TORCHSCRIPT, TORCH_SAVE, TORCH_EXPORT = "TorchScript", "torch.save", "torch.export"
 WRAPPERS = ("lightgbm", "catboost")
 TREELITE = "Treelite checkpoint"
@@ -79,8 +80,8 @@ class Findings:
 
     @property
     def is_script(self) -> bool:
-        """Return whether a code/inference.py comes with the model that serves it by its own functions."""
-        return "model_fn" in self.handler
+        """Return whether a code/inference.py comes with the model that answers requests by its functions."""
+        return "model_fn" in self.handler or set(HANDLERS) <= set(self.handler)
 
     @property
     def is_understood(self) -> bool:

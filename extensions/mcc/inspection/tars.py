@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from ..artifacts.artifact_facts import NotUnderstood
 from ..artifacts.streams import COMPRESSED
-from .findings import Findings, unservable
+from .findings import HANDLERS, Findings, unservable
 
 KIND, CODE = "tar archive", "code"
 SECONDS = 3.0
@@ -30,7 +30,7 @@ EXTENDED = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
-HOOKS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
+HOOKS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn", *HANDLERS)
 DAMAGED = (lzma.LZMAError, tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
 # Names of models, the most certain first. Others are models if nothing else is.
 MODELS = (

@@ -14,14 +14,14 @@ from typing import Any, NoReturn
 
 import orjson
 from model_handler import ModelHandler
-from runtime import answers, examples, hooks, recorded, tensors, warm_up
+from runtime import answers, examples, handlers, hooks, recorded, tensors, warm_up
 from runtime.answers import encode, encode_by_output, negotiate
 from runtime.artifacts import LARGEST_HASHED, NOT_MODELS
 from runtime.codec import JSON, MAX_ROWS, RequestError, decode
 from runtime.hooks import Hooks
 from runtime.outputs import DEFAULT, LABELS, Outputs
 from runtime.request import NO_HEADERS, Reply, Request, Response
-from runtime.script import InvalidScript, Script, find_script
+from runtime.script import InvalidScript, Script, find_script, imported
 
 QUICK_SECONDS = 0.05
 GC_THRESHOLD = 20_000  # objects, because a request of 1,000 rows creates thousands of lists
@@ -57,7 +57,7 @@ class Inference:
         self.at_work: dict[int, Work] = {}
         model_dir = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
         self.model_dir = model_dir
-        self.script: Script | None = None  # of a model with code/inference.py, in place of the handler
+        self.script: Script | handlers.Handlers | None = None  # of a model with code/inference.py, in place of the handler
         try:
             self.script_path = find_script(model_dir)
             self.path = self.script_path or find_model(model_dir, self.handler.MODEL_FILE)
@@ -107,13 +107,19 @@ class Inference:
         gc.enable()
 
     def _load_script(self, path: Path) -> None:
-        self.script = Script(path, self.model_dir)
+        module, name = imported(path), f"{path.parent.name}/{path.name}"
+        if handlers.found_in(module, name):
+            self.path = find_model(self.model_dir, self.handler.MODEL_FILE)
+            self._load_handler()
+            self.script = handlers.Handlers(module, name, self.handler, self.decode)
+        else:
+            self.script = Script(module, name, self.model_dir)
         self.described = orjson.dumps(self.describe())
         print(f"serve: {self.script.name} of the model answers requests", file=sys.stderr)
         self.examples = examples.read(self.model_dir, quick=True)
         warm_up.run(self.answer, self.examples, None)
 
-    def _load_model(self) -> None:
+    def _load_handler(self) -> None:
         if changed := recorded.difference(self.path, LARGEST_HASHED):
             print(f"serve: {self.path.name} is not the model in about.json: {changed}", file=sys.stderr)
         self.handler.load(self.path)
@@ -123,6 +129,9 @@ class Inference:
         self.decode, self.hooks = hooks.add_types(self.handler, read, of_rows), hooks.of(self.handler)
         answers.require_default(any_type=bool(self.hooks and self.hooks.encodes))
         self.outputs = Outputs(self.handler)
+
+    def _load_model(self) -> None:
+        self._load_handler()
         self.described = orjson.dumps(self.describe())
         self.examples = examples.read(self.model_dir, self.path, quick=True)
         self._warm_up()
@@ -213,7 +222,7 @@ class Inference:
         finally:
             self.turn.release()
 
-    def _answer_by_script(self, script: Script, request: Request, time_to_wait: float) -> Response:
+    def _answer_by_script(self, script: Script | handlers.Handlers, request: Request, time_to_wait: float) -> Response:
         self._wait_for_turn((monotonic(), request.content_type, len(request.body)), time_to_wait)
         try:
             return 200, *script.answer(request), NO_HEADERS

@@ -28,7 +28,6 @@ DEFAULTS: dict[str, Callable[..., Any]] = {
     "output_fn": toolkit.encode,
 }
 ARGUMENTS = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2, "transform_fn": 4}
-OF_TENSORFLOW_SERVING = ("handler", "input_handler", "output_handler")
 MESSAGE_LENGTH = 300
 
 
@@ -89,9 +88,9 @@ def find_script(model_dir: Path) -> Path | None:
 class Script:
     """The functions of an inference.py, and the model that its model_fn returned."""
 
-    def __init__(self, path: Path, model_dir: Path) -> None:
-        self.name, self.model_dir = f"{path.parent.name}/{path.name}", str(model_dir)
-        self.functions = {**DEFAULTS, **functions_of(imported(path), self.name)}
+    def __init__(self, module: Any, name: str, model_dir: Path) -> None:
+        self.name, self.model_dir = name, str(model_dir)
+        self.functions = {**DEFAULTS, **functions_of(module, self.name)}
         self.with_context = {
             name
             for name, function in self.functions.items()
@@ -128,18 +127,13 @@ class Script:
         try:
             return self.call("input_fn", context, data, content_type)
         except ValueError as error:  # how scripts reject a request
-            reason = f"{self.name} rejects the request: {error}"[:MESSAGE_LENGTH]
-            names_type = content_type in str(error) or "content type" in str(error).lower().replace("_", " ")
-            raise RequestError(415 if names_type else 400, reason) from None
+            raise rejected(self.name, content_type, error) from None
 
 
 def functions_of(module: Any, name: str) -> dict[str, Callable[..., Any]]:
     """Return the functions that a script defines. Raise InvalidScript if they cannot serve a model."""
     found = {function: getattr(module, function) for function in ARGUMENTS if hasattr(module, function)}
     if "model_fn" not in found:
-        if any(hasattr(module, function) for function in OF_TENSORFLOW_SERVING):
-            problem = "is a script for TensorFlow Serving, which this server does not run."
-            raise InvalidScript(f"{name} {problem} Write model_fn and predict_fn instead.")
         raise InvalidScript(f"{name} has no model_fn(model_dir), which loads the model.")
     if "transform_fn" in found and (others := [function for function in DEFAULTS if function in found]):
         problem = f"{name} has transform_fn, which replaces {', '.join(others)}."
@@ -165,6 +159,13 @@ def imported(path: Path) -> Any:
         problem = f"{path.name} imports {error.name}, which is not installed."
         raise InvalidScript(f"{problem} Add the package to requirements.in, and run do/lock.") from error
     return module
+
+
+def rejected(name: str, content_type: str, error: ValueError) -> RequestError:
+    """Return the response to a request that a script rejects: 415 if the message names the content type."""
+    reason = f"{name} rejects the request: {error}"[:MESSAGE_LENGTH]
+    names_type = content_type in str(error) or "content type" in str(error).lower().replace("_", " ")
+    return RequestError(415 if names_type else 400, reason)
 
 
 def text_of(body: bytes) -> str:
