@@ -142,13 +142,13 @@ class Forest:
             return node
 
         select(0, self.count)
-        nodes = [selectors]
-        for state, start in zip(states, starts, strict=False):
-            moved = state["nodes"].copy()
+        joined = np.empty(starts[-1], dtype=selectors.dtype)
+        joined[: len(selectors)] = selectors
+        for state, start, end in zip(states, starts[:-1], starts[1:], strict=True):
+            moved = joined[start:end]
+            moved[:] = state["nodes"]
             for child in ("left_child", "right_child"):
-                moved[child][moved[child] >= 0] += start
-            nodes.append(moved)
-        joined = np.concatenate(nodes)
+                np.add(moved[child], start, out=moved[child], where=moved[child] >= 0)
         tree = Tree(self.features + 1, np.array([1], dtype=np.intp), 1)
         depth = max(tree.max_depth for tree in self.trees) + self.count
         values = np.zeros((len(joined), 1, 1))
