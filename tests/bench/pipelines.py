@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import report
-from tests.bench.client import Served, answer_of, rounds, wrk
+from tests.bench.client import Figures, Served, answer_of, rounds, wrk
 from tests.bench.models import report as show
 from tests.bench.peers import CSV, PEERS, RECORDS, SPLIT, Peer, environment, load, variables
 from tests.bench.servers import HERE, WORK, memory_of, project, running
@@ -97,9 +97,13 @@ def measure(models: list[str], seconds: float) -> dict[str, Any]:
                         if answer != expected:
                             raise RuntimeError(f"{peer.title} answers otherwise to {name}")
                     figures = rounds({p.name: servers[p.name] for p in peers}, loads, seconds)
-                    found[model][name] = {server: asdict(each) for server, each in figures.items()}
+                    found[model][name] = {server: _rounded(each) for server, each in figures.items()}
                     show(f"{model}: {name}", figures)
     return found
+
+
+def _rounded(figures: Figures) -> dict[str, float]:
+    return {name: round(figure, 4) for name, figure in asdict(figures).items()}
 
 
 def memory(model: str) -> dict[str, float]:
@@ -114,7 +118,7 @@ def memory(model: str) -> dict[str, float]:
                 request = load(peer, RECORDS, "", header, rows[:1])
                 wrk(served.ports, request, connections=4 * workers, seconds=SECONDS)
                 sizes.append(memory_of(*served.pids))
-        found[peer.name] = sizes[1] - sizes[0]
+        found[peer.name] = round(sizes[1] - sizes[0], 1)
         print(f"  an extra worker: {peer.title} {found[peer.name]:.0f} MB", flush=True)
     return found
 
