@@ -207,7 +207,8 @@ def _stopped(seen: str, next_step: str) -> Failure:
 def remove(settings: Target, aws: Aws, item: Resource) -> None:
     """Delete a resource and wait until it is gone. Raise Failure if it cannot be deleted."""
     log(f"{'stopping' if item.kind == JOB else 'deleting'} {item.kind} {item.name}")
-    if item.status != "Deleting" and not _deleted(aws, item, may_wait=item.in_transition):
+    may_wait = item.in_transition and item.kind != JOB  # a job that runs can be stopped at any time
+    if item.status != "Deleting" and not _deleted(aws, item, may_wait):
         inventory.wait_until_stable(settings, aws, item.kind, item.name)
         _deleted(aws, item)
     if KINDS[item.kind].waits:

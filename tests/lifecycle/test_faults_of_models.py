@@ -1,0 +1,107 @@
+"""After a fault in a call for a model without an inference component, a second run reaches the same state.
+
+These are the calls that test_faults.py does not have: every call of do/batch, and the calls of do/deploy and
+do/clean that change something or look for jobs.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.aws.calls import Kind
+from tests.fakes.aws.server import FakeAws
+from tests.lifecycle.commands import NAME, Project
+from tests.lifecycle.conftest import BUCKET, copied, render, write_examples
+from tests.lifecycle.fault_lane import CASES, IDS, Lane, Place, examine, is_mutating
+from tests.lifecycle.forks import Forks
+
+JOB = f"{NAME}-20261201000000-abcd"
+POLL = {"MCC_DO_POLL_SECONDS": "0.02", "MCC_DO_WAIT_SECONDS": "30"}
+
+
+class Jobs(Lane):
+    """A project of batch transform jobs. do/clean also finds a job that runs."""
+
+    def start_over(self, verb: str) -> None:
+        super().start_over(verb)
+        (self.project.path / "rows.csv.out").unlink(missing_ok=True)
+        self.aws.settings.job_seconds = 0.0
+        if verb == "clean":
+            self.aws.settings.job_seconds = 3600
+            (create,) = [call.parameters for call in self.requests if call.operation == "CreateModel"]
+            self.aws.boto3_client("sagemaker").create_transform_job(
+                TransformJobName=JOB,
+                ModelName=create["ModelName"],
+                TransformInput={
+                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://a-b/"}}
+                },
+                TransformOutput={"S3OutputPath": "s3://a-b/"},
+                TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+                Tags=create["Tags"],
+            )
+            self.aws.forget_calls()
+
+    def states(self) -> dict[str, str]:
+        """Return the model, and the states of jobs, without the records of those that failed."""
+        jobs = {job.status for job in self.aws.world.region("us-east-1").jobs.values()} - {"Failed"}
+        found = {"jobs": ", ".join(sorted(jobs))} if jobs else {}
+        if (file := self.project.path / "rows.csv.out").exists():
+            found["file"] = file.read_text()
+        return super().states() | found
+
+    def unnamed(self, verb: str, lines: list[str]) -> str:
+        """Return what was left and is not named. A model costs nothing: do/batch leaves it."""
+        jobs = self.aws.world.region("us-east-1").jobs.values()
+        for job in (job for job in jobs if job.ended is None):
+            if not any(job.name in line or f"{NAME}-*" in line for line in lines):
+                return job.arn
+        return "" if verb == "batch" else super().unnamed(verb, lines)
+
+
+@pytest.fixture(scope="module", params=["batch", "serverless"])
+def lane(
+    request: pytest.FixtureRequest,
+    template: Path,
+    rendered: Path,
+    batch_project: Path,
+    aws_server: FakeAws,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Lane]:
+    aws_server.reset()
+    path, forks = tmp_path_factory.mktemp("faults") / NAME, Forks(rendered / ".venv" / "bin" / "python")
+    lane: Lane
+    if request.param == "batch":
+        aws_server.boto3_client("s3").create_bucket(Bucket=BUCKET)
+        file = copied(batch_project, path) / "rows.csv"
+        file.write_text("1,2,3\n")
+        arguments = {"deploy": [], "clean": ["--yes"], "batch": [str(file), "--force"]}
+        lane = Jobs(Project(path, aws_server), forks, POLL, arguments)
+    else:
+        render(template, path, deployment_target="serverless-inference")
+        write_examples(path)
+        (path / ".venv").symlink_to(rendered / ".venv")
+        lane = Lane(Project(path, aws_server), forks, POLL, {"deploy": [], "clean": ["--yes"]})
+    lane.deploy()
+    yield lane
+    forks.close()
+    aws_server.reset()
+
+
+def examined(verb: str, place: Place) -> bool:
+    """Return whether a call is examined. The number of calls for the state of a job varies."""
+    _, operation, number = place
+    if operation.startswith(("Describe", "FilterLog", "ListTags")) and number > 2:
+        return False
+    return verb == "batch" or is_mutating(operation) or "TransformJob" in operation
+
+
+@pytest.mark.parametrize(("kind", "after"), CASES, ids=IDS)
+def test_each_call_for_a_model_may_fail(lane: Lane, kind: Kind, after: bool) -> None:
+    problems = []
+    for verb in lane.arguments:
+        wanted = lane.wanted_after(verb)
+        assert wanted if verb != "clean" else not any("arn:" in name for name in wanted)
+        problems += examine(lane, verb, kind, after, wanted, partial(examined, verb))
+    assert not problems, "\n\n".join(problems)
