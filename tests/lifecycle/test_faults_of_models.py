@@ -52,7 +52,7 @@ class Jobs(Lane):
         return super().states() | found
 
     def unnamed(self, verb: str, lines: list[str]) -> str:
-        """Return what was left and is not named. A model costs nothing: do/batch leaves it."""
+        """Return a resource that was left and is not named. A model costs nothing: do/batch leaves it."""
         jobs = self.aws.world.region("us-east-1").jobs.values()
         for job in (job for job in jobs if job.ended is None):
             if not any(job.name in line or f"{NAME}-*" in line for line in lines):
