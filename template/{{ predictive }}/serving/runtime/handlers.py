@@ -1,8 +1,8 @@
 # Part of the library: `copier update` replaces this file.
 """Serve a model with an inference.py for SageMaker's TensorFlow Serving containers, in this process.
 
-The script has input_handler, which returns the JSON body of a request for TensorFlow Serving, and output_handler,
-which gets its response: https://github.com/aws/sagemaker-tensorflow-serving-container
+The script has input_handler, which returns the JSON body of a request for TensorFlow Serving, and
+output_handler, which gets its response: https://github.com/aws/sagemaker-tensorflow-serving-container
 """
 
 import io

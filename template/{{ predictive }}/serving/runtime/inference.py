@@ -57,7 +57,8 @@ class Inference:
         self.at_work: dict[int, Work] = {}
         model_dir = Path(os.environ.get("MODEL_DIR", "/opt/ml/model"))
         self.model_dir = model_dir
-        self.script: Script | handlers.Handlers | None = None  # of a model with code/inference.py, in place of the handler
+        # Of a model with code/inference.py, in place of the handler.
+        self.script: Script | handlers.Handlers | None = None
         try:
             self.script_path = find_script(model_dir)
             self.path = self.script_path or find_model(model_dir, self.handler.MODEL_FILE)
@@ -222,7 +223,9 @@ class Inference:
         finally:
             self.turn.release()
 
-    def _answer_by_script(self, script: Script | handlers.Handlers, request: Request, time_to_wait: float) -> Response:
+    def _answer_by_script(
+        self, script: Script | handlers.Handlers, request: Request, time_to_wait: float
+    ) -> Response:
         self._wait_for_turn((monotonic(), request.content_type, len(request.body)), time_to_wait)
         try:
             return 200, *script.answer(request), NO_HEADERS

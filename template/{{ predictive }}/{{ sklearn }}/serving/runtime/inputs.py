@@ -41,7 +41,7 @@ class Texts(Table):
 def of_model(model: Any, path: Path) -> Table | None:
     """Return the reader of a model's rows, None for a model that takes arrays of numbers.
 
-    The steps of the model, its MLflow signature and its examples state the types of the columns, in this order.
+    The steps of the model, its MLflow signature and its examples state the types of columns, in this order.
     """
     if columns.takes_texts(model):
         return Texts()
