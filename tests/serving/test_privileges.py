@@ -1,4 +1,4 @@
-"""The server gives up root, and works as a user that the image does not know."""
+"""The server gives up root, and works as a user that is not in the image."""
 
 import os
 import pwd
@@ -47,7 +47,7 @@ print(getpass.getuser(), os.path.expanduser("~"))
 
 
 def test_the_user_of_a_pod_has_a_name_and_a_home(render: Render) -> None:
-    """PyTorch asks for both; Kubernetes starts pods as a user that the image does not know."""
+    """PyTorch asks for both; Kubernetes starts pods as a user that is not in the image."""
     assert os.getuid() == 0, "this lane changes the user: run it as root"
     project = render(deployment_config="http-flask")
     kept = {name: value for name, value in os.environ.items() if name not in ("USER", "LOGNAME", "TMPDIR")}
