@@ -119,6 +119,13 @@ def test_a_password_in_the_endpoint_is_not_shown(hub: Hub) -> None:
     assert error.kind == "unreachable"
 
 
+def test_a_token_is_not_sent_unencrypted(hub: Hub) -> None:
+    mirror = {"HF_ENDPOINT": "http://mirror.example", "HF_TOKEN": TOKEN}
+    with pytest.raises(HubError, match=r"http://mirror\.example would send the token") as caught:
+        look(hub, environ=mirror)
+    assert TOKEN not in str(caught.value) and not hub.requests
+
+
 @pytest.mark.parametrize(
     "endpoint", ["huggingface.co", "ftp://x", "file:///etc", "http://", "http://x:port", "http://["]
 )

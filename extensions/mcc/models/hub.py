@@ -18,6 +18,7 @@ from .hub_listing import CHAT_TEMPLATES, CONFIG, INDEX, SENTENCES, TOKENIZER, na
 
 R = TypeVar("R")
 ENDPOINT = "https://huggingface.co"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 OFFLINE_SWITCHES = ("MCC_OFFLINE", "HF_HUB_OFFLINE")
 
 
@@ -100,8 +101,15 @@ def chat_template(
 
 
 def _client(name: str, revision: str | None, token: str | None, environ: Mapping[str, str]) -> HubClient:
-    known = (token or environ.get("HF_TOKEN", "")).strip()
-    return HubClient(name, revision or "main", known, _endpoint(environ))
+    known, endpoint = (token or environ.get("HF_TOKEN", "")).strip(), _endpoint(environ)
+    parts = urlsplit(endpoint)
+    if known and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise HubError(
+            "unreachable",
+            f"HF_ENDPOINT: http://{parts.hostname} would send the token unencrypted. Use its https:// "
+            "address, or unset HF_TOKEN",
+        )
+    return HubClient(name, revision or "main", known, endpoint)
 
 
 def _endpoint(environ: Mapping[str, str]) -> str:
