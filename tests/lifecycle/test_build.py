@@ -109,6 +109,20 @@ def test_the_model_is_loaded_in_the_image(project: StubbedProject) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (127, "docker: exec: timeout: executable file not found in $PATH"),
+        (1, "python: Error while finding module specification for 'runtime.trial' (ModuleNotFoundError: …)"),
+    ],
+)
+def test_an_image_with_the_server_elsewhere_is_not_tried(
+    project: StubbedProject, code: int, said: str
+) -> None:
+    built = project.do("build", STUB_RUN_ERROR=said, STUB_RUN_CODE=str(code))
+    assert built.code == 0 and "it has no server in /opt/program/serving" in built.err
+
+
+@pytest.mark.parametrize(
     ("code", "said", "words"),
     [
         (3, "serve: cannot load the model x: ValueError: odd", ("model-not-loaded", "ValueError: odd")),

@@ -132,7 +132,8 @@ def test_without_a_model_the_image_says_so_and_serves_a_mounted_one(
 ) -> None:
     source, _ = build("http-flask", "sklearn")
     project, image = tmp_path / "empty", f"empty:{buildkit}"
-    shutil.copytree(source, project, ignore=shutil.ignore_patterns(".venv-model", "model.joblib"))
+    shutil.copytree(source, project, ignore=shutil.ignore_patterns(".venv-model"))
+    (project / "model" / "model.pkl").unlink()
     answer = subprocess.run(
         ["docker", "build", "--tag", image, "."],
         cwd=project,

@@ -42,14 +42,13 @@ def do(project: Path, real_aws: FakeAws, engine: dict[str, str], tmp_path: Path)
         command = [str(project / "do" / verb), *arguments, "--json"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
         assert done.returncode == code, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
+        return {**json.loads(done.stdout), "stderr": done.stderr}
 
     return run
 
 
 def test_what_was_built_here_is_in_the_registry(do: Do, real_aws: FakeAws, tmp_path: Path) -> None:
-    do("build")
+    assert "it has no server in /opt/program/serving" in do("build")["stderr"]
     pushed = do("push")["result"]
     assert pushed["media_type"] == DOCKER_MANIFEST and pushed["platform"] == "linux/amd64"
     assert set(pushed["tags"]) <= set(real_aws.world.images.tags("abalone-age"))

@@ -60,7 +60,7 @@ def no_queue(cluster: Cluster) -> None:
 def no_claim(cluster: Cluster) -> None:
     cluster.edit(
         "kubernetes/deployment.yaml",
-        "          emptyDir: {}",
+        '          emptyDir:\n            sizeLimit: "2048Mi"',
         "          persistentVolumeClaim:\n            claimName: weights",
     )
 

@@ -20,6 +20,8 @@ sys.path.append(str(PROJECT / "serving"))
 import runtime.crashes as crashes
 
 TIMED_OUT, SIGNALS = 124, 128  # exit codes of `timeout`, and the number that is added to a signal
+NO_PROGRAM = (126, 127)  # exit codes without `timeout` or Python in the image
+NO_TRIAL = "Error while finding module specification for 'runtime.trial'"
 SECONDS = 600.0  # TensorFlow and large models take minutes on a small machine
 PYTHON = re.compile(r"^trial: Python (\S+)$", re.MULTILINE)
 MACHINES = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "aarch64": "linux/arm64", "arm64": "linux/arm64"}
@@ -48,8 +50,9 @@ def load(python: Path, directory: Path, model_file: str) -> dict[str, Any]:
 def load_in_image(program: str, image: str, built_for: str, model: Path) -> None:
     """Load the model of an image in a container without a network and privileges.
 
-    An image for another processor than that of this machine is not tried: emulation takes too long. Raise
-    Failure with the cause if the container ends in another way.
+    Not tried: an image for another processor than that of this machine, because emulation takes too long, and
+    an image whose Dockerfile puts the server elsewhere. Raise Failure with the cause if the container ends in
+    another way.
     """
     if MACHINES.get(platform.machine().lower()) != built_for:
         print(f"the model was not loaded in {image}: it is for {built_for}", file=sys.stderr)
@@ -67,6 +70,11 @@ def load_in_image(program: str, image: str, built_for: str, model: Path) -> None
     command += [image, f"{SECONDS:g}", "python", "-m", "runtime.trial"]
     ended = subprocess.run(command, capture_output=True, text=True)
     what = "the image was built, but it cannot load the model"
+    if ended.returncode in NO_PROGRAM or NO_TRIAL in ended.stderr:
+        print(
+            f"the model was not loaded in {image}: it has no server in /opt/program/serving", file=sys.stderr
+        )
+        return
     if ended.returncode == TIMED_OUT:
         raise _too_slow(what)
     # A shell and a container engine report a signal in this way.
