@@ -28,7 +28,7 @@ def drop() -> None:
 
 
 def complete() -> None:
-    """Give a user that is not in the image, such as that of a pod, a name and a home directory.
+    """Give a user that is not in the image (`docker run --user`) a name and a home directory.
 
     Libraries ask for both, such as PyTorch for its caches.
     """
