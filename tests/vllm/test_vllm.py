@@ -94,17 +94,17 @@ def serving(python: Path, template: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @contextmanager
-def started(kind: str, python: Path, template: Path, folder: Path, **more: str) -> Iterator[Serving]:
+def started(kind: str, python: Path, template: Path, folder: Path, **more: Any) -> Iterator[Serving]:
     """Serve a tiny model of a kind in a project with `more` answers."""
     project, model, log = folder / "chat", folder / "model", folder / "log.txt"
     maker = Path(__file__).with_name("tiny_model.py")
     subprocess.run([python, maker, model, kind], check=True, capture_output=True)
     answers = {
-        **more,
         "deployment_config": "transformers-vllm",
         "base_image": f"vllm/vllm-openai:v{VERSION}",
         "offline": True,
-        "tools": False,  # the tokenizer of the tiny model has no tokens for reasoning
+        "tools": False,  # the tokenizer of most tiny models has no tokens for reasoning
+        **more,
     }
     options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
     copier.run_copy(str(template), project, data=answers, **options)
@@ -158,6 +158,12 @@ def test_a_prompt_beyond_the_context_is_refused(serving: Serving) -> None:
 def test_sigterm_ends_it(serving: Serving) -> None:
     serving.process.send_signal(signal.SIGTERM)
     assert serving.process.wait(30) == 0
+
+
+def test_a_chat_model_calls_a_tool(python: Path, template: Path, tmp_path: Path) -> None:
+    with started("tools", python, template, tmp_path, tools=True) as serving:
+        found = serving.do_test("--max-tokens", "16")["tool_call"]
+        assert found == {"name": "get_weather", "arguments": {"city": "Graz"}}
 
 
 def test_an_embedding_model_returns_vectors(python: Path, template: Path, tmp_path: Path) -> None:

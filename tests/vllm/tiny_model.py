@@ -1,14 +1,15 @@
-"""Create a model of 2 layers with random weights: what it returns has no meaning.
+"""Create a model of 2 layers with random weights: what it returns has no meaning, except for tool calls.
 
-Runs with the libraries of vLLM: `python tiny_model.py DIRECTORY [chat|embedding|reranking]`.
+Runs with the libraries of vLLM: `python tiny_model.py DIRECTORY [chat|tools|embedding|reranking]`.
 """
 
+import itertools
 import json
 import sys
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -19,6 +20,11 @@ from transformers import (
 )
 
 SENTENCE = "Write hello in one short sentence. The quick brown fox jumps over the lazy dog."
+# The tokens of a response to every prompt: a tool call as Qwen3 writes it. Each follows the one before.
+CALL = (
+    *("<assistant>", "<think>", "</think>", "<tool_call>", '{"name":"get_weather",'),
+    *('"arguments":', '{"city":"Graz"}', "}", "</tool_call>"),
+)
 CHAT_TEMPLATE = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}<assistant>"
 )
@@ -34,9 +40,11 @@ def main(directory: str, kind: str = "chat") -> None:
     tokenizer.train_from_iterator([SENTENCE], trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
     torch.manual_seed(0)
-    if kind != "chat":
+    if kind not in ("chat", "tools"):
         save_encoder(directory, kind, fast)
         return
+    if kind == "tools":
+        fast.add_tokens([AddedToken(text, normalized=False) for text in CALL])
     fast.chat_template = CHAT_TEMPLATE
     fast.save_pretrained(directory)
     config = LlamaConfig(
@@ -51,7 +59,25 @@ def main(directory: str, kind: str = "chat") -> None:
         bos_token_id=0,
         eos_token_id=1,
     )
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(directory)
+    model = LlamaForCausalLM(config)
+    if kind == "tools":
+        teach(model, [*fast.convert_tokens_to_ids(list(CALL)), fast.eos_token_id])
+    model.to(torch.bfloat16).save_pretrained(directory)
+
+
+def teach(model: LlamaForCausalLM, tokens: list[int]) -> None:
+    """Change the weights so that each of the tokens is followed by the next one.
+
+    The layers add nothing, so the last hidden state is the embedding of the last token.
+    """
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        model.lm_head.weight.zero_()
+        for before, after in itertools.pairwise(tokens):
+            embedding = model.model.embed_tokens.weight[before]
+            model.lm_head.weight[after] = 10 * embedding / embedding.norm()
 
 
 def save_encoder(directory: str, kind: str, tokenizer: PreTrainedTokenizerFast) -> None:
