@@ -157,8 +157,7 @@ class _Judge:
     def __init__(self, facts: ModelFacts, load: Load) -> None:
         self.facts, self.load = facts, load
         self.release = releases.of_version(load.engine, load.version, load.image)
-        stored = facts.checkpoint_bytes or weights.on_gpu(facts) * GIB
-        self.download_gb = stored / 1e9
+        self.download_gb = weights.download_bytes(facts) / 1e9
         self.estimates: dict[tuple[Gpu, int], Estimate] = {}
         self.degrees: dict[int, list[int]] = {}
         self.impossible: dict[tuple[str, str], str] = {}

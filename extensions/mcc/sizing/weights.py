@@ -10,6 +10,11 @@ GIB = 1024**3
 ALLOCATOR_GIB = 0.01
 
 
+def download_bytes(facts: ModelFacts) -> float:
+    """Return the size of a model's files: as the Hub states it, or that of its weights on GPUs."""
+    return facts.checkpoint_bytes or on_gpu(facts) * GIB
+
+
 def on_gpu(facts: ModelFacts, tensor_parallel: int = 1, pipeline_parallel: int = 1) -> float:
     """Return the GiB of weights on the fullest of the GPUs that share a model.
 

@@ -15,7 +15,7 @@ from ..interview.requirements import (
     ServingRequirements,
 )
 from ..servers import triton
-from ..sizing import cpu_sizer
+from ..sizing import cpu_sizer, weights
 
 MB, GIB = 10**6, 1024**3
 LONGEST_S = 3600  # as long as SageMaker would wait
@@ -78,13 +78,13 @@ def resources(
     }
 
 
-def temporary_size(requirements: ServingRequirements, instance_type: str, source: str) -> str:
+def temporary_size(requirements: ServingRequirements, source: str) -> str:
     """Return the limit of /tmp of a pod as a Kubernetes quantity; `source` as for resources()."""
     facts = catalog.hyperpod().temporary
     if isinstance(requirements, PredictiveRequirements):
         return _bytes(facts.gib)
-    downloaded = 0.0 if source else facts.downloads * _model_bytes(requirements, instance_type) / GIB
-    return _bytes(facts.caches_gib + downloaded)
+    stored = 0.0 if source else weights.download_bytes(language_model.sized(requirements).facts)
+    return _bytes(facts.caches_gib + facts.downloads * stored / GIB)
 
 
 def environment(deployment_config: str, engine_settings: Mapping[str, Any], region: str) -> dict[str, str]:
@@ -213,22 +213,17 @@ def _start_seconds(requirements: ServingRequirements, instance_type: str, source
     """Return the seconds that a start may take, a multiple of the time between probes."""
     facts, place = catalog.hosting(), source.partition("://")[0]
     speeds = {"s3": facts.s3_mb_s, "pvc": facts.s3_mb_s, "fsx": catalog.hyperpod().start.fsx_mb_s}
-    size = _model_bytes(requirements, instance_type)
-    if isinstance(requirements, LanguageModelRequirements):
+    if isinstance(requirements, PredictiveRequirements):
+        size = float(requirements.model_bytes() or 0)
+    else:
+        choice = language_model.sized(requirements).choice(instance_type)
+        assert choice is not None and choice.estimate is not None
+        size = choice.estimate.fixed.weights * choice.tensor_parallel * GIB
         speeds[""] = facts.hub_mb_s
     seconds = facts.startup_s + facts.slack * size / MB / facts.load_mb_s
     if place in speeds:
         seconds += facts.slack * size / MB / speeds[place]
     return math.ceil(min(seconds, LONGEST_S) / PROBE_SECONDS) * PROBE_SECONDS
-
-
-def _model_bytes(requirements: ServingRequirements, instance_type: str) -> float:
-    """Return the size of a model's files, 0 for a predictive model that is not known yet."""
-    if isinstance(requirements, PredictiveRequirements):
-        return float(requirements.model_bytes() or 0)
-    choice = language_model.sized(requirements).choice(instance_type)
-    assert choice is not None and choice.estimate is not None
-    return choice.estimate.fixed.weights * choice.tensor_parallel * GIB
 
 
 def _cores(cpu: float, whole: bool) -> str:
