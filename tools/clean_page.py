@@ -19,7 +19,7 @@ try:
 except ModuleNotFoundError:
     from lifecycle.hyperpod.clean import KINDS as objects
     own = {name: kind for name, kind in resources.SHARED.items() if kind.option != "--logs"}
-names = ("name", "by", "finds", "empties", "delete", "option", "waits")
+names = ("name", "by", "finds", "empties", "delete", "option", "waits", "stops")
 print(json.dumps({"objects": objects, "kinds": [{n: getattr(k, n) for n in names} for k in own.values()]}))
 """
 AGAIN = "its search, with a new connection"
@@ -78,7 +78,7 @@ def _read(project: Path) -> dict[str, Any]:
 def _row(kind: Mapping[str, Any]) -> str:
     option = f" (`{kind['option']}`)" if kind["option"] else ""
     deletes = ", ".join(map(_action, [*kind["empties"], kind["delete"]]))
-    ends = "it has ended" if "stop_" in kind["delete"] else "it is missing"
+    ends = "it has ended" if kind["stops"] else "it is missing"
     waits = f"{_action(kind['finds'][-2])} until {ends}; then {AGAIN}" if kind["waits"] else AGAIN
     finds = f"{kind['by']}: {', '.join(map(_action, kind['finds']))}"
     return f"| {kind['name']}{option} | {finds} | {deletes} | {waits} |"

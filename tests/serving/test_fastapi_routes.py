@@ -1,10 +1,7 @@
 """Predictions bypass the routing of FastAPI. The responses must be the same as those of its route."""
 
-import json
-
 from tests.conftest import Render
-from tests.serving.test_contract import run_among_libraries
-from tests.serving.test_flask_routes import STATUSES
+from tests.serving.test_flask_routes import require_same_answers
 
 # Printed for each request: the answer of ModelServer, then that of plain FastAPI, each with its headers.
 SCRIPT = """
@@ -53,11 +50,4 @@ json.dump({name: asyncio.run(both(**request)) for name, request in requests.item
 
 
 def test_the_way_around_fastapi_answers_as_its_route_does(render: Render) -> None:
-    project = render(deployment_config="http-fastapi", framework="sklearn")
-    answer = run_among_libraries(project, "sklearn", "http-fastapi", SCRIPT)
-    assert answer.returncode == 0, answer.stderr
-    answers = json.loads(answer.stdout)
-    assert set(answers) == set(STATUSES)
-    for name, (around, routed) in answers.items():
-        assert around == routed, name
-        assert around[0] == STATUSES[name], around
+    require_same_answers(render, "http-fastapi", SCRIPT)

@@ -48,12 +48,17 @@ STATUSES = {
 }
 
 
-def test_the_way_around_flask_answers_as_its_route_does(render: Render) -> None:
-    project = render(deployment_config="http-flask", framework="sklearn")
-    answer = run_among_libraries(project, "sklearn", "http-flask", SCRIPT)
+def require_same_answers(render: Render, server: str, script: str) -> None:
+    """Run a script that prints two answers for each request: around the routing, and by the route."""
+    project = render(deployment_config=server, framework="sklearn")
+    answer = run_among_libraries(project, "sklearn", server, script)
     assert answer.returncode == 0, answer.stderr
     answers = json.loads(answer.stdout)
     assert set(answers) == set(STATUSES)
     for name, (around, routed) in answers.items():
         assert around == routed, name
         assert around[0] == STATUSES[name], around
+
+
+def test_the_way_around_flask_answers_as_its_route_does(render: Render) -> None:
+    require_same_answers(render, "http-flask", SCRIPT)

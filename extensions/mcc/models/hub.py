@@ -101,18 +101,12 @@ def chat_template(
 
 
 def _client(name: str, revision: str | None, token: str | None, environ: Mapping[str, str]) -> HubClient:
-    known, endpoint = (token or environ.get("HF_TOKEN", "")).strip(), _endpoint(environ)
-    parts = urlsplit(endpoint)
-    if known and parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise HubError(
-            "unreachable",
-            f"HF_ENDPOINT: http://{parts.hostname} would send the token unencrypted. Use its https:// "
-            "address, or unset HF_TOKEN",
-        )
-    return HubClient(name, revision or "main", known, endpoint)
+    known = (token or environ.get("HF_TOKEN", "")).strip()
+    return HubClient(name, revision or "main", known, _endpoint(environ, has_token=bool(known)))
 
 
-def _endpoint(environ: Mapping[str, str]) -> str:
+def _endpoint(environ: Mapping[str, str], has_token: bool) -> str:
+    """Return the address of the Hub or its mirror. Raises HubError for one that cannot be used."""
     endpoint = (environ.get("HF_ENDPOINT") or ENDPOINT).strip().rstrip("/")
     try:
         parts = urlsplit(endpoint)
@@ -121,6 +115,12 @@ def _endpoint(environ: Mapping[str, str]) -> str:
         usable = False
     if not usable:
         raise HubError("unreachable", f"HF_ENDPOINT is not the address of a server. Example: {ENDPOINT}")
+    if has_token and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise HubError(
+            "unreachable",
+            f"HF_ENDPOINT: http://{parts.hostname} would send the token unencrypted. Use its https:// "
+            "address, or unset HF_TOKEN",
+        )
     return endpoint
 
 

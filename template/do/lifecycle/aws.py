@@ -41,7 +41,6 @@ REFUSALS: tuple[tuple[str, int, str, str], ...] = (
         "quota-exceeded",
         f"{_RAISE} (new accounts can have a quota of 0 builds), or run do/build and do/push here",
     ),
-    (f"^iam:.*({_QUOTA})", PRECONDITION, "quota-exceeded", f"delete unused roles, or {_RAISE}"),
     (f"^ecr:.*({_QUOTA})", PRECONDITION, "quota-exceeded", f"delete repositories or images, or {_RAISE}"),
     (_QUOTA, PRECONDITION, "quota-exceeded", _RAISE),
     ("[Cc]apacity", REFUSED, "no-capacity", "try again later, or use another instance_type or region"),

@@ -51,7 +51,8 @@ class Kind:
 
     `by` states how a resource of this project is recognized, and `option` the option that includes it.
     Calls are named like `ecr.describe_repositories`: those that find it, the one that deletes it with each of
-    `requests`, and those that `emptied` makes before. `waits` is whether AWS deletes it in the background.
+    `requests`, and those that `emptied` makes before. `waits` is whether AWS deletes it in the background,
+    `stops` whether it is stopped instead: AWS keeps its record.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Kind:
     emptied: Callable[[Aws, Resource], None] | None = None
     option: str = ""
     waits: bool = False
+    stops: bool = False
 
     def remove(self, aws: Aws, resource: Resource) -> None:
         """Delete a resource with its content. Raise AwsFailure."""

@@ -54,8 +54,7 @@ class HyperPod:
 
     def has(self, instance_type: str) -> bool:
         """Return whether a cluster can have nodes of a type."""
-        family, _, size = instance_type.removeprefix("ml.").partition(".")
-        return size in self.nodes.get(family, ())
+        return _is_among(self.nodes, instance_type)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +76,7 @@ class Batch:
 
     def has(self, instance_type: str) -> bool:
         """Return whether a job can have instances of a type."""
-        family, _, size = instance_type.removeprefix("ml.").partition(".")
-        return size in self.instances.get(family, ())
+        return _is_among(self.instances, instance_type)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,3 +94,9 @@ class Hosting:
     requests_per_worker: int
     serverless: Serverless
     batch: Batch
+
+
+def _is_among(sizes: Mapping[str, tuple[str, ...]], instance_type: str) -> bool:
+    """Return whether a type, such as ml.c6i.large, is one of the sizes of a family."""
+    family, _, size = instance_type.removeprefix("ml.").partition(".")
+    return size in sizes.get(family, ())

@@ -59,15 +59,8 @@ def load_in_image(program: str, image: str, built_for: str, model: Path) -> None
         return
     print(f"loading the model in {image}", file=sys.stderr, flush=True)
     command = [program, "run", "--rm", "--network", "none", "--cap-drop", "ALL", "--platform", built_for]
-    command += [
-        "--workdir",
-        "/opt/program/serving",
-        "--env",
-        "PYTHONFAULTHANDLER=1",
-        "--entrypoint",
-        "timeout",
-    ]
-    command += [image, f"{SECONDS:g}", "python", "-m", "runtime.trial"]
+    command += ["--workdir", "/opt/program/serving", "--env", "PYTHONFAULTHANDLER=1", "--entrypoint"]
+    command += ["timeout", image, f"{SECONDS:g}", "python", "-m", "runtime.trial"]
     ended = subprocess.run(command, capture_output=True, text=True)
     what = "the image was built, but it cannot load the model"
     if ended.returncode in NO_PROGRAM or NO_TRIAL in ended.stderr:

@@ -24,7 +24,7 @@ from lifecycle.project import (
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import inventory
 from lifecycle.sagemaker.hosted import Target, cost
-from lifecycle.sagemaker.kinds import JOB, KINDS
+from lifecycle.sagemaker.kinds import KINDS
 from lifecycle.sagemaker.logs import groups as log_groups
 
 ROUNDS = 3
@@ -66,7 +66,7 @@ class Round(NamedTuple):
 class Removal(NamedTuple):
     """The resources that all rounds deleted, those that remain, and the problems of the last round."""
 
-    removed: list[str]
+    removed: list[Resource]
     remaining: list[Resource]
     problems: list[Finding]
 
@@ -88,12 +88,13 @@ def _clean(settings: Target, arguments: argparse.Namespace) -> Result:
         _confirm(settings, aws, arguments, selected, kept, foreign)
     removed, remaining, problems = _remove_all(settings, aws, arguments, selected, due)
     left = [item.arn for item in remaining]
-    receipt = {"account": account, "region": aws.region, "removed": removed, "left": left}
+    names = [str(item) for item in removed]
+    receipt = {"account": account, "region": aws.region, "removed": names, "left": left}
     receipt |= {"kept": kept, "foreign": foreign}
     with _reporting(settings, remaining):
         listed = [problem.as_json() for problem in problems]
         path = journal.save("clean", {"time": journal.now(), **receipt, "problems": listed})
-    text = [f"{'stopped' if name.startswith(JOB) else 'deleted'} {name}" for name in removed]
+    text = [f"{'stopped' if KINDS[item.kind].stops else 'deleted'} {item}" for item in removed]
     text += [f"kept {reason}" for reason in kept]
     text += [f"receipt: {path}"]
     text += [f"remaining: {arn}" for arn in left] or ["no resources remain"]
@@ -126,14 +127,14 @@ def _remove_all(
     settings: Target, aws: Aws, arguments: argparse.Namespace, selected: list[Resource], due: set[str] | None
 ) -> Removal:
     """Delete resources and search again with a new connection, until none remain."""
-    removed, remaining, problems = list[str](), selected, list[Finding]()
+    removed, remaining, problems = list[Resource](), selected, list[Finding]()
     for _ in range(ROUNDS if selected else 1):
         before, round_ = remaining, _remove_once(settings, aws, remaining)
         with _reporting(settings, round_.failed):
             search = _find(settings, Aws(settings, "clean"), arguments)
         remaining, problems = _selected(search.found, due), [*round_.problems, *search.problems]
         left = {item.arn for item in remaining}
-        removed += [str(item) for item in before if item.arn not in left]
+        removed += [item for item in before if item.arn not in left]
         if not left:
             break
     return Removal(removed, remaining, problems)
@@ -206,12 +207,13 @@ def _stopped(seen: str, next_step: str) -> Failure:
 
 def remove(settings: Target, aws: Aws, item: Resource) -> None:
     """Delete a resource and wait until it is gone. Raise Failure if it cannot be deleted."""
-    log(f"{'stopping' if item.kind == JOB else 'deleting'} {item.kind} {item.name}")
-    may_wait = item.in_transition and item.kind != JOB  # a job that runs can be stopped at any time
+    kind = KINDS[item.kind]
+    log(f"{'stopping' if kind.stops else 'deleting'} {item.kind} {item.name}")
+    may_wait = item.in_transition and not kind.stops  # what runs can be stopped at any time
     if item.status != "Deleting" and not _deleted(aws, item, may_wait):
         inventory.wait_until_stable(settings, aws, item.kind, item.name)
         _deleted(aws, item)
-    if KINDS[item.kind].waits:
+    if kind.waits:
         inventory.wait_until_stable(settings, aws, item.kind, item.name)
 
 

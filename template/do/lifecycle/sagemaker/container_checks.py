@@ -53,7 +53,7 @@ def pinned(source: str) -> str:
 
 def _on_s3(source: str, aws: Aws) -> Finding:
     bucket, _, prefix = source.removeprefix("s3://").partition("/")
-    if not pinned(source):
+    if not (wanted := pinned(source)):
         any_object = aws.call("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
         files, digest = bool(any_object.get("KeyCount")), ""
     else:
@@ -67,10 +67,10 @@ def _on_s3(source: str, aws: Aws) -> Finding:
         files, digest = bool(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest()[:40]
     if not files:
         return finding("model-source", ERROR, "no model found in S3", source, f"aws s3 ls {source}")
-    if digest == pinned(source):
+    if digest == wanted:
         return finding("model-source", OK, "model", source)
     what = f"the files in {source} changed since the copy"
-    seen = f"their digest is {digest}, not {pinned(source)}; new instances load the changed files"
+    seen = f"their digest is {digest}, not {wanted}; new instances load the changed files"
     next_step = f"copier update -d model_revision={digest}, which looks them up and sizes them again"
     return finding("model-source", WARNING, what, seen, next_step)
 

@@ -39,18 +39,22 @@ def summary(settings: Target) -> str:
 
 def check(settings: Target) -> Finding:
     """Return whether the cost of all instances is within the limit."""
-    seen, limit = summary(settings), settings.max_usd_per_hour
+    what = f"the cost can exceed the limit of ${settings.max_usd_per_hour:.2f}/h"
+    return limited(settings, settings.max_instance_count, what, summary(settings))
+
+
+def limited(settings: Target, instances: int, what: str, seen: str) -> Finding:
+    """Return whether the cost of some instances is within the limit; `what` and `seen` if it is not."""
+    limit = settings.max_usd_per_hour
     if limit and not settings.usd_per_hour:
-        what, next_step = f"the price of {settings.instance_type} is unknown", "set usd_per_hour to its price"
-        return finding(
-            OVER_BUDGET, ERROR, what, f"max_usd_per_hour = {limit}", f"{next_step}, or max_usd_per_hour to 0"
-        )
-    if limit and settings.max_instance_count * settings.usd_per_hour > limit:
+        unknown = f"the price of {settings.instance_type} is unknown"
+        next_step = "set usd_per_hour to its price, or max_usd_per_hour to 0"
+        return finding(OVER_BUDGET, ERROR, unknown, f"max_usd_per_hour = {limit}", next_step)
+    if limit and instances * settings.usd_per_hour > limit:
         next_step = "use fewer or cheaper instances, or increase max_usd_per_hour in do/config.toml"
-        what = f"the cost can exceed the limit of ${limit:.2f}/h"
         return finding(OVER_BUDGET, ERROR, what, seen, next_step)
-    seen = f"within ${limit:.2f}/h" if limit else "max_usd_per_hour = 0"
-    return finding("cost", OK, "cost limit" if limit else "no cost limit", seen)
+    within = f"within ${limit:.2f}/h" if limit else "max_usd_per_hour = 0"
+    return finding("cost", OK, "cost limit" if limit else "no cost limit", within)
 
 
 def per_hour(settings: Target, endpoint: Resource) -> float | None:

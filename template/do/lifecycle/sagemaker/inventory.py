@@ -16,7 +16,7 @@ from lifecycle.console import Progress, duration
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import alarms
-from lifecycle.sagemaker.kinds import AUTOSCALING, IMMUTABLE_KINDS, JOB, NOUNS, SAGEMAKER, call_of
+from lifecycle.sagemaker.kinds import AUTOSCALING, IMMUTABLE_KINDS, JOB, KINDS, NOUNS, SAGEMAKER, call_of
 from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, Rollout, scalable_target
 from lifecycle.sagemaker.target import Target
 
@@ -49,9 +49,8 @@ def find(settings: Target, aws: Aws, indexed: bool = False) -> list[Resource]:
         elif not indexed:
             names += _listed(settings, aws, kind)
         serving += _described(settings, aws, kind, names, known)
-    jobs = list(_jobs(settings, aws))
+    found = list(_jobs(settings, aws))
     components = [resource.name for resource in serving if resource.kind == COMPONENT]
-    found = jobs
     for name in dict.fromkeys([settings.project_name, *components]):
         found += _scaling(settings, aws, name)
     found += in_order(serving)
@@ -117,9 +116,8 @@ def possible(settings: Target) -> list[str]:
 def _jobs(settings: Target, aws: Aws) -> Iterator[Resource]:
     """Yield the batch transform jobs that run."""
     if settings.target_kind == "job":
-        yield from importlib.import_module("lifecycle.transform.jobs").running(
-            settings, aws
-        )  # only then there
+        module = importlib.import_module("lifecycle.transform.jobs")  # only such projects have it
+        yield from module.running(settings, aws)
 
 
 def find_tagged(settings: Target, aws: Aws, known: Collection[str]) -> list[Resource]:
@@ -196,7 +194,7 @@ def wait_until_stable(
                 f"timed out waiting for {kind} {name}",
                 f"still {status} after {duration(progress.elapsed)}",
             )
-            ends = "stops" if kind == JOB else "deletes"
+            ends = "stops" if KINDS[kind].stops else "deletes"
             next_step = f"do/status shows the state, do/{aws.verb} continues to wait, do/clean {ends} it"
             raise Failure(TIMED_OUT, "timed-out", what, seen, next_step)
         progress.sleep(settings.poll_seconds)

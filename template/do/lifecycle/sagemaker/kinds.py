@@ -87,6 +87,7 @@ _JOBS = Kind(
     "sagemaker.stop_transform_job",
     _stops,
     waits=True,
+    stops=True,
 )
 _TARGETS = (f"{AUTOSCALING}.describe_scalable_targets", f"{AUTOSCALING}.list_tags_for_resource")
 _POLICIES = f"{AUTOSCALING}.describe_scaling_policies"

@@ -5,9 +5,10 @@ from typing import Any
 
 from lifecycle.project import OK, Finding, finding
 from lifecycle.resources import Resource
+from lifecycle.sagemaker import cost as endpoints
 from lifecycle.serverless.target import Target
 
-OVER_BUDGET = "too-dear"
+OVER_BUDGET = endpoints.OVER_BUDGET
 PER_REQUEST = "billed per request: compute time at this memory size, and data"
 PROVISIONED = "provisioned concurrency is billed while the endpoint exists"
 

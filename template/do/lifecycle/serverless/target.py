@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from lifecycle.sagemaker import target
+from lifecycle.sagemaker import model_target
 
 MEMORY_MIB = range(1024, 6145, 1024)
 MOST_CONCURRENCY = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target(target.Target):
+class Target(model_target.Target):
     """The settings in do/config.toml. SageMaker fixes the others: there are no instances and no copies."""
 
     target_kind: ClassVar[Literal["component", "model", "job"]] = "model"
@@ -22,31 +22,14 @@ class Target(target.Target):
     instance_type: str = field(default="serverless inference", init=False)
     derived_for: str = field(default="serverless inference", init=False)
     instance_count: int = field(default=0, init=False)
-    max_instance_count: int = field(default=0, init=False)
-    copies: int = field(default=1, init=False)
-    max_copies: int = field(default=1, init=False)
-    requests_per_copy: int = field(default=1, init=False)
-    scale_to_zero: bool = field(default=False, init=False)
-    accelerators: int = field(default=0, init=False)
-    ami: str = field(default="", init=False)
-    ami_cuda: str = field(default="", init=False)
     usd_per_hour: float = field(default=0.0, init=False)
     price_estimated: bool = field(default=False, init=False)
     max_usd_per_hour: float = field(default=0.0, init=False)
-    detailed_metrics: bool = field(default=False, init=False)
-    metrics_path: str = field(default="", init=False)
-    routing: str = field(default="least-outstanding", init=False)
-    routing_prefix_bytes: int = field(default=0, init=False)
-    routing_concurrency: int = field(default=0, init=False)
-    alarm_errors_percent: float = field(default=0.0, init=False)
-    alarm_latency_ms: int = field(default=0, init=False)
-    alarm_topic: str = field(default="", init=False)
     subnets: list[str] = field(default_factory=list, init=False)
     security_groups: list[str] = field(default_factory=list, init=False)
     network_isolation: bool = field(default=False, init=False)
     kms_key: str = field(default="", init=False)
     provision_seconds: int = field(default=600, init=False)
-    download_seconds: int = field(default=0, init=False)
     startup_seconds: int = field(default=180, init=False)  # the time until /ping must succeed
 
     def _mismatches(self) -> Iterator[tuple[str, str]]:

@@ -4,12 +4,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lifecycle.project import ERROR, OK, Finding, finding
+from lifecycle.project import Finding
 from lifecycle.resources import Resource
+from lifecycle.sagemaker import cost as endpoints
 from lifecycle.transform.target import Target
 
-PRICE_REGION = "us-east-1"
-OVER_BUDGET = "too-dear"
+OVER_BUDGET, PRICE_REGION = endpoints.OVER_BUDGET, endpoints.PRICE_REGION
 
 
 def of(settings: Target) -> dict[str, Any]:
@@ -32,17 +32,8 @@ def summary(settings: Target) -> str:
 
 def check(settings: Target) -> Finding:
     """Return whether the cost of a job is within the limit."""
-    limit = settings.max_usd_per_hour
-    if limit and not settings.usd_per_hour:
-        what, next_step = f"the price of {settings.instance_type} is unknown", "set usd_per_hour to its price"
-        seen = f"max_usd_per_hour = {limit}"
-        return finding(OVER_BUDGET, ERROR, what, seen, f"{next_step}, or max_usd_per_hour to 0")
-    if limit and settings.instance_count * settings.usd_per_hour > limit:
-        next_step = "use fewer or cheaper instances, or increase max_usd_per_hour in do/config.toml"
-        what = f"a job costs more than the limit of ${limit:.2f}/h"
-        return finding(OVER_BUDGET, ERROR, what, summary(settings), next_step)
-    seen = f"within ${limit:.2f}/h" if limit else "max_usd_per_hour = 0"
-    return finding("cost", OK, "cost limit" if limit else "no cost limit", seen)
+    what = f"a job costs more than the limit of ${settings.max_usd_per_hour:.2f}/h"
+    return endpoints.limited(settings, settings.instance_count, what, summary(settings))
 
 
 def per_hour(settings: Target, endpoint: Resource) -> float | None:

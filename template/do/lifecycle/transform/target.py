@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from lifecycle.formats import Format
-from lifecycle.sagemaker import target
+from lifecycle.sagemaker import model_target
 from lifecycle.sagemaker.formats import FORMATS
 
 STRATEGIES = ("MultiRecord", "SingleRecord")
@@ -25,7 +25,7 @@ LOCATION = Format(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target(target.Target):
+class Target(model_target.Target):
     """The settings in do/config.toml. A job has instances while it runs, and no copies or endpoint."""
 
     setting_formats: ClassVar[Mapping[str, Format]] = {**FORMATS, "batch_location": LOCATION}
@@ -37,26 +37,9 @@ class Target(target.Target):
     max_concurrent_transforms: int
     invocation_retries: int
     job_expires_after_hours: float
-    max_instance_count: int = field(default=0, init=False)
-    copies: int = field(default=1, init=False)
-    max_copies: int = field(default=1, init=False)
-    requests_per_copy: int = field(default=1, init=False)
-    scale_to_zero: bool = field(default=False, init=False)
     memory_mib: int = field(default=0, init=False)
-    accelerators: int = field(default=0, init=False)
-    ami: str = field(default="", init=False)
-    ami_cuda: str = field(default="", init=False)
     expires_after_hours: float = field(default=0.0, init=False)  # a model costs nothing
-    detailed_metrics: bool = field(default=False, init=False)
-    metrics_path: str = field(default="", init=False)
-    routing: str = field(default="least-outstanding", init=False)
-    routing_prefix_bytes: int = field(default=0, init=False)
-    routing_concurrency: int = field(default=0, init=False)
-    alarm_errors_percent: float = field(default=0.0, init=False)
-    alarm_latency_ms: int = field(default=0, init=False)
-    alarm_topic: str = field(default="", init=False)
     provision_seconds: int = field(default=86400, init=False)  # the limit of a job with wait_seconds = 0
-    download_seconds: int = field(default=0, init=False)
     startup_seconds: int = field(default=0, init=False)
 
     @property
