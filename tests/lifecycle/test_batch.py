@@ -219,6 +219,7 @@ def test_a_job_that_is_left_is_adopted_and_clean_stops_it(deployed: Project) -> 
 
 def test_a_job_over_its_time_is_stopped_and_the_model_stays(deployed: Project) -> None:
     running(deployed, rows(deployed), "--set", "job_expires_after_hours=0.00001")
+    time.sleep(1)  # times of expiry have whole seconds
     assert "EXPIRED" in deployed.succeed("status").out
     assert "transform job" in deployed.succeed("clean", "--expired", "--yes").out
     assert [job["TransformJobStatus"] for job in jobs(deployed)] == ["Stopped"]

@@ -61,6 +61,10 @@ def plant_others(project: Project) -> list[str]:
         RuntimeConfig={"CopyCount": 1},
         Tags=LISTED,
     )
+    # Its container creates a log group when it starts.
+    named = {"InferenceComponentName": OTHER}
+    while sagemaker.describe_inference_component(**named)["InferenceComponentStatus"] != "InService":
+        pass
     target = {
         "ServiceNamespace": "sagemaker",
         "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
