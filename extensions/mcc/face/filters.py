@@ -107,6 +107,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "replicas_problem": piped_second(hyperpod_answers.replicas_problem),
     "request_kinds": engines.request_kinds,
     "requirements": locks.requirements,
+    "with_hashes": locks.with_hashes,
     "routes_of": engines.routes,
     "server": selected.server,
     "setting": for_user(offers.setting),

@@ -9,14 +9,14 @@ from functools import cache
 from typing import Any
 
 from ..artifacts import suitable
-from ..catalog import catalog
+from ..catalog import catalog, wheel_hashes
 from ..catalog.entries.predictive import Framework, Others, python_of_image
-from ..errors.errors import InvalidAnswer
+from ..errors.errors import CatalogError, InvalidAnswer
 from ..sources import packages
 from ..sources.packages import NotResolved
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-FIELDS = ("framework", "version", "as_of", "pythons", "requirements", "pandas")  # of a stored lock
+FIELDS = ("framework", "version", "as_of", "pythons", "requirements", "pandas", "hashes")  # of a stored lock
 DAYS_AFTER = 8  # with 90, some libraries are given a numpy that they cannot be imported with
 LATER_DAYS = 180  # tried, and then no day, where the model needs newer libraries than those of the first days
 OLD_DAYS = 730
@@ -30,7 +30,8 @@ def look_up(
     """Return the lock of a version to store, {} if the catalog has one or the version cannot be resolved.
 
     Its fields: the framework and version that it is for, the day that numeric libraries are of (`as_of`, ""
-    for the newest), the versions of Python, the pins, and those of pandas. Raise InvalidAnswer.
+    for the newest), the versions of Python, the pins, those of pandas, and the SHA-256 of the wheels of all
+    pins. Raise InvalidAnswer.
     """
     facts = catalog.frameworks()[framework]
     others = facts.resolvable(version)
@@ -77,6 +78,20 @@ def requirements(
     by_name = {_name(pin): pin for pin in (*own, *catalog.web_servers()[server].requirements)}
     unused = catalog.frameworks()[framework].formats[model_format].unused if model_format else ()
     return [by_name[name] for name in sorted(by_name) if name not in unused]
+
+
+def with_hashes(requirements: Sequence[str], lock: Mapping[str, Any] | None = None) -> list[str]:
+    """Return pins as lines of a requirements file, each with the SHA-256 of its wheels.
+
+    They are those of the catalog and of a stored lock. Raise CatalogError for a pin without a hash.
+    """
+    stored = lock["hashes"] if lock else {}
+    hashes = {}
+    for pin in map(packages.without_marker, requirements):
+        hashes[pin] = sorted({*wheel_hashes.known().get(pin, ()), *stored.get(pin, ())})
+        if not hashes[pin]:
+            raise CatalogError(f"hashes.yml has no hash of {pin}: run catalog/refresh_hashes.py")
+    return packages.with_hashes(requirements, hashes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,10 +178,13 @@ def _lock(
     constraints = servers if as_of else [*servers, *others.caps]
     lock = packages.resolve(direct, constraints, unused, as_of, fitting, others.overrides)
     pandas: list[str] = []
+    hashes = dict(lock.hashes)
     if others.pandas:
         below = [*servers, *lock.requirements]
         with_pandas = packages.resolve([*direct, *others.pandas], below, unused, "", lock.pythons)
         pandas = [pin for pin in with_pandas.requirements if pin not in lock.requirements]
+        own = set(map(packages.without_marker, pandas))
+        hashes |= {pin: digests for pin, digests in with_pandas.hashes.items() if pin in own}
     return {
         "framework": framework,
         "version": version,
@@ -174,6 +192,7 @@ def _lock(
         "pythons": list(lock.pythons),
         "requirements": list(lock.requirements),
         "pandas": pandas,
+        "hashes": {pin: list(digests) for pin, digests in hashes.items()},
     }
 
 

@@ -23,6 +23,7 @@ MOST = 3  # problems that are listed
 LINE = re.compile(rf"[^\x00-\x1f\x7f\x85\u2028\u2029]{{0,{LONGEST}}}")
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 ID = re.compile(r"[a-z0-9-]{4,64}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 COMMIT = re.compile(r"|[0-9a-f]{40}")
 QUANTITY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?(m|Ki|Mi|Gi|Ti)?")
 PIN = re.compile(
@@ -66,6 +67,20 @@ PINS: Rule = (
     lambda value: isinstance(value, list) and all(type(pin) is str and PIN.fullmatch(pin) for pin in value),
     "a list of pins",
 )
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and SHA256.fullmatch(value) is not None
+
+
+HASHES: Rule = (
+    lambda value: (
+        isinstance(value, dict)
+        and all(type(pin) is str and PIN.fullmatch(pin) for pin in value)
+        and all(isinstance(digests, list) and all(map(_is_digest, digests)) for digests in value.values())
+    ),
+    "hashes by pin",
+)
 FIELDS: Mapping[str, Mapping[str, Rule]] = {  # of others, and of later versions, any plain value will do
     "framework_lock": {
         **dict.fromkeys(("framework", "version", "as_of"), ONE_WORD),
@@ -74,6 +89,7 @@ FIELDS: Mapping[str, Mapping[str, Rule]] = {  # of others, and of later versions
             "a list of Python versions",
         ),
         **dict.fromkeys(("requirements", "pandas"), PINS),
+        "hashes": HASHES,
     },
     "hosting": {
         **dict.fromkeys(("memory_mib", "accelerators", "max_instance_count", "copies"), WHOLE),

@@ -94,6 +94,17 @@ def resolve(
     return lock
 
 
+def with_hashes(requirements: Sequence[str], hashes: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the lines of a requirements file with hashes, as do/lock writes them. `hashes` are by pin."""
+    lines: list[str] = _of_project("predictive/resolver.py").with_hashes(requirements, hashes)
+    return lines
+
+
+def without_marker(requirement: str) -> str:
+    """Return a pin without the platforms that it is for."""
+    return requirement.partition(";")[0].strip()
+
+
 def _same(version: str, other: str) -> bool:
     """Return whether two versions differ only in zeros at the end."""
     plain = [re.sub(r"(\.0)+$", "", text) for text in (version, other)]

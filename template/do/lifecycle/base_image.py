@@ -25,7 +25,7 @@ CHOOSE = "copier update --trust -d base_image="
 
 def findings() -> Iterator[Finding]:
     """Yield whether the base image loads the model, and the vulnerabilities of what is in it."""
-    image, table = base_image(), read_toml(TABLE)
+    image, table = base_image().partition("@")[0], read_toml(TABLE)
     entry = next((row for row in table["images"] if row["image"] == image), None)
     if entry is None or entry["outcome"] == "unknown":
         seen = f"{image} is not among the known images"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from lifecycle import checks, engine, policies, project, registry
+from lifecycle import checks, engine, pin, policies, project, registry
 from lifecycle.aws import Aws
 from lifecycle.project import (
     ERROR,
@@ -83,6 +83,7 @@ def of_this_machine(settings: Config, selected: str) -> Iterator[Finding]:
     from lifecycle.served import local  # it imports the runtime, which only a rendered project has
 
     yield from local.findings()
+    yield from pin.findings()
     try:
         program = engine.find(selected)
     except Failure as failure:

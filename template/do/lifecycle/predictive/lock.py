@@ -12,7 +12,7 @@ from lifecycle.project import PRECONDITION, PROJECT, USAGE, Config, Failure, Res
 
 DIRECT, PINS = PROJECT / "requirements.in", PROJECT / "requirements.txt"
 SECONDS = 120.0
-HEAD = "# All packages, pinned, for Python {}. Install with --no-deps."
+HEAD = "# All packages, pinned, for Python {}. Install with --no-deps --require-hashes."
 OPTION = re.compile(r"#\s*(as-of|without|override):\s*(.*)")
 IMAGE = re.compile(r"^FROM (?:\S*/)?python:(3\.[0-9]+)", re.MULTILINE)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -60,9 +60,9 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
             PRECONDITION, "unresolved", "the requirements do not fit together", str(error), next_step
         ) from None
     notice = _without_wheels(lock)
-    after = [HEAD.format(", ".join(lock.pythons)), *lock.requirements]
+    after = [HEAD.format(", ".join(lock.pythons)), *resolver.with_hashes(lock.requirements, lock.hashes)]
     changes = difference(before, after)
-    if after == before:
+    if not changes and _allows(before, after):
         return {"changes": [], "text": "requirements.txt is up to date"}
     replace_text(PINS, "".join(f"{line}\n" for line in after))
     following = "do/run --local and do/build install them. Commit requirements.in and requirements.txt."
@@ -101,6 +101,12 @@ def difference(before: list[str], after: list[str]) -> list[str]:
         elif old[name] != new[name]:
             lines.append(f"  {name} {old[name]} -> {new[name]}")
     return lines
+
+
+def _allows(before: list[str], after: list[str]) -> bool:
+    """Return whether a file has the same pins, with these hashes or more."""
+    old, new = ({line.removesuffix(" \\") for line in lines} for lines in (before, after))
+    return new <= old
 
 
 def _without_wheels(lock: resolver.Lock) -> str:

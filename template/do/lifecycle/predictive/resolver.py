@@ -13,9 +13,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -39,6 +40,7 @@ MARKERS = {
 }
 MACHINE = "platform_machine"
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
+LOCK_FILE = "pylock.toml"  # uv writes the format of this name, with the hash of each wheel
 Pins = dict[str, str]  # package -> version
 
 
@@ -64,11 +66,26 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Package:
+    """A version of a package, and the SHA-256 of each file that it is installed from."""
+
+    version: str
+    hashes: tuple[str, ...]
+
+
+Found = dict[str, Package]  # by package
+
+
+@dataclass(frozen=True)
 class Lock:
-    """Versions of Python that have wheels for all pins, oldest first, and the pins, sorted by name."""
+    """Versions of Python that have wheels for all pins, oldest first, and the pins, sorted by name.
+
+    `hashes` are the SHA-256 of the wheels for these versions and all platforms, by pin without its marker.
+    """
 
     pythons: tuple[str, ...]
     requirements: tuple[str, ...]
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,8 +114,8 @@ def resolve(uv: Uv, wanted: Wanted, pythons: Sequence[str]) -> Lock:
         oldest, base = run.first(pythons)
         cases = list(itertools.product(pythons[pythons.index(oldest) :], PLATFORMS))
         with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
-            results = list(pool.map(lambda case: run.pins(case[0], case[1], base), cases))
-    found = {case: pins for case, pins in zip(cases, results, strict=True) if isinstance(pins, dict)}
+            results = list(pool.map(lambda case: run.packages(case[0], case[1], base), cases))
+    found = {case: one for case, one in zip(cases, results, strict=True) if isinstance(one, dict)}
     return _joined(found, oldest, next((text for text in results if isinstance(text, str)), ""))
 
 
@@ -112,24 +129,43 @@ def packages(requirements: Sequence[str]) -> Pins:
     return {_normalized(pin[1]): pin[2] for line in requirements if (pin := PIN.match(line.strip()))}
 
 
+def with_hashes(requirements: Sequence[str], hashes: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the lines of a requirements file that pip installs with --require-hashes.
+
+    `hashes` are by pin, without its marker; KeyError for a pin without one.
+    """
+    lines = list[str]()
+    for requirement in requirements:
+        own = [f"    --hash=sha256:{digest}" for digest in hashes[without_marker(requirement)]]
+        lines += [f"{line} \\" for line in (requirement, *own[:-1])] + own[-1:]
+    return lines
+
+
+def without_marker(requirement: str) -> str:
+    """Return a pin without the platforms that it is for."""
+    return requirement.partition(";")[0].strip()
+
+
 def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _joined(found: Mapping[tuple[str, str], Pins], oldest: str, reason: str) -> Lock:
-    """Join the pins of all Pythons and platforms. A Python that contradicts an older one is left out."""
+def _joined(found: Mapping[tuple[str, str], Found], oldest: str, reason: str) -> Lock:
+    """Join the packages of all Pythons and platforms. A Python that contradicts an older one is left out."""
     pythons, wanted_by = list[str](), dict[str, set[str]]()
-    versions = Pins()
+    versions, hashes = Pins(), dict[str, set[str]]()
     for python in dict.fromkeys(python for python, _ in found):
         own = {platform: found[python, platform] for platform in PLATFORMS if (python, platform) in found}
-        differs = any(versions.get(name, pin) != pin for pins in own.values() for name, pin in pins.items())
-        if differs or not set(REQUIRED) <= set(own) or not _is_consistent(list(own.values())):
+        pins = {(name, package.version) for packages in own.values() for name, package in packages.items()}
+        differs = any(versions.get(name, version) != version for name, version in pins)
+        if differs or not set(REQUIRED) <= set(own) or len(pins) != len(dict(pins)):
             continue
         pythons.append(python)
-        for platform, pins in own.items():
-            versions |= pins
-            for name in pins:
+        versions |= dict(pins)
+        for platform, packages in own.items():
+            for name, package in packages.items():
                 wanted_by.setdefault(name, set()).add(platform)
+                hashes.setdefault(name, set()).update(package.hashes)
     if not pythons:
         raise Unresolved(reason or f"no version of each package has wheels for Python {oldest}")
     everywhere = set[str]().union(*wanted_by.values())
@@ -137,13 +173,32 @@ def _joined(found: Mapping[tuple[str, str], Pins], oldest: str, reason: str) -> 
     for name in sorted(versions):
         marker = "" if wanted_by[name] == everywhere else f" ; {MARKERS[frozenset(wanted_by[name])]}"
         lines.append(f"{name}=={versions[name]}{marker}")
-    return Lock(tuple(pythons), tuple(lines))
+    by_pin = {f"{name}=={versions[name]}": tuple(sorted(hashes[name])) for name in sorted(versions)}
+    return Lock(tuple(pythons), tuple(lines), by_pin)
 
 
-def _is_consistent(all_pins: Sequence[Pins]) -> bool:
-    """Return whether no package has two versions."""
-    versions = {(name, pin) for pins in all_pins for name, pin in pins.items()}
-    return len(versions) == len({name for name, _ in versions})
+def read_lock(text: str) -> Found:
+    """Return the packages of a pylock.toml. Raise Unresolved if uv wrote another format."""
+    try:
+        listed = tomllib.loads(text)["packages"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        raise Unresolved("this uv does not write pylock.toml: pip install -U uv") from None
+    found = Found()
+    for package in listed:
+        files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else ())]
+        digests = tuple(file["hashes"]["sha256"] for file in files if "sha256" in file.get("hashes", {}))
+        if not digests:
+            raise Unresolved(f"the package index has no SHA-256 of {package['name']} {package['version']}")
+        found[_normalized(package["name"])] = Package(package["version"], digests)
+    return found
+
+
+def _kept(pins: Sequence[str]) -> str:
+    """Return a pylock.toml with pins, whose versions uv keeps where they fit."""
+    lines = ['lock-version = "1.0"', 'created-by = "do/lock"']
+    for name, version in packages(pins).items():
+        lines += ["[[packages]]", f'name = "{name}"', f'version = "{version}"']
+    return "".join(f"{line}\n" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -159,14 +214,14 @@ class _Run:
         """Return the oldest Python with a resolution on Linux, and its pins."""
         reason = "no version of Python is left to resolve for"
         for python in pythons:
-            pins = self.pins(python, LINUX_X86, {})
-            if isinstance(pins, dict):
-                return python, pins
-            reason = pins
+            found = self.packages(python, LINUX_X86, {})
+            if isinstance(found, dict):
+                return python, {name: package.version for name, package in found.items()}
+            reason = found
         raise Unresolved(reason)
 
-    def pins(self, python: str, platform: str, base: Pins) -> Pins | str:
-        """Return the pins for one Python and platform with the versions of `base`, or why there are none."""
+    def packages(self, python: str, platform: str, base: Pins) -> Found | str:
+        """Return the packages of a platform with the versions of `base`, or why there are none."""
         here = self.folder / f"{python}-{platform}-{len(base)}"
         here.mkdir()
         fixed = [f"{name}=={version}" for name, version in base.items()]
@@ -176,8 +231,8 @@ class _Run:
             "unused.txt": self.wanted.unused,
             # A package for some machines only is so for those that depend on it, too.
             "overrides.txt": [*(x for x in self.wanted.direct if MACHINE in x), *self.wanted.overrides],
-            "pins.txt": self.wanted.kept,  # uv keeps the versions of the file that it writes
         }
+        (here / LOCK_FILE).write_text(_kept(self.wanted.kept), "utf-8")  # uv keeps what the file had
         for name, lines in texts.items():
             (here / name).write_text("".join(f"{line}\n" for line in lines), "utf-8")
         command = [*self.uv.command, "pip", "compile", "direct.in", "--quiet", "--only-binary", ":all:"]
@@ -189,7 +244,7 @@ class _Run:
             "--overrides",
             "overrides.txt",
             "--output-file",
-            "pins.txt",
+            LOCK_FILE,
         ]
         command += ["--python-version", python, "--python-platform", platform, "--no-python-downloads"]
         command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
@@ -198,7 +253,7 @@ class _Run:
             command += [part for value in dated for part in ("--exclude-newer-package", value)]
         return self._run(command, here)
 
-    def _run(self, command: Sequence[str], here: Path) -> Pins | str:
+    def _run(self, command: Sequence[str], here: Path) -> Found | str:
         environ = {**OLDEST_MACOS, "UV_HTTP_RETRIES": "1", "UV_HTTP_TIMEOUT": "5", **self.uv.environ}
         remaining = max(self.end - monotonic(), 0.1)
         try:
@@ -211,4 +266,4 @@ class _Run:
             return f"uv cannot be started: {error}"
         if ended.returncode:
             return " ".join(re.sub(r"[^ -~]", " ", ended.stderr).split()) or "uv failed without a message"
-        return packages((here / "pins.txt").read_text("utf-8").splitlines())
+        return read_lock((here / LOCK_FILE).read_text("utf-8"))
