@@ -107,7 +107,8 @@ def environment(pins: tuple[str, ...], requirements: Path, shared: tuple[str, ..
     cannot be installed.
     """
     folder = WORK / f"peer-{pins[0].partition('==')[0]}"
-    listed = [*pins, *(x for x in requirements.read_text().splitlines() if x.partition("==")[0] in shared)]
+    of_project = [line.removesuffix(" \\") for line in requirements.read_text().splitlines()]
+    listed = [*pins, *(line for line in of_project if line.partition("==")[0] in shared)]
     python, installed = folder / "bin" / "python", folder / "installed.txt"
     if not installed.exists() or installed.read_text().split() != listed:
         uv = Path(sys.executable).with_name("uv")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from extensions.mcc.catalog import catalog
+from extensions.mcc.catalog import catalog, wheel_hashes
 from extensions.mcc.interview import locks
 from tests.lifecycle.commands import NAME, imported
 from tests.lifecycle.conftest import copied
@@ -26,12 +26,16 @@ def locked(
 ) -> tuple[Any, list[Any]]:
     """Run do/lock with a resolution in place of uv's; return its result and the resolutions it asked for."""
     calls: list[Any] = []
+    known = wheel_hashes.known()
 
     def resolve(uv: Any, wanted: Any, pythons: Any) -> Any:
         calls.append(wanted)
         if "error" in answer:
             raise lock.resolver.Unresolved(answer["error"])
-        return lock.resolver.Lock(tuple(answer.get("pythons", pythons)), tuple(answer["pins"]))
+        digests = {
+            pin.partition(" ;")[0]: known.get(pin.partition(" ;")[0], ("0" * 64,)) for pin in answer["pins"]
+        }
+        return lock.resolver.Lock(tuple(answer.get("pythons", pythons)), tuple(answer["pins"]), digests)
 
     monkeypatch.setattr(lock.resolver, "resolve", resolve)
     monkeypatch.setattr(lock.resolver, "find_uv", lambda: ["uv"])
@@ -39,9 +43,9 @@ def locked(
 
 
 def pins_of(folder: Path) -> list[str]:
-    return [
-        line for line in (folder / "requirements.txt").read_text().splitlines() if not line.startswith("#")
-    ]
+    """Return the pins of requirements.txt, each with its marker, without the hashes."""
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    return [line.removesuffix(" \\") for line in lines if not line.startswith(("#", " "))]
 
 
 def test_an_added_package_is_pinned_and_the_others_stay(
@@ -54,8 +58,12 @@ def test_an_added_package_is_pinned_and_the_others_stay(
     changed = [pin.replace("numpy==2.4.6", "numpy==2.5.0") for pin in before if not pin.startswith("orjson")]
     result, [wanted] = locked(lock, monkeypatch, pins=[*changed, "category-encoders==2.11.2"])
     assert result["changes"] == ["+ category-encoders 2.11.2", "  numpy 2.4.6 -> 2.5.0", "- orjson 3.13.0"]
-    assert wanted.kept == before and "scikit-learn==1.7.1" in wanted.direct
+    assert [
+        pin.removesuffix(" \\") for pin in wanted.kept
+    ] == before and "scikit-learn==1.7.1" in wanted.direct
     assert pins_of(folder) == [*changed, "category-encoders==2.11.2"]
+    added = f"category-encoders==2.11.2 \\\n    --hash=sha256:{'0' * 64}\n"
+    assert (folder / "requirements.txt").read_text().endswith(added)
     assert (
         (folder / "requirements.txt")
         .read_text()
@@ -72,6 +80,18 @@ def test_the_pins_of_the_template_are_up_to_date(
     result, [wanted] = locked(lock, monkeypatch, upgrade=True, pins=pins_of(folder))
     assert result == {"changes": [], "text": "requirements.txt is up to date"} and wanted.kept == []
     assert (folder / "requirements.txt").read_text() == text
+
+
+def test_a_wheel_that_the_file_does_not_allow_is_added(
+    project: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, lock = project
+    path = folder / "requirements.txt"
+    text = path.read_text()
+    digest = wheel_hashes.known()["joblib==1.4.2"][0]
+    path.write_text(text.replace(digest, "f" * 64))
+    result, _ = locked(lock, monkeypatch, pins=pins_of(folder))
+    assert path.read_text() == text and "Commit" in result["text"]
 
 
 @pytest.mark.parametrize(

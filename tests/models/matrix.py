@@ -102,7 +102,7 @@ def served(rows: Sequence[Row]) -> Iterator[Row]:
         python = next(filter(None, map(environments.python_of, listed)), None)
         if python is None:
             raise RuntimeError(f"{pins[0]}: none of these is on this machine")
-        packages = [line for line in pins if line and not line.startswith("#")]
+        packages = [line.removesuffix(" \\") for line in pins if not line.startswith(("#", " "))]
         interpreter = environments.made(python, packages, ["--no-deps"])
         command = [str(interpreter), str(HERE / "serve.py"), *(str(row.project) for row in left)]
         done = subprocess.run(command, capture_output=True, text=True)

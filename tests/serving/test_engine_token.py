@@ -47,9 +47,14 @@ def test_the_token_is_read_from_its_secret_and_shown_nowhere(
     render: Render, secrets: dict[str, str], config: str
 ) -> None:
     project = render("chat", deployment_config=config, offline=True, hf_token_secret_arn=ARN)
-    install = (project / "Dockerfile").read_text().partition("--no-deps --target")[2].partition("COPY")[0]
-    pins = (project / "do" / "requirements.txt").read_text().splitlines()[1:]
-    assert "boto3==" in install and all(pin in install.split() for pin in pins)
+    options = "--no-deps --require-hashes --target /opt/program/packages -r /requirements.txt"
+    assert (
+        f"COPY requirements.txt /\nRUN python3 -m pip install --no-cache-dir {options}\n"
+        in (project / "Dockerfile").read_text()
+    )
+    pins = (project / "requirements.txt").read_text().splitlines()[1:]
+    assert pins == (project / "do" / "requirements.txt").read_text().splitlines()[1:]
+    assert pins[0].startswith("boto3==") and "!requirements.txt" in (project / ".dockerignore").read_text()
     done, called = serve(project, **secrets)
     assert called, done.stderr
     assert called.pop("HF_TOKEN") == TOKEN

@@ -24,7 +24,7 @@ VERSIONS = {"1.7.1": "2.3.3", "1.9.1": "3.1.1"}  # scikit-learn with pandas
 @pytest.mark.parametrize("version", VERSIONS)
 def test_tables_are_answered_as_by_the_library(render: Render, version: str) -> None:
     project = render(framework="sklearn", framework_version=version, pandas=True)
-    assert f"pandas=={VERSIONS[version]}\n" in (project / "requirements.txt").read_text()
+    assert f"pandas=={VERSIONS[version]} \\\n" in (project / "requirements.txt").read_text()
     shutil.copytree(CHECKS, project / "checks")
     for name in ("semantics", "matrix", "forms", "outputs", "signature"):
         source = f"import sys; sys.path.insert(0, 'checks'); import {name}"

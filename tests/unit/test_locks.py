@@ -1,12 +1,14 @@
 """A version that the catalog has no lock of: what is resolved, what is stored, and what is refused."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from extensions.mcc.artifacts import suitable
-from extensions.mcc.errors.errors import InvalidAnswer
+from extensions.mcc.catalog import catalog, selected, wheel_hashes
+from extensions.mcc.errors.errors import CatalogError, InvalidAnswer
 from extensions.mcc.interview import answers, base_images, locks, stored
 from extensions.mcc.sources import packages
 
@@ -19,6 +21,7 @@ LOCK = {
     "pythons": ["3.11"],
     "requirements": ["numpy==2.0.0", "scikit-learn==1.5.1", "typing-extensions==4.0.0"],
     "pandas": ["pandas==2.3.3"],
+    "hashes": {"numpy==2.0.0": ["0" * 64], "scikit-learn==1.5.1": ["1" * 64, "2" * 64]},
 }
 
 
@@ -27,6 +30,7 @@ class Pins:
 
     pythons = ("3.11", "3.12")
     requirements = ("numpy==2.0.0", "scikit-learn==1.5.1")
+    hashes = LOCK["hashes"]
 
 
 @pytest.fixture
@@ -159,6 +163,34 @@ def test_a_pin_of_the_web_server_replaces_that_of_the_lock() -> None:
     assert "pandas==2.3.3" not in locks.requirements("sklearn", "1.5.1", "http-flask", "pkl", False, LOCK)
 
 
+def test_each_pin_has_the_hashes_of_the_catalog_and_of_the_lock() -> None:
+    lines = locks.with_hashes(["numpy==2.0.0", "scikit-learn==1.5.1", "typing-extensions==4.16.0"], LOCK)
+    assert lines[:2] == ["numpy==2.0.0 \\", f"    --hash=sha256:{'0' * 64}"]
+    assert lines[2:5] == ["scikit-learn==1.5.1 \\", *_hashes("1" * 64, "2" * 64)]
+    assert lines[5] == "typing-extensions==4.16.0 \\" and lines[6] == "    --hash=sha256:" + lines[6][-64:]
+    with pytest.raises(CatalogError, match=r"no hash of numpy==9\.9: run catalog/refresh_hashes\.py"):
+        locks.with_hashes(["numpy==9.9"])
+
+
+def _hashes(*digests: str) -> list[str]:
+    return [f"    --hash=sha256:{digests[0]} \\", f"    --hash=sha256:{digests[1]}"]
+
+
+def test_the_catalog_has_the_hashes_of_its_pins_and_no_others() -> None:
+    """PyTorch for CPUs is on an index of its own; tomli is in includes/tomli.dockerfile.jinja."""
+    lists = [server.requirements for server in catalog.web_servers().values()]
+    lists += [target.requirements for target in catalog.targets().values()]
+    lists += [selected.load_generator(kind).requirements for kind in ("chat", "")]
+    for facts in catalog.frameworks().values():
+        for version in facts.versions:
+            lists += [version.requirements, version.pandas.requirements if version.pandas else ()]
+    for name, backend in catalog.triton().items():
+        lists += [each.requirements for each in backend.environments.values() if name != "triton-pytorch"]
+    pins = {packages.without_marker(pin) for pins in lists for pin in pins}
+    assert set(wheel_hashes.known()) == {*pins, "tomli==2.5.0"}
+    assert all(re.fullmatch("[0-9a-f]{64}", each) for own in wheel_hashes.known().values() for each in own)
+
+
 def test_the_image_has_a_python_of_the_lock() -> None:
     assert base_images.default("http-flask", "", "sklearn", "1.5.1", lock=LOCK) == "python:3.11-slim"
     assert "need one of 3.11" in base_images.problem_for_version(
@@ -175,6 +207,8 @@ def test_the_image_has_a_python_of_the_lock() -> None:
         ("pythons", ["3.11 /etc"]),
         ("pythons", []),
         ("as_of", "$(id)"),
+        ("hashes", {"numpy==2.0.0": ["0" * 64 + "\nevil"]}),
+        ("hashes", {"numpy==2.0.0 --index-url=x": ["0" * 64]}),
     ],
 )
 def test_a_stored_lock_has_nothing_but_pins(field: str, value: Any) -> None:

@@ -16,7 +16,8 @@ def test_a_resolved_version_is_kept_without_a_look_up(
     made = tmp_path / "made"
     make(source, made, framework="xgboost", model_format="json", framework_version="3.0.2")
     pins = (made / "requirements.txt").read_text()
-    assert "xgboost-cpu==3.0.2 ; sys_platform == 'linux'\n" in pins and "numpy==2.2.6\n" in pins
+    assert "xgboost-cpu==3.0.2 ; sys_platform == 'linux' \\\n    --hash=sha256:" in pins
+    assert "numpy==2.2.6 \\\n    --hash=sha256:" in pins
     assert "FROM python:3.12-slim\n" in (made / "Dockerfile").read_text()
     assert (
         "uv resolves one, with numeric libraries of the time of its release (2025-05-25)"
@@ -27,6 +28,8 @@ def test_a_resolved_version_is_kept_without_a_look_up(
 
     servers = source / "catalog" / "web_servers.yml"
     servers.write_text(servers.read_text().replace("typing-extensions==4.16.0", "typing-extensions==4.99.0"))
+    hashes = source / "catalog" / "hashes.yml"
+    hashes.write_text(hashes.read_text().replace("typing-extensions==4.16.0", "typing-extensions==4.99.0"))
     release(source, "v2")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")  # nothing is looked up
