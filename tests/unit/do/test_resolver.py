@@ -10,7 +10,7 @@ import pytest
 from lifecycle.predictive import resolver
 
 FAKE = """
-import json, sys, time
+import json, os, sys, time
 arguments = sys.argv[1:]
 python = arguments[arguments.index("--python-version") + 1]
 platform = arguments[arguments.index("--python-platform") + 1]
@@ -20,7 +20,8 @@ answer = ANSWERS.get(f"{python} {platform}", ANSWERS.get(platform, ANSWERS.get(p
 if answer is None:
     sys.exit(" No solution found for " + python)
 time.sleep(answer if isinstance(answer, float) else 0)
-open(CALLS + ".kept", "w").write(open("pylock.toml").read())
+if os.path.exists("pylock.toml"):
+    open(CALLS + ".kept", "w").write(open("pylock.toml").read())
 with open("pylock.toml", "w") as output:
     for line in str(answer).split():
         name, _, version = line.partition("==")

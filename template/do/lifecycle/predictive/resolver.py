@@ -232,7 +232,8 @@ class _Run:
             # A package for some machines only is so for those that depend on it, too.
             "overrides.txt": [*(x for x in self.wanted.direct if MACHINE in x), *self.wanted.overrides],
         }
-        (here / LOCK_FILE).write_text(_kept(self.wanted.kept), "utf-8")  # uv keeps what the file had
+        if self.wanted.kept:  # uv keeps what the file had, and accepts none without packages
+            (here / LOCK_FILE).write_text(_kept(self.wanted.kept), "utf-8")
         for name, lines in texts.items():
             (here / name).write_text("".join(f"{line}\n" for line in lines), "utf-8")
         command = [*self.uv.command, "pip", "compile", "direct.in", "--quiet", "--only-binary", ":all:"]
