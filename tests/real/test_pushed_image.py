@@ -60,6 +60,21 @@ def test_what_was_built_here_is_in_the_registry(do: Do, real_aws: FakeAws, tmp_p
     assert (checks["image"], checks["pushed-image"], checks["role"]) == ("ok", "ok", "error")
 
 
+def test_a_pinned_base_image_is_built_from(do: Do, project: Path) -> None:
+    """The base image is in ECR: its digest comes from there, and the engine pulls the image by it."""
+    do("build")
+    digest = do("push")["result"]["digest"]
+    base = f"{HOST}/abalone-age:latest"
+    (project / "Dockerfile").write_text(f"FROM {base}\nCOPY serving/ /opt/program/more/\n")
+    assert do("pin", "--check", code=6)["result"]["images"] == [
+        {"image": base, "before": "", "digest": digest}
+    ]
+    do("pin")
+    assert (project / "Dockerfile").read_text().startswith(f"FROM {base}@{digest}\n")
+    assert do("pin", "--check")["result"]["images"][0]["before"] == digest
+    do("build")
+
+
 def test_what_codebuild_built_is_in_the_registry(do: Do, real_aws: FakeAws, project: Path) -> None:
     stack.create(real_aws, project)
     built = do("submit")["result"]

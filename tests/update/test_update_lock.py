@@ -5,6 +5,7 @@ from pathlib import Path
 import copier
 import pytest
 
+from extensions.mcc.catalog import wheel_hashes
 from tests.conftest import release
 from tests.update.versions import OPTIONS, answers_of, make
 
@@ -29,7 +30,8 @@ def test_a_resolved_version_is_kept_without_a_look_up(
     servers = source / "catalog" / "web_servers.yml"
     servers.write_text(servers.read_text().replace("typing-extensions==4.16.0", "typing-extensions==4.99.0"))
     hashes = source / "catalog" / "hashes.yml"
-    hashes.write_text(hashes.read_text().replace("typing-extensions==4.16.0", "typing-extensions==4.99.0"))
+    (digest,) = wheel_hashes.known()["typing-extensions==4.16.0"]
+    hashes.write_text(f"{hashes.read_text()}  typing-extensions==4.99.0: [{digest}]\n")
     release(source, "v2")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")  # nothing is looked up

@@ -92,6 +92,8 @@ def commands(uv: str | None, directory: Path, requirements: Path, chosen: str) -
     """Return the commands that create an environment: with uv if it is installed, otherwise with pip."""
     where, python = str(directory), str(directory / "bin" / "python")
     pins = ["--no-deps", "--requirement", str(requirements)]
+    if "--hash=" in requirements.read_text("utf-8"):  # uv accepts lines without a hash among others
+        pins.insert(0, "--require-hashes")
     if uv:
         return [
             [uv, "venv", "--quiet", "--no-project", "--python", chosen, where],

@@ -43,6 +43,17 @@ LINES = {
         "User: arn:aws:iam::123456789012:user/jane is not authorized to perform: ecr:GetAuthorizationToken": (
             "access-denied"
         ),
+        "ERROR: Hashes are required in --require-hashes mode, but they are missing from some requirements.": (
+            "hash-missing"
+        ),
+        "ERROR: In --require-hashes mode, all requirements must have their versions pinned with ==.": (
+            "hash-missing"
+        ),
+        "error: In `--require-hashes` mode, all requirements must have a hash, but none were provided": (
+            "hash-missing"
+        ),
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.": "hash-mismatch",
+        "  cause: Hash mismatch for `six==1.17.0`": "hash-mismatch",
         "OSError: [Errno 122] Disk quota exceeded: '/tmp/model'": "disk-full",
         "socket.gaierror: [Errno -3] Temporary failure in name resolution": "no-egress",
         "socket.gaierror: [Errno -2] Name or service not known": "no-egress",
