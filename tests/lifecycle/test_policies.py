@@ -69,7 +69,7 @@ OTHERS = {
     "company": [],
     "serverless": [],
     "batch": ["batch"],
-    "base_image_of_ecr": ["build", "codebuild-role", "submit"],
+    "base_image_of_ecr": ["build", "codebuild-role", "pin", "submit"],
 }
 
 
