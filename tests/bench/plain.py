@@ -19,6 +19,10 @@ def load(framework: str, path: str) -> Any:
 
         booster = xgboost.Booster(model_file=path)
         return lambda rows: booster.predict(xgboost.DMatrix(rows))
+    if framework == "lightgbm":
+        import lightgbm
+
+        return lightgbm.Booster(model_file=path).predict
     import tensorflow as tf
 
     model = tf.keras.models.load_model(path)
