@@ -60,9 +60,14 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
             PRECONDITION, "unresolved", "the requirements do not fit together", str(error), next_step
         ) from None
     notice = _without_wheels(lock)
-    after = [HEAD.format(", ".join(lock.pythons)), *resolver.with_hashes(lock.requirements, lock.hashes)]
+    allowed = resolver.hashes(before)
+    # A pin keeps its hashes, also those for other versions of Python, if none is missing.
+    hashes = {
+        pin: own if set(own) - {*allowed.get(pin, ())} else allowed[pin] for pin, own in lock.hashes.items()
+    }
+    after = [HEAD.format(", ".join(lock.pythons)), *resolver.with_hashes(lock.requirements, hashes)]
     changes = difference(before, after)
-    if not changes and _allows(before, after):
+    if after == before:
         return {"changes": [], "text": "requirements.txt is up to date"}
     replace_text(PINS, "".join(f"{line}\n" for line in after))
     following = "do/run --local and do/build install them. Commit requirements.in and requirements.txt."
@@ -101,12 +106,6 @@ def difference(before: list[str], after: list[str]) -> list[str]:
         elif old[name] != new[name]:
             lines.append(f"  {name} {old[name]} -> {new[name]}")
     return lines
-
-
-def _allows(before: list[str], after: list[str]) -> bool:
-    """Return whether a file has the same pins, with these hashes or more."""
-    old, new = ({line.removesuffix(" \\") for line in lines} for lines in (before, after))
-    return new <= old
 
 
 def _without_wheels(lock: resolver.Lock) -> str:

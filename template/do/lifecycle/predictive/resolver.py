@@ -40,6 +40,7 @@ MARKERS = {
 }
 MACHINE = "platform_machine"
 PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)")
+HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 LOCK_FILE = "pylock.toml"  # uv writes the format of this name, with the hash of each wheel
 Pins = dict[str, str]  # package -> version
 
@@ -139,6 +140,17 @@ def with_hashes(requirements: Sequence[str], hashes: Mapping[str, Sequence[str]]
         own = [f"    --hash=sha256:{digest}" for digest in hashes[without_marker(requirement)]]
         lines += [f"{line} \\" for line in (requirement, *own[:-1])] + own[-1:]
     return lines
+
+
+def hashes(lines: Sequence[str]) -> dict[str, list[str]]:
+    """Return the hashes of each pin in the lines of a requirements file, by pin without its marker."""
+    found = dict[str, list[str]]()
+    own = list[str]()
+    for line in lines:
+        if PIN.match(line):
+            own = found.setdefault(without_marker(line.removesuffix(" \\")), [])
+        own += HASH.findall(line)
+    return found
 
 
 def without_marker(requirement: str) -> str:
