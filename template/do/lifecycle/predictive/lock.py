@@ -3,6 +3,7 @@
 
 import argparse
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,11 +61,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
             PRECONDITION, "unresolved", "the requirements do not fit together", str(error), next_step
         ) from None
     notice = _without_wheels(lock)
-    allowed = resolver.hashes(before)
-    # A pin keeps its hashes, also those for other versions of Python, if none is missing.
-    hashes = {
-        pin: own if set(own) - {*allowed.get(pin, ())} else allowed[pin] for pin, own in lock.hashes.items()
-    }
+    hashes = _hashes(lock.hashes, resolver.hashes(before))
     after = [HEAD.format(", ".join(lock.pythons)), *resolver.with_hashes(lock.requirements, hashes)]
     changes = difference(before, after)
     if after == before:
@@ -106,6 +103,16 @@ def difference(before: list[str], after: list[str]) -> list[str]:
         elif old[name] != new[name]:
             lines.append(f"  {name} {old[name]} -> {new[name]}")
     return lines
+
+
+def _hashes(
+    found: Mapping[str, Sequence[str]], known: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    """Return the hashes of each pin: those of the file if none is missing, so that a review sees no others.
+
+    The file of a new project allows wheels for all versions of Python that the template knows.
+    """
+    return {pin: known[pin] if {*own} <= {*known.get(pin, ())} else own for pin, own in found.items()}
 
 
 def _without_wheels(lock: resolver.Lock) -> str:
