@@ -31,7 +31,8 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 REFERENCE = re.compile(
     r"((?P<host>[^/@]*[.:][^/@]*|localhost)/)?(?P<path>[^:@]+)(:(?P<tag>[\w][\w.-]*))?(@(?P<digest>\S+))?"
 )
-DOCKER_HUB, ITS_KEY = "registry-1.docker.io", "https://index.docker.io/v1/"  # of its login in config.json
+DOCKER_HUB = "registry-1.docker.io"
+ITS_KEYS = ("https://index.docker.io/v1/", "docker.io")  # of its login, as docker and podman store it
 OF_THIS_MACHINE = re.compile(r"(localhost|127\.[0-9.]+)(:[0-9]+)?")  # container engines use http for these
 PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 LARGEST = 10_000_000  # bytes of a manifest or a token
@@ -101,7 +102,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 class _Registry:
-    """A registry, with the login that docker has for it, if any."""
+    """A registry, with the login that docker or podman has for it, if any."""
 
     def __init__(self, host: str, seconds: float) -> None:
         self.host, self.seconds = host, seconds
@@ -156,22 +157,42 @@ class _Registry:
 
 
 def _login(host: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the header of the login that docker has stored for a registry, or ""."""
-    folder = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    key = ITS_KEY if host == DOCKER_HUB else host
-    try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-        helper = config.get("credHelpers", {}).get(key) or config.get("credsStore", "")
-        stored = str(config.get("auths", {}).get(key, {}).get("auth", ""))
-    except (OSError, ValueError, AttributeError):
+    """Return the header of the login that docker or podman has stored for a registry, or ""."""
+    keys = ITS_KEYS if host == DOCKER_HUB else (host,)
+    for path in _login_files(environ):
+        try:
+            config = json.loads(path.read_text("utf-8"))
+            found = next(filter(None, (_stored(config, key) for key in keys)), "")
+        except (OSError, ValueError, AttributeError):
+            continue  # the container engine reports it
+        if found:
+            return f"Basic {found}"
+    return ""
+
+
+def _login_files(environ: Mapping[str, str]) -> list[Path]:
+    """Return the files in which docker and podman store logins, in their order."""
+    docker = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    podman = [Path.home() / ".config" / "containers" / "auth.json"]
+    if folder := environ.get("XDG_RUNTIME_DIR"):
+        podman.insert(0, Path(folder) / "containers" / "auth.json")
+    own = environ.get("REGISTRY_AUTH_FILE")
+    return [*([Path(own)] if own else []), docker / "config.json", *podman]
+
+
+def _stored(config: Mapping[str, Any], key: str) -> str:
+    """Return user and password for a registry, encoded for the header: from the file or its helper."""
+    if auth := str(config.get("auths", {}).get(key, {}).get("auth", "")):
+        return auth
+    helper = config.get("credHelpers", {}).get(key) or config.get("credsStore", "")
+    program = shutil.which(f"docker-credential-{helper}") if helper else None
+    if not program:
         return ""
-    if not stored and helper and (program := shutil.which(f"docker-credential-{helper}")):
-        answer = subprocess.run([program, "get"], input=key, capture_output=True, text=True)
-        found = json.loads(answer.stdout) if answer.returncode == 0 else {}
-        if found.get("Secret") and found.get("Username") != "<token>":
-            pair = f"{found['Username']}:{found['Secret']}"
-            stored = base64.b64encode(pair.encode()).decode()
-    return f"Basic {stored}" if stored else ""
+    answer = subprocess.run([program, "get"], input=key, capture_output=True, text=True)
+    found = json.loads(answer.stdout) if answer.returncode == 0 else {}
+    if not found.get("Secret") or found.get("Username") == "<token>":  # a token of another kind of login
+        return ""
+    return base64.b64encode(f"{found['Username']}:{found['Secret']}".encode()).decode()
 
 
 def _failure(image: str, seen: str, next_step: str) -> Failure:

@@ -125,7 +125,7 @@ def test_a_registry_without_the_header_states_the_digest_by_its_manifest(
     assert [method for method, path in registry.asked if "/manifests/" in path] == ["HEAD", "HEAD", "GET"]
 
 
-@pytest.mark.parametrize("stored", ["auths", "helper"])
+@pytest.mark.parametrize("stored", ["auths", "helper", "podman"])
 def test_a_private_registry_gets_the_login_of_docker(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: str
 ) -> None:
@@ -145,7 +145,12 @@ def test_a_private_registry_gets_the_login_of_docker(
         )
         helper.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    (tmp_path / "docker" / "config.json").write_text(json.dumps(config))
+    path = tmp_path / "docker" / "config.json"
+    if stored == "podman":
+        path.write_text("not JSON")
+        path = tmp_path / "auth.json"
+        monkeypatch.setenv("REGISTRY_AUTH_FILE", str(path))
+    path.write_text(json.dumps(config))
     assert manifests.digest_of(image, SETTINGS, "pin") == NEW
     assert "secret" not in str(registry.asked)
 
