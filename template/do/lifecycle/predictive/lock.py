@@ -110,7 +110,7 @@ def _hashes(
 ) -> dict[str, Sequence[str]]:
     """Return the hashes of each pin: those of the file if none is missing, so that a review sees no others.
 
-    The file of a new project allows wheels for all versions of Python that the template knows.
+    The file of a new project allows wheels for more versions of Python than its own.
     """
     return {pin: known[pin] if {*own} <= {*known.get(pin, ())} else own for pin, own in found.items()}
 
