@@ -68,8 +68,20 @@ def test_the_files_are_clean(render: Render, tmp_path: Path, name: str) -> None:
     assert steps == sorted(steps) and deliver.index("do/plan") < deliver.index("do/deploy")
     pattern = re.search(r'AllowedPattern: "(.+)"', stack)
     assert pattern and re.fullmatch(pattern[1], "my-team/models.v2")
-    for bad in ("my-team/*", "*", "my-team", "my-team/a*", "my-team/a?", "", "a/b:environment:x"):
-        assert not re.fullmatch(pattern[1], bad), bad
+    with_ids = re.fullmatch(pattern[1], "my-team@123456/models.v2@456789")  # since 2026-07-15
+    assert bool(with_ids) == ("Repository=OWNER@ID/REPOSITORY@ID" in stack) == (ci == "github")
+    bad = (
+        "my-team/*",
+        "*",
+        "my-team",
+        "my-team/a*",
+        "my-team/a?",
+        "",
+        "a/b:environment:x",
+        "a@*/b",
+        "a@1/b@",
+    )
+    assert not [text for text in bad if re.fullmatch(pattern[1], text)]
 
 
 def test_nothing_is_rendered_that_was_not_asked_for(render: Render) -> None:
