@@ -37,7 +37,7 @@ def create(aws: FakeAws, project: Path) -> None:
     role, bucket = resources["BuildRole"]["Properties"], resources["Bucket"]["Properties"]
     iam, s3 = aws.boto3_client("iam"), aws.boto3_client("s3")
     trust, name = json.dumps(role["AssumeRolePolicyDocument"]), role["RoleName"]
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=role["Tags"])
+    iam.create_role(Path="/builds/", RoleName=name, AssumeRolePolicyDocument=trust, Tags=role["Tags"])
     for policy in role["Policies"]:
         document = json.dumps(policy["PolicyDocument"])
         iam.put_role_policy(RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=document)

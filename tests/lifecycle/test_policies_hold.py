@@ -249,6 +249,8 @@ def language_model(recorder: Recorder, project: StubbedProject) -> None:
     recorder.run(project, "deploy", *given(environment='{SERVING_MAX_NUM_SEQS="8"}'))
     recorder.run(project, "test", "--remote")
     recorder.run(project, "test", "--remote", "--openai")
+    recorder.run(project, "test", "--remote", "--stream")
+    recorder.run(project, "deploy", "--stream", *given(environment='{SERVING_MAX_NUM_SEQS="8"}'))
     with recorder.of(project, "token"):
         token = project.answer("token")["result"]
         client = openai.OpenAI(base_url=token["base_url"], api_key=token["token"], max_retries=0)

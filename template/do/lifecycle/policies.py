@@ -2,7 +2,9 @@
 """The IAM policies of each command and role, from iam/*.toml with the values of this project."""
 
 import difflib
+import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +24,7 @@ def _statements() -> list[dict[str, Any]]:
 
 
 def policy(name: str, settings: Config, account: str, partition: str) -> dict[str, Any]:
-    """Return the policy of a command or role in the format of IAM.
+    """Return the policy of a command or role in the format of IAM, which accepts 6,144 characters.
 
     `account` is the 12-digit number, `partition` a name such as aws or aws-cn. Raise Failure (usage) for an
     unknown name, (precondition) if the policy requires a setting that is empty.
@@ -38,7 +40,18 @@ def policy(name: str, settings: Config, account: str, partition: str) -> dict[st
         if name in statement["for"] and getattr(settings, statement.get("when", "project_name"))
     ]
     filled = [{"Effect": "Allow", **_filled(statement, settings, account, partition)} for statement in own]
-    return {"Version": "2012-10-17", "Statement": filled}
+    short = filled if name.endswith("-role") else _merged(filled)  # iam/stack.yml has those of the roles
+    return {"Version": "2012-10-17", "Statement": short}
+
+
+def _merged(statements: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the same permissions, with one statement for all actions on the same resources."""
+    merged = dict[str, dict[str, Any]]()
+    for statement in statements:
+        key = json.dumps([statement["Resource"], statement.get("Condition")], sort_keys=True)
+        present = merged.setdefault(key, statement)
+        present["Action"] = sorted({*present["Action"], *statement["Action"]})
+    return list(merged.values())
 
 
 def _filled(value: Any, settings: Config, account: str, partition: str) -> Any:

@@ -128,6 +128,10 @@ def needs(request: Request) -> Iterable[Need]:
     resources = list(_resources(request)) or ["*"]
     for resource in resources:
         yield Need(action, resource, context)
+        if (
+            name == "InvokeEndpointWithResponseStream"
+        ):  # its reference names this action, policies of AWS both
+            yield Need("sagemaker:InvokeEndpoint", resource, context)
     for (service, parameter), tagging in TAG_ON_CREATION.items():
         creates = name.startswith(("Create", "Put", "Register")) and request.parameters.get(parameter)
         if request.service == service and creates:
