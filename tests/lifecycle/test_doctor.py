@@ -102,6 +102,8 @@ def test_what_is_wrong_in_the_account_is_found(
         ({"MCC_DO_ACCOUNT": "210987654321"}, "other-account", "error", 3),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no-credentials", "error", 3),
         ({"MCC_DO_ROLE_ARN": ""}, "role", "error", 3),
+        ({"MCC_DO_ROLE_ARN": "arn:aws:iam::210987654321:role/service-role/exec"}, "role", "error", 3),
+        ({"MCC_DO_ROLE_ARN": "arn:aws:iam::123456789012:role/exec"}, "role", "error", 3),
         ({"MCC_DO_MAX_INSTANCE_COUNT": "9"}, "quota", "warning", 0),
         ({"MCC_DO_MODEL_DATA": "s3://nobody-has-this/model.tar.gz"}, "model-source", "not checked", 0),
     ],

@@ -101,6 +101,19 @@ def test_without_the_stack_nothing_changes(project: StubbedProject, missing: str
     assert {call.operation for call in project.aws.mutations} <= {"CreateRepository", "PutLifecyclePolicy"}
 
 
+@pytest.mark.parametrize("missing", ["", "role", "bucket"])
+def test_doctor_finds_the_stack_of_builds(project: StubbedProject, missing: str) -> None:
+    if missing == "role":
+        stack.delete(project.aws, project.path)
+    elif missing:
+        project.aws.boto3_client("s3").delete_bucket(Bucket=f"mcc-{project.id}-123456789012-us-east-1")
+    project.aws.enforce(project.do("doctor", "--policy", "doctor", "--account", "123456789012").out)
+    checks = project.answer("doctor")["result"]["checks"]
+    (found,) = [check for check in checks if check["id"] in ("build-stack", "no-stack")]
+    assert found["severity"] == ("warning" if missing else "ok")
+    assert bool(missing) == ("aws cloudformation deploy --stack-name abalone-age" in found["next"])
+
+
 def test_clean_leaves_what_the_stack_created_to_the_stack(project: StubbedProject) -> None:
     project.do("submit")
     bucket, _ = described(project)

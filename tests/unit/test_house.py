@@ -36,7 +36,7 @@ FLOORS = (
     ),
     ("aws",),
     ("registry", "resources"),
-    ("checks", "load", "pipeline_role", "manifests"),
+    ("checks", "load", "pipeline_role", "manifests", "model_files"),
     ("pin",),
     ("predictive", "language_model", "triton", "triton_language_model"),
     ("served",),

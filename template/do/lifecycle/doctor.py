@@ -28,6 +28,8 @@ from lifecycle.project import (
 from lifecycle.target import Target, target_checks
 
 FREE_GB = 20
+# Modules with checks that only projects with these files have.
+OPTIONAL = {"iam/delivery.yml": "lifecycle.pipeline_role", "do/buildspec.yml": "lifecycle.codebuild.builder"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -105,8 +107,9 @@ def of_the_account(settings: Target, aws: Aws) -> Iterator[Finding]:
     except Failure as failure:
         yield checks.not_checked("pushed-image", "image in ECR", failure)
     yield from checks.of_target(settings, aws, target_checks.checks_of(settings))
-    if (PROJECT / "iam" / "delivery.yml").exists():  # only then there is the module
-        yield from checks.of_target(settings, aws, import_module("lifecycle.pipeline_role").CHECKS)
+    for file, module in OPTIONAL.items():
+        if (PROJECT / file).exists():
+            yield from checks.of_target(settings, aws, import_module(module).CHECKS)
 
 
 def of_image(settings: Target, image: registry.Image | None, severity: str) -> Iterator[Finding]:

@@ -4,6 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+from extensions.mcc.models.s3 import digest
+from extensions.mcc.models.s3_client import Object
 from tests.fakes.kubernetes.actor import wait
 from tests.lifecycle.clusters.cluster import NAMESPACE, Cluster
 
@@ -65,3 +69,23 @@ def test_a_request_reaches_a_pod_through_the_cluster(cluster: Cluster) -> None:
     assert (deployed.code, deployed.id) == (3, "forbidden") and "it is deployed" in deployed.said
     cluster.run("clean", "--yes")
     assert cluster.run("test", "--remote").id == "nothing-serves"
+
+
+@pytest.mark.parametrize("cluster", ["chat"], indirect=True)
+def test_files_on_s3_that_changed_since_the_copy_are_shown(cluster: Cluster) -> None:
+    s3, library = cluster.aws.boto3_client("s3"), "do/lifecycle/chosen.py"
+    s3.create_bucket(Bucket="team-models")
+    s3.put_object(Bucket="team-models", Key="mine/config.json", Body=b"{}")
+    (item,) = s3.list_objects_v2(Bucket="team-models")["Contents"]
+    known = digest([Object(item["Key"], item["Size"], item["ETag"], "STANDARD")])
+    cluster.edit(library, 'MODEL_DIGEST = ""', f'MODEL_DIGEST = "{known}"')
+    cluster.edit(library, 'HUB_MODEL = "Qwen/Qwen3-8B"', 'HUB_MODEL = "s3://team-models/mine/"')
+
+    def found(verb: str) -> list[str]:
+        return [
+            item["what"] for item in cluster.run(verb).document["findings"] if item["id"] == "model-source"
+        ]
+
+    assert found("plan") == found("doctor") == []
+    s3.put_object(Bucket="team-models", Key="mine/config.json", Body=b"other")
+    assert found("plan") == found("doctor") == ["the files in s3://team-models/mine/ changed since the copy"]

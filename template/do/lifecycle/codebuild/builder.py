@@ -2,12 +2,13 @@
 """A build in AWS CodeBuild: the bucket and the role of iam/stack.yml, and the CodeBuild project."""
 
 import time
+from dataclasses import replace
 from typing import IO, Any
 
 from lifecycle.aws import Aws, AwsFailure, tags_of
 from lifecycle.codebuild.source import BUILDSPEC
 from lifecycle.console import log
-from lifecycle.project import POLICY, PRECONDITION, Config, Failure
+from lifecycle.project import OK, POLICY, PRECONDITION, WARNING, Config, Failure, Finding, finding
 
 BUILD_MINUTES = 120
 ROLE_SECONDS = 60  # until a new role is available in all services
@@ -25,6 +26,13 @@ def role_name(settings: Config) -> str:
 
 def upload(settings: Config, aws: Aws, key: str, source: IO[bytes]) -> str:
     """Upload the source to the bucket of the stack; return bucket/key. Raise Failure without the bucket."""
+    bucket = _bucket(settings, aws)
+    aws.call("s3", "put_object", Key=key, Body=source, **bucket)
+    return f"{bucket['Bucket']}/{key}"
+
+
+def _bucket(settings: Config, aws: Aws) -> dict[str, str]:
+    """Return the name and owner of the bucket of the stack for calls to S3. Raise Failure without it."""
     bucket, account = bucket_name(settings, aws), aws.identify().account
     owner = {"Bucket": bucket, "ExpectedBucketOwner": account}
     try:
@@ -34,8 +42,7 @@ def upload(settings: Config, aws: Aws, key: str, source: IO[bytes]) -> str:
             raise
         raise _no_stack(settings, f"the bucket {bucket}", error.finding.seen) from None
     _require_owned(aws, f"the bucket {bucket}", tags_of(tags))
-    aws.call("s3", "put_object", Key=key, Body=source, **owner)
-    return f"{bucket}/{key}"
+    return owner
 
 
 def role_arn(settings: Config, aws: Aws) -> str:
@@ -45,6 +52,20 @@ def role_arn(settings: Config, aws: Aws) -> str:
         raise _no_stack(settings, f"the role {name}", "IAM has no role of this name")
     _require_owned(aws, f"the role {name}", tags_of(found["Role"].get("Tags", [])))
     return str(found["Role"]["Arn"])
+
+
+def check(settings: Config, aws: Aws) -> Finding:
+    """Return whether the stack of builds exists: its role and bucket. Raise Failure if it cannot be read."""
+    try:
+        role, bucket = role_arn(settings, aws), _bucket(settings, aws)["Bucket"]
+    except Failure as failure:
+        if failure.finding.id != "no-stack":
+            raise
+        return replace(failure.finding, severity=WARNING)
+    return finding("build-stack", OK, "stack of builds", f"{role.rpartition('/')[2]}, {bucket}")
+
+
+CHECKS = {"build-stack": ("stack of builds", check)}
 
 
 def _no_stack(settings: Config, what: str, seen: str) -> Failure:

@@ -9,12 +9,12 @@ from typing import Any
 
 from lifecycle import checks, registry
 from lifecycle.aws import NO_CREDENTIALS, Aws, AwsFailure
-from lifecycle.hyperpod import changes, cluster, preflight, quantity
+from lifecycle.hyperpod import changes, cluster, preflight, quantity, target_checks
 from lifecycle.hyperpod.changes import Change
 from lifecycle.hyperpod.manifests import Manifests, Object
 from lifecycle.hyperpod.nodes import Node
 from lifecycle.hyperpod.target import Target
-from lifecycle.project import PRECONDITION, Failure, Finding, Result
+from lifecycle.project import OK, PRECONDITION, Failure, Finding, Result
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +41,8 @@ def run(settings: Target, arguments: argparse.Namespace) -> Result:
             manifests = Manifests(settings.image)
     found = preflight.before_apply(api, manifests)
     planned = changes.of(api, manifests, arguments.force)
+    checked = checks.of_target(settings, aws, target_checks.of_model())
+    findings += [check for check in checked if check.severity != OK]
     room = capacity(found, manifests)
     findings += capacity_findings(room, manifests.workload, planned)
     text = [f"cluster {settings.hyperpod_cluster} (EKS {api.name}), namespace {manifests.namespace}"]

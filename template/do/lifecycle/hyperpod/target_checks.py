@@ -3,12 +3,15 @@
 
 from collections.abc import Callable, Iterator
 
+from lifecycle import chosen, model_files
 from lifecycle.aws import Aws
 from lifecycle.hyperpod import cluster, preflight
 from lifecycle.hyperpod.manifests import Manifests
 from lifecycle.hyperpod.target import Target
 from lifecycle.project import OK, PRECONDITION, USAGE, WARNING, Failure, Finding, finding
 from lifecycle.registry import Image
+
+Check = tuple[str, Callable[[Target, Aws], Finding]]  # the title, and the check
 
 
 def of_image(settings: Target, image: Image) -> Iterator[Finding]:
@@ -42,6 +45,16 @@ def reachable(settings: Target, aws: Aws) -> Finding:
     )
 
 
-def checks_of(settings: Target) -> dict[str, tuple[str, Callable[[Target, Aws], Finding]]]:
+def model(settings: Target, aws: Aws) -> Finding:
+    """Return whether the files of the model in S3 are those that `copier copy` looked up."""
+    return model_files.on_s3(chosen.HUB_MODEL, aws)
+
+
+def of_model() -> dict[str, Check]:
+    """Return the check of the model, {} if its files were not looked up in S3."""
+    return {"model-source": ("model", model)} if model_files.pinned(chosen.HUB_MODEL) else {}
+
+
+def checks_of(settings: Target) -> dict[str, Check]:
     """Return the checks of these settings: id -> (title, the check)."""
-    return {"cluster": ("cluster", reachable)}
+    return {"cluster": ("cluster", reachable), **of_model()}

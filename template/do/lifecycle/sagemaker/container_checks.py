@@ -1,12 +1,11 @@
 # Part of the library: `copier update` replaces this file.
 """The checks of what every container in SageMaker needs: its role and its model."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle import chosen
+from lifecycle import model_files
 from lifecycle.aws import Aws
 from lifecycle.project import ERROR, NOT_CHECKED, OK, PROJECT, WARNING, Finding, finding, read_toml
 from lifecycle.sagemaker.target import Target
@@ -23,6 +22,9 @@ def role(settings: Target, aws: Aws) -> Finding:
     found = aws.find("iam", "get_role", RoleName=settings.role_arn.rpartition("/")[2])
     if found is None:
         return finding("role", ERROR, what, f"{settings.role_arn} does not exist", next_step)
+    if (arn := found["Role"]["Arn"]) != settings.role_arn:
+        seen = f"role_arn is {settings.role_arn}; the role of this name is {arn}"
+        return finding("role", ERROR, what, seen, f'set role_arn = "{arn}" in do/config.toml')
     trust = found["Role"]["AssumeRolePolicyDocument"]
     if SERVICE not in _trusted(trust):
         seen = f"its trust policy does not name {SERVICE}: {json.dumps(trust)}"
@@ -40,39 +42,10 @@ def model_source(settings: Target, aws: Aws) -> Finding:
     file = PROJECT / "serving" / "settings.toml"
     source = settings.model_data or (str(read_toml(file).get("model", "")) if file.exists() else "")
     if source.startswith("s3://"):
-        return _on_s3(source, aws)
+        return model_files.on_s3(source, aws)
     if not source:
         return finding("model-source", OK, "model", "in the image")
     return _of_the_hub(source, settings.call_seconds)
-
-
-def pinned(source: str) -> str:
-    """Return the digest that the files at an address had when they were looked up, '' if they were not."""
-    return chosen.MODEL_DIGEST if source.rstrip("/") == chosen.HUB_MODEL.rstrip("/") else ""
-
-
-def _on_s3(source: str, aws: Aws) -> Finding:
-    bucket, _, prefix = source.removeprefix("s3://").partition("/")
-    if not (wanted := pinned(source)):
-        any_object = aws.call("s3", "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
-        files, digest = bool(any_object.get("KeyCount")), ""
-    else:
-        folder = f"{prefix.rstrip('/')}/"
-        request = {"Bucket": bucket, "Prefix": folder, "Delimiter": "/"}
-        lines = sorted(
-            f"{item['Key'].rpartition('/')[2]} {item['ETag']}"  # as in the look-up of `copier copy`
-            for item in aws.pages("s3", "list_objects_v2", "Contents", **request)
-            if item["Key"] != folder
-        )
-        files, digest = bool(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest()[:40]
-    if not files:
-        return finding("model-source", ERROR, "no model found in S3", source, f"aws s3 ls {source}")
-    if digest == wanted:
-        return finding("model-source", OK, "model", source)
-    what = f"the files in {source} changed since the copy"
-    seen = f"their digest is {digest}, not {wanted}; new instances load the changed files"
-    next_step = f"copier update -d model_revision={digest}, which looks them up and sizes them again"
-    return finding("model-source", WARNING, what, seen, next_step)
 
 
 def _trusted(document: dict[str, Any]) -> set[str]:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from lifecycle import checks, journal, registry
 from lifecycle.aws import NO_CREDENTIALS, Aws, AwsFailure
+from lifecycle.model_files import pinned
 from lifecycle.policies import policy
 from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, USAGE, Failure, Finding, Result
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import alarms, changes, export, hosted, inventory
 from lifecycle.sagemaker.changes import Step
-from lifecycle.sagemaker.container_checks import pinned
 from lifecycle.sagemaker.hosted import Target, cost, target_checks
 from lifecycle.sagemaker.kinds import call_of
 from lifecycle.sagemaker.specification import COMPONENT, DesiredState
