@@ -111,6 +111,7 @@ def test_chats_with_an_endpoint_are_measured_with_a_token(chat: Project) -> None
     assert [(level["concurrency"], level["errors"]) for level in found["levels"]] == [(1, 0), (2, 0)]
     assert found["server"] == f"endpoint {NAME}" and found["levels"][0]["usd_per_million"] > 0
     kept = [path.read_text(errors="replace") for path in (chat.path / ".do").rglob("*") if path.is_file()]
+    assert [text for text in argv if " aiperf profile " in text], "the load generator was seen"
     assert not [text for text in (*argv, *kept, out, err) if "sagemaker-api-key-" in text]
 
 

@@ -130,8 +130,17 @@ def test_isolation_and_a_download_at_start_exclude_each_other(chat: Project) -> 
     configure(chat, model_data='"s3://bucket/models/mine/"')
     done = chat.do("deploy")
     assert done.code == 2 and "secret in hf_token_secret_arn" in done.err
+    settings.write_text(text)
+    configure(chat, environment=f'{{SERVE_HF_TOKEN_SECRET_ARN = "{secret}"}}')
+    done = chat.do("deploy")
+    assert done.code == 2 and "secret in hf_token_secret_arn" in done.err
+    settings.write_text(text.replace('model = "Qwen/Qwen3-8B"', 'model = "/opt/models/mine"'))
+    configure(chat, model_data='""', environment='{SERVE_MODEL = "team/other"}')
+    done = chat.do("deploy")
+    assert done.code == 2 and "downloads team/other" in done.err
     assert mutations(chat.aws) == before
     settings.write_text(text)
+    configure(chat, model_data='"s3://bucket/models/mine/"', environment="{}")
     assert "config-mismatch" not in chat.do("plan").err
 
 

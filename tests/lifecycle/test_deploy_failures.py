@@ -56,6 +56,14 @@ def test_a_first_deploy_that_fails_offers_to_delete_the_endpoint(
     assert (project.left() == []) == deleted and ("left: endpoint" in shown) != deleted
 
 
+def test_instances_that_do_not_come_end_the_deploy_and_are_not_billed(project: Project) -> None:
+    """An endpoint stayed Creating for 35 minutes without an instance or a log: the time limit ends that."""
+    project.aws.settings.provision_second = 0.001
+    failed = project.do("deploy", "--yes", "--set", "provision_seconds=300", "--set", "wait_seconds=30")
+    assert failed.code == 4 and "Unable to provision requested ML compute capacity" in failed.err
+    assert "set another instance_type or region" in failed.err and project.left() == []
+
+
 def test_a_later_deploy_that_fails_deletes_nothing(project: Project) -> None:
     project.succeed("deploy")
     project.push("two")

@@ -94,6 +94,19 @@ def test_a_config_that_aws_does_not_find_at_once_is_waited_for(project: Project)
     assert project.left() == []
 
 
+def test_descriptions_that_are_out_of_date_are_read_again(project: Project) -> None:
+    """AWS documents eventually consistent reads: none of them is a failure, or a rollback."""
+    project.aws.settings.describes_changes_after_seconds = 0.5
+    project.succeed("deploy")
+    digest = project.push("two")
+    configure(project, max_instance_count="3", max_usd_per_hour="1.0")
+    updated = project.succeed("deploy").out
+    assert f"update endpoint {NAME}" in updated and f"update inference component {NAME}" in updated
+    assert image_of(project) == digest
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+
+
 def test_instances_are_searched_for_a_limited_time_and_metrics_are_stated(project: Project) -> None:
     configure(project, provision_seconds="600")
     project.succeed("deploy")

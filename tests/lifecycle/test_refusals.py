@@ -154,6 +154,10 @@ def test_sessions_of_a_role_are_one_identity_and_people_are_not(rendered: Path) 
         assert person(COLLEAGUE) != person(COLLEAGUE.replace("ana", "ben"))
         users = {person(f"arn:aws:iam::123456789012:user/{name}") for name in ("ana", "ben")}
         assert len(users) == 2
+        tag = lifecycle.aws.creator_tag(
+            "arn:aws:iam::123456789012:user/Doe,Ana"
+        )  # IAM accepts commas, tags do not
+        assert tag == "arn:aws:iam::123456789012:user/Doe_Ana"
 
 
 def test_an_account_that_is_not_set_is_the_one_used_first(project: Project) -> None:

@@ -41,10 +41,14 @@ def test_a_token_in_the_environment_is_found_nowhere(chat: Project) -> None:
 
 
 def command_line(process: int) -> str:
+    """Return the arguments of a process and of those that it started, "" after its end."""
+    place = Path("/proc") / str(process)
     try:
-        return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
+        own = (place / "cmdline").read_text().replace("\0", " ")
+        started = (place / "task" / str(process) / "children").read_text().split()
     except OSError:
         return ""
+    return " ".join([own, *(command_line(int(child)) for child in started)])
 
 
 def files(project: Path) -> list[Path]:

@@ -21,6 +21,7 @@ SUBJECTS = re.compile(r"(Name|Names|Arn|ResourceId|Bucket|Key|Prefix)$", re.IGNO
 CREATED_BY = "mcc-created-by"
 # An assumed role. Session names are arbitrary, except in IAM Identity Center, where they name the user.
 SESSION = re.compile(r"(arn:[^:]+:sts::[0-9]+:assumed-role/(?!AWSReservedSSO_)[^/]+)/.*")
+NOT_IN_TAGS = re.compile(r"[^\w .:/=+@-]")  # names of users and sessions can have commas
 
 # AWS error codes: a pattern of service and code, the exit code, the id and the next step. Services use the
 # same words for quotas and for throttling, so the first matching pattern applies.
@@ -59,6 +60,11 @@ def refusal(service: str, code: str) -> tuple[int, str, str]:
 def principal(arn: str) -> str:
     """Return the ARN of a caller, which is the same for each session of a role."""
     return SESSION.sub(r"\1", arn)
+
+
+def creator_tag(arn: str) -> str:
+    """Return the ARN of a caller as the value of a tag."""
+    return NOT_IN_TAGS.sub("_", arn)[:256]
 
 
 def tags_of(listed: list[dict[str, str]]) -> dict[str, str]:
@@ -147,12 +153,14 @@ class Aws:
     @property
     def tags(self) -> dict[str, str]:
         """The tags of what this identity creates."""
-        return {**self.settings.tags, **self.settings.own_tags, CREATED_BY: self.identify().arn[:256]}
+        return {**self.settings.tags, **self.settings.own_tags, CREATED_BY: creator_tag(self.identify().arn)}
 
     def require_creator(self, what: str, tags: Mapping[str, str]) -> None:
         """Raise Failure (policy) if another identity created a resource, unless the project is shared."""
         creator = tags.get(CREATED_BY, "")
-        if not creator or self.settings.shared or principal(creator) == principal(self.identify().arn):
+        if not creator or self.settings.shared:
+            return
+        if principal(creator) == principal(creator_tag(self.identify().arn)):
             return
         seen = f"{what} was created by {creator}, the caller is {self.identify().arn}"
         next_step = "add --set shared=true for this run, or set shared = true in do/config.toml for a team"

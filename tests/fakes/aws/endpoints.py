@@ -1,5 +1,6 @@
 """SageMaker: endpoint configurations, endpoints and tags."""
 
+import math
 from typing import Any
 
 from extensions.mcc.catalog import catalog
@@ -87,8 +88,13 @@ def create_endpoint(world: World, request: Request) -> dict[str, Any]:
     config = _visible_config(world, region, request)
     _check_quotas(world, region, config, name)
     endpoint = Endpoint(name, arn, config, tags_of(request.parameters))
-    shortage = NO_CAPACITY if world.short_of_capacity else None
-    endpoint.begin("Creating", "InService", world.settings.endpoint_seconds, shortage)
+    seconds, shortage = world.settings.endpoint_seconds, NO_CAPACITY if world.short_of_capacity else None
+    if (second := world.settings.provision_second) is not None:
+        limits = [
+            variant.get("VariantInstanceProvisionTimeoutInSeconds", math.inf) for variant in config.variants
+        ]
+        seconds, shortage = second * min(limits), NO_CAPACITY
+    endpoint.begin("Creating", "InService", seconds, shortage)
     region.endpoints[name] = endpoint
     if config.is_serverless:
         serverless.start(world, region, endpoint)
@@ -122,7 +128,9 @@ def update_endpoint(world: World, request: Request) -> dict[str, Any]:
     region = world.region(request.region)
     endpoint = find_endpoint(region, request.parameters["EndpointName"], request)
     placing = _is_placing(world, region, endpoint) and world.settings.endpoint_while_placing == "Updating"
-    if placing or endpoint.status not in ("InService", "Failed"):
+    if endpoint.status == "Failed":  # only DeleteEndpoint works, according to the documentation
+        raise invalid(f'Cannot update failed endpoint "{endpoint.arn}".')
+    if placing or endpoint.status != "InService":
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     if endpoint.config.name not in region.configs:
         raise invalid(f'Could not find endpoint configuration "{endpoint.config.arn}".')
@@ -184,7 +192,7 @@ def _summary(endpoint: Endpoint) -> dict[str, Any]:
 def delete_endpoint(world: World, request: Request) -> None:
     region = world.region(request.region)
     endpoint = find_endpoint(region, request.parameters["EndpointName"], request)
-    if endpoint.status in ("Creating", "Updating", "Deleting"):
+    if endpoint.status in ("Creating", "Updating", "SystemUpdating", "Deleting"):
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     hosted = [c for c in region.components.values() if c.endpoint is endpoint]
     if hosted and world.settings.endpoint_with_components == "refused":

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from tests.fakes.aws import constraints, openai_path, permissions
+from tests.fakes.aws import constraints, openai_path, permissions, stale
 from tests.fakes.aws.calls import STARTS_INSTANCES, Call, Fault, Recorder, refusal
 from tests.fakes.aws.ecr import BLOBS
 from tests.fakes.aws.wire import OPERATIONS, Refusal, Request, answer, passed_on, read_request, refuse
@@ -98,7 +98,7 @@ class Gateway:
             with world.lock:
                 world.short_of_capacity = short
                 try:
-                    result = function(world, request)
+                    result = stale.carry_out(world, request, function)
                 finally:
                     world.short_of_capacity = False
         return result if isinstance(result, Response) else answer(request, result)

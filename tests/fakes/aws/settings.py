@@ -12,6 +12,9 @@ class Settings:
     component_seconds: float = 0.1
     deletion_seconds: float = 0.1
     config_visible_after_seconds: float = 0  # until CreateEndpoint finds a new configuration
+    describes_changes_after_seconds: float = 0  # until descriptions of endpoints and components show a change
+    # No instance comes: seconds for each second of VariantInstanceProvisionTimeoutInSeconds. None: they come.
+    provision_second: float | None = None
     startup_limit_seconds: float | None = None  # None: the limit of StartupParameters
     invocation_seconds: float = 60.0
     deletable_while_creating: bool = False  # an inference component

@@ -11,7 +11,7 @@ from lifecycle import doctor
 from lifecycle.project import ERROR, OK, WARNING, Failure, Finding
 from lifecycle.registry import Image
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import changes, cost, inventory, specification, target_checks
+from lifecycle.sagemaker import changes, cost, specification, target_checks, waiting
 from lifecycle.sagemaker.specification import COMPONENT, Rollout
 from lifecycle.sagemaker.target import Target
 
@@ -155,11 +155,26 @@ MISMATCHES: list[tuple[dict[str, Any], str]] = [
     ({"subnets": SUBNET, "security_groups": GROUP * 6}, "security_groups has 6 IDs, SageMaker accepts 5"),
     ({"subnets": SUBNET * 17, "security_groups": GROUP}, "subnets has 17 IDs, SageMaker accepts 16"),
     ({"kms_key": KEY, "region": "eu-west-1"}, "kms_key is in us-east-1, the endpoint in eu-west-1"),
+    (
+        {"environment": {"MY-VAR": "x"}},
+        "environment: SageMaker rejects 'MY-VAR' with a value of 1 characters",
+    ),
+    (
+        {"environment": {"A": "x" * 1025}},
+        "environment: SageMaker rejects 'A' with a value of 1025 characters",
+    ),
+    ({"max_copies": 3, "requests_per_copy": 0}, "requests_per_copy is 0, and auto scaling divides by it"),
+    (
+        {"detailed_metrics": True, "metrics_path": "metrics"},
+        "metrics_path 'metrics' is not a path that SageMaker can request",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("changed", "words"), MISMATCHES)
-def test_a_network_or_key_that_cannot_be_used_is_refused(changed: dict[str, Any], words: str) -> None:
+def test_settings_that_sagemaker_rejects_later_are_refused_at_once(
+    changed: dict[str, Any], words: str
+) -> None:
     with pytest.raises(Failure) as refused:
         dataclasses.replace(SETTINGS, **changed).check()
     assert refused.value.finding.id == "config-mismatch" and refused.value.finding.seen == words
@@ -208,6 +223,8 @@ def test_what_cannot_be_used_is_made_anew_with_what_depends_on_it() -> None:
     assert steps(component="InService") == [f"delete {component}: its endpoint is deleted", *create]
     anew = [f"delete {component}: broken", f"create {component}: "]
     assert steps(component="Failed", endpoint="InService")[:2] == anew
+    for status in ("SystemUpdating", "RollingBack", "UpdateRollbackFailed"):  # it serves
+        assert not [step for step in steps(component="InService", endpoint=status) if "delete" in step]
 
 
 def test_every_batch_of_an_update_has_its_time() -> None:
@@ -220,9 +237,9 @@ def test_every_batch_of_an_update_has_its_time() -> None:
         size = update["DeploymentConfig"]["RollingUpdatePolicy"]["MaximumBatchSize"]["Value"]
         assert -(-copies // size) <= specification.rollout(update).batches
     assert specification.rollout(specification.component_update(component, 1)) == Rollout(1, 0)
-    assert inventory.patience(SETTINGS, Rollout(3)) == 1800 + 3 * 600
-    assert inventory.patience(SETTINGS, Rollout(3, 300)) == 1800 + 3 * 900
-    assert inventory.patience(dataclasses.replace(SETTINGS, wait_seconds=60.0), Rollout(3)) == 60
+    assert waiting.patience(SETTINGS, Rollout(3)) == 1800 + 3 * 600
+    assert waiting.patience(SETTINGS, Rollout(3, 300)) == 1800 + 3 * 900
+    assert waiting.patience(dataclasses.replace(SETTINGS, wait_seconds=60.0), Rollout(3)) == 60
 
 
 def test_a_region_is_judged_without_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

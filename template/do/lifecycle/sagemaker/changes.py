@@ -10,6 +10,7 @@ from typing import Any
 from lifecycle.journal import now
 from lifecycle.project import POLICY, PRECONDITION, Failure
 from lifecycle.resources import Resource
+from lifecycle.sagemaker.inventory import SERVING
 from lifecycle.sagemaker.kinds import IMMUTABLE_KINDS, JOB, SAGEMAKER, call_of, deletion
 from lifecycle.sagemaker.specification import (
     COMPONENT,
@@ -20,7 +21,7 @@ from lifecycle.sagemaker.specification import (
     component_update,
 )
 
-USABLE = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack", "")
+USABLE = ("Creating", "", *SERVING)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lifecycle.project import (
     Result,
 )
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker import inventory, waiting
 from lifecycle.sagemaker.hosted import Target, cost
 from lifecycle.sagemaker.kinds import KINDS
 from lifecycle.sagemaker.logs import groups as log_groups
@@ -211,10 +211,11 @@ def remove(settings: Target, aws: Aws, item: Resource) -> None:
     log(f"{'stopping' if kind.stops else 'deleting'} {item.kind} {item.name}")
     may_wait = item.in_transition and not kind.stops  # what runs can be stopped at any time
     if item.status != "Deleting" and not _deleted(aws, item, may_wait):
-        inventory.wait_until_stable(settings, aws, item.kind, item.name)
+        waiting.until_stable(settings, aws, item.kind, item.name)
         _deleted(aws, item)
     if kind.waits:
-        inventory.wait_until_stable(settings, aws, item.kind, item.name)
+        shows = (lambda _: True) if kind.stops else waiting.deleted
+        waiting.until_stable(settings, aws, item.kind, item.name, shows=shows)
 
 
 def _deleted(aws: Aws, item: Resource, may_wait: bool = False) -> bool:

@@ -12,7 +12,7 @@ from lifecycle.aws import Aws, AwsFailure, tag_list
 from lifecycle.console import log
 from lifecycle.project import POLICY, USAGE, Failure, Result
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import alarms, changes, inventory, plan, remote, specification, undo
+from lifecycle.sagemaker import alarms, changes, inventory, plan, remote, specification, undo, waiting
 from lifecycle.sagemaker.changes import Step
 from lifecycle.sagemaker.hosted import Target, cost
 from lifecycle.sagemaker.kinds import ASYNC_KINDS
@@ -21,7 +21,6 @@ from lifecycle.sagemaker.plan import Plan
 from lifecycle.sagemaker.specification import DesiredState, Request
 from lifecycle.served import requests
 
-STALE_READ_SECONDS = 30.0
 HAS_ENDPOINT = Target.target_kind != "job"
 
 
@@ -94,7 +93,7 @@ def _settled(settings: Target, aws: Aws) -> list[Resource]:
     for kind in reversed(ASYNC_KINDS):
         resource = inventory.describe(settings, aws, kind, settings.project_name)
         if resource and resource.owned and resource.in_transition:
-            resource = inventory.wait_until_stable(settings, aws, kind, resource.name)
+            resource = waiting.until_stable(settings, aws, kind, resource.name)
         if resource is None:
             break  # without its endpoint, a component stays in transition forever
     return inventory.find(settings, aws, indexed=True)
@@ -131,6 +130,7 @@ def _require_same(planned: Plan, file: Path) -> None:
 def _apply(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
     """Apply one step and wait until it is complete."""
     log(str(step))
+    shows = _shows(settings, aws, step)
     try:
         _call(aws, step, _completed(settings, aws, step))
     except AwsFailure as error:
@@ -139,8 +139,8 @@ def _apply(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
         if not (gone or (present and present.owned)):
             raise
     if step.kind in ASYNC_KINDS and step.action != "tag":
-        resource = inventory.wait_until_stable(
-            settings, aws, step.kind, step.name, tail.quietly, specification.rollout(step.request)
+        resource = waiting.until_stable(
+            settings, aws, step.kind, step.name, tail.quietly, specification.rollout(step.request), shows
         )
         if step.action != "delete" and not _applied(step, resource):
             if step.action == "update" and resource and resource.status == "InService":
@@ -149,10 +149,17 @@ def _apply(settings: Target, aws: Aws, step: Step, tail: Tail) -> None:
             raise inventory.failed(f"the {new}{step.kind} {step.name}", resource, tail.last)
 
 
+def _shows(settings: Target, aws: Aws, step: Step) -> waiting.Shows:
+    """Return whether a description of the resource of a step includes the change that the step makes."""
+    if step.kind in ASYNC_KINDS and step.action in ("update", "scale"):
+        return waiting.updated(inventory.describe(settings, aws, step.kind, step.name))
+    return waiting.deleted if step.action == "delete" else waiting.created
+
+
 def _call(aws: Aws, step: Step, request: Request) -> None:
     """Make the call of a step. AWS can miss a resource for a few seconds after its creation: try again."""
     service, operation = step.call
-    deadline = time.monotonic() + STALE_READ_SECONDS
+    deadline = time.monotonic() + waiting.STALE_READ_SECONDS
     while True:
         try:
             aws.call(service, operation, **request)

@@ -7,21 +7,21 @@ tag alone is not enough, because tags can be copied.
 
 import importlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from lifecycle import explain, journal
 from lifecycle.aws import Aws, AwsFailure, tags_of
-from lifecycle.console import Progress, duration
-from lifecycle.project import REFUSED, TIMED_OUT, Failure
+from lifecycle.project import REFUSED, Failure
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import alarms
-from lifecycle.sagemaker.kinds import AUTOSCALING, IMMUTABLE_KINDS, JOB, KINDS, NOUNS, SAGEMAKER, call_of
-from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, Rollout, scalable_target
+from lifecycle.sagemaker.kinds import AUTOSCALING, IMMUTABLE_KINDS, JOB, NOUNS, SAGEMAKER, call_of
+from lifecycle.sagemaker.specification import COMPONENT, EXPIRES_AT, scalable_target
 from lifecycle.sagemaker.target import Target
 
 LOG_LINES_SHOWN = 8
-ONE_BATCH = Rollout()
+# The states in which an endpoint or component serves; UpdateRollbackFailed with both versions.
+SERVING = ("InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed")
 Tags = dict[str, str]
 NO_TAGS: Mapping[str, Tags] = {}
 
@@ -156,48 +156,7 @@ def is_serving(aws: Aws, kind: str, name: str) -> bool:
     """Return whether an inference component or an endpoint accepts requests."""
     noun = SAGEMAKER[kind]
     found = aws.find(*call_of("describe", kind), **{f"{noun}Name": name})
-    return found is not None and found[f"{noun}Status"] in ("InService", "Updating")
-
-
-def patience(settings: Target, rollout: Rollout = ONE_BATCH) -> float:
-    """Return the time limit in seconds: for instances, and for each batch the download, start and wait."""
-    each = settings.download_seconds + settings.startup_seconds + rollout.wait_seconds
-    return settings.wait_seconds or settings.provision_seconds + rollout.batches * each
-
-
-def wait_until_stable(
-    settings: Target,
-    aws: Aws,
-    kind: str,
-    name: str,
-    new_lines: Callable[[], Iterable[str]] = tuple,
-    rollout: Rollout = ONE_BATCH,
-) -> Resource | None:
-    """Wait until a resource is in a stable state and return it, None if it is deleted.
-
-    `new_lines` returns the new log lines of its containers. Raise Failure (timed out) after the time limit
-    for instances, model and start, and for each batch of the `rollout`; the operation continues in AWS.
-    """
-    limit = patience(settings, rollout)
-    progress = Progress(f"{kind} {name}", limit)
-    while True:
-        resource = describe(settings, aws, kind, name)
-        status = resource.status if resource else "gone"
-        for line in new_lines():
-            progress.line(line)
-        if resource is None or not resource.in_transition:
-            progress.end(status)
-            return resource
-        progress.show(status)
-        if progress.elapsed > limit:
-            what, seen = (
-                f"timed out waiting for {kind} {name}",
-                f"still {status} after {duration(progress.elapsed)}",
-            )
-            ends = "stops" if KINDS[kind].stops else "deletes"
-            next_step = f"do/status shows the state, do/{aws.verb} continues to wait, do/clean {ends} it"
-            raise Failure(TIMED_OUT, "timed-out", what, seen, next_step)
-        progress.sleep(settings.poll_seconds)
+    return found is not None and found[f"{noun}Status"] in SERVING
 
 
 def failed(what: str, resource: Resource | None, lines: list[str]) -> Failure:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from lifecycle.aws import Aws, AwsFailure
 from lifecycle.console import Progress
 from lifecycle.project import REFUSED, TIMED_OUT, Failure
-from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker import inventory, waiting
 from lifecycle.sagemaker.specification import COMPONENT
 from lifecycle.sagemaker.target import Target
 from lifecycle.transport import Access, Answer, Server
@@ -92,7 +92,7 @@ class Endpoint(Server):
                 answer = send()
             except AwsFailure as error:
                 if error.finding.seen.startswith(NOT_READY):
-                    progress = progress or Progress(self.name, inventory.patience(self._settings))
+                    progress = progress or Progress(self.name, waiting.patience(self._settings))
                     self._wait_for_start(progress)
                     continue
                 if NO_CAPACITY not in error.finding.seen:
@@ -105,7 +105,7 @@ class Endpoint(Server):
             if not self._settings.scale_to_zero:
                 next_step = "do/deploy sets the number of copies in do/config.toml"
                 raise Failure(REFUSED, "no-copies", what, seen, next_step)
-            progress = progress or Progress(self.name, inventory.patience(self._settings))
+            progress = progress or Progress(self.name, waiting.patience(self._settings))
             progress.show("scaled to zero, waiting for the first copy")
             if progress.elapsed > progress.limit:
                 cause = (

@@ -16,6 +16,9 @@ TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]+")
 ROUTINGS = ("least-outstanding", "prefix-aware")
 MOST_IN_NETWORK = {"subnets": 16, "security_groups": 5}
 MOST_VARIABLES = 16  # in the environment of a component's container
+VARIABLE, LONGEST_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,1023}"), 1024
+METRICS_PATH = re.compile(r"/(?!.*\.\.)[A-Za-z0-9/_.-]{1,255}")
+SERVER_PREFIX = "SERVE_"  # of variables that override serving/settings.toml
 GPU_TYPE = re.compile(r"ml\.[gp][0-9]")
 SECRET = re.compile(r"token|secret|password|api_?key|credential", re.IGNORECASE)
 PLAIN = re.compile(r"_ARN$|TOKENIZER|_TOKENS$|TOKENS_", re.IGNORECASE)
@@ -94,7 +97,7 @@ class Target(Config):
     @property
     def token_secret(self) -> bool:
         """Whether the container reads a token from a secret."""
-        return bool(_served().get("hf_token_secret_arn", chosen.TOKEN_SECRET))
+        return bool(self._served().get("hf_token_secret_arn", chosen.TOKEN_SECRET))
 
     def check(self) -> None:
         """Raise Failure (usage) for settings that contradict each other."""
@@ -120,6 +123,11 @@ class Target(Config):
         for name, least in (("provision_seconds", 300), ("download_seconds", 60), ("startup_seconds", 60)):
             if not least <= getattr(self, name) <= 3600:
                 yield f"{name} is {getattr(self, name)}, not {least} to 3600", f"set {name} = 600"
+        if self.scales and self.requests_per_copy < 1:
+            yield "requests_per_copy is 0, and auto scaling divides by it", "set requests_per_copy = 1"
+        if self.detailed_metrics and not METRICS_PATH.fullmatch(self.metrics_path):
+            seen = f"metrics_path {self.metrics_path!r} is not a path that SageMaker can request"
+            yield seen, 'set metrics_path = "/metrics", or detailed_metrics = false'
         yield from self._routing_mismatches()
         yield from self._alarm_mismatches()
         if self.accelerators and not self.ami and GPU_TYPE.match(self.instance_type):
@@ -141,7 +149,10 @@ class Target(Config):
         if len(self.environment) > MOST_VARIABLES:
             seen = f"environment has {len(self.environment)} entries, SageMaker accepts {MOST_VARIABLES}"
             yield seen, "remove some, or set them in the image with ENV in the Dockerfile"
-        for name in self.environment:
+        for name, value in self.environment.items():
+            if not VARIABLE.fullmatch(name) or len(value) > LONGEST_VALUE:
+                seen = f"environment: SageMaker rejects {name[:40]!r} with a value of {len(value)} characters"
+                yield seen, f"use letters, digits and _ in the name, and at most {LONGEST_VALUE} characters"
             if SECRET.search(name) and not PLAIN.search(name):
                 next_step = "store it in Secrets Manager, and set hf_token_secret_arn"
                 yield f"environment holds {name}, which looks like a secret", next_step
@@ -198,11 +209,15 @@ class Target(Config):
 
     def _downloaded_model(self) -> str:
         """Return the language model that the container itself downloads, "" if there is none."""
-        model = str(_served().get("model", chosen.HUB_MODEL))
+        model = str(self._served().get("model", chosen.HUB_MODEL))
         return "" if self.model_data or model.startswith("/") else model
 
-
-def _served() -> dict[str, Any]:
-    """Return the settings of the inference server, {} without any."""
-    file = PROJECT / "serving" / "settings.toml"
-    return read_toml(file) if file.exists() else {}
+    def _served(self) -> dict[str, Any]:
+        """Return the settings of the inference server, {} without any. The environment overrides the file."""
+        file = PROJECT / "serving" / "settings.toml"
+        given = {
+            name.removeprefix(SERVER_PREFIX).lower(): value
+            for name, value in self.environment.items()
+            if name.startswith(SERVER_PREFIX)
+        }
+        return {**read_toml(file), **given} if file.exists() else {}

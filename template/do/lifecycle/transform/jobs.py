@@ -8,7 +8,7 @@ from lifecycle import explain
 from lifecycle.aws import Aws, AwsFailure, tag_list
 from lifecycle.project import REFUSED, Failure
 from lifecycle.resources import Resource
-from lifecycle.sagemaker import inventory
+from lifecycle.sagemaker import inventory, waiting
 from lifecycle.sagemaker.kinds import JOB
 from lifecycle.sagemaker.logs import Tail
 from lifecycle.sagemaker.specification import Request, expiry
@@ -77,7 +77,7 @@ def wait(settings: Target, aws: Aws, name: str, since: float) -> Resource:
     Raise Failure (refused) if it failed or was stopped, (timed out) after the limit; it then continues.
     """
     tail = Tail(settings, aws, since, (LOG_GROUP, f"{name}/"))
-    job = inventory.wait_until_stable(settings, aws, JOB, name, tail.quietly)
+    job = waiting.until_stable(settings, aws, JOB, name, tail.quietly, shows=waiting.created)
     if job is None or job.status != "Completed":
         raise _failed(name, job, tail.last)
     return job
