@@ -38,7 +38,7 @@ class Region:
     security_groups: dict[str, str] = field(default_factory=dict)  # the VPC of each
     vpc_endpoints: list[tuple[str, str]] = field(default_factory=list)  # VPC and service
     keys: dict[str, str] = field(default_factory=dict)  # the state of each KMS key, by ARN
-    # The descriptions before a change and the time until which reads return them, by kind and name (stale.py).
+    # Descriptions before a change, and the time until which reads return them, by kind and name (stale.py).
     descriptions: dict[str, dict[str, tuple[Any, float]]] = field(default_factory=dict)
 
     def instances(self, kind: str) -> int:
