@@ -168,18 +168,6 @@ def test_what_is_changing_is_not_changed_again(deployment: Deployment) -> None:
     assert deployment.component_settled() == "Gone"
 
 
-def test_a_failed_endpoint_can_only_be_deleted(deployment: Deployment) -> None:
-    deployment.config()
-    deployment.aws.fault("no capacity", "sagemaker", "CreateEndpoint")
-    deployment.sagemaker.create_endpoint(EndpointName="endpoint", EndpointConfigName="config")
-    assert deployment.endpoint_settled() == "Failed"
-    update = partial(
-        deployment.sagemaker.update_endpoint, EndpointName="endpoint", EndpointConfigName="config"
-    )
-    assert "Cannot update failed endpoint" in refused(update)[1]
-    deployment.sagemaker.delete_endpoint(EndpointName="endpoint")
-
-
 @pytest.mark.parametrize("media_type", [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST])
 def test_a_manifest_of_another_type_fails_the_component(deployment: Deployment, media_type: str) -> None:
     deployment.push("odd", media_type=media_type)

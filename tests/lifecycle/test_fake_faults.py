@@ -38,6 +38,8 @@ def test_without_capacity_a_component_and_an_endpoint_fail_later(deployment: Dep
     assert deployment.endpoint_settled() == "Failed"
     described = deployment.sagemaker.describe_endpoint(EndpointName="endpoint")
     assert "InsufficientInstanceCapacity" in described["FailureReason"]
+    again = {"EndpointName": "endpoint", "EndpointConfigName": "config"}
+    assert "Cannot update failed" in refused(lambda: deployment.sagemaker.update_endpoint(**again))[1]
     deployment.sagemaker.delete_endpoint(EndpointName="endpoint")
     assert deployment.endpoint_settled() == "Gone"
     deployment.endpoint()

@@ -103,7 +103,7 @@ def test_cfn_lint_accepts_every_template(tmp_path: Path) -> None:
         ({"copies": 0}, 2, "config-mismatch"),
         ({"environment": {"A": "x{{resolve:ssm:/key}}"}}, 2, "template-function"),
         ({"environment": {"Ref": "AWS::AccountId"}}, 2, "template-function"),
-        ({"environment": {"Fn::Sub": "${AWS::AccountId}"}}, 2, "template-function"),
+        ({"environment": {"Fn::Sub": "${AWS::AccountId}"}}, 2, "config-mismatch"),
     ],
 )
 def test_settings_without_a_template_are_refused(
