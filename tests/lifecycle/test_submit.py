@@ -145,7 +145,7 @@ def test_the_source_is_what_the_builder_may_see(project: StubbedProject) -> None
 
 def test_the_build_has_the_role_of_the_stack(project: StubbedProject) -> None:
     project.do("submit")
-    role = f"arn:aws:iam::123456789012:role/mcc-{project.id}-codebuild"
+    role = f"arn:aws:iam::123456789012:role/builds/mcc-{project.id}-codebuild"
     assert described(project)[1]["serviceRole"] == role
 
 
