@@ -1,6 +1,8 @@
 """Shared by all lanes: render a project the way a user does."""
 
+import compileall
 import os
+import py_compile
 import shutil
 import signal
 import subprocess
@@ -106,11 +108,18 @@ def copier_template_paths() -> list[str]:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the template without .git, as Copier then reads it in place, quickly."""
-    copy = tmp_path_factory.mktemp("template")
+    copy, ignored = tmp_path_factory.mktemp("template"), shutil.ignore_patterns("__pycache__")
     for name in TEMPLATE:
         source = REPOSITORY / name
-        shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy)
+        shutil.copytree(source, copy / name, ignore=ignored) if source.is_dir() else shutil.copy(source, copy)
+    compile_extension(copy)
     return copy
+
+
+def compile_extension(template: Path) -> None:
+    """Compile the extension of a template, for copies and clones of it too: each copy loads it again."""
+    by_content = py_compile.PycInvalidationMode.CHECKED_HASH
+    assert compileall.compile_dir(template / "extensions", quiet=1, invalidation_mode=by_content)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import copier
 import pytest
 
 from tests import ownership
-from tests.conftest import REPOSITORY, git, release
+from tests.conftest import REPOSITORY, compile_extension, git, release
 from tests.update.versions import OPTIONS, answers_of, make
 
 FIRST = "c6538a0"
@@ -50,6 +50,7 @@ def source(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive = subprocess.run(["git", "archive", FIRST], cwd=REPOSITORY, capture_output=True)
     assert archive.returncode == 0, f"{FIRST} is missing: fetch the whole history (git fetch --unshallow)"
     subprocess.run(["tar", "-x"], cwd=source, input=archive.stdout, check=True)
+    compile_extension(source)
     git(source, "init")
     release(source, "v1")
     for path in source.iterdir():
