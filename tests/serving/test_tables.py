@@ -26,7 +26,7 @@ def test_tables_are_answered_as_by_the_library(render: Render, version: str) -> 
     project = render(framework="sklearn", framework_version=version, pandas=True)
     assert f"pandas=={VERSIONS[version]} \\\n" in (project / "requirements.txt").read_text()
     shutil.copytree(CHECKS, project / "checks")
-    for name in ("semantics", "matrix", "forms", "outputs", "signature"):
+    for name in ("semantics", "matrix", "forms", "csv_texts", "outputs", "signature"):
         source = f"import sys; sys.path.insert(0, 'checks'); import {name}"
         answer = run_among_libraries(project, f"sklearn-{version}", "tables", source)
         assert answer.returncode == 0, (name, answer.stdout + answer.stderr)

@@ -35,6 +35,32 @@ def numbers(text: str) -> np.ndarray:
         raise RequestError(400, f"The body is not valid CSV: {error}") from None
 
 
+def columns(text: str, width: int) -> list[list[str]] | None:
+    """Return the cells of a CSV text by column, as the csv module reads them, in half of its time.
+
+    None if the module has to read the text: because of a quote, an empty line within the text, or a row that
+    does not have `width` cells.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    if '"' in text or "\r" in text or "\0" in text or (width == 1 and "\n\n" in text):
+        return None
+    found: list[list[str]] = [[] for _ in range(width)]
+    for piece in _lines_in_pieces(text):
+        if not (lines := piece.strip("\n")):
+            continue
+        # Each line end is a cell of its own: at the same distance if all rows have the same length.
+        cells = lines.replace("\n", ",\n,").split(",")
+        ends, limit = lines.count("\n"), csv.field_size_limit()
+        if len(cells) != ends + width * (ends + 1) or cells[width :: width + 1].count("\n") != ends:
+            return None
+        if len(lines) > limit and max(map(len, cells)) > limit:
+            return None
+        for at, column in enumerate(found):
+            column += cells[at :: width + 1]
+    return found
+
+
 def _lines_in_pieces(text: str) -> Iterator[str]:
     at = 0
     while at < len(text):
@@ -68,6 +94,17 @@ def _decode_csv_cells(text: str) -> np.ndarray:
         if row:
             rows.append(row)
     return np.array(rows)
+
+
+def numbers_in(cells: list[str]) -> list[float | str | None]:
+    """Return the number in each cell, None for an empty cell, or the cell if it is no number."""
+    text = "".join(cells)
+    if "_" not in text and text.isascii():
+        with contextlib.suppress(ValueError):
+            return list(map(float, cells))
+        with contextlib.suppress(ValueError):
+            return [float(cell) if cell else None for cell in cells]
+    return list(map(number_in, cells))
 
 
 def number_in(cell: str) -> float | str | None:

@@ -222,15 +222,21 @@ class Table:
         try:
             first = next(filter(None, records), [])
             if self.needed <= set(first):
-                return self._cells(first, records)
+                return self._cells(first, records, text, 1)
             if self.numeric:
                 return csv_rows.numbers(text)
-            return self._cells(self.names, chain([first], records))
+            return self._cells(self.names, chain([first], records), text, 0)
         except csv.Error as error:
             raise RequestError(400, f"The body is not valid CSV: {error}") from None
 
-    def _cells(self, header: list[str], records: Iterable[list[str]]) -> Named:
-        named = self._by_header(header, [cells for cells in records if cells])
+    def _cells(self, header: list[str], records: Iterable[list[str]], text: str, skipped: int) -> Named:
+        """Return the rows of `text`, without those `skipped` at its start. `records` are these rows, too."""
+        if len(set(header)) == len(header) and (columns := csv_rows.columns(text, len(header))):
+            for cells in columns:
+                del cells[:skipped]
+            named = self._named(dict(zip(header, columns, strict=True)), len(columns[0]))
+        else:
+            named = self._by_header(header, [cells for cells in records if cells])
         for column in filter(lambda column: column.name in header, self.columns):
             named[column.name] = of_cells(column, named[column.name])
         return named

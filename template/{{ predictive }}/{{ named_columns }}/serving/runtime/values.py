@@ -39,7 +39,7 @@ def of_cells(column: Column, cells: list[Any]) -> list[Any]:
         return [BOOLEANS.get(cell.strip().lower(), cell) for cell in cells]
     if column.type in (STRING, CATEGORY, DATETIME):
         return [cell or None for cell in cells]
-    values = [csv_rows.number_in(cell) for cell in cells]
+    values = csv_rows.numbers_in(cells)
     if column.type == ANY and any(isinstance(value, str) for value in values):
         return [cell or None for cell in cells]
     return values
