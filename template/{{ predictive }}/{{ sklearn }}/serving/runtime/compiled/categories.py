@@ -5,9 +5,11 @@ The tables are filled by the fitted steps themselves, so they hold for each of t
 are dropped, rare, unknown or missing.
 """
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from runtime.column import NUMBER, STRING, Column
@@ -16,6 +18,7 @@ MAX_CATEGORIES = 20_000  # of a column: a table has a row for each
 MAX_ENTRIES = 2_000_000  # of a table, and of a result of `transform` while a table is made
 UNKNOWN = "\0 unknown"
 Encode = Callable[[str, Sequence[Any]], np.ndarray]
+Codes: TypeAlias = list[int] | np.ndarray  # the number of each value
 
 
 class NotCompiled(Exception):
@@ -36,10 +39,14 @@ class Table:
     places: np.ndarray
     values: np.ndarray
 
-    def look_up(self, cells: Sequence[Any]) -> "tuple[list[int], int] | None":
+    def look_up(self, cells: Sequence[Any]) -> tuple[Codes, int] | None:
         """Return the numbers of values, and how many are unknown. None if the pipeline has to answer."""
         if self.column.type != STRING and not set(map(type, cells)) <= self.types:
             return None  # True equals 1, but is no number
+        if len(cells) > 1:
+            with suppress(struct.error, TypeError):  # a value is not known
+                packed = struct.pack(f"{len(cells)}n", *map(self.numbers.get, cells))
+                return np.frombuffer(packed, np.intp), 0
         try:
             found = list(map(self.numbers.get, cells))
         except TypeError:  # a list or an object

@@ -1,7 +1,9 @@
 # Part of the library: `copier update` replaces this file.
 """The steps of a model before its last one: numbers are computed, categories are looked up in tables."""
 
+import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 from runtime import columns, unknown
 from runtime.column import BOOLEAN, NUMBER, STRING, Column
 from runtime.compiled import categories, leaves, numbers
-from runtime.compiled.categories import NotCompiled
+from runtime.compiled.categories import Codes, NotCompiled
 from runtime.compiled.leaves import Leaf
 from runtime.compiled.numbers import Operation
 from runtime.tables import Named
@@ -23,6 +25,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 ALIKE = (SimpleImputer, OneHotEncoder, OrdinalEncoder)
 ALIKE_BY_NAME = ("TargetEncoder",)
 SAMPLE_ROWS = 32
+FEW_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Encoded:
     """Rows as numbers: those of columns of numbers, and of each table the numbers of its values."""
 
     block: np.ndarray
-    found: list[list[int]]
+    found: list[Codes]
     rows: Any  # as they were decoded
 
     def __len__(self) -> int:
@@ -86,7 +89,7 @@ class Head:
             if not set(map(type, values)) <= accepted:
                 return None
         try:
-            block = np.array(cells, dtype=np.float64).T if cells else np.empty((rows.rows, 0))
+            block = _block(cells, rows.rows)
         except (OverflowError, ValueError):
             return None
         if not rows.rows or np.isinf(block).any():
@@ -210,6 +213,15 @@ class Head:
 
 
 NUMBERS, NUMBER_OR_NULL = {int, float}, {int, float, type(None)}
+
+
+def _block(cells: Sequence[Sequence[Any]], count: int) -> np.ndarray:
+    """Return columns of numbers as an array. Raise OverflowError or ValueError."""
+    if count > FEW_ROWS and cells:
+        with suppress(struct.error):  # a third of the time of numpy, if no value is missing
+            pack = struct.Struct(f"{count}d").pack
+            return np.frombuffer(bytearray().join(pack(*values) for values in cells)).reshape(-1, count).T
+    return np.array(cells, dtype=np.float64).T if cells else np.empty((count, 0))
 
 
 def _in_turn(steps: Sequence[Any], rows: Any) -> Any:
