@@ -6,7 +6,10 @@ import io
 import os
 import re
 import struct
+from collections.abc import Callable
+from functools import cache
 from itertools import chain, starmap
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -78,6 +81,9 @@ def to_array(rows: Any, shape: Shape | None = None, allow_missing: bool = False)
     if not isinstance(rows, list):
         return _to_array(rows, shape, allow_missing)
     may_hold_booleans = getattr(rows, "may_hold_booleans", True)
+    if len(rows) == 1 and shape and not may_hold_booleans:
+        with contextlib.suppress(struct.error, TypeError, OverflowError, ValueError):
+            return _one_row(rows[0], shape)
     if len(rows) <= PIECE_ROWS:
         return _to_array(rows, shape, allow_missing, may_hold_booleans)
     arrays = []
@@ -88,6 +94,20 @@ def to_array(rows: Any, shape: Shape | None = None, allow_missing: bool = False)
         if size != expected:
             raise RequestError(400, row_errors.lengths(first + 1, size, 1, expected))
     return np.concatenate(arrays)
+
+
+def _one_row(row: Any, shape: Shape) -> np.ndarray:
+    """Return a row of finite numbers as an array, in half of the time of `_to_array`. Raise for others."""
+    (size,) = shape
+    packed = _packer(size)(*row)
+    if not size or not isfinite(sum(row)):  # the sum of finite numbers can be infinite, too
+        raise ValueError
+    return np.frombuffer(bytearray(packed)).reshape(1, size)
+
+
+@cache
+def _packer(size: int) -> Callable[..., bytes]:
+    return struct.Struct(f"{size}d").pack
 
 
 def _to_array(
@@ -232,7 +252,7 @@ def _read_numbers(rows: Any, shape: Shape | None) -> np.ndarray:
     if isinstance(rows, list) and shape and len(shape) == 1 and shape[0]:
         # If each row has the expected length, this takes a third of the time of numpy.
         with contextlib.suppress(struct.error, TypeError, OverflowError):
-            packed = bytearray().join(starmap(struct.Struct(f"{shape[0]}d").pack, rows))
+            packed = bytearray().join(starmap(_packer(shape[0]), rows))
             return np.frombuffer(packed).reshape(-1, shape[0])
     return np.asarray(rows)
 

@@ -61,7 +61,8 @@ class Forest:
         self.joined = self._join()
         selectors = np.zeros((self.count - 1, self.values[0].shape[1]))
         self.joined_values = np.concatenate([selectors, *self.values])
-        self.numbers = np.arange(self.count, dtype=np.float32)
+        self.repeated = np.empty((1, self.count, self.features + 1), np.float32)
+        self.repeated[:, :, -1] = np.arange(self.count)
         self.stages = np.array([[SimpleNamespace(tree_=lean_left(tree))] for tree in self.trees])
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
@@ -87,11 +88,11 @@ class Forest:
         return rows
 
     def _few(self, rows: np.ndarray) -> np.ndarray:
-        repeated = np.empty((len(rows), self.count, self.features + 1), np.float32)
+        repeated = self.repeated.repeat(len(rows), axis=0)
         repeated[:, :, :-1] = rows[:, None, :]
-        repeated[:, :, -1] = self.numbers
         leaves = self.joined.apply(repeated.reshape(-1, self.features + 1))
-        return self.joined_values.take(leaves, axis=0).reshape(len(rows), self.count, -1).sum(axis=1)
+        values = self.joined_values.take(leaves, axis=0).reshape(len(rows), self.count, -1)
+        return np.add.reduce(values, axis=1)
 
     def _many(self, rows: np.ndarray) -> np.ndarray:
         rows = rows.astype(np.float32)
