@@ -1,8 +1,10 @@
 """The fake AWS, shared by the session and empty for every test, and projects whose commands use it."""
 
 import compileall
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -46,12 +48,18 @@ def deployment(aws: FakeAws) -> Deployment:
 
 @pytest.fixture(scope="session")
 def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project of a predictive model with its .venv, for copies."""
-    project = tmp_path_factory.mktemp("rendered") / NAME
-    render(template, project)
-    write_examples(project)
-    make_environment(project)
-    return project
+    """Return a project of a predictive model with its .venv, for copies; the workers of a run share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rendered"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "ready").exists():
+            render(template, folder / NAME)
+            write_examples(folder / NAME)
+            make_environment(folder / NAME)
+            (folder / "ready").touch()
+    return folder / NAME
 
 
 @pytest.fixture(scope="session")
@@ -68,13 +76,19 @@ def project(rendered: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks)
     return Project(copied(rendered, tmp_path / NAME), aws, forks=quick_commands)
 
 
-@pytest.fixture
-def chat(template: Path, rendered: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> Project:
-    """Return a project of a language model, ready to be deployed."""
-    path = tmp_path / NAME
+@pytest.fixture(scope="session")
+def language_model_project(template: Path, rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project of a language model, for copies."""
+    path = tmp_path_factory.mktemp("chat") / NAME
     render(template, path, deployment_config="transformers-vllm", offline=True)
-    (path / ".venv").symlink_to(rendered / ".venv")
-    return Project(path, aws, forks=quick_commands)
+    lend_environment(rendered, path)
+    return path
+
+
+@pytest.fixture
+def chat(language_model_project: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> Project:
+    """Return a project of a language model, ready to be deployed."""
+    return Project(copied(language_model_project, tmp_path / NAME), aws, forks=quick_commands)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +98,7 @@ def batch_project(template: Path, rendered: Path, tmp_path_factory: pytest.TempP
     data = {"deployment_target": "batch-transform", "batch_location": f"s3://{BUCKET}/churn/"}
     render(template, path, **data)
     write_examples(path)
-    (path / ".venv").symlink_to(rendered / ".venv")
+    lend_environment(rendered, path)
     return path
 
 
@@ -112,12 +126,23 @@ def write_examples(project: Path) -> None:
 
 
 def make_environment(project: Path) -> None:
-    """Create the .venv of a project like its commands, and compile the commands: copies start them often."""
+    """Create the .venv of a project like its commands, and compile the commands."""
     made = (
         "from lifecycle import environment, project as p;"
         "environment.made(p.PROJECT / '.venv', p.PROJECT / 'do' / 'requirements.txt')"
     )
     subprocess.run([sys.executable, "-c", made], cwd=project / "do", env=clean_environment(), check=True)
+    compile_commands(project)
+
+
+def lend_environment(owner: Path, project: Path) -> None:
+    """Share the .venv of a project with another one, and compile the commands of that one."""
+    (project / ".venv").symlink_to(owner / ".venv")
+    compile_commands(project)
+
+
+def compile_commands(project: Path) -> None:
+    """Compile the commands of a project, which otherwise each command of its copies does."""
     assert compileall.compile_dir(project / "do", quiet=1)
 
 

@@ -15,13 +15,14 @@ from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project, mutations
 from tests.lifecycle.conftest import copied, render
 from tests.lifecycle.deployment import Deployment
+from tests.lifecycle.forks import Forks
 from tests.lifecycle.projects import StubbedProject
 
 
 @pytest.fixture
-def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> StubbedProject:
+def project(rendered: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> StubbedProject:
     """Return a valid project: a role, and an image here and in ECR."""
-    project = StubbedProject(copied(rendered, tmp_path / NAME), aws)
+    project = StubbedProject(copied(rendered, tmp_path / NAME), aws, forks=quick_commands)
     roles = aws.boto3_client("iam")
     roles.create_role(Path="/service-role/", RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
     assert project.do("push").code == 0

@@ -1,20 +1,24 @@
 """The policies in iam/ are valid and minimal, and match the CloudFormation stack."""
 
 import json
+import os
 import re
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from parliament import analyze_policy_string
 
-from tests.lifecycle.commands import NAME
-from tests.lifecycle.conftest import render
+from tests.lifecycle.commands import NAME, Done
+from tests.lifecycle.conftest import lend_environment, render
+from tests.lifecycle.forks import Forks
 from tests.lifecycle.stack import template_of
 
 ACCOUNT = "123456789012"
+Doctor = Callable[..., Done]
 PROJECTS: dict[str, dict[str, Any]] = {
     "predictive": {"build_target": "codebuild"},
     "language_model": {
@@ -73,7 +77,8 @@ OTHERS = {
 }
 
 
-@pytest.fixture(scope="module", params=PROJECTS)
+# One process asks for the policies of a kind.
+@pytest.fixture(scope="module", params=[pytest.param(k, marks=pytest.mark.xdist_group(k)) for k in PROJECTS])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -82,21 +87,31 @@ def kind(request: pytest.FixtureRequest) -> str:
 def project(kind: str, template: Path, rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp(kind) / NAME
     render(template, folder, **PROJECTS[kind])
-    (folder / ".venv").symlink_to(rendered / ".venv")
+    lend_environment(rendered, folder)
     return folder
 
 
-def policy(project: Path, holder: str, *options: str) -> dict[str, Any]:
-    command = [str(project / "do" / "doctor"), "--policy", holder, "--account", ACCOUNT, "--json", *options]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)["result"]["policy"]
+@pytest.fixture(scope="module")
+def doctor(project: Path, quick_commands: Forks) -> Doctor:
+    """Return a function that runs do/doctor for the account."""
+
+    def run(*options: str) -> Done:
+        command = [str(project / "do" / "doctor"), "--account", ACCOUNT, *options]
+        return quick_commands.run(command, dict(os.environ), project)
+
+    return run
+
+
+def policy(doctor: Doctor, holder: str, *options: str) -> dict[str, Any]:
+    done = doctor("--policy", holder, "--json", *options)
+    assert done.code == 0, done.err
+    document: dict[str, Any] = done.json["result"]["policy"]
     return document
 
 
 @pytest.fixture(scope="module")
-def policies(project: Path, kind: str) -> dict[str, dict[str, Any]]:
-    return {holder: policy(project, holder) for holder in [*HOLDERS, *OTHERS[kind]]}
+def policies(doctor: Doctor, kind: str) -> dict[str, dict[str, Any]]:
+    return {holder: policy(doctor, holder) for holder in [*HOLDERS, *OTHERS[kind]]}
 
 
 def known(holder: str, document: dict[str, Any]) -> list[str]:
@@ -170,43 +185,33 @@ def test_nothing_speaks_of_commands_that_are_not_there(project: Path, kind: str)
     assert named == {*HOLDERS, *OTHERS[kind]}
 
 
-def test_names_that_cannot_be_filled_in_are_told(project: Path) -> None:
-    command = [str(project / "do" / "doctor"), "--policy", "depoly", "--account", ACCOUNT]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "available: deploy" in done.stderr
+def test_names_that_cannot_be_filled_in_are_told(doctor: Doctor) -> None:
+    done = doctor("--policy", "depoly")
+    assert done.code == 2 and "available: deploy" in done.err
 
 
-def test_a_policy_without_the_role_that_it_names_is_refused(project: Path) -> None:
-    command = [
-        str(project / "do" / "doctor"),
-        "--account",
-        ACCOUNT,
-        "--json",
-        "--set",
-        "role_arn=",
-        "--policy",
-    ]
+def test_a_policy_without_the_role_that_it_names_is_refused(doctor: Doctor) -> None:
     for holder in ("deploy", "plan", "doctor", "execution-role", "clean", "push"):
-        done = subprocess.run([*command, holder], capture_output=True, text=True)
+        done = doctor("--json", "--set", "role_arn=", "--policy", holder)
         if holder in ("deploy", "plan", "doctor"):
-            assert done.returncode == 3 and '"policy"' not in done.stdout and "set role_arn" in done.stderr
+            assert done.code == 3 and '"policy"' not in done.out and "set role_arn" in done.err
         else:
-            assert done.returncode == 0, done.stderr
-            for statement in json.loads(done.stdout)["result"]["policy"]["Statement"]:
+            assert done.code == 0, done.err
+            for statement in done.json["result"]["policy"]["Statement"]:
                 assert statement["Resource"], statement
 
 
 def test_all_policies_are_written_for_review(
-    project: Path, policies: dict[str, dict[str, Any]], tmp_path: Path
+    doctor: Doctor, policies: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
     folder = tmp_path / "review"
-    command = [str(project / "do" / "doctor"), "--account", ACCOUNT, "--policies", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
+    written = doctor("--policies", str(folder))
+    assert written.code == 0, written.err
     assert {path.stem: json.loads(path.read_text()) for path in folder.glob("*")} == policies
     (folder / "deploy.json").write_text("mine")
     (folder / "clean.json").unlink()
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "--force" in done.stderr and not (folder / "clean.json").exists()
+    done = doctor("--policies", str(folder))
+    assert done.code == 2 and "--force" in done.err and not (folder / "clean.json").exists()
 
 
 def test_the_stack_is_clean(project: Path) -> None:
@@ -255,7 +260,9 @@ def test_no_command_can_create_or_change_a_role(policies: dict[str, dict[str, An
         assert changing <= {"iam:CreateServiceLinkedRole"}, holder
 
 
-def test_the_stack_gives_the_role_what_iam_says(project: Path, kind: str, policies: dict[str, Any]) -> None:
+def test_the_stack_gives_the_role_what_iam_says(
+    project: Path, kind: str, doctor: Doctor, policies: dict[str, Any]
+) -> None:
     stack = template_of(project)
     role = stack["Resources"]["ExecutionRole"]["Properties"]
     assert role["RoleName"] == "RoleName" and role["Path"] == "RolePath"
@@ -267,7 +274,7 @@ def test_the_stack_gives_the_role_what_iam_says(project: Path, kind: str, polici
     else:
         condition, alarms, _ = role["Policies"][1]
         assert condition == "HasAlarms" and stack["Parameters"]["Alarms"]["Default"] == "false"
-        with_alarms = policy(project, "execution-role", "--set", "alarm_latency_ms=500")["Statement"]
+        with_alarms = policy(doctor, "execution-role", "--set", "alarm_latency_ms=500")["Statement"]
         before = policies["execution-role"]["Statement"]
         added = [{**s, "Effect": "Allow"} for s in with_alarms if s not in before]
         assert alarms["PolicyDocument"]["Statement"] == added and len(added) == 1

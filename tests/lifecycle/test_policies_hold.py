@@ -5,9 +5,10 @@ Every command runs with only its policy through all of its cases; its calls are 
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from tests.fakes.aws.permissions import DOCKER_PUSH
 from tests.fakes.aws.server import FakeAws
 from tests.lifecycle import stack
 from tests.lifecycle.commands import NAME, ROLE, TRUST, Project
-from tests.lifecycle.conftest import render, write_examples
+from tests.lifecycle.conftest import lend_environment, render, write_examples
 from tests.lifecycle.deployed import configure
+from tests.lifecycle.forks import Forks
 from tests.lifecycle.projects import StubbedProject
 from tests.lifecycle.test_company import Network
 
@@ -57,6 +59,7 @@ OF_BUILDS = {
     "s3:ListBucket",
 }
 SETTINGS = Path("do") / "config.toml"
+Made = Callable[..., StubbedProject]
 
 
 @dataclass
@@ -85,19 +88,40 @@ class Recorder:
         assert "not authorized" not in done.err + done.out, done.err
 
 
+@pytest.fixture
+def made(template: Path, rendered: Path, aws: FakeAws, quick_commands: Forks) -> Made:
+    """Return a function that makes a project with a model and examples, in an account with only a role."""
+    return partial(ready, template, rendered, aws, quick_commands)
+
+
+def ready(
+    template: Path, rendered: Path, aws: FakeAws, forks: Forks, folder: Path, **answers: Any
+) -> StubbedProject:
+    path = folder / NAME
+    render(template, path, **answers)
+    lend_environment(rendered, path)
+    if (path / "sample_model").exists():
+        write_examples(path)
+    project = StubbedProject(path, aws, forks=forks)
+    stub = {name: value for name, value in project.environment.items() if name.startswith("STUB_")}
+    aws.settings.build_environment.update(stub)
+    roles = aws.boto3_client("iam")
+    roles.create_role(Path="/service-role/", RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
+    assert f'role_arn = "{ROLE}"' in (path / SETTINGS).read_text()
+    return project
+
+
 @pytest.mark.slow
-def test_calls_and_policies_are_the_same(
-    template: Path, rendered: Path, aws: FakeAws, tmp_path: Path
-) -> None:
+def test_calls_and_policies_are_the_same(made: Made, aws: FakeAws, tmp_path: Path) -> None:
     recorder = Recorder()
-    predictive(recorder, made(template, rendered, aws, tmp_path / "one", build_target="codebuild"))
+    predictive(recorder, made(tmp_path / "one", build_target="codebuild"))
     aws.reset()
     s3 = {"model_name": "s3://team-models/mine/", "model_parameters": "7", "offline": True}
     engine = {"deployment_config": "transformers-vllm", "build_target": "codebuild"}
-    chat = made(template, rendered, aws, tmp_path / "two", **engine, **s3)
+    chat = made(tmp_path / "two", **engine, **s3)
     language_model(recorder, chat)
     aws.reset()
-    company(recorder, made(template, rendered, aws, tmp_path / "three"))
+    company(recorder, made(tmp_path / "three"))
     verbs = recorder.allowed.items()
     recorder.called["submit"] -= OF_THE_BUILD
     called = {verb: recorder.called[verb] | UNSEEN.get(verb, set()) for verb, _ in verbs}
@@ -108,11 +132,9 @@ def test_calls_and_policies_are_the_same(
 
 
 @pytest.mark.slow
-def test_calls_and_policies_of_a_serverless_endpoint_are_the_same(
-    template: Path, rendered: Path, aws: FakeAws, tmp_path: Path
-) -> None:
+def test_calls_and_policies_of_a_serverless_endpoint_are_the_same(made: Made, tmp_path: Path) -> None:
     recorder = Recorder()
-    project = made(template, rendered, aws, tmp_path, deployment_target="serverless-inference")
+    project = made(tmp_path, deployment_target="serverless-inference")
     project.succeed("push")
     recorder.run(project, "doctor")
     project.aws.light.exits_saying = "exec format error"
@@ -137,10 +159,10 @@ def test_calls_and_policies_of_a_serverless_endpoint_are_the_same(
 
 @pytest.mark.slow
 def test_calls_and_policies_of_batch_transform_jobs_are_the_same(
-    template: Path, rendered: Path, aws: FakeAws, tmp_path: Path
+    made: Made, aws: FakeAws, tmp_path: Path
 ) -> None:
     recorder = Recorder()
-    project = made(template, rendered, aws, tmp_path, deployment_target="batch-transform")
+    project = made(tmp_path, deployment_target="batch-transform")
     network = Network(aws)
     aws.boto3_client("s3").create_bucket(Bucket=f"mcc-{project.id}-123456789012-us-east-1")
     data = project.path / "rows.csv"
@@ -179,22 +201,6 @@ def test_calls_and_policies_of_batch_transform_jobs_are_the_same(
 def given(**settings: str) -> list[str]:
     """Return the options that set these settings."""
     return [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-
-
-def made(template: Path, rendered: Path, aws: FakeAws, folder: Path, **answers: Any) -> StubbedProject:
-    """Return a project with a model and examples, in an account with only a role."""
-    path = folder / NAME
-    render(template, path, **answers)
-    (path / ".venv").symlink_to(rendered / ".venv")
-    if (path / "sample_model").exists():
-        write_examples(path)
-    project = StubbedProject(path, aws)
-    stub = {name: value for name, value in project.environment.items() if name.startswith("STUB_")}
-    aws.settings.build_environment.update(stub)
-    roles = aws.boto3_client("iam")
-    roles.create_role(Path="/service-role/", RoleName="exec", AssumeRolePolicyDocument=json.dumps(TRUST))
-    assert f'role_arn = "{ROLE}"' in (path / SETTINGS).read_text()
-    return project
 
 
 def predictive(recorder: Recorder, project: StubbedProject) -> None:

@@ -10,6 +10,7 @@ from tests.fakes.aws.images import OCI_INDEX, OCI_MANIFEST
 from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME
 from tests.lifecycle.conftest import copied
+from tests.lifecycle.forks import Forks
 from tests.lifecycle.projects import StubbedProject
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/abalone-age"
@@ -17,8 +18,8 @@ TAG = "3f" * 6
 
 
 @pytest.fixture
-def project(rendered: Path, aws: FakeAws, tmp_path: Path) -> StubbedProject:
-    return StubbedProject(copied(rendered, tmp_path / NAME), aws)
+def project(rendered: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> StubbedProject:
+    return StubbedProject(copied(rendered, tmp_path / NAME), aws, forks=quick_commands)
 
 
 def test_the_image_is_pushed_and_checked(project: StubbedProject) -> None:

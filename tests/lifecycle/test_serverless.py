@@ -9,8 +9,9 @@ import pytest
 
 from tests.fakes.aws.server import FakeAws
 from tests.lifecycle.commands import NAME, Project, mutations
-from tests.lifecycle.conftest import copied, render, write_examples
+from tests.lifecycle.conftest import copied, lend_environment, render, write_examples
 from tests.lifecycle.deployed import configure
+from tests.lifecycle.forks import Forks
 
 SERVERLESS = {"deployment_target": "serverless-inference"}
 
@@ -20,14 +21,14 @@ def serverless_project(template: Path, rendered: Path, tmp_path_factory: pytest.
     path = tmp_path_factory.mktemp("serverless") / NAME
     render(template, path, **SERVERLESS)
     write_examples(path)
-    (path / ".venv").symlink_to(rendered / ".venv")
+    lend_environment(rendered, path)
     return path
 
 
 @pytest.fixture
-def serverless(serverless_project: Path, aws: FakeAws, tmp_path: Path) -> Project:
+def serverless(serverless_project: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> Project:
     """Return a project of a serverless endpoint, ready to be deployed."""
-    return Project(copied(serverless_project, tmp_path / NAME), aws)
+    return Project(copied(serverless_project, tmp_path / NAME), aws, forks=quick_commands)
 
 
 def config_of(project: Project) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import yaml
 from tests.fakes.aws.server import FakeAws
 from tests.lifecycle import stack
 from tests.lifecycle.commands import NAME
-from tests.lifecycle.conftest import copied, render
+from tests.lifecycle.conftest import copied, lend_environment, render
+from tests.lifecycle.forks import Forks
 from tests.lifecycle.projects import StubbedProject
 
 
@@ -25,16 +26,16 @@ def folder(template: Path, rendered: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def project(folder: Path, aws: FakeAws, tmp_path: Path) -> Iterator[StubbedProject]:
+def project(folder: Path, aws: FakeAws, tmp_path: Path, quick_commands: Forks) -> Iterator[StubbedProject]:
     stack.create(aws, folder)
-    with ready(StubbedProject(copied(folder, tmp_path / NAME), aws)) as project:
+    with ready(StubbedProject(copied(folder, tmp_path / NAME), aws, forks=quick_commands)) as project:
         yield project
 
 
 def built_in_codebuild(template: Path, rendered: Path, folder: Path, **answers: str) -> Path:
     """Render a project with a model that CodeBuild builds."""
     render(template, folder, build_target="codebuild", **answers)
-    (folder / ".venv").symlink_to(rendered / ".venv")
+    lend_environment(rendered, folder)
     (folder / "model" / "model.pkl").write_bytes(b"a model")
     return folder
 

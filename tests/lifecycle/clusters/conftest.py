@@ -16,7 +16,7 @@ from tests.fakes.kubernetes.api import KubernetesApi
 from tests.fakes.kubernetes.real import ADMIN, RealApiServer
 from tests.fakes.kubernetes.store import EXTENSIONS
 from tests.lifecycle.clusters.cluster import ANSWERS, GPU_ANSWERS, NAMESPACE, OPTIONS, Cluster
-from tests.lifecycle.conftest import write_examples
+from tests.lifecycle.conftest import compile_commands, write_examples
 from tests.lifecycle.forks import Forks
 
 
@@ -28,6 +28,7 @@ def projects(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     for name, answers in (("abalone", ANSWERS), ("chat", GPU_ANSWERS), ("operated", operator)):
         copier.run_copy(str(template), folder / name, data=answers, **OPTIONS)
         (folder / name / ".venv").symlink_to(sys.prefix)
+        compile_commands(folder / name)
     write_examples(folder / "abalone")
     return {path.name: path for path in folder.iterdir()}
 
