@@ -115,8 +115,7 @@ def test_yaml_is_clean(distinct_files: dict[str, list[Path]]) -> None:
 
 @LINT
 def test_nginx_configurations_are_clean(distinct_files: dict[str, list[Path]]) -> None:
-    for path in distinct_files["nginx.conf"]:
-        run("gixy", str(path))
+    run("gixy", *map(str, distinct_files["nginx.conf"]))
 
 
 def test_shell_scripts_of_this_repository_are_clean() -> None:

@@ -44,6 +44,7 @@ WITHOUT_LIBRARIES = ["--no-warn-return-any", "--allow-subclassing-any", "--allow
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for caches of mypy, one for each set of options: mypy drops what others have cached."""
     return tmp_path_factory.mktemp("mypy")
 
 
@@ -64,11 +65,12 @@ def test_rendered_python_is_typed(render: Render, cache: Path, name: str) -> Non
     packages = [name for name in ("lifecycle", "contract") if (project / "do" / name).is_dir()]
     runtime = str(project / "serving")
     if "handler of" not in name:  # the commands are those of another project
-        assert problems(project / "do", cache, packages, "--python-version", "3.11", modules=runtime) == ""
+        at = cache / "commands"
+        assert problems(project / "do", at, packages, "--python-version", "3.11", modules=runtime) == ""
     version = ["--python-version", "3.11" if config.startswith("http") else "3.10"]
     folders = [folder for folder in FOLDERS if (project / folder).is_dir()]
     paths = [path for folder in folders for path in (project / folder).rglob("*.py")]
     files = [str(path.relative_to(project)) for path in paths]
     assert any(file.startswith("serving/") for file in files)
     modules = ":".join(folder for folder in folders if folder != "tests")
-    assert problems(project, cache, files, *WITHOUT_LIBRARIES, *version, modules=modules) == ""
+    assert problems(project, cache / "servers", files, *WITHOUT_LIBRARIES, *version, modules=modules) == ""

@@ -166,6 +166,9 @@ import app
 """
 
 
+ONE_PROCESS = pytest.mark.xdist_group("hooks")  # asks for all answers at once
+
+
 @pytest.fixture(scope="module")
 def answered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Return the answers to all cases, and what two of the handlers add to /ping."""
@@ -180,6 +183,7 @@ def answered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[d
     return found
 
 
+@ONE_PROCESS
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_hook_answers(answered: list[dict[str, Any]], name: str) -> None:
     status, body, media_type, headers, made = EXPECTED[name]
@@ -189,6 +193,7 @@ def test_a_hook_answers(answered: list[dict[str, Any]], name: str) -> None:
     assert given[2:] == [media_type, headers, made], given
 
 
+@ONE_PROCESS
 def test_ping_names_the_types_that_a_handler_adds(answered: list[dict[str, Any]]) -> None:
     assert answered[1]["content_types"] == ["text/plain"] and answered[1]["accepts"] == ["text/html"]
     assert answered[2]["content_types"] == answered[2]["accepts"] == ["*/*"]

@@ -135,6 +135,9 @@ Path("answers.json").write_text(json.dumps(answers))
 """
 
 
+ONE_PROCESS = pytest.mark.xdist_group("inference script")  # asks for all answers at once
+
+
 @pytest.fixture(scope="module")
 def answered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     """Return the answers to all cases, from one process with the libraries of a project, and its messages."""
@@ -148,6 +151,7 @@ def answered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return json.loads((project / "answers.json").read_text()), done.stderr
 
 
+@ONE_PROCESS
 @pytest.mark.parametrize("name", CASES)
 def test_a_script_answers(answered: tuple[dict[str, Any], str], name: str) -> None:
     status, body, media_type = CASES[name][2]
@@ -157,6 +161,7 @@ def test_a_script_answers(answered: tuple[dict[str, Any], str], name: str) -> No
     assert "secret" not in answer[1]
 
 
+@ONE_PROCESS
 def test_a_script_gets_custom_attributes_and_a_default_accept_that_the_server_lacks(
     answered: tuple[dict[str, Any], str],
 ) -> None:
@@ -167,6 +172,7 @@ def test_a_script_gets_custom_attributes_and_a_default_accept_that_the_server_la
     )
 
 
+@ONE_PROCESS
 @pytest.mark.parametrize("name", INVALID)
 def test_a_script_that_cannot_serve_is_refused(answered: tuple[dict[str, Any], str], name: str) -> None:
     assert answered[0][name] == 3
