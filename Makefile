@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# What programs of the tests import.
+IMPORTED := boto3, cfnlint.runner, copier._cli, copier_template_extensions, gixy.cli.main, huggingface_hub, \
+	hypothesis, kubernetes.stream, mcp.server, moto.moto_server.werkzeug_app, openai, parliament, pexpect, pytest, \
+	schemathesis.cli, xdist.plugin, yamllint.cli
 
 .PHONY: demo nginx test test-models test-real test-vllm test-cluster lint accuracy size inspect bench docs reference gallery pictures screenshots release clean
 .DELETE_ON_ERROR:
@@ -73,6 +77,8 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --requirements pyproject.toml
+	@# Tests start hundreds of them. Where the environment forbids bytecode, each would compile its libraries.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -c "import $(IMPORTED)"
 	@touch $@
 
 clean:  ## delete everything that the other commands created
