@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import copier
 import pytest
@@ -14,6 +15,7 @@ from tests.conftest import REPOSITORY
 from tests.fakes.aws.docker_runner import DockerRunner
 from tests.fakes.aws.registry_store import RegistryStore
 from tests.fakes.aws.server import FakeAws
+from tests.serving.test_contract import shared_environment
 
 Image = tuple[Path, str]
 
@@ -71,10 +73,12 @@ def build(
     def build_image(server: str, framework: str) -> Image:
         project = tmp_path_factory.mktemp("real") / f"{framework}-{server}"
         data = {"deployment_config": server, "framework": framework}
-        copier.run_copy(str(template), project, data=data, defaults=True, unsafe=True, quiet=True)
-        answer = subprocess.run(
-            [sys.executable, "do/build"], cwd=project, env=engine, capture_output=True, text=True
-        )
+        options: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
+        copier.run_copy(str(template), project, data=data, **options)
+        with shared_environment(project, framework, server):  # in which do/build trains the sample model
+            answer = subprocess.run(
+                [sys.executable, "do/build"], cwd=project, env=engine, capture_output=True, text=True
+            )
         assert answer.returncode == 0, answer.stderr[-3000:]
         return project, answer.stdout.strip().splitlines()[-1]
 

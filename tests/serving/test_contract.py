@@ -1,9 +1,10 @@
 """Every framework, format and server serves with nginx in front and passes all checks of the contract.
 
-Each project is used like a user would: its do/test creates the environment, trains the sample model,
-starts the server and checks it. The environments are kept under .demo/ between runs.
+Each project is used like a user would: its commands create the environment, train the sample model,
+start the server and check it. The environments are kept under .demo/ between runs.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -21,6 +22,8 @@ import pytest
 from tests.conftest import REPOSITORY, TRIED, Render, git, release
 
 ENVIRONMENTS = REPOSITORY / ".demo" / "environments"
+CREATE = "from lifecycle.served import local; print(local.model_python())"
+COMMANDS = {**os.environ, "PYTHONPATH": "do"}
 NEED_A_CONTAINER_OR_STREAM = {53, 54, 55, 59}
 ALL_CHECKS = set(range(1, 66))
 # They load the server for a minute, and do not depend on the file format or the user.
@@ -34,15 +37,24 @@ FULLY_CHECKED = {
 
 @contextmanager
 def shared_environment(project: Path, framework: str, server: str) -> Iterator[None]:
-    """Share one .venv-model, by hard links, between projects with the same requirements."""
+    """Share one .venv-model, by hard links, between projects with the same requirements.
+
+    The first of them creates it. Other processes wait, as it costs a minute of processor time.
+    """
     pins = zlib.crc32((project / "requirements.txt").read_bytes())
     kept, own = ENVIRONMENTS / f"{framework}-{server}-{pins:08x}", project / ".venv-model"
-    if kept.exists():
-        subprocess.run(["cp", "-al", kept, own], check=True)
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    with (ENVIRONMENTS / f"{kept.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            half = ENVIRONMENTS / f"{kept.name}.half"
+            shutil.rmtree(half, ignore_errors=True)  # of a run that was interrupted
+            subprocess.run([sys.executable, "-c", CREATE], cwd=project, env=COMMANDS, check=True)
+            subprocess.run(["cp", "-al", own, half], check=True)
+            half.rename(kept)
+        elif not own.exists():
+            subprocess.run(["cp", "-al", kept, own], check=True)
     yield
-    if not kept.exists():
-        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-al", own, kept], check=True)
 
 
 def do(project: Path, verb: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -55,11 +67,9 @@ def run_among_libraries(
     project: Path, framework: str, server: str, source: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run Python source in a project, with the libraries of its server."""
-    find = "from lifecycle.served import local; print(local.model_python())"
-    environment = {**os.environ, "PYTHONPATH": "do"}
     with shared_environment(project, framework, server):
         found = subprocess.run(
-            [sys.executable, "-c", find], cwd=project, env=environment, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", CREATE], cwd=project, env=COMMANDS, stdout=subprocess.PIPE, text=True
         )
     command = [found.stdout.strip(), "-c", source]
     return subprocess.run(command, cwd=project, capture_output=True, text=True)
