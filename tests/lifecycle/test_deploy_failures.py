@@ -2,6 +2,7 @@
 
 import os
 import pty
+import resource
 import signal
 import subprocess
 import time
@@ -158,5 +159,29 @@ def test_ctrl_c_stops_waiting_and_says_what_is_billed(project: Project) -> None:
     assert process.returncode == 130, told
     assert f"left: endpoint {NAME} (Creating): $0.10/h" in told and "do/clean" in told
     project.aws.world.region("us-east-1").endpoints[NAME].due = 0.0
+    project.succeed("clean", "--yes")
+    assert project.left() == []
+
+
+@pytest.mark.parametrize("size", [100, 700, 1700])
+def test_a_disk_without_space_for_the_journal_is_a_failure_and_names_what_is_left(
+    project: Project, size: int
+) -> None:
+    """The limit of the size of a file, in bytes, stops the journal before or after the first resources."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        project.command("deploy"),
+        env=project.variables({}),
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        cwd=project.path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 3 and "failed (not-written): journal.jsonl cannot be written" in told, told
+    assert "Traceback" not in told and "  next: free disk space" in told
+    left = [name for line in told.splitlines() if (name := line.removeprefix("  left: ")) != line]
+    assert bool(project.left()) == (size > 100) and len(left) >= len(project.left()), told
     project.succeed("clean", "--yes")
     assert project.left() == []

@@ -8,7 +8,17 @@ import json
 from lifecycle import chosen
 from lifecycle.load import generator, report
 from lifecycle.load.measured import Level
-from lifecycle.project import PROJECT, USAGE, VERIFICATION, WARNING, Failure, Result, finding, replace_text
+from lifecycle.project import (
+    PROJECT,
+    USAGE,
+    VERIFICATION,
+    WARNING,
+    Failure,
+    Result,
+    finding,
+    replace_text,
+    writing,
+)
 from lifecycle.served import load, requests
 from lifecycle.target import Target, remote
 from lifecycle.transport import Recorder, Sent, Server
@@ -92,8 +102,10 @@ def _result(settings: Target, arguments: argparse.Namespace, server: Server, mea
         "ceiling_tokens_s": chosen.CEILING_TOKENS_S,
         "levels": [level.as_json(rate) for level in measured],
     }
-    replace_text(RESULT, json.dumps(document, indent=2) + "\n")
-    replace_text(PICTURE, report.svg(measured, title))
+    files = {PICTURE: report.svg(measured, title), RESULT: json.dumps(document, indent=2) + "\n"}
+    for path, text in files.items():
+        with writing(path):
+            replace_text(path, text)
     lines = [report.table(measured, rate)]
     if best.tokens_s is not None and chosen.CEILING_TOKENS_S:
         share = best.tokens_s / chosen.CEILING_TOKENS_S

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lifecycle.project import POLICY, PROJECT, Failure
+from lifecycle.project import POLICY, PROJECT, Failure, writing
 
 DIRECTORY = PROJECT / ".do"
 JOURNAL = DIRECTORY / "journal.jsonl"
@@ -27,9 +27,9 @@ def now() -> str:
 
 
 def write(**entry: Any) -> None:
-    """Append a line and flush it to the disk."""
+    """Append a line and flush it to the disk. Raise Failure if it cannot be written."""
     line = json.dumps({"time": now(), **entry}) + "\n"
-    with _opened(JOURNAL, os.O_APPEND) as file:
+    with writing(JOURNAL), _opened(JOURNAL, os.O_APPEND) as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             line = line if file.read(1) == b"\n" else f"\n{line}"
@@ -55,7 +55,7 @@ def read() -> list[dict[str, Any]]:
 def save(kind: str, document: dict[str, Any]) -> Path:
     """Write a document with a timestamp to .do/ and return its path."""
     path = DIRECTORY / f"{kind}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.json"
-    with _opened(path) as file:
+    with writing(path), _opened(path) as file:
         file.write(json.dumps(document, indent=2, default=str).encode() + b"\n")
     return path
 
@@ -67,7 +67,7 @@ def account() -> str:
 
 def keep_account(number: str) -> None:
     """Store the number of the account that is changed now, unless one is stored already."""
-    with _opened(ACCOUNT) as file:
+    with writing(ACCOUNT), _opened(ACCOUNT) as file:
         if not file.read().strip():
             file.write(f"{number}\n".encode())
 
@@ -85,9 +85,10 @@ def locked(verb: str) -> Iterator[None]:
                 f"{file.read().decode(errors='replace').strip()} is running in this project",
             )
             raise Failure(POLICY, "locked", what, seen, f"wait until it ends, then run do/{verb}") from None
-        file.truncate(0)
-        file.write(f"do/{verb} (process {os.getpid()})\n".encode())
-        file.flush()
+        with writing(DIRECTORY / "lock"):
+            file.truncate(0)
+            file.write(f"do/{verb} (process {os.getpid()})\n".encode())
+            file.flush()
         yield
 
 

@@ -6,7 +6,8 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
@@ -153,6 +154,16 @@ def replace_text(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}.new")
     new.write_text(text, "utf-8")
     os.replace(new, path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Convert an error of a write to this machine, such as a full disk, to a Failure (precondition)."""
+    try:
+        yield
+    except OSError as error:
+        what, next_step = f"{path.name} cannot be written", f"free disk space (df {path.parent}), then repeat"
+        raise Failure(PRECONDITION, "not-written", what, f"{path}: {error.strerror}", next_step) from None
 
 
 def write_new(files: Mapping[Path, str], force: bool) -> None:

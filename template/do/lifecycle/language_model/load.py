@@ -15,7 +15,7 @@ from lifecycle.language_model import prompts
 from lifecycle.load import fixed, generator
 from lifecycle.load.generator import Generator
 from lifecycle.load.measured import Level, Percentiles
-from lifecycle.project import USAGE, VERIFICATION, Failure
+from lifecycle.project import USAGE, VERIFICATION, Failure, writing
 from lifecycle.transport import Access, Sent
 
 AIPERF = Generator("AIPerf", 1200)
@@ -53,11 +53,12 @@ def measure(
         raise Failure(USAGE, "no-remote-load", what, seen, "do/run, and do/benchmark without --remote")
     directory = generator.folder(concurrency)
     count = arguments.requests or max(20, 10 * concurrency)
-    (directory / "tokenizer").mkdir()
-    for name, content in prompts.tokenizer().items():
-        (directory / "tokenizer" / name).write_text(json.dumps(content))
     plan = config(directory, access, sent, concurrency, count, arguments)
-    (directory / "config.json").write_text(json.dumps(plan))
+    with writing(directory):
+        (directory / "tokenizer").mkdir()
+        for name, content in prompts.tokenizer().items():
+            (directory / "tokenizer" / name).write_text(json.dumps(content))
+        (directory / "config.json").write_text(json.dumps(plan))
     progress = Progress(f"{concurrency} concurrent", LONGEST_RUN)
     progress.show(f"{count} requests of {arguments.input} + {arguments.output} tokens")
     command = [str(python), "-m", "aiperf", "profile", "--config", str(directory / "config.json")]

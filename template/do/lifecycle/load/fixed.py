@@ -9,7 +9,7 @@ from lifecycle.console import Progress
 from lifecycle.load import generator
 from lifecycle.load.generator import Generator
 from lifecycle.load.measured import Level, percentiles
-from lifecycle.project import VERIFICATION, Failure
+from lifecycle.project import VERIFICATION, Failure, writing
 from lifecycle.transport import Access, Sent
 
 LOCUST = Generator("Locust", 90)
@@ -35,12 +35,13 @@ def measure(
     """Return the figures of `concurrency` clients that repeat a request. Raise Failure if none succeeds."""
     directory = generator.folder(concurrency)
     body, request, result = directory / "body", directory / "request.json", directory / "result.json"
-    body.write_bytes(sent.body)
     headers = {**access.headers, "Content-Type": sent.content_type, "Accept": "application/json"}
     if sent.attributes:
         headers["X-Amzn-SageMaker-Custom-Attributes"] = sent.attributes
     about = {"url": access.url, "path": access.path, "headers": headers, "region": access.region}
-    request.write_text(json.dumps({**about, "body": str(body), "warm_up": WARM_UP, "timeout": TIMEOUT}))
+    with writing(directory):
+        body.write_bytes(sent.body)
+        request.write_text(json.dumps({**about, "body": str(body), "warm_up": WARM_UP, "timeout": TIMEOUT}))
     seconds = arguments.seconds + WARM_UP
     command = [str(python), "-m", "locust", "--headless", "--only-summary", "--locustfile", str(LOCUSTFILE)]
     command += ["--users", str(concurrency), "--spawn-rate", str(concurrency), "--run-time", f"{seconds:g}s"]

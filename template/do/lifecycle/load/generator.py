@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lifecycle import environment
 from lifecycle.console import Progress, confirmed
-from lifecycle.project import INTERNAL_ERROR, PRECONDITION, PROJECT, TIMED_OUT, Failure
+from lifecycle.project import INTERNAL_ERROR, PRECONDITION, PROJECT, TIMED_OUT, Failure, writing
 
 DIRECTORY = PROJECT / ".venv-benchmark"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
@@ -49,10 +49,11 @@ def python(generator: Generator, arguments: argparse.Namespace) -> Path:
 
 
 def folder(concurrency: int) -> Path:
-    """Return an empty folder for the files of a run."""
+    """Return an empty folder for the files of a run. Raise Failure if it cannot be written."""
     directory = RUNS / str(concurrency)
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+    with writing(directory):
+        directory.mkdir(parents=True)
     return directory
 
 
