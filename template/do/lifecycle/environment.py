@@ -1,11 +1,14 @@
 # Part of the library: `copier update` replaces this file.
 """Python environments inside the project, created on first use."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lifecycle import package_index
@@ -31,31 +34,73 @@ def enter() -> None:
 
 
 def made(directory: Path, requirements: Path, versions: tuple[str, ...] = ()) -> Path:
-    """Return the Python of an environment with these requirements; create it if missing or outdated.
+    """Return the Python of an environment with these requirements; create it if missing, outdated or broken.
 
     `versions` are the Python versions that the requirements are pinned for, oldest first; empty: all.
     Raise Failure (precondition) if it cannot be created, and without a suitable Python before any download.
     """
-    python, installed = directory / "bin" / "python", directory / "installed.txt"
-    expected = requirements.read_text()
-    if installed.exists() and installed.read_text() == expected:
+    python = directory / "bin" / "python"
+    if _is_current(directory, requirements):
         return python
+    with _alone(directory, requirements) as lock:
+        if not _is_current(directory, requirements):  # another command can have created it
+            _create(directory, requirements, versions, lock)
+    return python
+
+
+def _is_current(directory: Path, requirements: Path) -> bool:
+    """Return whether an environment has these requirements, and a Python that still exists."""
+    installed = directory / "installed.txt"
+    has_python = (directory / "bin" / "python").exists()  # its target can be a Python that was removed
+    return has_python and installed.exists() and installed.read_text() == requirements.read_text()
+
+
+@contextmanager
+def _alone(directory: Path, requirements: Path) -> Iterator[int]:
+    """Lock an environment, and yield the file of the lock.
+
+    The installers inherit the file: one that was left when its command was killed holds the lock until it
+    ends, and cannot write to the environment that the next command creates.
+    """
+    with requirements.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(
+                f"waiting for another command that creates {directory.name} ...", file=sys.stderr, flush=True
+            )
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            pass  # some network file systems have no such locks
+        yield file.fileno()
+
+
+def _create(directory: Path, requirements: Path, versions: tuple[str, ...], lock: int) -> None:
+    """Create an environment. Raise Failure (precondition)."""
     uv = None if package_index.only_pip_has_index() else shutil.which("uv")
     chosen = suitable_python(uv, requirements, versions)
     named = f"{directory.name} with the libraries of {requirements.relative_to(PROJECT)}"
     print(f"creating {named} ...", file=sys.stderr, flush=True)
     shutil.rmtree(directory, ignore_errors=True)
     for command in commands(uv, directory, requirements, chosen):
-        code, lines = followed(command)
+        code, lines = followed(command, keep_open=(lock,))
         if code:
-            what, seen = f"cannot create {directory.name}", f"{' '.join(command)} ended with code {code}"
-            otherwise = "fix the error in the lines above"
+            seen, otherwise = (
+                f"{' '.join(command)} ended with code {code}",
+                "fix the error in the lines above",
+            )
             if versions:
                 otherwise += f"; the libraries support Python {' or '.join(versions)}, which uv can install"
-            cause, next_step = explained("\n".join(lines), otherwise)
-            raise Failure(PRECONDITION, "no-environment", what, seen, next_step, cause)
-    installed.write_text(expected)
-    return python
+            raise _not_created(directory, seen, "\n".join(lines), otherwise)
+    try:
+        (directory / "installed.txt").write_text(requirements.read_text())
+    except OSError as error:
+        raise _not_created(directory, str(error), str(error), "fix the error, then run it again") from None
+
+
+def _not_created(directory: Path, seen: str, log: str, otherwise: str) -> Failure:
+    cause, next_step = explained(log, otherwise)
+    return Failure(PRECONDITION, "no-environment", f"cannot create {directory.name}", seen, next_step, cause)
 
 
 def bare(**more: str) -> dict[str, str]:

@@ -68,8 +68,12 @@ def followed(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: str = "",
+    keep_open: tuple[int, ...] = (),
 ) -> tuple[int, list[str]]:
-    """Run a command that prints to standard error; return its exit code and last lines, for `explained`."""
+    """Run a command that prints to standard error; return its exit code and last lines, for `explained`.
+
+    It inherits the files in `keep_open`. Ctrl-C stops it, also if the signal reaches this process alone.
+    """
     pipe, lines = subprocess.PIPE, deque[str](maxlen=LAST_LINES)
     with subprocess.Popen(
         command,
@@ -80,12 +84,17 @@ def followed(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        pass_fds=keep_open,
     ) as process:
         assert process.stdin and process.stdout
-        with contextlib.suppress(BrokenPipeError):  # it ended before it read everything
-            process.stdin.write(stdin)
-            process.stdin.close()
-        for line in process.stdout:
-            print(line, end="", file=sys.stderr, flush=True)
-            lines.append(line.rstrip())
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it ended before it read everything
+                process.stdin.write(stdin)
+                process.stdin.close()
+            for line in process.stdout:
+                print(line, end="", file=sys.stderr, flush=True)
+                lines.append(line.rstrip())
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
     return process.returncode, list(lines)

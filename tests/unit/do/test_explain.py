@@ -61,8 +61,23 @@ LINES = {
         "botocore.exceptions.ConnectTimeoutError": "no-egress",
         "NewConnectionError: Failed to establish a new connection: [Errno 111]": "no-egress",
         "error: dns error: failed to lookup address information": "no-egress",
+        "  Caused by: tcp connect error": "no-egress",
         "fatal: Could not resolve host: github.com": "no-egress",
         "dial tcp: lookup registry-1.docker.io on 127.0.0.53:53: no such host": "no-egress",
+        "HTTP status server error (503 Service Unavailable) for url (https://example.com/simple/numpy/)": (
+            "index-unavailable"
+        ),
+        "Caused by ResponseError('too many 503 error responses')": "index-unavailable",
+        "  Caused by: end of file before message length reached": "download-interrupted",
+        "  Caused by: error decoding response body": "download-interrupted",
+        "Failed to download distribution due to network timeout. Try increasing UV_HTTP_TIMEOUT": (
+            "download-interrupted"
+        ),
+        "IncompleteRead(10 bytes read, 990 more expected)": "download-interrupted",
+        "('Connection broken: ConnectionResetError(104)')": "download-interrupted",
+        "the current Python version (3.11.2) does not satisfy Python>=3.99 and six==1.17.0 depends on": (
+            "python-version"
+        ),
         "ERROR: No matching distribution found for numpy==2.4.0": "python-version",
         "Because numpy==2.4.0 has no wheels with a matching Python ABI tag (e.g., `cp39`)": "python-version",
         "error: No interpreter found for Python 3.14 in managed installations": "python-version",
