@@ -65,7 +65,7 @@ def rendered(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def quick_commands(rendered: Path) -> Iterator[Forks]:
     """Return the runner of commands of projects that share the .venv of `rendered`."""
-    forks = Forks(rendered / ".venv" / "bin" / "python")
+    forks = Forks(rendered / ".venv" / "bin" / "python", rendered)
     yield forks
     forks.close()
 

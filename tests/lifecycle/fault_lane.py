@@ -1,13 +1,13 @@
 """Runs commands with a fault in one of their calls, then without, and compares the states in AWS."""
 
+import re
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.fakes.aws.calls import Call, Kind
+from tests.fakes.aws.calls import STARTS_INSTANCES, Kind
 from tests.fakes.aws.server import FakeAws
+from tests.fakes.aws.snapshot import Snapshot, empty
 from tests.lifecycle.commands import NAME, Done, Project, serving
 from tests.lifecycle.forks import Forks
 
@@ -17,6 +17,16 @@ IDS = [f"{kind}-after" if after else kind for kind, after in CASES]
 # The number of these calls depends on the speed of the fake AWS.
 POLLED = ("Describe", "ListTags", "FilterLogEvents")
 Place = tuple[str, str, int]
+# The ids of the failures that each kind of fault causes.
+FAILURES: dict[Kind, set[str]] = {
+    "throttle": {"throttled"},
+    "deny": {"access-denied"},
+    "expire": {"expired-credentials"},
+    "no capacity": {"quota-exceeded"},
+    "reset": {"aws-unreachable"},
+    "hang": {"aws-unreachable"},
+}
+WITHOUT_CAPACITY = {"not-in-service", "job-failed"}  # of resources whose creation fails later
 
 
 @dataclass
@@ -27,7 +37,7 @@ class Lane:
     forks: Forks
     settings: dict[str, str]
     arguments: dict[str, list[str]]
-    requests: list[Call] = field(default_factory=list)
+    deployed: Snapshot = field(init=False)
     _wanted: dict[str, dict[str, str]] = field(default_factory=dict)
     _places: dict[str, list[Place]] = field(default_factory=dict)
 
@@ -40,11 +50,18 @@ class Lane:
         return self.project.aws
 
     def deploy(self) -> None:
-        """Deploy for the first time, and keep the requests."""
-        self.aws.forget_calls()
+        """Deploy once, and keep the resources for each start."""
         done = self.run("deploy")
         assert done.code == 0, done.err
-        self.requests = [call for call in self.aws.mutations if call.service != "ecr"]
+        states = self.states()
+        self.deployed = Snapshot.take(self.aws.world)
+        self.start_over("clean")
+        assert states and self.states().items() >= states.items()
+
+    def close(self) -> None:
+        """Stop the containers and the runner of the commands."""
+        self.deployed.close()
+        self.forks.close()
 
     def run(self, verb: str, kill_after: int = 0, **more: str) -> Done:
         command = self.project.command(verb, *self.arguments[verb])
@@ -52,34 +69,15 @@ class Lane:
         return self.forks.run(command, variables, self.project.path, kill_after)
 
     def start_over(self, verb: str) -> None:
-        """Reset AWS, and deploy again for commands that need a deployment."""
-        self.empty()
+        """Reset AWS, and restore the deployment for commands that need one."""
+        empty(self.aws.world)
         self.forget()
         if verb != "deploy":
-            self.replay()
+            self.deployed.restore(self.aws.world)
         self.aws.forget_calls()
 
     def forget(self) -> None:
         shutil.rmtree(self.project.path / ".do", ignore_errors=True)
-
-    def empty(self) -> None:
-        """Delete the resources that serve the model, without API calls."""
-        self.aws.world.stop()
-        region = self.aws.world.region("us-east-1")
-        for kind in (region.components, region.endpoints, region.configs, region.targets, region.policies):
-            kind.clear()
-        region.models.clear()
-        region.jobs.clear()
-        alarms = self.aws.boto3_client("cloudwatch")
-        alarms.delete_alarms(AlarmNames=[f"{NAME}-from-zero", f"{NAME}-errors"])
-
-    def replay(self) -> None:
-        """Deploy with the requests of the first deployment."""
-        for call in self.requests:
-            client = self.aws.boto3_client(call.service)
-            getattr(client, snake(call.operation))(**call.parameters)
-            while "Creating" in self.states().values():
-                time.sleep(0.01)
 
     def states(self) -> dict[str, str]:
         """Return the resources that serve the model, with their states."""
@@ -100,10 +98,7 @@ class Lane:
 
     def wanted_after(self, verb: str) -> dict[str, str]:
         """Return the states after a command without a fault."""
-        if verb not in self._wanted:
-            self.start_over(verb)
-            assert self.run(verb).code == 0
-            self._wanted[verb] = self.states()
+        self.places(verb)
         return self._wanted[verb]
 
     def places(self, verb: str) -> list[Place]:
@@ -115,14 +110,11 @@ class Lane:
         self.start_over(verb)
         done = self.run(verb)
         assert done.code == 0, done.err
+        self._wanted[verb] = self.states()
         for call in self.aws.calls:
             counts[call.service, call.operation] += 1
             places.append((call.service, call.operation, counts[call.service, call.operation]))
         return places
-
-
-def snake(operation: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation).lstrip("_")
 
 
 def without_ids(arn: str) -> str:
@@ -134,12 +126,26 @@ def is_mutating(operation: str) -> bool:
     return not operation.startswith(("Describe", "List", "Get", "Batch", "Filter", "Invoke", "Head"))
 
 
-def problem_after(lane: Lane, verb: str, done: Done, wanted: dict[str, str]) -> str:
-    """Return the problem of a command's end: an unexpected state, or a remaining resource without a name."""
+def failure_id(done: Done) -> str:
+    """Return the id of the failure that a command reports, "" without one."""
+    found = re.search(r"^failed \(([\w-]+)\)", done.err, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def failures(kind: Kind, operation: str) -> set[str]:
+    """Return the ids of the failures that a fault of an operation causes."""
+    later = kind == "no capacity" and operation in STARTS_INSTANCES
+    return WITHOUT_CAPACITY if later else FAILURES[kind]
+
+
+def problem_after(lane: Lane, verb: str, ids: set[str], done: Done, wanted: dict[str, str]) -> str:
+    """Return the problem of a command's end: an unexpected state or id, or a resource that is not named."""
     if done.code == 0:
         return "" if lane.states() == wanted else f"it ended well with {lane.states()}"
     if done.code not in (3, 4, 5, 6) or "Traceback" in done.err:
         return f"exit code {done.code}"
+    if failure_id(done) not in ids:
+        return f"exit code {done.code} and the failure {failure_id(done)!r}"
     lines = [line for line in (done.out + done.err).splitlines() if "left: " in line]
     unnamed = lane.unnamed(verb, lines)
     return f"{unnamed} is left and not named" if unnamed else ""
@@ -151,20 +157,19 @@ def examine(
     kind: Kind,
     after: bool,
     wanted: dict[str, str],
-    examined: Callable[[Place], bool] = lambda place: True,
 ) -> list[str]:
-    """Let each examined call of a command fail in turn, run the command again, and return the problems."""
+    """Let each call of a command fail in turn, run the command again, and return the problems."""
     more = {"MCC_DO_CALL_ATTEMPTS": "1"}
     if kind == "hang":
         more |= {"MCC_DO_CALL_SECONDS": "1", "MCC_DO_INVOKE_SECONDS": "1"}
     problems = []
-    for service, operation, number in filter(examined, lane.places(verb)):
+    for service, operation, number in lane.places(verb):
         if after and not is_mutating(operation):
             continue
         lane.start_over(verb)
         fault = lane.aws.fault(kind, service, operation, nth=number, after=after)
         first = lane.run(verb, 0, **more)
-        problem = problem_after(lane, verb, first, wanted)
+        problem = problem_after(lane, verb, failures(kind, operation), first, wanted)
         if not fault.struck and not operation.startswith(POLLED):
             problem = "the fault struck nothing"
         if first.code and not problem:

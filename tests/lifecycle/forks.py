@@ -16,11 +16,11 @@ SERVER = Path(__file__).with_name("fork_server.py")
 
 
 class Forks:
-    """Runs commands with the Python of a .venv, one after the other."""
+    """Runs commands with the Python of a .venv, one after the other; those of `project` are quickest."""
 
-    def __init__(self, python: Path) -> None:
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen([str(python), str(SERVER)], stdin=pipe, stdout=pipe, text=True)
+    def __init__(self, python: Path, project: Path) -> None:
+        pipe, command = subprocess.PIPE, [str(python), str(SERVER), str(project)]
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
         self._venv = python.parent.parent
         self._busy = threading.Lock()
 

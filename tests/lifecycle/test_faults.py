@@ -16,6 +16,7 @@ from tests.lifecycle.conftest import copied
 from tests.lifecycle.fault_lane import CASES, IDS, Lane, examine
 from tests.lifecycle.forks import Forks
 
+pytestmark = pytest.mark.xdist_group("faults")  # one process deploys and counts the calls
 ARGUMENTS: dict[str, list[str]] = {"deploy": [], "clean": ["--yes"]}
 # A scaled endpoint, to include all kinds of resources.
 SETTINGS = {"MCC_DO_SCALE_TO_ZERO": "true", "MCC_DO_MAX_COPIES": "2", "MCC_DO_POLL_SECONDS": "0.02"}
@@ -26,11 +27,11 @@ SETTINGS["MCC_DO_ALARM_ERRORS_PERCENT"] = "1"
 def lane(rendered: Path, aws_server: FakeAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
     aws_server.reset()
     project = Project(copied(rendered, tmp_path_factory.mktemp("faults") / NAME), aws_server)
-    forks = Forks(rendered / ".venv" / "bin" / "python")
+    forks = Forks(rendered / ".venv" / "bin" / "python", project.path)
     lane = Lane(project, forks, SETTINGS, ARGUMENTS)
     lane.deploy()
     yield lane
-    forks.close()
+    lane.close()
     aws_server.reset()
 
 

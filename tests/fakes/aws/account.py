@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
+
+from werkzeug.wrappers import Response
 
 from extensions.mcc.catalog import catalog
 from tests.fakes.aws import permissions
 from tests.fakes.aws.listing import page
 from tests.fakes.aws.resources import now
-from tests.fakes.aws.wire import Refusal, Request, operation
+from tests.fakes.aws.wire import ACCOUNT, Refusal, Request, answer, operation
 from tests.fakes.aws.world import World
 from tests.fakes.aws_catalog import product
 
@@ -18,17 +22,35 @@ OF_A_RESOURCE = {"Type": "Resource", "Class": "None"}
 UNTAGGABLE = (":iam:", ":autoscaling:")  # GetResources does not support these
 
 
+@dataclass(frozen=True)
+class _Quotas:
+    """The values that the quotas of an account in a Region depend on, for an operation."""
+
+    operation: str
+    region: str
+    default: float
+    raised: tuple[tuple[str, float], ...]
+    raised_for_transforms: tuple[tuple[str, float], ...]
+
+
 @operation("service-quotas", "ListServiceQuotas", "ListAWSDefaultServiceQuotas")
-def list_quotas(world: World, request: Request) -> dict[str, Any]:
-    size = request.parameters.get("MaxResults", PAGE)
-    quotas = list(_quotas(world, request).values())
-    items, token = page(quotas, request.parameters.get("NextToken"), size, "InvalidPaginationTokenException")
-    return {"Quotas": items, **({"NextToken": token} if token else {})}
+def list_quotas(world: World, request: Request) -> Response:
+    """Return a page of hundreds of quotas. It is written once, because each deployment reads several."""
+    size, token = request.parameters.get("MaxResults", PAGE), request.parameters.get("NextToken")
+    kind = (_kind(world, request), size, token)
+    if kind not in _pages:
+        quotas = list(_quotas(kind[0]).values())
+        items, following = page(quotas, token, size, "InvalidPaginationTokenException")
+        _pages[kind] = answer(request, {"Quotas": items, **({"NextToken": following} if following else {})})
+    return _pages[kind]
+
+
+_pages: dict[tuple[_Quotas, int, str | None], Response] = {}
 
 
 @operation("service-quotas", "GetServiceQuota", "GetAWSDefaultServiceQuota")
 def get_quota(world: World, request: Request) -> dict[str, Any]:
-    quotas, code = _quotas(world, request), request.parameters["QuotaCode"]
+    quotas, code = _quotas(_kind(world, request)), request.parameters["QuotaCode"]
     if code not in quotas:
         raise Refusal(
             "NoSuchResourceException", f"The request failed because the quota {code} does not exist."
@@ -36,33 +58,36 @@ def get_quota(world: World, request: Request) -> dict[str, Any]:
     return {"Quota": quotas[code]}
 
 
-def _quotas(world: World, request: Request) -> dict[str, dict[str, Any]]:
-    """Return the quotas of SageMaker by code. The codes are invented; only the names are those of AWS."""
-    service = request.parameters["ServiceCode"]
+def _kind(world: World, request: Request) -> _Quotas:
+    service, settings = request.parameters["ServiceCode"], world.settings
     if service != "sagemaker":
         raise Refusal("NoSuchResourceException", f"The request failed because {service} does not exist.")
-    default = "Default" in request.operation
+    raised, transforms = sorted(settings.quotas.items()), sorted(settings.transform_quotas.items())
+    default = settings.default_quota
+    return _Quotas(request.operation, request.region, default, tuple(raised), tuple(transforms))
+
+
+@cache
+def _quotas(kind: _Quotas) -> dict[str, dict[str, Any]]:
+    """Return the quotas of SageMaker by code. The codes are invented; only the names are those of AWS."""
+    raised, raised_for_transforms = dict(kind.raised), dict(kind.raised_for_transforms)
+    is_default, is_list = "Default" in kind.operation, kind.operation == "ListServiceQuotas"
     values: dict[str, float] = {}
     for name in catalog.instances():
-        limit = world.settings.quotas.get(name, world.settings.default_quota)
         values[f"{name} for training job usage"] = 0
-        raised = name in world.settings.transform_quotas or request.operation != "ListServiceQuotas"
-        if catalog.hosting().batch.has(name) and raised:
-            values[f"{name} for transform job usage"] = (
-                world.settings.default_quota if default else transform_quota(world, name)
-            )
-        if default:
-            limit = world.settings.default_quota
-        elif name not in world.settings.quotas and request.operation == "ListServiceQuotas":
+        if catalog.hosting().batch.has(name) and (name in raised_for_transforms or not is_list):
+            limit = kind.default if is_default else raised_for_transforms.get(name, kind.default)
+            values[f"{name} for transform job usage"] = limit
+        if is_list and name not in raised:
             continue  # AWS omits quotas that were never increased
-        values[f"{name} for endpoint usage"] = limit
+        values[f"{name} for endpoint usage"] = kind.default if is_default else raised.get(name, kind.default)
     quotas = {}
     for name, value in values.items():
         code = f"L-{hashlib.sha256(name.encode()).hexdigest()[:8].upper()}"
         quotas[code] = {
             "ServiceCode": "sagemaker",
             "ServiceName": "Amazon SageMaker",
-            "QuotaArn": request.arn("servicequotas", f"sagemaker/{code}"),
+            "QuotaArn": f"arn:aws:servicequotas:{kind.region}:{ACCOUNT}:sagemaker/{code}",
             "QuotaCode": code,
             "QuotaName": name,
             "Value": value,

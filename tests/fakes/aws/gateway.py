@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, NoReturn
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -36,6 +37,8 @@ class Gateway:
     def __init__(self, world: World, recorder: Recorder) -> None:
         self.world, self.recorder = world, recorder
         self._moto = DomainDispatcherApplication(create_backend_app)
+        # moto lists a folder and compares 200 patterns to find the backend of a request.
+        vars(self._moto)["get_backend_for_host"] = cache(self._moto.get_backend_for_host)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Respond to one HTTP request."""

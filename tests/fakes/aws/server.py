@@ -56,6 +56,9 @@ SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 class _Handler(MotoRequestHandler):
     disable_nagle_algorithm = True  # otherwise each response waits 40 ms
 
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing: the recorder has the calls."""
+
     def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
         """Stop reading from a connection that a fault has cut."""
         self.close_connection = True
@@ -71,6 +74,7 @@ class FakeAws:
         self.world = World(runner, images)
         self._gateway = Gateway(self.world, self._recorder)
         self._server: BaseWSGIServer | None = None
+        self._clients: dict[tuple[str, str, str], Any] = {}
 
     def start(self) -> None:
         """Listen on a free port of the loopback interface."""
@@ -167,11 +171,17 @@ class FakeAws:
         }
 
     def boto3_client(self, service: str, region: str = REGION, **options: Any) -> Any:
-        """Return a boto3 client of this AWS, which does not retry by default."""
-        options.setdefault("config", botocore.config.Config(retries={"max_attempts": 0}, read_timeout=5))
+        """Return a boto3 client of this AWS, which does not retry by default; shared without options."""
+        kind = (service, region, self.url)
+        if not options and kind in self._clients:
+            return self._clients[kind]
         keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
+        config = botocore.config.Config(retries={"max_attempts": 0}, read_timeout=5)
         clients: Any = self._session
-        return clients.client(service, region, endpoint_url=self.url, **keys, **options)
+        made = clients.client(service, region, endpoint_url=self.url, **{"config": config, **keys, **options})
+        if not options:
+            self._clients[kind] = made
+        return made
 
     def resources(self) -> list[str]:
         """Return the ARNs of all resources in all Regions, [] for a clean account."""

@@ -39,9 +39,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
+def forks(projects: dict[str, Path]) -> Iterator[Forks]:
     """Return the runner of the commands."""
-    made = Forks(Path(sys.executable))
+    made = Forks(Path(sys.executable), projects["abalone"])
     yield made
     made.close()
 
