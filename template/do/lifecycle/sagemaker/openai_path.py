@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from lifecycle.aws import Aws, AwsFailure
+from lifecycle.aws import Aws, AwsFailure, refusal
 from lifecycle.project import REFUSED, VERIFICATION, Failure
 from lifecycle.sagemaker.remote import NO_CAPACITY, Endpoint, patient
 from lifecycle.sagemaker.target import Target
@@ -87,6 +87,9 @@ class OpenaiPath(Endpoint):
         what = f"{self.route} returned {response.status}"
         if NO_CAPACITY in seen:
             raise AwsFailure(REFUSED, "no-capacity", what, seen, "do/status")
+        code, name, next_step = refusal("sagemaker-runtime", response.headers.get("x-amzn-ErrorType", ""))
+        if name not in ("access-denied", "aws-refused"):  # an error of AWS, not of the container
+            raise Failure(code, name, what, seen[:600], f"{next_step}; then run the command again")
         if response.status in (401, 403) or "AccessDenied" in seen:
             next_step = "allow the actions of do/doctor --policy token; check the clock of this machine"
             raise Failure(REFUSED, "token-refused", what, seen, next_step)
