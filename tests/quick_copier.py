@@ -5,11 +5,9 @@ YAML, merging answers key by key, and calls of git whose answer is known. What i
 content, as each update runs in new clones. Tests that run Copier as a command use it as it is.
 """
 
-import hashlib
 import pickle
 import re
-import sys
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -18,12 +16,11 @@ import copier._main
 import copier._template
 import copier._user_data
 import copier._vcs
-import jinja2
+import jinja2.compiler
+import jinja2.nodes
 import pytest
 import yaml
 
-# Filters that depend on more than the text. Those of constants run while a text is compiled.
-OF_THE_RUN = ("setting(", "| choices")
 INCLUDE = re.compile(rb"!include\s+(\S+)")
 FILE_MODE = "is_file_mode_kept"
 
@@ -41,46 +38,36 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(template, "load_template_config", settings_read_once(template.load_template_config))
     patch.setattr(vcs, "is_git_repo_root", with_git_folder(vcs.is_git_repo_root))
     patch.setattr(vcs, "is_git_bundle", of_a_file(vcs.is_git_bundle))
-    patch.setattr(yaml, "load", catalog_read_once(yaml.load))
+    patch.setattr(yaml, "load", data_read_once(yaml.load))
 
 
 def compiled_once(compile_source: Any) -> Any:
-    """Return Environment.compile with a cache for environments of the same syntax and the same filters."""
+    """Return Environment.compile with a cache for environments of the same syntax."""
     codes: dict[Any, CodeType] = {}
 
     def compiled(self: Any, source: Any, name: Any = None, filename: Any = None, **named: Any) -> Any:
-        if named or not isinstance(source, str) or any(word in source for word in OF_THE_RUN):
+        if named or not isinstance(source, str):
             return compile_source(self, source, name, filename, **named)
-        key = (source, name, self.lexer, type(self), packages(self))
+        key = (source, name, self.lexer, type(self), tuple(sorted(self.extensions)))
         if key in codes:
             self.preprocess(source)  # resets Copier's `yield` tag of the previous text
         else:
-            codes[key] = compile_source(self, source, name, filename)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(self, "optimized", False)
+                patch.setattr(self, "code_generator_class", Unfolded)
+                codes[key] = compile_source(self, source, name, filename)
         return moved(codes[key], filename or "<template>")
 
     return compiled
 
 
-def packages(environment: jinja2.Environment) -> frozenset[str]:
-    """Return digests of the packages of filters: those of constants run while a text is compiled."""
-    if "packages" not in vars(environment):
-        modules = (getattr(each, "__module__", None) or "" for each in environment.filters.values())
-        names = {each.partition(".")[0] for each in modules if each.startswith("mcc_")}
-        vars(environment)["packages"] = frozenset(digest(name) for name in names)
-    found: frozenset[str] = vars(environment)["packages"]
-    return found
+class Unfolded(jinja2.compiler.CodeGenerator):
+    """Compiles a text without running filters of constants: what they return depends on the run."""
 
-
-@cache
-def digest(package: str) -> str:
-    """Return the digest of a loaded package of filters and of the facts that it reads."""
-    folder = Path(sys.modules[package].__path__[0])
-    root, found = folder.parents[1], hashlib.sha256()
-    for part in (folder, root / "catalog", root / "template" / "do" / "lifecycle"):
-        for path in sorted(part.rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                found.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
-    return found.hexdigest()
+    def _output_child_to_const(self, node: Any, frame: Any, finalize: Any) -> str:
+        if not isinstance(node, jinja2.nodes.TemplateData | jinja2.nodes.Const):
+            raise jinja2.nodes.Impossible
+        return super()._output_child_to_const(node, frame, finalize)
 
 
 def moved(code: CodeType, filename: str) -> CodeType:
@@ -91,12 +78,13 @@ def moved(code: CodeType, filename: str) -> CodeType:
     return code.replace(co_filename=filename, co_consts=tuple(constants))
 
 
-def catalog_read_once(load: Any) -> Any:
-    """Return yaml.load with a cache for the loader of the catalog; each caller gets an object of its own."""
-    pickled = lru_cache(maxsize=512)(lambda text, loader: pickle.dumps(load(text, loader)))
+def data_read_once(load: Any) -> Any:
+    """Return yaml.load with a cache for loaders of plain data; each caller gets an object of its own."""
+    loaders = (yaml.SafeLoader, getattr(yaml, "CSafeLoader", None))
+    pickled = lru_cache(maxsize=1024)(lambda text, loader: pickle.dumps(load(text, loader)))
 
     def loaded(stream: Any, Loader: Any) -> Any:
-        if isinstance(stream, str) and Loader is getattr(yaml, "CSafeLoader", None):
+        if isinstance(stream, str) and Loader in loaders:
             return pickle.loads(pickled(stream, Loader))
         return load(stream, Loader)
 

@@ -1,18 +1,16 @@
 """Copies and updates of the test session are those that Copier makes by itself."""
 
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import copier
 
 from tests.conftest import Render, git, release
+from tests.update.versions import OPTIONS, pin_orjson
 
 ANSWERS = {"deployment_config": "transformers-vllm", "offline": True, "project_id": "c0ffee42"}
-OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "skip_tasks": True}
 SLOW = ["--trust", "--defaults", "--quiet", "--skip-tasks"]
 
 
@@ -40,8 +38,7 @@ def test_a_quick_update_is_an_update(template: Path, tmp_path: Path) -> None:
     git(quick, "init")
     release(quick, "made")
     shutil.copytree(quick, slow)
-    pins = source / "catalog" / "web_servers.yml"
-    pins.write_text(re.sub(r"orjson==[0-9.]+", "orjson==3.99.0", pins.read_text()))
+    pin_orjson(source, "3.99.0")
     new_version(source, "two")
     copier.run_update(quick, overwrite=True, **OPTIONS)
     by_command("update", *SLOW, slow)

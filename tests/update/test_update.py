@@ -10,7 +10,7 @@ import pytest
 from copier.errors import UserMessageError
 
 from tests.conftest import git, release
-from tests.update.versions import OPTIONS, answers_of, command, make, new_version
+from tests.update.versions import OPTIONS, answers_of, command, make, new_version, pin_orjson
 
 
 @pytest.mark.parametrize("typed", [".", "../source", "../link"])
@@ -94,9 +94,8 @@ def test_an_overlapping_edit_is_marked_as_a_conflict(project: tuple[Path, Path])
 
 def test_a_pin_goes_along_and_the_version_stays(project: tuple[Path, Path]) -> None:
     source, made = project
-    pins = source / "catalog" / "web_servers.yml"
     before = answers_of(made)["framework_version"]
-    pins.write_text(re.sub(r"orjson==[0-9.]+", "orjson==3.99.0", pins.read_text()))
+    pin_orjson(source, "3.99.0")
     release(source, "v2")
     copier.run_update(made, overwrite=True, **OPTIONS)
     assert "orjson==3.99.0" in (made / "requirements.txt").read_text()

@@ -1,5 +1,6 @@
 """Versions of the template, and projects that go from one to the next."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,13 @@ OPTIONS: dict[str, Any] = {"defaults": True, "unsafe": True, "quiet": True, "ski
 def new_version(template: Path) -> None:
     (template / "NOTES").write_text("a new version\n")
     release(template, "v2")
+
+
+def pin_orjson(template: Path, version: str) -> None:
+    """Change a pin of all web servers, with a hash."""
+    pins, hashes = template / "catalog" / "web_servers.yml", template / "catalog" / "hashes.yml"
+    pins.write_text(re.sub(r"orjson==[0-9.]+", f"orjson=={version}", pins.read_text()))
+    hashes.write_text(f"{hashes.read_text()}  orjson=={version}: [{'0' * 64}]\n")
 
 
 def command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
