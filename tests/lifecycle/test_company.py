@@ -1,6 +1,7 @@
 """The settings that companies require: a private network, isolation, a key and tags."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,30 @@ def test_isolation_and_a_download_at_start_exclude_each_other(chat: Project) -> 
     settings.write_text(text)
     configure(chat, model_data='"s3://bucket/models/mine/"', environment="{}")
     assert "config-mismatch" not in chat.do("plan").err
+
+
+def test_a_pipeline_role_that_admits_any_repository_is_refused(project: Project) -> None:
+    """Only projects with `ci` have these two files."""
+    (project.path / "iam" / "delivery.yml").touch()
+    module = Path("do") / "lifecycle" / "pipeline_role.py"
+    shutil.copy(Path(__file__).parents[2] / "template" / module, project.path / module)
+    provider = "token.actions.githubusercontent.com"
+    trust: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{provider}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{provider}:aud": "sts.amazonaws.com"}},
+    }
+    iam, name = project.aws.boto3_client("iam"), f"mcc-{project.id}-delivery"
+    document = {"Version": "2012-10-17", "Statement": [trust]}
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
+    before = mutations(project.aws)
+    done = project.do("deploy")
+    assert done.code == 3 and f"{name} admits every repository" in " ".join(done.err.split())
+    assert mutations(project.aws) == before
+    trust["Condition"]["StringEquals"][f"{provider}:sub"] = "repo:team@1/model@2:environment:production"
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    project.succeed("deploy")
 
 
 def test_the_fake_refuses_networks_and_keys_as_sagemaker_does(aws: FakeAws) -> None:

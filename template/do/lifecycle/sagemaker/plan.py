@@ -7,6 +7,7 @@ Without AWS credentials, the plan is that of a first deployment.
 import argparse
 import textwrap
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from lifecycle import checks, journal, registry
 from lifecycle.aws import NO_CREDENTIALS, Aws, AwsFailure
 from lifecycle.model_files import pinned
 from lifecycle.policies import policy
-from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, USAGE, Failure, Finding, Result
+from lifecycle.project import DONE, ERROR, OK, POLICY, PRECONDITION, PROJECT, USAGE, Failure, Finding, Result
 from lifecycle.resources import Resource
 from lifecycle.sagemaker import alarms, changes, export, hosted, inventory
 from lifecycle.sagemaker.changes import Step
@@ -145,6 +146,8 @@ def make(
             if name == "model-source" and pinned(settings.model_data)
         }
     checked += [cost.check(settings), *checks.of_target(settings, aws, known)]
+    if steps and (PROJECT / "iam" / "delivery.yml").exists():  # only then there is the module
+        checked += checks.of_target(settings, aws, import_module("lifecycle.pipeline_role").CHECKS)
     updates = [step.request for step in steps if (step.action, step.kind) == ("update", COMPONENT)]
     checked += alarms.findings(settings, aws, updates)
     return Plan(settings, desired, steps, checked, _actions(settings, aws.partition))
