@@ -219,6 +219,7 @@ def test_two_causes_are_both_told(explain: Explain) -> None:
         ("error: dns error: failed to lookup address information", "no network"),
         ("No space left on device (os error 28)", "fill the disk"),
         ("Because numpy==2.4.0 has no wheels with a matching Python ABI tag", "numpy==2.4.0 has no wheel"),
+        ("Because numpy==2.4.0 has no\n      wheels with a matching Python", "numpy==2.4.0 has no wheel"),
     ],
 )
 def test_a_failed_installation_names_network_disk_or_python(
