@@ -38,12 +38,16 @@ def test_settings_are_read_by_tomli_where_python_has_no_tomllib(project: Path, t
 
 
 @pytest.mark.parametrize("config", llm.SERVERS)
-def test_the_image_gets_tomli_where_its_python_has_no_tomllib(render: Render, config: str) -> None:
+def test_the_image_gets_tomli_where_its_python_has_no_tomllib(
+    render: Render, config: str, tmp_path: Path
+) -> None:
     text = (render("chat", deployment_config=config, offline=True) / "Dockerfile").read_text()
     (command,) = re.findall(r'^RUN (python3 -c "import tomllib".*(?:\n    .*)*)', text, re.MULTILINE)
-    assert "tomli==" in command
-    shell = ["sh", "-c", command.replace("python3 -m pip", "echo pip")]
-    assert subprocess.run(shell, capture_output=True, check=True).stdout == b""
-    neither = shell[2].replace("import tomllib", "import no_tomllib").replace('import tomli"', 'import no"')
-    done = subprocess.run(["sh", "-c", neither], capture_output=True, check=True)
-    assert done.stdout.startswith(b"pip install --no-cache-dir tomli==")
+    pins = tmp_path / "tomli.txt"
+    here = command.replace("python3 -m pip", "echo pip").replace("/tmp/tomli.txt", str(pins))
+    assert subprocess.run(["sh", "-c", here], capture_output=True, check=True).stdout == b""
+    assert not pins.exists()
+    neither = here.replace("import tomllib", "import no_tomllib").replace('import tomli"', 'import no"')
+    done = subprocess.run(["sh", "-c", neither], capture_output=True, check=True, text=True)
+    assert done.stdout == f"pip install --no-cache-dir --require-hashes -r {pins}\n"
+    assert re.fullmatch(r"tomli==2\.5\.0 --hash=sha256:[0-9a-f]{64}\n", pins.read_text())
