@@ -1,12 +1,28 @@
 """A template with a first version, and a project made from it."""
 
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import git, release
 from tests.update.versions import make
+
+ENOUGH = 2_000_000_000  # bytes
+
+
+@pytest.fixture(autouse=True)
+def clones_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Copier clone the template into memory, where there is enough.
+
+    An update makes and deletes five clones, and ext4 searches long for inodes where many were just deleted.
+    """
+    memory = Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > ENOUGH:
+        monkeypatch.setattr(tempfile, "tempdir", str(memory))
+        monkeypatch.setenv("TMPDIR", str(memory))
 
 
 @pytest.fixture
