@@ -26,6 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from catalog.refresh_locks import (
     CATALOG,
+    FILES,
     OLDEST_MACOS,
     OLDEST_OF_TRITON,
     PLATFORMS,
@@ -74,7 +75,7 @@ resolver = _module(RESOLVER)  # the module of the projects that reads what uv wr
 def lists() -> Iterator[Pins]:
     """Yield the lists of pins in the catalog, and what includes/tomli.dockerfile.jinja installs."""
     yield Pins(("tomli==2.5.0",), ("3.10",))
-    for file in ("web_servers.yml", "targets.yml", "frameworks.yml", "triton.yml", "benchmark.yml"):
+    for file in FILES:
         for entry in locked_entries(CATALOG / file):
             pins = tuple(texts(entry.requirements))
             if entry.name in WITHOUT:

@@ -35,6 +35,7 @@ except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}. Run: python -m pip install uv pyyaml packaging") from None
 
 CATALOG = Path(__file__).resolve().parent
+FILES = ("web_servers.yml", "frameworks.yml", "targets.yml", "triton.yml", "benchmark.yml")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 OLDEST_OF_TRITON = "3.10"  # Triton's images have it up to 24.10, and 3.12 from then on
 # Left out of Triton's: what PyTorch needs on GPUs, and what reads models from Google's storage.
@@ -84,7 +85,7 @@ def main() -> None:
     wanted = parser.parse_args().names
     server_pins: list[str] = []
     pins_of: dict[int, tuple[list[str], list[str]]] = {}
-    for file in ("web_servers.yml", "frameworks.yml", "targets.yml", "triton.yml", "benchmark.yml"):
+    for file in FILES:
         path = CATALOG / file
         locks: list[tuple[yaml.SequenceNode, list[str]]] = []
         for entry in locked_entries(path):

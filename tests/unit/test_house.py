@@ -21,7 +21,7 @@ ROOMS = (
     ("face",),
 )
 FLOORS = (
-    ("formats", "project", "chosen", "package_index"),
+    ("formats", "project", "chosen", "package_index", "dockerfile"),
     (
         "console",
         "journal",

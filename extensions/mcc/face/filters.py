@@ -107,7 +107,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "replicas_problem": piped_second(hyperpod_answers.replicas_problem),
     "request_kinds": engines.request_kinds,
     "requirements": locks.requirements,
-    "with_hashes": locks.with_hashes,
     "routes_of": engines.routes,
     "server": selected.server,
     "setting": for_user(offers.setting),
@@ -135,6 +134,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "triton_settings": triton.settings,
     "version_problem": version_checks.version_problem,
     "with_absolute_source": copier_run.with_absolute_source,
+    "with_hashes": locks.with_hashes,
     "yaml": quoting.yaml,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -67,17 +67,12 @@ PINS: Rule = (
     lambda value: isinstance(value, list) and all(type(pin) is str and PIN.fullmatch(pin) for pin in value),
     "a list of pins",
 )
-
-
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and SHA256.fullmatch(value) is not None
-
-
+DIGEST = _text(SHA256, "a digest")
 HASHES: Rule = (
     lambda value: (
         isinstance(value, dict)
-        and all(type(pin) is str and PIN.fullmatch(pin) for pin in value)
-        and all(isinstance(digests, list) and all(map(_is_digest, digests)) for digests in value.values())
+        and PINS[0](list(value))
+        and all(isinstance(digests, list) and all(map(DIGEST[0], digests)) for digests in value.values())
     ),
     "hashes by pin",
 )

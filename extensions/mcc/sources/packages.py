@@ -102,7 +102,8 @@ def with_hashes(requirements: Sequence[str], hashes: Mapping[str, Sequence[str]]
 
 def without_marker(requirement: str) -> str:
     """Return a pin without the platforms that it is for."""
-    return requirement.partition(";")[0].strip()
+    pin: str = _of_project("predictive/resolver.py").without_marker(requirement)
+    return pin
 
 
 def _same(version: str, other: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lifecycle import dockerfile
 from lifecycle.project import (
     ERROR,
     NOT_CHECKED,
@@ -82,7 +83,4 @@ def key(version: str) -> tuple[int, ...]:
 
 def base_image() -> str:
     """Return the image that the Dockerfile starts from."""
-    for line in (PROJECT / "Dockerfile").read_text("utf-8").splitlines():
-        if line.upper().startswith("FROM "):
-            return next(word for word in line.split()[1:] if not word.startswith("--"))
-    return ""
+    return next(iter(dockerfile.images((PROJECT / "Dockerfile").read_text("utf-8"))), "")

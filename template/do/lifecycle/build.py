@@ -5,7 +5,7 @@ import argparse
 import os
 import sys
 
-from lifecycle import engine, links, package_index, registry
+from lifecycle import dockerfile, engine, links, package_index, registry
 from lifecycle.explain import explained, followed
 from lifecycle.project import INTERNAL_ERROR, PRECONDITION, PROJECT, Config, Failure, Result
 from lifecycle.served import local
@@ -54,8 +54,8 @@ def private_index(program: str, buildx: bool) -> package_index.BuildOptions:
     Raise Failure (precondition) if the Dockerfile needs BuildKit and docker lacks it. Print a notice if pip
     has a private index that the Dockerfile does not use.
     """
-    dockerfile = (PROJECT / "Dockerfile").read_text("utf-8")
-    mounts = package_index.is_mounted(dockerfile)
+    text = (PROJECT / "Dockerfile").read_text("utf-8")
+    mounts = package_index.is_mounted(text)
     if mounts and engine.name_of(program) == "docker" and not buildx:
         seen = "docker buildx version failed, and the Dockerfile mounts secrets"
         next_step = "install the buildx plugin of docker, or build with podman: do/build --engine podman"
@@ -63,12 +63,11 @@ def private_index(program: str, buildx: bool) -> package_index.BuildOptions:
     if not mounts and package_index.is_private(package_index.pip_settings()):
         notice = "pip has a private index here, which the build of the image does not use."
         print(f"{notice} To use it: copier update --trust -d private_index=true", file=sys.stderr)
-    return package_index.for_build(dockerfile)
+    return package_index.for_build(text)
 
 
 def base_registries(program: str) -> set[str]:
     """Return the ECR registries of base images that the container engine does not have."""
-    lines = (PROJECT / "Dockerfile").read_text("utf-8").splitlines()
-    images = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    images = dockerfile.images((PROJECT / "Dockerfile").read_text("utf-8"))
     on_ecr = {image: found[0] for image in images if (found := registry.HOST.search(image))}
     return {host for image, host in on_ecr.items() if engine.known(program, image) is None}

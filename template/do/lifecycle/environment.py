@@ -85,10 +85,8 @@ def _create(directory: Path, requirements: Path, versions: tuple[str, ...], lock
     for command in commands(uv, directory, requirements, chosen):
         code, lines = followed(command, keep_open=(lock,))
         if code:
-            seen, otherwise = (
-                f"{' '.join(command)} ended with code {code}",
-                "fix the error in the lines above",
-            )
+            seen = f"{' '.join(command)} ended with code {code}"
+            otherwise = "fix the error in the lines above"
             if versions:
                 otherwise += f"; the libraries support Python {' or '.join(versions)}, which uv can install"
             raise _not_created(directory, seen, "\n".join(lines), otherwise)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lifecycle import manifests
+from lifecycle import dockerfile, manifests
 from lifecycle.project import (
     DONE,
     OK,
@@ -22,11 +22,6 @@ from lifecycle.project import (
 )
 
 DOCKERFILE = PROJECT / "Dockerfile"
-FROM = re.compile(
-    r"^(?P<before>FROM[ \t]+(?:--platform=\S+[ \t]+)?)(?P<image>\S+)"
-    r"(?P<after>(?:[ \t]+AS[ \t]+(?P<stage>\S+))?.*)$",
-    re.MULTILINE | re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Config, arguments: argparse.Namespace) -> Result:
     """Write the digest of each base image to the Dockerfile, and return what changed."""
     text = _text()
-    pins = [_pin(image, settings) for image in base_images(text)]
+    pins = [_pin(image, settings) for image in dockerfile.base_images(text)]
     changed = [pin for pin in pins if pin.before != pin.now]
     lines = [pin.line for pin in pins] or ["the Dockerfile has no base image that can be pinned"]
     code = DONE
@@ -70,22 +65,14 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
 
 def findings() -> Iterator[Finding]:
     """Yield whether the Dockerfile names the base images by digest, without a call to their registries."""
-    for image in base_images(_text()):
+    for image in dockerfile.base_images(_text()):
         name, _, digest = image.partition("@")
         seen = f"{name}, pinned to {digest}" if digest else f"{name}, by a tag that can change"
         next_step = "" if digest else "for the same image in each build: do/pin"
         yield finding("base-image-pin", OK, "base image", seen, next_step)
 
 
-def base_images(dockerfile: str) -> list[str]:
-    """Return the images that a Dockerfile starts from, once each: no earlier stages, no build arguments."""
-    found = list(FROM.finditer(dockerfile))
-    stages = {line["stage"].lower() for line in found if line["stage"]}
-    images = dict.fromkeys(line["image"] for line in found)
-    return [image for image in images if image.lower() not in {*stages, "scratch"} and "$" not in image]
-
-
-def pinned(dockerfile: str, digests: Mapping[str, str]) -> str:
+def pinned(text: str, digests: Mapping[str, str]) -> str:
     """Return the Dockerfile with digests, by image with its tag; all else is unchanged."""
 
     def line(found: re.Match[str]) -> str:
@@ -93,7 +80,7 @@ def pinned(dockerfile: str, digests: Mapping[str, str]) -> str:
         image = f"{name}@{digests[name]}" if name in digests else found["image"]
         return f"{found['before']}{image}{found['after']}"
 
-    return FROM.sub(line, dockerfile)
+    return dockerfile.FROM.sub(line, text)
 
 
 def with_tag(image: str) -> str:

@@ -61,7 +61,7 @@ def run(settings: Config, arguments: argparse.Namespace) -> Result:
             PRECONDITION, "unresolved", "the requirements do not fit together", str(error), next_step
         ) from None
     notice = _without_wheels(lock)
-    hashes = _hashes(lock.hashes, resolver.hashes(before))
+    hashes = _hashes(lock.hashes, resolver.hashes_in(before))
     after = [HEAD.format(", ".join(lock.pythons)), *resolver.with_hashes(lock.requirements, hashes)]
     changes = difference(before, after)
     if after == before:

@@ -16,7 +16,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -86,7 +86,7 @@ class Lock:
 
     pythons: tuple[str, ...]
     requirements: tuple[str, ...]
-    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hashes: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def with_hashes(requirements: Sequence[str], hashes: Mapping[str, Sequence[str]]
     return lines
 
 
-def hashes(lines: Sequence[str]) -> dict[str, list[str]]:
+def hashes_in(lines: Sequence[str]) -> dict[str, list[str]]:
     """Return the hashes of each pin in the lines of a requirements file, by pin without its marker."""
     found = dict[str, list[str]]()
     own = list[str]()
@@ -168,14 +168,14 @@ def _joined(found: Mapping[tuple[str, str], Found], oldest: str, reason: str) ->
     versions, hashes = Pins(), dict[str, set[str]]()
     for python in dict.fromkeys(python for python, _ in found):
         own = {platform: found[python, platform] for platform in PLATFORMS if (python, platform) in found}
-        pins = {(name, package.version) for packages in own.values() for name, package in packages.items()}
+        pins = {(name, package.version) for each in own.values() for name, package in each.items()}
         differs = any(versions.get(name, version) != version for name, version in pins)
         if differs or not set(REQUIRED) <= set(own) or len(pins) != len(dict(pins)):
             continue
         pythons.append(python)
         versions |= dict(pins)
-        for platform, packages in own.items():
-            for name, package in packages.items():
+        for platform, each in own.items():
+            for name, package in each.items():
                 wanted_by.setdefault(name, set()).add(platform)
                 hashes.setdefault(name, set()).update(package.hashes)
     if not pythons:
