@@ -12,7 +12,8 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from lifecycle import dockerfile, manifests, pin
+from lifecycle import manifests, pin
+from lifecycle.dockerfile import base_images, images
 from lifecycle.project import DONE, VERIFICATION, Failure
 
 OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
@@ -113,7 +114,8 @@ def test_a_pin_moves_to_the_digest_that_the_tag_has_now(registry: Registry, dock
 
 def test_earlier_stages_arguments_and_scratch_are_no_base_images() -> None:
     text = "FROM a:1 AS build\nFROM build\nFROM scratch\nFROM ${BASE}\nFROM a:1\nFROM b@sha256:1\n"
-    assert dockerfile.base_images(text) == ["a:1", "b@sha256:1"]
+    assert base_images(text) == ["a:1", "b@sha256:1"]
+    assert images("FROM --platform=linux/arm64 a:${TAG} AS b\nfrom b\n") == ["a:${TAG}", "b"]
 
 
 def test_a_registry_without_the_header_states_the_digest_by_its_manifest(
